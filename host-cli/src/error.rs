@@ -1,0 +1,65 @@
+//! The one error type of the program: a line for the person at the keyboard and an exit code for the shell.
+//!
+//! A message says what happened, why, and what to type next, in one line; it never ends in a full stop, so that
+//! callers can put it into a sentence. Exit codes are part of the command line's contract.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+
+/// How the program ends when it does not succeed. The numbers are the process's exit codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Something failed that was not the user's words, data or model: a full disk, a diverging run.
+    Failed = 1,
+    /// The command line does not make sense.
+    Misused = 2,
+    /// The data set is missing or corrupt.
+    Data = 3,
+    /// The model file is missing or invalid.
+    Model = 4,
+}
+
+/// One line for people and the exit code that goes with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    /// The exit code.
+    pub exit: Exit,
+    /// One line: what, why, what to type next.
+    pub message: String,
+}
+
+/// The result type of the whole program.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// An error of exit code 1.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Failed, message: message.into() }
+    }
+    /// An error of exit code 2.
+    pub fn misused(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Misused, message: message.into() }
+    }
+    /// An error of exit code 3.
+    pub fn data(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Data, message: message.into() }
+    }
+    /// An error of exit code 4.
+    pub fn model(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Model, message: message.into() }
+    }
+    /// `cannot VERB PATH: REASON`, with exit code 1: the operating system refused.
+    pub fn io(verb: &str, path: &Path, reason: &io::Error) -> Self {
+        Self::failed(format!("cannot {verb} {}: {reason}", path.display()))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}

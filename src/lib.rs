@@ -1,0 +1,3 @@
+//! Multilayer perceptrons.
+#![no_std]
+#![deny(unsafe_code)]
