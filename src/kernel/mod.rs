@@ -1,0 +1,164 @@
+//! The handful of kernels that do all the arithmetic, each a function that takes a [`Backend`].
+//!
+//! What each computes is written as plain loops in [`naive`]; what is written here is how it is
+//! done with vectors. Lengths are asserted at the door. All of them accept empty operands.
+
+mod gemm;
+#[cfg(feature = "std")]
+mod sgemm;
+mod softmax;
+
+use crate::mat::{Mat, MatMut};
+use crate::naive;
+use crate::simd::{Backend, Kernel, Kind, Simd};
+use gemm::{End, Gemm};
+
+pub use softmax::softmax_loss;
+
+/// `C(m,n) = alpha * A(m,k) * B(k,n) + beta * C`; with `beta == 0` the old `C` is never read.
+///
+/// `A` may have any strides, `B` must be row-major. Each element is `alpha * Σ + beta * C` with the sum taken over `k`
+/// in order.
+///
+/// # Panics
+/// If the shapes disagree, or the columns of `B` are not adjacent.
+pub fn gemm(backend: Backend, alpha: f32, a: Mat<'_>, b: Mat<'_>, beta: f32, mut c: MatMut<'_>) {
+    match backend.0 {
+        Kind::Naive => naive_gemm(alpha, a, b, beta, &mut c),
+        #[cfg(feature = "std")]
+        Kind::Matrixmultiply => sgemm::sgemm(alpha, a, b, beta, c),
+        _ => backend.run(Gemm { a, b, c, end: End::Scale { alpha, beta } }),
+    }
+}
+
+/// A dense layer: `Z(b,o) = X(b,i) * W(i,o) + bias(o)`, and 0 where that is negative if `relu`.
+///
+/// # Panics
+/// If the shapes disagree, or the columns of `W` are not adjacent.
+pub fn dense(backend: Backend, x: Mat<'_>, w: Mat<'_>, bias: &[f32], relu: bool, mut z: MatMut<'_>) {
+    match backend.0 {
+        Kind::Naive => {
+            naive_gemm(1.0, x, w, 0.0, &mut z);
+            for r in 0..z.rows() {
+                naive::bias_relu(z.row_mut(r), bias, relu);
+            }
+        }
+        #[cfg(feature = "std")]
+        Kind::Matrixmultiply => {
+            sgemm::sgemm(1.0, x, w, 0.0, z.reborrow());
+            backend.run(BiasRelu { z, bias, relu });
+        }
+        _ => backend.run(Gemm { a: x, b: w, c: z, end: End::Bias { bias, relu } }),
+    }
+}
+
+fn naive_gemm(alpha: f32, a: Mat<'_>, b: Mat<'_>, beta: f32, c: &mut MatMut<'_>) {
+    let dims = (a.rows(), a.cols(), b.cols());
+    assert!(b.rows() == dims.1 && c.rows() == dims.0 && c.cols() == dims.2, "gemm: shapes disagree");
+    assert!(b.col_stride() == 1 || dims.2 <= 1, "gemm: B must be row-major");
+    let a = naive::Operand { data: a.data(), strides: (a.row_stride(), a.col_stride()) };
+    let stride = c.row_stride();
+    naive::gemm(dims, alpha, a, b.data(), b.row_stride(), beta, c.data_mut(), stride);
+}
+
+/// `out(o) = alpha * Σ_b z(b,o) + beta * out`, rows in order; with `beta == 0` the old `out` is never read.
+///
+/// # Panics
+/// If `z` does not consist of whole rows of `out.len()`.
+pub fn column_sum(backend: Backend, alpha: f32, z: &[f32], beta: f32, out: &mut [f32]) {
+    if out.is_empty() {
+        return;
+    }
+    assert_eq!(z.len() % out.len(), 0, "column_sum: z is no whole number of rows");
+    match backend.0 {
+        Kind::Naive => naive::column_sum(z, alpha, beta, out),
+        _ => backend.run(ColumnSum { alpha, z, beta, out }),
+    }
+}
+
+/// `dst(n,m) = src(m,n)` transposed.
+///
+/// # Panics
+/// If a slice is not `m * n` long.
+pub fn transpose(m: usize, n: usize, src: &[f32], dst: &mut [f32]) {
+    assert!(src.len() == m * n && dst.len() == m * n, "transpose: lengths disagree");
+    if m * n == 0 {
+        return;
+    }
+    for (c, column) in dst.chunks_exact_mut(m).enumerate() {
+        for (d, row) in column.iter_mut().zip(src.chunks_exact(n)) {
+            *d = row[c];
+        }
+    }
+}
+
+/// The derivative of ReLU applied to a transposed gradient: `dz(b,i) = dxt(i,b)` transposed where `a(b,i)` is positive,
+/// else 0.
+///
+/// # Panics
+/// If the lengths are not all `b * i`.
+pub fn relu_mask_transposed(b: usize, dxt: &[f32], a: &[f32], dz: &mut [f32]) {
+    assert!(dxt.len() == dz.len() && a.len() == dz.len(), "relu_mask: lengths disagree");
+    if dz.is_empty() {
+        return;
+    }
+    let i = dz.len() / b;
+    assert_eq!(b * i, dz.len(), "relu_mask: no whole number of rows");
+    for (r, (dz, a)) in dz.chunks_exact_mut(i).zip(a.chunks_exact(i)).enumerate() {
+        for ((d, &a), column) in dz.iter_mut().zip(a).zip(dxt.chunks_exact(b)) {
+            *d = if a > 0.0 { column[r] } else { 0.0 };
+        }
+    }
+}
+
+/// `z(b,o) += bias(o)`, then ReLU; for backends whose product cannot do it in passing.
+#[cfg(feature = "std")]
+struct BiasRelu<'a> {
+    z: MatMut<'a>,
+    bias: &'a [f32],
+    relu: bool,
+}
+
+#[cfg(feature = "std")]
+impl Kernel for BiasRelu<'_> {
+    type Out = ();
+    #[inline(always)]
+    fn run<S: Simd>(mut self, s: S) {
+        assert_eq!(self.bias.len(), self.z.cols());
+        for r in 0..self.z.rows() {
+            for (z, b) in self.z.row_mut(r).chunks_mut(S::LANES).zip(self.bias.chunks(S::LANES)) {
+                let x = s.add(s.read(z), s.read(b));
+                s.write(if self.relu { s.max(s.splat(0.0), x) } else { x }, z);
+            }
+        }
+    }
+}
+
+struct ColumnSum<'a> {
+    alpha: f32,
+    z: &'a [f32],
+    beta: f32,
+    out: &'a mut [f32],
+}
+
+impl Kernel for ColumnSum<'_> {
+    type Out = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let n = self.out.len();
+        for (block, out) in self.out.chunks_mut(S::LANES).enumerate() {
+            let column = block * S::LANES;
+            let mut sum = s.splat(0.0);
+            for row in self.z.chunks_exact(n) {
+                sum = s.add(sum, s.read(&row[column..][..out.len()]));
+            }
+            let alpha = s.splat(self.alpha);
+            let total = if self.beta == 0.0 {
+                s.mul(alpha, sum)
+            } else {
+                s.mul_add(alpha, sum, s.mul(s.splat(self.beta), s.read(out)))
+            };
+            s.write(total, out);
+        }
+    }
+}

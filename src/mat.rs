@@ -1,0 +1,204 @@
+//! Views of matrices in lent memory: a slice, a shape and strides.
+//!
+//! The constructors check once that every element lies inside the slice; kernels rely on it. A transposed view is the
+//! same memory with the strides swapped. There is no owned matrix: the caller lends all memory.
+
+/// A read-only view, element `(r, c)` at `r * row_stride + c * col_stride`.
+#[derive(Debug, Clone, Copy)]
+pub struct Mat<'a> {
+    data: &'a [f32],
+    rows: usize,
+    cols: usize,
+    row_stride: usize,
+    col_stride: usize,
+}
+
+/// A writable row-major view, element `(r, c)` at `r * row_stride + c`, with `row_stride >= cols`.
+#[derive(Debug)]
+pub struct MatMut<'a> {
+    data: &'a mut [f32],
+    rows: usize,
+    cols: usize,
+    row_stride: usize,
+}
+
+/// Whether the last element of a `(rows, cols)` view lies inside `len` elements.
+fn fits(len: usize, rows: usize, cols: usize, row_stride: usize, col_stride: usize) -> bool {
+    if rows == 0 || cols == 0 {
+        return true;
+    }
+    let last_row = (rows - 1).checked_mul(row_stride);
+    let last_col = (cols - 1).checked_mul(col_stride);
+    match (last_row, last_col) {
+        (Some(r), Some(c)) => r.checked_add(c).is_some_and(|last| last < len),
+        _ => false,
+    }
+}
+
+impl<'a> Mat<'a> {
+    /// A dense row-major `(rows, cols)` view.
+    ///
+    /// # Panics
+    /// If `data` holds fewer than `rows * cols` elements.
+    pub fn new(data: &'a [f32], rows: usize, cols: usize) -> Self {
+        Self::with_strides(data, rows, cols, cols, 1)
+    }
+
+    /// A view with any strides, in elements.
+    ///
+    /// # Panics
+    /// If an element lies outside `data`.
+    pub fn with_strides(
+        data: &'a [f32],
+        rows: usize,
+        cols: usize,
+        row_stride: usize,
+        col_stride: usize,
+    ) -> Self {
+        assert!(
+            fits(data.len(), rows, cols, row_stride, col_stride),
+            "a ({rows}, {cols}) view with strides ({row_stride}, {col_stride}) leaves its {} elements",
+            data.len()
+        );
+        Self { data, rows, cols, row_stride, col_stride }
+    }
+
+    /// The transposed view, of the same memory.
+    pub fn t(self) -> Self {
+        Self {
+            rows: self.cols,
+            cols: self.rows,
+            row_stride: self.col_stride,
+            col_stride: self.row_stride,
+            ..self
+        }
+    }
+
+    /// Element `(r, c)`.
+    pub fn at(&self, r: usize, c: usize) -> f32 {
+        debug_assert!(r < self.rows && c < self.cols);
+        self.data[r * self.row_stride + c * self.col_stride]
+    }
+
+    /// Rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Columns.
+    pub fn cols(&self) -> usize {
+        self.cols
+    }
+
+    /// Elements from one row to the next.
+    pub fn row_stride(&self) -> usize {
+        self.row_stride
+    }
+
+    /// Elements from one column to the next.
+    pub fn col_stride(&self) -> usize {
+        self.col_stride
+    }
+
+    /// The memory under the view.
+    pub fn data(&self) -> &'a [f32] {
+        self.data
+    }
+
+    /// Row `r` as a slice.
+    ///
+    /// # Panics
+    /// If the columns are not adjacent, or there is no such row.
+    pub fn row(&self, r: usize) -> &'a [f32] {
+        assert!(self.col_stride == 1 || self.cols <= 1, "a row of a strided view is no slice");
+        assert!(r < self.rows);
+        if self.cols == 0 { &[] } else { &self.data[r * self.row_stride..][..self.cols] }
+    }
+}
+
+impl<'a> MatMut<'a> {
+    /// A dense `(rows, cols)` view.
+    ///
+    /// # Panics
+    /// If `data` holds fewer than `rows * cols` elements.
+    pub fn new(data: &'a mut [f32], rows: usize, cols: usize) -> Self {
+        Self::with_stride(data, rows, cols, cols)
+    }
+
+    /// A view whose rows are `row_stride >= cols` elements apart.
+    ///
+    /// # Panics
+    /// If an element lies outside `data`, or rows overlap.
+    pub fn with_stride(data: &'a mut [f32], rows: usize, cols: usize, row_stride: usize) -> Self {
+        assert!(row_stride >= cols, "rows of {cols} elements, {row_stride} apart, overlap");
+        assert!(
+            fits(data.len(), rows, cols, row_stride, 1),
+            "a ({rows}, {cols}) view with row stride {row_stride} leaves its {} elements",
+            data.len()
+        );
+        Self { data, rows, cols, row_stride }
+    }
+
+    /// Rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Columns.
+    pub fn cols(&self) -> usize {
+        self.cols
+    }
+
+    /// Elements from one row to the next.
+    pub fn row_stride(&self) -> usize {
+        self.row_stride
+    }
+
+    /// The memory under the view.
+    pub fn data_mut(&mut self) -> &mut [f32] {
+        self.data
+    }
+
+    /// Row `r` as a slice.
+    pub fn row_mut(&mut self, r: usize) -> &mut [f32] {
+        assert!(r < self.rows);
+        if self.cols == 0 { &mut [] } else { &mut self.data[r * self.row_stride..][..self.cols] }
+    }
+
+    /// The same view for a shorter time.
+    pub fn reborrow(&mut self) -> MatMut<'_> {
+        MatMut { data: self.data, rows: self.rows, cols: self.cols, row_stride: self.row_stride }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Mat, MatMut};
+
+    #[test]
+    fn transposing_swaps_rows_and_columns() {
+        let data = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0];
+        let m = Mat::new(&data, 2, 3);
+        assert_eq!((m.at(0, 2), m.at(1, 0)), (2.0, 3.0));
+        assert_eq!((m.t().rows(), m.t().cols(), m.t().at(2, 0)), (3, 2, 2.0));
+        assert_eq!(m.row(1), [3.0, 4.0, 5.0]);
+    }
+
+    #[test]
+    #[should_panic(expected = "leaves its 5 elements")]
+    fn a_view_outside_its_memory_is_refused() {
+        Mat::new(&[0.0; 5], 2, 3);
+    }
+
+    #[test]
+    #[should_panic(expected = "leaves its 5 elements")]
+    fn strides_that_overflow_are_refused() {
+        Mat::with_strides(&[0.0; 5], 3, 3, usize::MAX / 2, usize::MAX / 2);
+    }
+
+    #[test]
+    #[should_panic(expected = "overlap")]
+    fn overlapping_rows_are_refused() {
+        MatMut::with_stride(&mut [0.0; 9], 3, 3, 2);
+    }
+}

@@ -1,0 +1,63 @@
+//! Initial weights.
+
+use crate::error::Error;
+use crate::rng::Rng;
+use crate::shape::Shape;
+
+/// How weights are drawn; biases start at 0.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Init {
+    /// N(0, deviation²) in every layer.
+    Normal {
+        /// The standard deviation.
+        deviation: f32,
+    },
+    /// N(0, 2/i) in a layer of `i` inputs (He et al., 2015).
+    He,
+}
+
+impl Init {
+    /// Draws the parameters of a network, layer by layer, row by row.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if `params` is not [`Shape::params`] long.
+    pub fn draw(self, shape: Shape, rng: &mut Rng, params: &mut [f32]) -> Result<(), Error> {
+        for (layer, i) in shape.split_mut(params)?.into_iter().zip(shape.widths()) {
+            let deviation = match self {
+                Self::Normal { deviation } => deviation,
+                Self::He => libm::sqrtf(2.0 / i as f32),
+            };
+            layer.weights.fill_with(|| deviation * rng.normal());
+            layer.biases.fill(0.0);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::Init;
+    use crate::rng::Rng;
+    use crate::shape::Shape;
+
+    fn deviation(weights: &[f32]) -> f32 {
+        (weights.iter().map(|w| w * w).sum::<f32>() / weights.len() as f32).sqrt()
+    }
+
+    #[test]
+    fn deviations_are_what_was_asked_for() {
+        let shape = Shape::new(&[200, 100, 50]).unwrap();
+        let mut params = std::vec![7.0; shape.params()];
+        for (init, expected) in [
+            (Init::Normal { deviation: 0.01 }, [0.01, 0.01]),
+            (Init::He, [0.1, core::f32::consts::SQRT_2 / 10.0]),
+        ] {
+            init.draw(shape, &mut Rng::new(1), &mut params).unwrap();
+            for (layer, expected) in shape.split(&params).unwrap().iter().zip(expected) {
+                assert!((deviation(layer.weights) / expected - 1.0).abs() < 0.05, "{init:?}");
+                assert!(layer.biases.iter().all(|&b| b == 0.0));
+            }
+        }
+    }
+}

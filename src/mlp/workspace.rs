@@ -1,0 +1,268 @@
+//! The memory of a pass: activations, deltas and scratch in a fixed-size arena whose size is a `const fn`.
+
+use heapless::Vec;
+
+use crate::arena::{Arena, padded};
+use crate::error::Error;
+use crate::shape::{MAX_LAYERS, Shape};
+use crate::team::{Divide, share};
+
+/// What a forward pass writes: the input rows, the activations of the hidden layers and the logits, for batches of up to
+/// `capacity` rows.
+#[derive(Debug)]
+pub struct Activations<'m> {
+    shape: Shape,
+    capacity: usize,
+    x: &'m mut [f32],
+    hidden: Vec<&'m mut [f32], MAX_LAYERS>,
+    logits: &'m mut [f32],
+}
+
+/// What a training step writes: the activations, a delta for each of them, the losses of the rows and scratch.
+#[derive(Debug)]
+pub struct Workspace<'m> {
+    activations: Activations<'m>,
+    /// Of the hidden layers; those of the logits replace the logits.
+    deltas: Vec<&'m mut [f32], MAX_LAYERS>,
+    losses: &'m mut [f32],
+    scratch: &'m mut [f32],
+}
+
+/// Floats for a slice of `per_row` floats for each of `rows` rows; saturates where no memory would do.
+const fn block(rows: usize, per_row: usize) -> usize {
+    padded(rows.saturating_mul(per_row))
+}
+
+/// Floats for one block per hidden layer.
+const fn hidden_blocks(shape: Shape, rows: usize) -> usize {
+    let mut sum = 0usize;
+    let mut l = 1;
+    while l < shape.layers() {
+        sum = sum.saturating_add(block(rows, shape.width(l)));
+        l += 1;
+    }
+    sum
+}
+
+/// Scratch floats for each row of a step: a transposed delta, and the transposed gradient that is made of it.
+const fn scratch_per_row(shape: Shape) -> usize {
+    let mut most = 0;
+    let mut l = 1;
+    while l < shape.layers() {
+        if shape.width(l) + shape.width(l + 1) > most {
+            most = shape.width(l) + shape.width(l + 1);
+        }
+        l += 1;
+    }
+    most
+}
+
+impl<'m> Activations<'m> {
+    /// Floats of arena that [`new`](Self::new) takes, or `usize::MAX`, about, where no memory would do.
+    pub const fn floats(shape: Shape, capacity: usize) -> usize {
+        block(capacity, shape.inputs())
+            .saturating_add(hidden_blocks(shape, capacity))
+            .saturating_add(block(capacity, shape.outputs()))
+    }
+
+    /// Takes the memory for batches of up to `capacity` rows.
+    ///
+    /// # Errors
+    /// [`Error::Batch`] for a capacity of 0, [`Error::ArenaTooSmall`] with the floats of the whole, before anything is
+    /// taken.
+    pub fn new(shape: Shape, capacity: usize, arena: &mut Arena<'m>) -> Result<Self, Error> {
+        check(Self::floats(shape, capacity), capacity, arena)?;
+        let x = arena.take(capacity * shape.inputs())?;
+        let hidden = hidden(shape, capacity, arena)?;
+        let logits = arena.take(capacity * shape.outputs())?;
+        Ok(Self { shape, capacity, x, hidden, logits })
+    }
+
+    /// The most rows of a batch.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// The logits `(b, o)` of the last forward pass of `b` rows.
+    pub fn logits(&self, b: usize) -> &[f32] {
+        &self.logits[..b * self.shape.outputs()]
+    }
+
+    /// The activations `(b, w)` behind layer `l`, counted from 1, of the last forward pass; 0 is the input.
+    ///
+    /// # Panics
+    /// If `l` is not below the number of layers.
+    pub fn activation(&self, l: usize, b: usize) -> &[f32] {
+        let a: &[f32] = if l == 0 { self.x } else { self.hidden[l - 1] };
+        &a[..b * self.shape.width(l)]
+    }
+
+    pub(super) fn rows(&mut self, shape: Shape, b: usize) -> Result<ForwardRows<'_>, Error> {
+        assert_eq!(shape, self.shape, "the workspace was made for another shape");
+        if b == 0 || b > self.capacity {
+            return Err(Error::Batch { rows: b, capacity: self.capacity });
+        }
+        Ok(ForwardRows {
+            first: 0,
+            b,
+            x: &mut self.x[..b * shape.inputs()],
+            hidden: take_rows(&mut self.hidden, shape, b),
+            logits: &mut self.logits[..b * shape.outputs()],
+        })
+    }
+}
+
+impl<'m> Workspace<'m> {
+    /// Floats of arena that [`new`](Self::new) takes, or `usize::MAX`, about, where no memory would do.
+    pub const fn floats(shape: Shape, capacity: usize) -> usize {
+        Activations::floats(shape, capacity)
+            .saturating_add(hidden_blocks(shape, capacity))
+            .saturating_add(block(capacity, 1))
+            .saturating_add(block(capacity, scratch_per_row(shape)))
+    }
+
+    /// Takes the memory for batches of up to `capacity` rows.
+    ///
+    /// # Errors
+    /// [`Error::Batch`] for a capacity of 0, [`Error::ArenaTooSmall`] with the floats of the whole, before anything is
+    /// taken.
+    pub fn new(shape: Shape, capacity: usize, arena: &mut Arena<'m>) -> Result<Self, Error> {
+        check(Self::floats(shape, capacity), capacity, arena)?;
+        Ok(Self {
+            activations: Activations::new(shape, capacity, arena)?,
+            deltas: hidden(shape, capacity, arena)?,
+            losses: arena.take(capacity)?,
+            scratch: arena.take(capacity * scratch_per_row(shape))?,
+        })
+    }
+
+    /// The part that a forward pass needs.
+    pub fn activations(&mut self) -> &mut Activations<'m> {
+        &mut self.activations
+    }
+
+    /// The cross entropy of each row of the last step.
+    pub fn losses(&self, b: usize) -> &[f32] {
+        &self.losses[..b]
+    }
+
+    /// The input `(b, i)` of layer `l`, counted from 0.
+    pub(super) fn input(&self, l: usize, b: usize) -> &[f32] {
+        self.activations.activation(l, b)
+    }
+
+    /// The deltas `(b, o)` of layer `l`, counted from 0.
+    pub(super) fn delta(&self, l: usize, b: usize) -> &[f32] {
+        match self.deltas.get(l) {
+            Some(delta) => &delta[..b * self.activations.shape.width(l + 1)],
+            None => self.activations.logits(b),
+        }
+    }
+
+    pub(super) fn rows<'a>(&'a mut self, shape: Shape, labels: &'a [u8]) -> Result<StepRows<'a>, Error> {
+        let b = labels.len();
+        let forward = self.activations.rows(shape, b)?;
+        Ok(StepRows {
+            forward,
+            deltas: take_rows(&mut self.deltas, shape, b),
+            labels,
+            losses: &mut self.losses[..b],
+            scratch: &mut self.scratch[..b * scratch_per_row(shape)],
+        })
+    }
+}
+
+fn check(needed: usize, capacity: usize, arena: &Arena<'_>) -> Result<(), Error> {
+    if capacity == 0 {
+        return Err(Error::Batch { rows: 0, capacity: 0 });
+    }
+    if needed > arena.available() {
+        return Err(Error::ArenaTooSmall { needed, available: arena.available() });
+    }
+    Ok(())
+}
+
+fn hidden<'m>(
+    shape: Shape,
+    rows: usize,
+    arena: &mut Arena<'m>,
+) -> Result<Vec<&'m mut [f32], MAX_LAYERS>, Error> {
+    (1..shape.layers()).map(|l| arena.take(rows * shape.width(l))).collect()
+}
+
+fn take_rows<'a>(
+    blocks: &'a mut Vec<&mut [f32], MAX_LAYERS>,
+    shape: Shape,
+    b: usize,
+) -> Vec<&'a mut [f32], MAX_LAYERS> {
+    blocks.iter_mut().zip(1..).map(|(block, l)| &mut block[..b * shape.width(l)]).collect()
+}
+
+/// Rows of a batch on their way forward.
+pub(super) struct ForwardRows<'a> {
+    /// The first of them, counted in the batch.
+    pub first: usize,
+    /// How many.
+    pub b: usize,
+    pub x: &'a mut [f32],
+    pub hidden: Vec<&'a mut [f32], MAX_LAYERS>,
+    pub logits: &'a mut [f32],
+}
+
+/// Rows of a batch on their way forward and back.
+pub(super) struct StepRows<'a> {
+    pub forward: ForwardRows<'a>,
+    pub deltas: Vec<&'a mut [f32], MAX_LAYERS>,
+    pub labels: &'a [u8],
+    pub losses: &'a mut [f32],
+    pub scratch: &'a mut [f32],
+}
+
+/// The first `rows` of `of` rows of a block, and the rest.
+fn cut(block: &mut [f32], rows: usize, of: usize) -> (&mut [f32], &mut [f32]) {
+    block.split_at_mut(block.len().checked_div(of).unwrap_or(0) * rows)
+}
+
+/// The first `rows` of `of` rows of every block, and the rest.
+fn cut_all(
+    blocks: Vec<&mut [f32], MAX_LAYERS>,
+    rows: usize,
+    of: usize,
+) -> (Vec<&mut [f32], MAX_LAYERS>, Vec<&mut [f32], MAX_LAYERS>) {
+    blocks.into_iter().map(|block| cut(block, rows, of)).unzip()
+}
+
+impl Divide for ForwardRows<'_> {
+    fn divide(self, part: usize, of: usize) -> (Self, Self) {
+        let rows = share(self.b, part, of);
+        self.cut(rows)
+    }
+}
+
+impl ForwardRows<'_> {
+    fn cut(self, rows: usize) -> (Self, Self) {
+        let (x, x2) = cut(self.x, rows, self.b);
+        let (hidden, hidden2) = cut_all(self.hidden, rows, self.b);
+        let (logits, logits2) = cut(self.logits, rows, self.b);
+        (
+            Self { first: self.first, b: rows, x, hidden, logits },
+            Self { first: self.first + rows, b: self.b - rows, x: x2, hidden: hidden2, logits: logits2 },
+        )
+    }
+}
+
+impl Divide for StepRows<'_> {
+    fn divide(self, part: usize, of: usize) -> (Self, Self) {
+        let b = self.forward.b;
+        let rows = share(b, part, of);
+        let (forward, forward2) = self.forward.cut(rows);
+        let (deltas, deltas2) = cut_all(self.deltas, rows, b);
+        let (labels, labels2) = self.labels.split_at(rows);
+        let (losses, losses2) = self.losses.split_at_mut(rows);
+        let (scratch, scratch2) = cut(self.scratch, rows, b);
+        (
+            Self { forward, deltas, labels, losses, scratch },
+            Self { forward: forward2, deltas: deltas2, labels: labels2, losses: losses2, scratch: scratch2 },
+        )
+    }
+}

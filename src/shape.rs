@@ -1,0 +1,269 @@
+//! The shape of a network: its widths, and where each layer lies in the one flat parameter vector.
+//!
+//! Layer `l` of a shape `[w0, w1, .., wn]` has `i = w[l]` inputs and `o = w[l+1]` outputs. Its parameters are the
+//! weights `(i, o)` row-major, so that the forward pass is `x @ W + b`, followed by the `o` biases; layers follow each
+//! other without gaps. Gradients and optimizer state share this layout.
+
+use core::fmt;
+
+use heapless::Vec;
+
+use crate::error::Error;
+
+/// The most layers a network has.
+pub const MAX_LAYERS: usize = 8;
+/// The widest a layer is.
+pub const MAX_WIDTH: usize = 32_768;
+
+/// The widths of a network, valid by construction: 2..=9 of them, each 1..=[`MAX_WIDTH`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    widths: [u16; MAX_LAYERS + 1],
+    layers: u8,
+}
+
+/// The parameters of one layer.
+#[derive(Debug, Clone, Copy)]
+pub struct Layer<'a> {
+    /// `(i, o)` row-major.
+    pub weights: &'a [f32],
+    /// `(o)`.
+    pub biases: &'a [f32],
+}
+
+/// The parameters of one layer, to write.
+#[derive(Debug)]
+pub struct LayerMut<'a> {
+    /// `(i, o)` row-major.
+    pub weights: &'a mut [f32],
+    /// `(o)`.
+    pub biases: &'a mut [f32],
+}
+
+impl Shape {
+    /// A shape from its widths, the input first.
+    ///
+    /// # Errors
+    /// [`Error::Layers`] and [`Error::Width`] outside the limits, [`Error::TooLarge`] where the parameters cannot be
+    /// addressed.
+    pub const fn new(widths: &[usize]) -> Result<Self, Error> {
+        if widths.len() < 2 || widths.len() > MAX_LAYERS + 1 {
+            return Err(Error::Layers { layers: widths.len().saturating_sub(1) });
+        }
+        let mut stored = [0; MAX_LAYERS + 1];
+        let mut total: usize = 0;
+        let mut l = 0;
+        while l < widths.len() {
+            if widths[l] == 0 || widths[l] > MAX_WIDTH {
+                return Err(Error::Width { position: l, width: widths[l] });
+            }
+            stored[l] = widths[l] as u16;
+            if l > 0 {
+                // Widths are at most 2^15, so the product fits 32 bits; only the sum can outgrow a 32-bit machine.
+                let params = (widths[l - 1] + 1) as u64 * widths[l] as u64;
+                let sum = total as u64 + params;
+                if sum > (isize::MAX as usize / size_of::<f32>()) as u64 {
+                    return Err(Error::TooLarge);
+                }
+                total = sum as usize;
+            }
+            l += 1;
+        }
+        Ok(Self { widths: stored, layers: (widths.len() - 1) as u8 })
+    }
+
+    /// Layers, 1..=8.
+    pub const fn layers(&self) -> usize {
+        self.layers as usize
+    }
+
+    /// Width `position`, 0 for the input.
+    ///
+    /// # Panics
+    /// If `position` is above the number of layers.
+    pub const fn width(&self, position: usize) -> usize {
+        assert!(position <= self.layers());
+        self.widths[position] as usize
+    }
+
+    /// All widths, the input first.
+    pub fn widths(&self) -> impl ExactSizeIterator<Item = usize> + '_ {
+        self.widths[..=self.layers()].iter().map(|&w| usize::from(w))
+    }
+
+    /// Inputs of the network.
+    pub const fn inputs(&self) -> usize {
+        self.width(0)
+    }
+
+    /// Outputs of the network.
+    pub const fn outputs(&self) -> usize {
+        self.width(self.layers())
+    }
+
+    /// The widest of the hidden layers, 0 where there is none.
+    pub const fn widest_hidden(&self) -> usize {
+        let mut most = 0;
+        let mut l = 1;
+        while l < self.layers() {
+            if self.width(l) > most {
+                most = self.width(l);
+            }
+            l += 1;
+        }
+        most
+    }
+
+    /// The sum of the hidden widths.
+    pub const fn hidden_sum(&self) -> usize {
+        let mut sum = 0;
+        let mut l = 1;
+        while l < self.layers() {
+            sum += self.width(l);
+            l += 1;
+        }
+        sum
+    }
+
+    /// Floats of the parameter vector.
+    pub const fn params(&self) -> usize {
+        let mut sum = 0;
+        let mut l = 0;
+        while l < self.layers() {
+            sum += (self.width(l) + 1) * self.width(l + 1);
+            l += 1;
+        }
+        sum
+    }
+
+    /// Multiply-adds of one forward pass of one row.
+    pub const fn macs(&self) -> usize {
+        let mut sum = 0;
+        let mut l = 0;
+        while l < self.layers() {
+            sum += self.width(l) * self.width(l + 1);
+            l += 1;
+        }
+        sum
+    }
+
+    /// The layers of a parameter vector.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if `params` is not [`params`](Self::params) long.
+    pub fn split<'a>(&self, params: &'a [f32]) -> Result<Vec<Layer<'a>, MAX_LAYERS>, Error> {
+        self.check(params.len())?;
+        let mut rest = params;
+        Ok((0..self.layers())
+            .map(|l| {
+                let (weights, tail) = rest.split_at(self.width(l) * self.width(l + 1));
+                let (biases, tail) = tail.split_at(self.width(l + 1));
+                rest = tail;
+                Layer { weights, biases }
+            })
+            .collect())
+    }
+
+    /// The layers of a parameter vector, to write.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if `params` is not [`params`](Self::params) long.
+    pub fn split_mut<'a>(&self, params: &'a mut [f32]) -> Result<Vec<LayerMut<'a>, MAX_LAYERS>, Error> {
+        self.check(params.len())?;
+        let mut rest = params;
+        Ok((0..self.layers())
+            .map(|l| {
+                let taken = core::mem::take(&mut rest);
+                let (weights, tail) = taken.split_at_mut(self.width(l) * self.width(l + 1));
+                let (biases, tail) = tail.split_at_mut(self.width(l + 1));
+                rest = tail;
+                LayerMut { weights, biases }
+            })
+            .collect())
+    }
+
+    fn check(&self, len: usize) -> Result<(), Error> {
+        if len == self.params() {
+            Ok(())
+        } else {
+            Err(Error::Length { what: "params", expected: self.params(), actual: len })
+        }
+    }
+}
+
+/// `784-128-10`.
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, width) in self.widths().enumerate() {
+            if position > 0 {
+                f.write_str("-")?;
+            }
+            write!(f, "{width}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Shape({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::string::ToString;
+
+    use super::{MAX_WIDTH, Shape};
+    use crate::error::Error;
+
+    const NOTEBOOK: Shape = match Shape::new(&[784, 128, 10]) {
+        Ok(shape) => shape,
+        Err(_) => panic!(),
+    };
+
+    #[test]
+    fn numbers_of_the_notebook() {
+        const PARAMS: usize = NOTEBOOK.params();
+        assert_eq!(PARAMS, 784 * 128 + 128 + 128 * 10 + 10);
+        assert_eq!(NOTEBOOK.macs(), 784 * 128 + 128 * 10);
+        assert_eq!((NOTEBOOK.layers(), NOTEBOOK.inputs(), NOTEBOOK.outputs()), (2, 784, 10));
+        assert_eq!((NOTEBOOK.widest_hidden(), NOTEBOOK.hidden_sum()), (128, 128));
+        assert_eq!(NOTEBOOK.to_string(), "784-128-10");
+    }
+
+    #[test]
+    fn limits() {
+        assert_eq!(Shape::new(&[3]), Err(Error::Layers { layers: 0 }));
+        assert_eq!(Shape::new(&[]), Err(Error::Layers { layers: 0 }));
+        assert_eq!(Shape::new(&[1; 10]), Err(Error::Layers { layers: 9 }));
+        assert_eq!(Shape::new(&[1, 0]), Err(Error::Width { position: 1, width: 0 }));
+        assert_eq!(Shape::new(&[MAX_WIDTH + 1, 1]), Err(Error::Width { position: 0, width: MAX_WIDTH + 1 }));
+        let widest = Shape::new(&[MAX_WIDTH; 9]);
+        if size_of::<usize>() == 8 {
+            assert_eq!(widest.unwrap().params(), 8 * (MAX_WIDTH + 1) * MAX_WIDTH);
+        } else {
+            assert_eq!(widest, Err(Error::TooLarge));
+        }
+    }
+
+    #[test]
+    fn split_covers_the_vector_without_gaps() {
+        let shape = Shape::new(&[3, 2, 4]).unwrap();
+        let mut params = [0.0; 20];
+        assert_eq!(shape.params(), params.len());
+        for (l, layer) in shape.split_mut(&mut params).unwrap().into_iter().enumerate() {
+            layer.weights.fill(l as f32 + 1.0);
+            layer.biases.fill(-(l as f32 + 1.0));
+        }
+        let layers = shape.split(&params).unwrap();
+        assert_eq!((layers[0].weights.len(), layers[0].biases.len()), (6, 2));
+        assert_eq!((layers[1].weights.len(), layers[1].biases.len()), (8, 4));
+        assert!(params.iter().all(|&p| p != 0.0));
+        assert_eq!(
+            shape.split(&params[1..]).err(),
+            Some(Error::Length { what: "params", expected: 20, actual: 19 })
+        );
+    }
+}

@@ -1,0 +1,202 @@
+//! Vectors of 32-bit lanes, and the value that proves which of them this CPU has.
+//!
+//! A kernel is a struct of its arguments that implements [`Kernel`] once, generically over [`Simd`]; [`Backend::run`]
+//! runs it inside a function compiled for the CPU feature, into which every vector operation inlines. A [`Backend`] can
+//! only be had from [`Backend::available`] and its kin, so its existence is the proof that the CPU can do it.
+//!
+//! The trait is no larger than the kernels need. Vectors are loaded from slices by [`Simd::read`], which checks lengths;
+//! only the GEMM tile uses the pointer operations.
+//!
+//! The `portable` and `scalar` backends multiply and then add, each rounded, and give the same bits on every machine.
+//! The others fuse.
+
+mod portable;
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
+
+pub use portable::{Scalar, Wide};
+#[cfg(target_arch = "x86_64")]
+pub use x86_64::{Avx2, Avx512};
+
+/// Operations on vectors of `LANES` 32-bit lanes.
+///
+/// # Safety
+/// Implementations promise that [`load_first`](Self::load_first) and [`store_first`](Self::store_first) touch the
+/// first `n` elements only, that [`load`](Self::load) and [`store`](Self::store) touch `LANES` of them, and that a
+/// value of the type exists only where the CPU has the instructions.
+#[allow(unsafe_code)]
+pub unsafe trait Simd: Copy + Send + Sync {
+    /// A vector register.
+    type V: Copy;
+    /// Its lanes.
+    const LANES: usize;
+    /// Rows of the GEMM tile that fill the register file, two vectors wide.
+    const TILE_ROWS: usize;
+
+    /// All lanes `x`.
+    fn splat(self, x: f32) -> Self::V;
+    /// `LANES` floats from any address.
+    ///
+    /// # Safety
+    /// They must be readable.
+    unsafe fn load(self, from: *const f32) -> Self::V;
+    /// The first `n < LANES` floats, zeros above.
+    ///
+    /// # Safety
+    /// They must be readable; nothing behind them is touched.
+    unsafe fn load_first(self, n: usize, from: *const f32) -> Self::V;
+    /// Writes `LANES` floats.
+    ///
+    /// # Safety
+    /// They must be writable.
+    unsafe fn store(self, v: Self::V, to: *mut f32);
+    /// Writes the first `n < LANES` floats.
+    ///
+    /// # Safety
+    /// They must be writable; nothing behind them is touched.
+    unsafe fn store_first(self, n: usize, v: Self::V, to: *mut f32);
+    /// `a + b`.
+    fn add(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `a - b`.
+    fn sub(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `a * b`.
+    fn mul(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `a * b + c`, fused or not as the backend's name promises.
+    fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// `a` where `a > b`, else `b`: a NaN in `b` stays, a NaN in `a` does not.
+    fn max(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `a` where `a < b`, else `b`: a NaN in `b` stays, a NaN in `a` does not.
+    fn min(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `x` where `cond > 0`, else 0.
+    fn where_positive(self, cond: Self::V, x: Self::V) -> Self::V;
+    /// 2ⁿ for integral `n` in −126..=127.
+    fn pow2(self, n: Self::V) -> Self::V;
+
+    /// The first lanes of a slice, zeros where it is shorter than a vector.
+    #[inline(always)]
+    fn read(self, from: &[f32]) -> Self::V {
+        // SAFETY: the length is checked before each kind of load.
+        unsafe {
+            if from.len() >= Self::LANES {
+                self.load(from.as_ptr())
+            } else {
+                self.load_first(from.len(), from.as_ptr())
+            }
+        }
+    }
+
+    /// Writes the first lanes of a slice, as many as it holds.
+    #[inline(always)]
+    fn write(self, v: Self::V, to: &mut [f32]) {
+        // SAFETY: the length is checked before each kind of store.
+        unsafe {
+            if to.len() >= Self::LANES {
+                self.store(v, to.as_mut_ptr());
+            } else {
+                self.store_first(to.len(), v, to.as_mut_ptr());
+            }
+        }
+    }
+}
+
+/// A computation written once for every vector width. Implementations of `run` must be `#[inline(always)]`, or they
+/// are compiled without the CPU feature.
+pub trait Kernel {
+    /// What it returns.
+    type Out;
+    /// Runs with the vectors of `s`.
+    fn run<S: Simd>(self, s: S) -> Self::Out;
+}
+
+/// A way to do the arithmetic that this CPU has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backend(pub(crate) Kind);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Naive,
+    Scalar,
+    Portable,
+    #[cfg(feature = "std")]
+    Matrixmultiply,
+    #[cfg(target_arch = "x86_64")]
+    Avx2(Avx2),
+    #[cfg(target_arch = "x86_64")]
+    Avx512(Avx512),
+}
+
+impl Backend {
+    /// The specification's plain loops.
+    pub const NAIVE: Self = Self(Kind::Naive);
+    /// One lane: what a core without vector instructions runs.
+    pub const SCALAR: Self = Self(Kind::Scalar);
+    /// The vectors that the target always has (SSE2, NEON, simd128; none on a microcontroller), the same bits everywhere.
+    pub const PORTABLE: Self = Self(Kind::Portable);
+
+    /// Every backend of this CPU, the slowest first.
+    pub fn available() -> impl Iterator<Item = Self> {
+        let always = [Some(Self::NAIVE), Some(Self::SCALAR), Some(Self::PORTABLE)];
+        #[cfg(feature = "std")]
+        let borrowed = [Some(Self(Kind::Matrixmultiply))];
+        #[cfg(not(feature = "std"))]
+        let borrowed = [None];
+        #[cfg(target_arch = "x86_64")]
+        let detected =
+            [Avx2::detect().map(|t| Self(Kind::Avx2(t))), Avx512::detect().map(|t| Self(Kind::Avx512(t)))];
+        #[cfg(not(target_arch = "x86_64"))]
+        let detected = [None];
+        always.into_iter().chain(borrowed).chain(detected).flatten()
+    }
+
+    /// The fastest backend of this CPU.
+    pub fn detect() -> Self {
+        Self::available().filter(|b| !matches!(b.name(), "matrixmultiply")).last().unwrap_or(Self::PORTABLE)
+    }
+
+    /// The backend of that [`name`](Self::name), if this CPU has it.
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::available().find(|b| b.name() == name)
+    }
+
+    /// `naive`, `scalar`, `portable`, `matrixmultiply`, `avx2` or `avx512`.
+    pub const fn name(self) -> &'static str {
+        match self.0 {
+            Kind::Naive => "naive",
+            Kind::Scalar => "scalar",
+            Kind::Portable => "portable",
+            #[cfg(feature = "std")]
+            Kind::Matrixmultiply => "matrixmultiply",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2(_) => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512(_) => "avx512",
+        }
+    }
+
+    /// Lanes of its vectors.
+    pub fn lanes(self) -> usize {
+        struct Lanes;
+        impl Kernel for Lanes {
+            type Out = usize;
+            #[inline(always)]
+            fn run<S: Simd>(self, _: S) -> usize {
+                S::LANES
+            }
+        }
+        self.run(Lanes)
+    }
+
+    /// Runs a kernel with this backend's vectors. `naive` and `matrixmultiply` have none of their own and use
+    /// `portable`'s for what they do not compute themselves.
+    #[inline]
+    pub fn run<K: Kernel>(self, kernel: K) -> K::Out {
+        match self.0 {
+            Kind::Scalar => kernel.run(Scalar),
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2(token) => token.vectorize(kernel),
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512(token) => token.vectorize(kernel),
+            _ => kernel.run(portable::Portable::new()),
+        }
+    }
+}

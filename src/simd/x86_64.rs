@@ -1,0 +1,210 @@
+//! AVX2 with FMA, and AVX-512F: eight and sixteen lanes, fused multiply-add.
+//!
+//! A token exists only after detection: at run time with `std`, by the target's features without.
+#![allow(unsafe_code)]
+
+use core::arch::x86_64::*;
+
+use super::{Kernel, Simd};
+
+/// Proof that this CPU has AVX2 and FMA.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Avx2(());
+
+/// Proof that this CPU has AVX-512F, next to AVX2 and FMA.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Avx512(());
+
+/// Whether the CPU has every one of the features.
+macro_rules! has {
+    ($($feature:tt),*) => {{
+        #[cfg(feature = "std")]
+        { $(std::arch::is_x86_feature_detected!($feature))&&* }
+        #[cfg(not(feature = "std"))]
+        { $(cfg!(target_feature = $feature))&&* }
+    }};
+}
+
+impl Avx2 {
+    /// The token, if the CPU has the features.
+    pub fn detect() -> Option<Self> {
+        has!("avx2", "fma").then_some(Self(()))
+    }
+
+    /// Runs `kernel` in a function compiled for the features.
+    #[inline]
+    pub(super) fn vectorize<K: Kernel>(self, kernel: K) -> K::Out {
+        #[target_feature(enable = "avx2,fma")]
+        fn with_features<K: Kernel>(s: Avx2, kernel: K) -> K::Out {
+            kernel.run(s)
+        }
+        // SAFETY: the token proves the features.
+        unsafe { with_features(self, kernel) }
+    }
+}
+
+impl Avx512 {
+    /// The token, if the CPU has the features.
+    pub fn detect() -> Option<Self> {
+        has!("avx512f", "avx2", "fma").then_some(Self(()))
+    }
+
+    /// Runs `kernel` in a function compiled for the features.
+    #[inline]
+    pub(super) fn vectorize<K: Kernel>(self, kernel: K) -> K::Out {
+        #[target_feature(enable = "avx512f,avx2,fma")]
+        fn with_features<K: Kernel>(s: Avx512, kernel: K) -> K::Out {
+            kernel.run(s)
+        }
+        // SAFETY: the token proves the features.
+        unsafe { with_features(self, kernel) }
+    }
+}
+
+/// `MASKS[8 - n..]` starts with `n` lanes of ones.
+static MASKS: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
+
+/// The mask of the first `n <= 8` lanes.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn first_lanes(n: usize) -> __m256i {
+    debug_assert!(n <= 8);
+    // SAFETY: eight masks start at every index of 0..=8.
+    unsafe { _mm256_loadu_si256(MASKS.as_ptr().add(8 - n).cast()) }
+}
+
+// SAFETY (of every block): the token proves AVX2 and FMA; pointers are the caller's promise, and a masked lane is
+// neither read nor written.
+unsafe impl Simd for Avx2 {
+    type V = __m256;
+    const LANES: usize = 8;
+    const TILE_ROWS: usize = 6;
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> __m256 {
+        unsafe { _mm256_set1_ps(x) }
+    }
+    #[inline(always)]
+    unsafe fn load(self, from: *const f32) -> __m256 {
+        unsafe { _mm256_loadu_ps(from) }
+    }
+    #[inline(always)]
+    unsafe fn load_first(self, n: usize, from: *const f32) -> __m256 {
+        unsafe { _mm256_maskload_ps(from, first_lanes(n)) }
+    }
+    #[inline(always)]
+    unsafe fn store(self, v: __m256, to: *mut f32) {
+        unsafe { _mm256_storeu_ps(to, v) }
+    }
+    #[inline(always)]
+    unsafe fn store_first(self, n: usize, v: __m256, to: *mut f32) {
+        unsafe { _mm256_maskstore_ps(to, first_lanes(n), v) }
+    }
+    #[inline(always)]
+    fn add(self, a: __m256, b: __m256) -> __m256 {
+        unsafe { _mm256_add_ps(a, b) }
+    }
+    #[inline(always)]
+    fn sub(self, a: __m256, b: __m256) -> __m256 {
+        unsafe { _mm256_sub_ps(a, b) }
+    }
+    #[inline(always)]
+    fn mul(self, a: __m256, b: __m256) -> __m256 {
+        unsafe { _mm256_mul_ps(a, b) }
+    }
+    #[inline(always)]
+    fn mul_add(self, a: __m256, b: __m256, c: __m256) -> __m256 {
+        unsafe { _mm256_fmadd_ps(a, b, c) }
+    }
+    #[inline(always)]
+    fn max(self, a: __m256, b: __m256) -> __m256 {
+        unsafe { _mm256_max_ps(a, b) }
+    }
+    #[inline(always)]
+    fn min(self, a: __m256, b: __m256) -> __m256 {
+        unsafe { _mm256_min_ps(a, b) }
+    }
+    #[inline(always)]
+    fn where_positive(self, cond: __m256, x: __m256) -> __m256 {
+        unsafe { _mm256_and_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(cond, _mm256_setzero_ps()), x) }
+    }
+    #[inline(always)]
+    fn pow2(self, n: __m256) -> __m256 {
+        unsafe {
+            let exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
+            _mm256_castsi256_ps(_mm256_slli_epi32::<23>(exponent))
+        }
+    }
+}
+
+/// The mask of the first `n <= 16` lanes.
+const fn first_bits(n: usize) -> __mmask16 {
+    ((1u32 << n) - 1) as __mmask16
+}
+
+// SAFETY (of every block): the token proves AVX-512F; pointers are the caller's promise, and a masked lane is neither
+// read nor written.
+unsafe impl Simd for Avx512 {
+    type V = __m512;
+    const LANES: usize = 16;
+    const TILE_ROWS: usize = 8;
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> __m512 {
+        unsafe { _mm512_set1_ps(x) }
+    }
+    #[inline(always)]
+    unsafe fn load(self, from: *const f32) -> __m512 {
+        unsafe { _mm512_loadu_ps(from) }
+    }
+    #[inline(always)]
+    unsafe fn load_first(self, n: usize, from: *const f32) -> __m512 {
+        unsafe { _mm512_maskz_loadu_ps(first_bits(n), from) }
+    }
+    #[inline(always)]
+    unsafe fn store(self, v: __m512, to: *mut f32) {
+        unsafe { _mm512_storeu_ps(to, v) }
+    }
+    #[inline(always)]
+    unsafe fn store_first(self, n: usize, v: __m512, to: *mut f32) {
+        unsafe { _mm512_mask_storeu_ps(to, first_bits(n), v) }
+    }
+    #[inline(always)]
+    fn add(self, a: __m512, b: __m512) -> __m512 {
+        unsafe { _mm512_add_ps(a, b) }
+    }
+    #[inline(always)]
+    fn sub(self, a: __m512, b: __m512) -> __m512 {
+        unsafe { _mm512_sub_ps(a, b) }
+    }
+    #[inline(always)]
+    fn mul(self, a: __m512, b: __m512) -> __m512 {
+        unsafe { _mm512_mul_ps(a, b) }
+    }
+    #[inline(always)]
+    fn mul_add(self, a: __m512, b: __m512, c: __m512) -> __m512 {
+        unsafe { _mm512_fmadd_ps(a, b, c) }
+    }
+    #[inline(always)]
+    fn max(self, a: __m512, b: __m512) -> __m512 {
+        unsafe { _mm512_max_ps(a, b) }
+    }
+    #[inline(always)]
+    fn min(self, a: __m512, b: __m512) -> __m512 {
+        unsafe { _mm512_min_ps(a, b) }
+    }
+    #[inline(always)]
+    fn where_positive(self, cond: __m512, x: __m512) -> __m512 {
+        unsafe {
+            let positive = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(cond, _mm512_setzero_ps());
+            _mm512_maskz_mov_ps(positive, x)
+        }
+    }
+    #[inline(always)]
+    fn pow2(self, n: __m512) -> __m512 {
+        unsafe {
+            let exponent = _mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127));
+            _mm512_castsi512_ps(_mm512_slli_epi32::<23>(exponent))
+        }
+    }
+}
