@@ -13,6 +13,8 @@ pub enum Error {
     Layers {
         /// Layers asked for.
         layers: usize,
+        /// The most that there may be.
+        most: usize,
     },
     /// A width outside 1..=32768.
     Width {
@@ -20,6 +22,8 @@ pub enum Error {
         position: usize,
         /// The width asked for.
         width: usize,
+        /// The widest that it may be.
+        most: usize,
     },
     /// More floats than this machine can address.
     TooLarge,
@@ -62,11 +66,9 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::Layers { layers } => {
-                write!(f, "{layers} layers: a network has 1 to {}", crate::shape::MAX_LAYERS)
-            }
-            Self::Width { position, width } => {
-                write!(f, "width {width} at position {position}: widths are 1 to {}", crate::shape::MAX_WIDTH)
+            Self::Layers { layers, most } => write!(f, "{layers} layers: a network has 1 to {most}"),
+            Self::Width { position, width, most } => {
+                write!(f, "width {width} at position {position}: widths are 1 to {most}")
             }
             Self::TooLarge => f.write_str("more floats than this machine can address"),
             Self::ArenaTooSmall { needed, available } => {

@@ -1,4 +1,68 @@
-//! Multilayer perceptrons.
+//! Multilayer perceptrons: trained on a desktop as fast as its multiply-add units allow, run on microcontrollers bit for
+//! bit the same. `no_std`, no `alloc`.
+//!
+//! # The idea
+//!
+//! 1. A network is a [`Shape`] and **one flat parameter vector**; gradients share its layout.
+//! 2. **The caller lends all memory.** Every size is a `const fn` beside the thing it sizes, evaluated at compile time
+//!    for a `static` on a microcontroller, at run time for a `Vec` on a desktop.
+//! 3. All arithmetic goes through a handful of kernels run by a [`Backend`] value, whose existence proves that the CPU
+//!    can do it.
+//!
+//! # The layers, bottom up
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`error`] | the one error type: flat, with the numbers in it |
+//! | [`rng`] | random numbers, the same on every machine |
+//! | [`mat`] | views of matrices: a slice, a shape, strides |
+//! | [`shape`] | the widths of a network and the layout of its parameters |
+//! | [`arena`] | the fixed-size arena over lent memory |
+//! | [`naive`] | **the specification**: plain loops that say what every kernel computes |
+//! | [`simd`] | vectors, and the value that proves which of them this CPU has |
+//! | [`kernel`] | products, bias and ReLU, softmax and loss, gathering |
+//! | [`team`] | how work is spread over threads without knowing of threads |
+//! | [`optim`] | what a step does with the gradient |
+//! | [`mlp`] | forward, backward by the chain rule, the training step |
+//!
+//! A module uses only modules above it in this table. Shape letters are fixed once: `b` rows of a batch, `i` inputs and
+//! `o` outputs of a layer; `d` in front of a name is a gradient. Weights lie `(i, o)` row-major.
+//!
+//! # Training a network
+//!
+//! ```
+//! use selvedge::{Arena, Backend, Init, Memory, Mlp, Rng, Shape, Solo, Update, Workspace};
+//!
+//! const XOR: Shape = match Shape::new(&[2, 8, 2]) { Ok(shape) => shape, Err(_) => panic!() };
+//! const FLOATS: usize = Workspace::floats(XOR, 4);
+//!
+//! let mut memory = Memory::<FLOATS>::new(); // a `static` on a microcontroller
+//! let mut workspace = Workspace::new(XOR, 4, &mut Arena::new(memory.floats()))?;
+//! let mut params = [0.0; XOR.params()];
+//! Init::He.draw(XOR, &mut Rng::new(7), &mut params)?;
+//! let mlp = Mlp { shape: XOR, backend: Backend::detect() };
+//!
+//! let (x, y) = ([0., 0., 0., 1., 1., 0., 1., 1.], [0, 1, 1, 0]);
+//! let fill = |first: usize, rows: &mut [f32]| rows.copy_from_slice(&x[2 * first..][..rows.len()]);
+//! let mut correct = 0;
+//! for _ in 0..500 {
+//!     let update = Update::Sgd { rate: 0.5 };
+//!     correct = mlp.step(&Solo, &mut params, &mut workspace, &y, &fill, update)?.correct;
+//! }
+//! assert_eq!(correct, 4);
+//! # Ok::<(), selvedge::Error>(())
+//! ```
+//!
+//! # Features and packages
+//!
+//! `std` (on by default) adds CPU detection at run time and the `matrixmultiply` backend, which needs a heap. Without it
+//! a backend exists where the target's features say so. `wide` is the portable vector backend, `heapless` holds the
+//! per-layer lists, `libm` computes logarithms and square roots on every target alike.
+//!
+//! # Unsafe code
+//!
+//! In these files only: `simd/mod.rs`, `simd/portable.rs`, `simd/x86_64.rs` (vector operations), `kernel/gemm.rs` (the
+//! register tile) and `kernel/sgemm.rs` (the call of `matrixmultiply`).
 #![no_std]
 #![deny(unsafe_code)]
 

@@ -48,14 +48,14 @@ impl Shape {
     /// addressed.
     pub const fn new(widths: &[usize]) -> Result<Self, Error> {
         if widths.len() < 2 || widths.len() > MAX_LAYERS + 1 {
-            return Err(Error::Layers { layers: widths.len().saturating_sub(1) });
+            return Err(Error::Layers { layers: widths.len().saturating_sub(1), most: MAX_LAYERS });
         }
         let mut stored = [0; MAX_LAYERS + 1];
         let mut total: usize = 0;
         let mut l = 0;
         while l < widths.len() {
             if widths[l] == 0 || widths[l] > MAX_WIDTH {
-                return Err(Error::Width { position: l, width: widths[l] });
+                return Err(Error::Width { position: l, width: widths[l], most: MAX_WIDTH });
             }
             stored[l] = widths[l] as u16;
             if l > 0 {
@@ -235,11 +235,14 @@ mod tests {
 
     #[test]
     fn limits() {
-        assert_eq!(Shape::new(&[3]), Err(Error::Layers { layers: 0 }));
-        assert_eq!(Shape::new(&[]), Err(Error::Layers { layers: 0 }));
-        assert_eq!(Shape::new(&[1; 10]), Err(Error::Layers { layers: 9 }));
-        assert_eq!(Shape::new(&[1, 0]), Err(Error::Width { position: 1, width: 0 }));
-        assert_eq!(Shape::new(&[MAX_WIDTH + 1, 1]), Err(Error::Width { position: 0, width: MAX_WIDTH + 1 }));
+        assert_eq!(Shape::new(&[3]), Err(Error::Layers { layers: 0, most: 8 }));
+        assert_eq!(Shape::new(&[]), Err(Error::Layers { layers: 0, most: 8 }));
+        assert_eq!(Shape::new(&[1; 10]), Err(Error::Layers { layers: 9, most: 8 }));
+        assert_eq!(Shape::new(&[1, 0]), Err(Error::Width { position: 1, width: 0, most: MAX_WIDTH }));
+        assert_eq!(
+            Shape::new(&[MAX_WIDTH + 1, 1]),
+            Err(Error::Width { position: 0, width: MAX_WIDTH + 1, most: MAX_WIDTH })
+        );
         let widest = Shape::new(&[MAX_WIDTH; 9]);
         if size_of::<usize>() == 8 {
             assert_eq!(widest.unwrap().params(), 8 * (MAX_WIDTH + 1) * MAX_WIDTH);

@@ -1,4 +1,20 @@
 //! The parts of the `selvedge` program, as a library so that its tests can reach them.
+//!
+//! From the bottom up: [`error`]; [`files`] and [`memory`]; [`data`] and [`png`] make images of bytes; [`recipe`] says
+//! how to train and [`model`] what came of it; [`evaluate`] and [`train`] do the work; [`terminal`] and [`interrupt`]
+//! talk to the person; [`cli`] and [`commands`] put it together.
 #![forbid(unsafe_code)]
 
+pub mod cli;
+pub mod commands;
+pub mod data;
 pub mod error;
+pub mod evaluate;
+pub mod files;
+pub mod interrupt;
+pub mod memory;
+pub mod model;
+pub mod png;
+pub mod recipe;
+pub mod terminal;
+pub mod train;

@@ -3,6 +3,7 @@
 //! What each computes is written as plain loops in [`naive`]; what is written here is how it is
 //! done with vectors. Lengths are asserted at the door. All of them accept empty operands.
 
+mod gather;
 mod gemm;
 #[cfg(feature = "std")]
 mod sgemm;
@@ -13,6 +14,7 @@ use crate::naive;
 use crate::simd::{Backend, Kernel, Kind, Simd};
 use gemm::{End, Gemm};
 
+pub use gather::gather;
 pub use softmax::softmax_loss;
 
 /// `C(m,n) = alpha * A(m,k) * B(k,n) + beta * C`; with `beta == 0` the old `C` is never read.

@@ -1,0 +1,84 @@
+//! `selvedge eval`: accuracy, the table of classes and the confusion matrix.
+
+use selvedge::{Backend, Mlp, Solo};
+use serde_json::json;
+
+use super::load_data;
+use crate::cli::{Eval, SplitName};
+use crate::data::split::Split;
+use crate::error::{Error, Result};
+use crate::evaluate::{Evaluation, evaluate};
+use crate::model::Model;
+use crate::terminal::{Output, table};
+
+/// Evaluates a model.
+///
+/// # Errors
+/// As the command line documents.
+pub fn run(args: &Eval) -> Result<()> {
+    let model = Model::load(&args.model)?;
+    let dataset = load_data(&args.data, Some(&model))?;
+    let (name, set, index) = match args.split {
+        SplitName::Test => ("test", &dataset.test, (0..dataset.test.labels.len() as u32).collect()),
+        SplitName::Val => {
+            let recipe = model.about.recipe.as_ref().ok_or_else(|| {
+                Error::model(
+                    "the model does not say which seed split its data, so there is no telling its validation images \
+                     from its training images; use --split test",
+                )
+            })?;
+            ("val", &dataset.train, Split::new(dataset.train.labels.len(), recipe.seed).val)
+        }
+    };
+    let mlp = Mlp { shape: model.shape, backend: Backend::detect() };
+    let evaluation = evaluate(&Solo, &mlp, &model.params, set, &index)?;
+    let mut output = Output::default();
+    if args.json {
+        let classes = 0..model.shape.outputs();
+        return output.json(&json!({
+            "split": name,
+            "images": evaluation.images,
+            "accuracy": evaluation.accuracy(),
+            "loss": evaluation.loss(),
+            "per_class": classes.map(|c| evaluation.recall(c)).collect::<Vec<_>>(),
+            "confusion": evaluation.confusion,
+        }));
+    }
+    output.line(format!(
+        "{name}: {} of {} images, accuracy {:.2}%, loss {:.4}",
+        evaluation.correct(),
+        evaluation.images,
+        100.0 * evaluation.accuracy(),
+        evaluation.loss()
+    ))?;
+    output.line(format!("\n{}", per_class(&model, &evaluation)))?;
+    output.line(format!("\n{}", confusion(&model, &evaluation)))
+}
+
+fn per_class(model: &Model, evaluation: &Evaluation) -> String {
+    let header = ["class", "images", "found", "recall", "precision"].map(String::from);
+    table(
+        header,
+        (0..model.shape.outputs()).map(|c| {
+            [
+                model.class(c),
+                evaluation.of_class(c).to_string(),
+                evaluation.confusion[c][c].to_string(),
+                format!("{:.1}%", 100.0 * evaluation.recall(c)),
+                format!("{:.1}%", 100.0 * evaluation.precision(c)),
+            ]
+        }),
+    )
+}
+
+fn confusion(model: &Model, evaluation: &Evaluation) -> String {
+    let classes = model.shape.outputs();
+    let header = ["true \\ predicted".to_string()].into_iter().chain((0..classes).map(|c| c.to_string()));
+    table(
+        header,
+        evaluation.confusion.iter().enumerate().map(|(c, row)| {
+            let name = format!("{c} {}", model.class(c));
+            [name].into_iter().chain(row.iter().map(u32::to_string)).collect::<Vec<_>>()
+        }),
+    )
+}

@@ -1,0 +1,52 @@
+//! One module a command: reads what it needs, calls the library, prints.
+
+mod data;
+mod eval;
+mod inspect;
+mod predict;
+mod train;
+
+use std::path::Path;
+
+use crate::cli::{Command, DataArgs};
+use crate::data::{Dataset, Source};
+use crate::error::{Error, Result};
+use crate::model::Model;
+
+/// Carries a command out.
+///
+/// # Errors
+/// What to tell the user, and the exit code.
+pub fn run(command: Command) -> Result<()> {
+    match command {
+        Command::Train(args) => train::run(args),
+        Command::Eval(args) => eval::run(&args),
+        Command::Predict(args) => predict::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Data(args) => data::run(args),
+    }
+}
+
+/// The data set that the flags name, else the one that the model was trained on, else Fashion-MNIST.
+fn load_data(args: &DataArgs, model: Option<&Model>) -> Result<Dataset> {
+    let recipe = model.and_then(|m| m.about.recipe.as_ref());
+    let remembered = recipe.map(|r| r.data.parse::<Source>().unwrap_or(Source::FashionMnist));
+    let source = args.data.clone().or(remembered).unwrap_or(Source::FashionMnist);
+    source.load(args.data_dir.as_deref())
+}
+
+/// Refuses an image that the model was not made for.
+fn check_image(model: &Model, rows: usize, cols: usize, from: &Path) -> Result<()> {
+    let expected = model.about.image.map_or_else(
+        || format!("{} pixels", model.shape.inputs()),
+        |(rows, cols)| format!("{cols} x {rows} pixels"),
+    );
+    let fits = model.about.image.map_or(rows * cols == model.shape.inputs(), |size| size == (rows, cols));
+    if fits {
+        return Ok(());
+    }
+    Err(Error::data(format!(
+        "{} is {cols} x {rows} pixels, but the model takes {expected}; scale it first",
+        from.display()
+    )))
+}

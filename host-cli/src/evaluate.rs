@@ -1,0 +1,151 @@
+//! Accuracy, loss and confusion of a network on a set of images.
+
+use selvedge::{Activations, Arena, Mlp, Team, kernel, naive};
+
+use crate::data::Set;
+use crate::error::{Error, Result};
+use crate::memory::Floats;
+
+/// Images of a forward pass; enough to fill every core, few enough to stay in its cache.
+const BATCH: usize = 256;
+
+/// What a network makes of a set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evaluation {
+    /// Images seen.
+    pub images: usize,
+    /// Σ of the images' cross entropies, in nats.
+    pub loss_sum: f64,
+    /// `[true class][predicted class]`, counts.
+    pub confusion: Vec<Vec<u32>>,
+}
+
+impl Evaluation {
+    /// Images whose class was predicted.
+    pub fn correct(&self) -> u32 {
+        (0..self.confusion.len()).map(|c| self.confusion[c][c]).sum()
+    }
+
+    /// The fraction of them.
+    pub fn accuracy(&self) -> f64 {
+        f64::from(self.correct()) / self.images as f64
+    }
+
+    /// The mean cross entropy.
+    pub fn loss(&self) -> f64 {
+        self.loss_sum / self.images as f64
+    }
+
+    /// Images of class `c`.
+    pub fn of_class(&self, c: usize) -> u32 {
+        self.confusion[c].iter().sum()
+    }
+
+    /// Images predicted to be of class `c`.
+    pub fn predicted(&self, c: usize) -> u32 {
+        self.confusion.iter().map(|row| row[c]).sum()
+    }
+
+    /// The fraction of class `c` that was found; 0 where it has no images.
+    pub fn recall(&self, c: usize) -> f64 {
+        f64::from(self.confusion[c][c]) / f64::from(self.of_class(c).max(1))
+    }
+
+    /// The fraction of the predictions of class `c` that are right; 0 where there are none.
+    pub fn precision(&self, c: usize) -> f64 {
+        f64::from(self.confusion[c][c]) / f64::from(self.predicted(c).max(1))
+    }
+}
+
+/// Evaluates on the images at `index` of `set`.
+///
+/// # Errors
+/// Exit code 1 without the memory, 4 where the network does not fit the images.
+pub fn evaluate(team: &impl Team, mlp: &Mlp, params: &[f32], set: &Set, index: &[u32]) -> Result<Evaluation> {
+    check_fit(mlp, set)?;
+    let classes = mlp.shape.outputs();
+    let mut evaluation =
+        Evaluation { images: index.len(), loss_sum: 0.0, confusion: vec![vec![0; classes]; classes] };
+    let mut losses = vec![0.0; BATCH];
+    let mut predict = Predictor::new(*mlp, BATCH)?;
+    for index in index.chunks(BATCH) {
+        let labels: Vec<u8> = index.iter().map(|&n| set.labels[n as usize]).collect();
+        let mut logits = predict.logits(team, params, &set.images.pixels, index)?.to_vec();
+        for (row, &label) in logits.chunks_exact(classes).zip(&labels) {
+            evaluation.confusion[usize::from(label)][naive::argmax(row)] += 1;
+        }
+        let losses = &mut losses[..labels.len()];
+        kernel::softmax_loss(mlp.backend, &mut logits, &labels, losses);
+        evaluation.loss_sum += losses.iter().copied().map(f64::from).sum::<f64>();
+    }
+    Ok(evaluation)
+}
+
+/// The memory of forward passes, kept from one to the next.
+#[derive(Debug)]
+pub struct Predictor {
+    mlp: Mlp,
+    memory: Floats,
+    capacity: usize,
+}
+
+impl Predictor {
+    /// Memory for batches of up to `capacity` images.
+    ///
+    /// # Errors
+    /// Exit code 1 without the memory.
+    pub fn new(mlp: Mlp, capacity: usize) -> Result<Self> {
+        let purpose = format!("a forward pass of {capacity} images through {}", mlp.shape);
+        Ok(Self {
+            mlp,
+            memory: Floats::zeroed(Activations::floats(mlp.shape, capacity), &purpose)?,
+            capacity,
+        })
+    }
+
+    /// The logits `(index.len(), classes)` of the images at `index`.
+    ///
+    /// # Errors
+    /// Exit code 1 where the core refuses the batch.
+    pub fn logits(
+        &mut self,
+        team: &impl Team,
+        params: &[f32],
+        pixels: &[u8],
+        index: &[u32],
+    ) -> Result<Vec<f32>> {
+        let refused = |e: selvedge::Error| Error::failed(e.to_string());
+        let Self { mlp, memory, capacity } = self;
+        let mut activations =
+            Activations::new(mlp.shape, *capacity, &mut Arena::new(memory)).map_err(refused)?;
+        let inputs = mlp.shape.inputs();
+        let fill = |first: usize, rows: &mut [f32]| {
+            kernel::gather(mlp.backend, pixels, &index[first..][..rows.len() / inputs], rows);
+        };
+        let logits = mlp.forward(team, params, &mut activations, index.len(), &fill).map_err(refused)?;
+        Ok(logits.to_vec())
+    }
+}
+
+/// Whether the network has the inputs and outputs that the set needs.
+///
+/// # Errors
+/// Exit code 4 with both numbers.
+pub fn check_fit(mlp: &Mlp, set: &Set) -> Result<()> {
+    let pixels = set.images.pixels_per_image();
+    if pixels != mlp.shape.inputs() {
+        return Err(Error::model(format!(
+            "the model takes {} inputs, but the images have {} x {} = {pixels} pixels",
+            mlp.shape.inputs(),
+            set.images.rows,
+            set.images.cols
+        )));
+    }
+    match set.labels.iter().max() {
+        Some(&most) if usize::from(most) >= mlp.shape.outputs() => Err(Error::model(format!(
+            "the model knows {} classes, but the data has class {most}",
+            mlp.shape.outputs()
+        ))),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,117 @@
+//! Memory for parameters and workspaces: as large as asked for, aligned to cache lines, or an error with the numbers.
+
+use std::ops::{Deref, DerefMut};
+
+use selvedge::arena::LINE;
+
+use crate::error::{Error, Result};
+
+/// A zeroed vector of floats whose first element lies on a cache line.
+#[derive(Debug)]
+pub struct Floats {
+    memory: Vec<f32>,
+    start: usize,
+    len: usize,
+}
+
+impl Floats {
+    /// `len` zeros for `purpose`, which the error names.
+    ///
+    /// # Errors
+    /// Exit code 1 where this machine does not have the memory.
+    pub fn zeroed(len: usize, purpose: &str) -> Result<Self> {
+        let whole = len.saturating_add(LINE - 1);
+        let bytes = whole.saturating_mul(size_of::<f32>());
+        let refuse = |free: String| {
+            Error::failed(format!(
+                "{purpose} needs {} of memory{free}; choose fewer or narrower layers, or a smaller --batch",
+                size(bytes as u64)
+            ))
+        };
+        // Linux lends more memory than there is and kills the process when it is touched, so ask first.
+        if let Some(free) = available().filter(|&free| bytes as u64 > free) {
+            return Err(refuse(format!(" and this machine has {} free", size(free))));
+        }
+        let mut memory = Vec::new();
+        memory.try_reserve_exact(whole).map_err(|_| refuse(", more than this machine gives".into()))?;
+        memory.resize(whole, 0.0);
+        let start = memory.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE - 1);
+        Ok(Self { memory, start, len })
+    }
+
+    /// A copy of `values`.
+    ///
+    /// # Errors
+    /// As [`zeroed`](Self::zeroed).
+    pub fn copy_of(values: &[f32], purpose: &str) -> Result<Self> {
+        let mut copy = Self::zeroed(values.len(), purpose)?;
+        copy.copy_from_slice(values);
+        Ok(copy)
+    }
+}
+
+impl Deref for Floats {
+    type Target = [f32];
+    fn deref(&self) -> &[f32] {
+        &self.memory[self.start..][..self.len]
+    }
+}
+
+impl DerefMut for Floats {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        &mut self.memory[self.start..][..self.len]
+    }
+}
+
+/// Bytes that can be had without swapping, where the system tells.
+fn available() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find(|l| l.starts_with("MemAvailable:"))?;
+    line.split_whitespace().nth(1)?.parse::<u64>().ok()?.checked_mul(1024)
+}
+
+/// `403 KB`, `1.6 GB`: three figures, decimal units.
+pub fn size(bytes: u64) -> String {
+    let units = ["bytes", "KB", "MB", "GB", "TB"];
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    while value >= 999.5 && unit + 1 < units.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    match unit {
+        0 => format!("{bytes} bytes"),
+        _ if value < 9.95 => format!("{value:.1} {}", units[unit]),
+        _ => format!("{value:.0} {}", units[unit]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Floats, size};
+
+    #[test]
+    fn aligned_and_zeroed() {
+        for len in [0, 1, 100] {
+            let floats = Floats::zeroed(len, "a test").unwrap();
+            assert_eq!(floats.len(), len);
+            assert_eq!(floats.as_ptr() as usize % 64, 0);
+            assert!(floats.iter().all(|&x| x == 0.0));
+        }
+    }
+
+    #[test]
+    fn more_than_there_is_names_the_numbers() {
+        let error = Floats::zeroed(usize::MAX, "a giant").unwrap_err();
+        assert!(error.message.starts_with("a giant needs 18446744 TB of memory"), "{error}");
+    }
+
+    #[test]
+    fn sizes_have_three_figures_at_most() {
+        assert_eq!(
+            ["0 bytes", "999 bytes", "1.0 KB", "407 KB"],
+            [0, 999, 1000, 407_080].map(size).each_ref().map(|s| &s[..])
+        );
+        assert_eq!(size(999_999), "1.0 MB");
+    }
+}

@@ -1,0 +1,210 @@
+//! The master file: `safetensors` with PyTorch's names and orientation, and everything else in its metadata.
+//!
+//! Layer `n`, counted from 1, is `fcN.weight (o, i)` and `fcN.bias (o)`, both f32, so that the file opens in PyTorch. All
+//! metadata is one JSON value under one key, since the bytes of a file must not depend on the order of a hash map.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+use selvedge::Shape;
+use selvedge::shape::MAX_LAYERS;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::files;
+use crate::memory::Floats;
+use crate::recipe::Recipe;
+
+/// The one key of the metadata.
+const KEY: &str = "selvedge";
+/// The name of the file in a run's folder.
+pub const FILE: &str = "model.safetensors";
+
+/// A trained network.
+#[derive(Debug)]
+pub struct Model {
+    /// Its widths.
+    pub shape: Shape,
+    /// In the core's layout.
+    pub params: Floats,
+    /// What the file says of it.
+    pub about: About,
+}
+
+/// What a model file says of itself besides its tensors. Files from elsewhere say nothing.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct About {
+    /// The version of the program that wrote it.
+    pub version: String,
+    /// The classes' names; empty means numbers.
+    pub classes: Vec<String>,
+    /// Rows and columns of the images.
+    pub image: Option<(usize, usize)>,
+    /// What turns a pixel into an input; `u8/255` is the only one.
+    pub normalisation: String,
+    /// How it was trained.
+    pub recipe: Option<Recipe>,
+    /// Whole epochs behind it.
+    pub epochs_done: usize,
+    /// Accuracy on the validation images after the last whole epoch.
+    pub val_accuracy: Option<f64>,
+}
+
+impl Model {
+    /// Reads a model file, or the one in a run's folder.
+    ///
+    /// # Errors
+    /// Exit code 4 with what is wrong with it.
+    pub fn load(path: &Path) -> Result<Self> {
+        let path = file_of(path);
+        let bytes = std::fs::read(&path).map_err(|e| {
+            let hint =
+                if e.kind() == std::io::ErrorKind::NotFound { "; `selvedge train` makes one" } else { "" };
+            Error::model(format!("cannot read the model {}: {e}{hint}", path.display()))
+        })?;
+        Self::parse(&bytes).map_err(|why| Error::model(format!("{}: {why}", path.display())))
+    }
+
+    /// A model from the bytes of a file, or why they are none.
+    ///
+    /// # Errors
+    /// One clause without the file's name.
+    pub fn parse(bytes: &[u8]) -> std::result::Result<Self, String> {
+        let unreadable = |e| format!("not a readable safetensors file: {e}");
+        let tensors = SafeTensors::deserialize(bytes).map_err(unreadable)?;
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(unreadable)?;
+        let about = match header.metadata().as_ref().and_then(|m| m.get(KEY)) {
+            Some(json) => serde_json::from_str(json).map_err(|e| format!("its metadata is damaged: {e}"))?,
+            None => About::default(),
+        };
+        let shape = shape_of(&tensors)?;
+        if !about.classes.is_empty() && about.classes.len() != shape.outputs() {
+            return Err(format!("{} class names for {} outputs", about.classes.len(), shape.outputs()));
+        }
+        let mut params = Floats::zeroed(shape.params(), &format!("{shape}")).map_err(|e| e.message)?;
+        let layers = shape.split_mut(&mut params).map_err(|e| e.to_string())?;
+        for (n, (layer, i)) in layers.into_iter().zip(shape.widths()).enumerate() {
+            let o = layer.biases.len();
+            let weights = floats(&tensors, &weight_name(n))?;
+            selvedge::kernel::transpose(o, i, &weights, layer.weights);
+            layer.biases.copy_from_slice(&floats(&tensors, &bias_name(n))?);
+        }
+        Ok(Self { shape, params, about })
+    }
+
+    /// The bytes of the model's file; the same model gives the same bytes.
+    ///
+    /// # Errors
+    /// Exit code 1 where the numbers cannot be written.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let failed = |e: String| Error::failed(format!("cannot write the model: {e}"));
+        let layers = self.shape.split(&self.params).map_err(|e| failed(e.to_string()))?;
+        let mut tensors = Vec::new();
+        for (n, (layer, i)) in layers.iter().zip(self.shape.widths()).enumerate() {
+            let o = layer.biases.len();
+            let mut weights = vec![0.0; i * o];
+            selvedge::kernel::transpose(i, o, layer.weights, &mut weights);
+            tensors.push((weight_name(n), vec![o, i], little_endian(&weights)));
+            tensors.push((bias_name(n), vec![o], little_endian(layer.biases)));
+        }
+        let views = tensors.iter().map(|(name, shape, bytes)| {
+            let view =
+                TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(|e| failed(e.to_string()))?;
+            Ok((name.clone(), view))
+        });
+        let views = views.collect::<Result<Vec<_>>>()?;
+        let json = serde_json::to_string(&self.about).map_err(|e| failed(e.to_string()))?;
+        safetensors::serialize(views, Some(HashMap::from([(KEY.to_string(), json)])))
+            .map_err(|e| failed(e.to_string()))
+    }
+
+    /// Writes the model's file.
+    ///
+    /// # Errors
+    /// Exit code 1 where it cannot be written; what was there before stays.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        files::write_atomic(path, &self.to_bytes()?)
+    }
+
+    /// The name of a class.
+    pub fn class(&self, label: usize) -> String {
+        self.about.classes.get(label).cloned().unwrap_or_else(|| label.to_string())
+    }
+}
+
+/// `path`, or the model in it where it is a folder.
+pub fn file_of(path: &Path) -> PathBuf {
+    if path.is_dir() { path.join(FILE) } else { path.to_path_buf() }
+}
+
+fn weight_name(n: usize) -> String {
+    format!("fc{}.weight", n + 1)
+}
+
+fn bias_name(n: usize) -> String {
+    format!("fc{}.bias", n + 1)
+}
+
+/// The widths that the tensors' shapes make, if they make any.
+fn shape_of(tensors: &SafeTensors<'_>) -> std::result::Result<Shape, String> {
+    let layers = (0..).take_while(|&n| tensors.tensor(&weight_name(n)).is_ok()).count();
+    if layers == 0 {
+        return Err("it has no tensor fc1.weight".into());
+    }
+    if layers > MAX_LAYERS {
+        return Err(format!("{layers} layers: a network has 1 to {MAX_LAYERS}"));
+    }
+    let mut widths = Vec::new();
+    for n in 0..layers {
+        let name = weight_name(n);
+        let weight = tensors.tensor(&name).map_err(|e| e.to_string())?;
+        let &[o, i] = weight.shape() else {
+            return Err(format!("{name} has shape {:?}, expected [out, in]", weight.shape()));
+        };
+        match widths.last() {
+            None => widths.push(i),
+            Some(&before) if before == i => {}
+            Some(&before) => {
+                return Err(format!("{name} has {i} inputs, but the layer before it has {before} outputs"));
+            }
+        }
+        let name = bias_name(n);
+        let bias = tensors.tensor(&name).map_err(|_| format!("it has no tensor {name}"))?;
+        if bias.shape() != [o] {
+            return Err(format!("{name} has shape {:?}, expected [{o}]", bias.shape()));
+        }
+        widths.push(o);
+    }
+    if tensors.len() != 2 * layers {
+        let mut names = tensors.names();
+        names.sort_unstable();
+        let known: Vec<_> = (0..layers).flat_map(|n| [weight_name(n), bias_name(n)]).collect();
+        let other = names.iter().find(|n| !known.contains(&(**n).to_string())).copied().unwrap_or_default();
+        return Err(format!("it has a tensor {other} that belongs to no layer of a multilayer perceptron"));
+    }
+    Shape::new(&widths).map_err(|e| e.to_string())
+}
+
+/// The values of an f32 tensor, all finite.
+fn floats(tensors: &SafeTensors<'_>, name: &str) -> std::result::Result<Vec<f32>, String> {
+    let tensor = tensors.tensor(name).map_err(|e| e.to_string())?;
+    if tensor.dtype() != Dtype::F32 {
+        return Err(format!("{name} is {:?}, expected F32", tensor.dtype()));
+    }
+    let values: Vec<f32> = tensor
+        .data()
+        .chunks_exact(4)
+        .map(|b| f32::from_le_bytes(b.try_into().expect("a chunk of four")))
+        .collect();
+    match values.iter().position(|x| !x.is_finite()) {
+        Some(at) => Err(format!("{name} holds {} at position {at}", values[at])),
+        None => Ok(values),
+    }
+}
+
+fn little_endian(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|x| x.to_le_bytes()).collect()
+}

@@ -1,0 +1,130 @@
+//! What goes to the terminal: results on stdout, talk on stderr, pictures where people look.
+
+use std::io::{self, IsTerminal, Write};
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+
+/// Results on stdout. A reader that has gone away is no error: what is left is not printed.
+#[derive(Debug, Default)]
+pub struct Output {
+    gone: bool,
+}
+
+impl Output {
+    /// Prints a line, or lines.
+    ///
+    /// # Errors
+    /// Exit code 1 where stdout cannot be written for another reason than a broken pipe.
+    pub fn line(&mut self, text: impl AsRef<str>) -> Result<()> {
+        if self.gone {
+            return Ok(());
+        }
+        let mut stdout = io::stdout().lock();
+        match writeln!(stdout, "{}", text.as_ref()).and_then(|()| stdout.flush()) {
+            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => {
+                self.gone = true;
+                Ok(())
+            }
+            Err(e) => Err(Error::failed(format!("cannot write to stdout: {e}"))),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Prints one JSON object on a line.
+    ///
+    /// # Errors
+    /// As [`line`](Self::line).
+    pub fn json(&mut self, value: &impl Serialize) -> Result<()> {
+        self.line(serde_json::to_string(value).map_err(|e| Error::failed(e.to_string()))?)
+    }
+}
+
+/// A table for people: the first column left, the others right.
+pub fn table<R: IntoIterator<Item = String>>(
+    header: impl IntoIterator<Item = String>,
+    rows: impl IntoIterator<Item = R>,
+) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(header);
+    for row in rows {
+        table.add_row(row.into_iter().collect::<Vec<_>>());
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.lines().map(|l| l.trim_end().to_string()).collect::<Vec<_>>().join("\n")
+}
+
+/// A bar over `steps` steps on stderr; hidden unless that is a terminal and `show`.
+pub fn bar(steps: usize, show: bool) -> ProgressBar {
+    if !show {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(steps as u64);
+    bar.set_style(
+        ProgressStyle::with_template("{msg} {wide_bar} {percent:>3} % {eta} left").expect("a valid template"),
+    );
+    bar
+}
+
+/// Grey pixels as text: half blocks in 24 greys on a terminal, characters of growing ink elsewhere or where `NO_COLOR`
+/// is set.
+pub fn picture(pixels: &[u8], cols: usize) -> String {
+    let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    draw(pixels, cols, colour)
+}
+
+fn draw(pixels: &[u8], cols: usize, colour: bool) -> String {
+    let rows: Vec<&[u8]> = pixels.chunks(cols).collect();
+    if !colour {
+        const INK: &[u8; 10] = b" .:-=+*#%@";
+        let line = |row: &&[u8]| -> String {
+            let text: String = row
+                .iter()
+                .map(|&p| char::from(INK[usize::from(p) * 10 / 256]))
+                .flat_map(|c| [c, c])
+                .collect();
+            text.trim_end().to_string()
+        };
+        return rows.iter().map(line).collect::<Vec<_>>().join("\n");
+    }
+    // Of the 256 terminal colours, 232..=255 are greys.
+    let grey = |p: u8| 232 + u32::from(p) * 24 / 256;
+    let line = |pair: &[&[u8]]| -> String {
+        let upper = pair[0];
+        let lower = pair.get(1).copied().unwrap_or(&[]);
+        let cell = |c: usize| {
+            let below = lower.get(c).copied().unwrap_or(0);
+            format!("\x1b[38;5;{};48;5;{}m\u{2580}", grey(upper[c]), grey(below))
+        };
+        format!("{}\x1b[0m", (0..upper.len()).map(cell).collect::<String>())
+    };
+    rows.chunks(2).map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{draw, table};
+
+    #[test]
+    fn pictures_in_ink_and_in_colour() {
+        assert_eq!(draw(&[0, 255, 128, 0], 2, false), "  @@\n++");
+        let colour = draw(&[0, 255, 128, 0], 2, true);
+        assert_eq!(colour, "\x1b[38;5;232;48;5;244m\u{2580}\x1b[38;5;255;48;5;232m\u{2580}\x1b[0m");
+    }
+
+    #[test]
+    fn tables_align_numbers_right() {
+        let text = table(
+            ["a", "n"].map(String::from),
+            [["x", "1"].map(String::from), ["yy", "10"].map(String::from)],
+        );
+        assert_eq!(text.lines().count(), 3);
+        assert!(text.lines().all(|l| l.len() == text.lines().next().unwrap().len()), "{text}");
+    }
+}

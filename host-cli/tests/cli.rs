@@ -1,0 +1,319 @@
+//! The program as a person or a script meets it: commands, lines, JSON, exit codes, files.
+
+mod support;
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use serde_json::Value;
+use support::{fails, json_lines, run, selvedge, small_data, succeeds};
+
+const TRAIN: [&str; 9] = ["train", "--data", "data", "--hidden", "16", "--batch", "16", "--init", "he"];
+
+fn with<'a>(base: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
+    [base, more].concat()
+}
+
+#[test]
+fn train_eval_predict_inspect() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    small_data(here);
+    let text = succeeds(here, &with(&TRAIN, &["--out", "run"]));
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines.len(), 7, "{text}");
+    assert!(lines[0].starts_with("Epoch 1: Loss = ") && lines[4].starts_with("Epoch 5: "), "{text}");
+    assert!(lines[5].starts_with("Test accuracy = "), "{text}");
+
+    let config = fs::read_to_string(here.join("run/config.toml")).unwrap();
+    assert!(config.contains("hidden = [16]") && config.contains("init = \"he\""), "{config}");
+    let metrics = json_lines(&fs::read_to_string(here.join("run/metrics.jsonl")).unwrap());
+    assert_eq!(metrics.len(), 6);
+    for key in ["epoch", "loss_sum", "loss", "train_accuracy", "val_accuracy", "seconds", "images_per_second"]
+    {
+        assert!(metrics[4][key].is_number(), "{key}");
+    }
+    assert_eq!(metrics[5]["parameters"], 36 * 16 + 16 + 16 * 4 + 4);
+    assert!(metrics[5]["test_accuracy"].as_f64().unwrap() > 0.9, "{metrics:?}");
+
+    let eval = json_lines(&succeeds(here, &["eval", "run", "--json"])).remove(0);
+    assert_eq!((&eval["split"], &eval["images"]), (&Value::from("test"), &Value::from(60)));
+    assert_eq!(eval["accuracy"], metrics[5]["test_accuracy"]);
+    let diagonal: u64 = (0..4).map(|c| eval["confusion"][c][c].as_u64().unwrap()).sum();
+    assert_eq!(diagonal as f64 / 60.0, eval["accuracy"].as_f64().unwrap());
+    assert_eq!(eval["per_class"].as_array().unwrap().len(), 4);
+    let val = json_lines(&succeeds(here, &["eval", "run/model.safetensors", "--split", "val", "--json"]));
+    assert_eq!(val[0]["images"], 40);
+    assert_eq!(val[0]["accuracy"], metrics[4]["val_accuracy"]);
+    let table = succeeds(here, &["eval", "run"]);
+    assert!(table.contains("upper") && table.contains("precision") && table.contains("true \\ predicted"));
+
+    let predict = json_lines(&succeeds(here, &["predict", "run", "--index", "3", "--json"])).remove(0);
+    let sum: f64 = predict["probabilities"].as_array().unwrap().iter().map(|p| p.as_f64().unwrap()).sum();
+    assert!((sum - 1.0).abs() < 1e-9);
+    assert!(["top", "upper", "lower", "bottom"].contains(&predict["label"].as_str().unwrap()));
+    let drawn = succeeds(here, &["predict", "run", "--index", "3"]);
+    assert!(drawn.contains("%%") || drawn.contains("##"), "{drawn}");
+
+    let inspect = succeeds(here, &["inspect", "run"]);
+    assert!(inspect.contains("36-16-4") && inspect.contains("seed 42"), "{inspect}");
+    assert!(succeeds(here, &["inspect"]).contains("portable"));
+    assert!(succeeds(here, &["data", "show", "data"]).contains("3 bottom"));
+}
+
+#[test]
+fn pictures_of_ones_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    small_data(here);
+    succeeds(here, &with(&TRAIN, &["--out", "run", "-q"]));
+    let pixels: Vec<u8> = (0..36).map(|p| if p / 9 == 2 { 220 } else { 10 }).collect();
+    let mut encoder = png::Encoder::new(fs::File::create(here.join("a.png")).unwrap(), 6, 6);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.write_header().unwrap().write_image_data(&pixels).unwrap();
+    let of_png = succeeds(here, &["predict", "run", "a.png", "--json"]);
+    assert_eq!(json_lines(&of_png)[0]["label"], "lower");
+    let images = host_cli::data::idx::Images { pixels, count: 1, rows: 6, cols: 6 };
+    fs::write(here.join("a.idx"), host_cli::data::idx::write_images(&images)).unwrap();
+    assert_eq!(succeeds(here, &["predict", "run", "a.idx", "--json"]), of_png);
+
+    fs::write(here.join("bad.png"), b"\x89PNG\r\n\x1a\nxxxx").unwrap();
+    assert!(fails(here, &["predict", "run", "bad.png"], 3).contains("not a readable PNG"));
+    assert!(fails(here, &["predict", "run", "none.png"], 3).contains("cannot read none.png"));
+    assert!(fails(here, &["predict", "run", "data/labels.txt"], 3).contains("magic number"));
+    assert!(fails(here, &["predict", "run", "a.idx", "--index", "1"], 2).contains("there are 1 images"));
+    assert!(fails(here, &["predict", "run", "--index", "60"], 2).contains("there are 60 images"));
+    let images = host_cli::data::idx::Images { pixels: vec![0; 12], count: 1, rows: 3, cols: 4 };
+    fs::write(here.join("b.idx"), host_cli::data::idx::write_images(&images)).unwrap();
+    let line = fails(here, &["predict", "run", "b.idx"], 3);
+    assert!(line.contains("4 x 3 pixels, but the model takes 6 x 6 pixels"), "{line}");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    small_data(here);
+    let model = |name: &str, seed: &str| {
+        let out = format!("{name}-{seed}");
+        succeeds(here, &with(&TRAIN, &["--out", &out, "--seed", seed, "-q"]));
+        fs::read(here.join(out).join("model.safetensors")).unwrap()
+    };
+    assert_eq!(model("a", "7"), model("b", "7"));
+    assert_ne!(model("c", "7"), model("c", "8"));
+}
+
+#[test]
+fn every_backend_trains() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    small_data(here);
+    for backend in selvedge::Backend::available() {
+        let words = ["--out", backend.name(), "--backend", backend.name(), "--json"];
+        let lines = json_lines(&succeeds(here, &with(&TRAIN, &words)));
+        assert_eq!(lines.len(), 6);
+        assert!(lines[5]["test_accuracy"].as_f64().unwrap() > 0.9, "{}: {lines:?}", backend.name());
+    }
+}
+
+#[test]
+fn runs_are_not_overwritten_unasked() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    small_data(here);
+    for _ in 0..2 {
+        succeeds(here, &with(&TRAIN, &["--epochs", "1"]));
+    }
+    let names: Vec<_> = fs::read_dir(here.join("runs")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+    let again = with(&TRAIN, &["--epochs", "1", "--out", "runs/data-16-1"]);
+    assert!(fails(here, &again, 2).contains("add --overwrite"));
+    succeeds(here, &with(&again, &["--overwrite"]));
+}
+
+#[test]
+fn words_that_make_no_sense() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    small_data(here);
+    let bad = |more: &[&str]| fails(here, &with(&TRAIN[..3], more), 2);
+    assert!(bad(&["--hidden", "0"]).contains("--hidden 0: a layer has 1 to 32768 units"));
+    assert!(bad(&["--hidden", "1,1,1,1,1,1,1,1,1"]).contains("at most 7 hidden layers"));
+    assert!(bad(&["--hidden", "32769"]).contains("1 to 32768"));
+    assert!(bad(&["--hidden", "x"]).contains("128,64, or none"));
+    assert!(bad(&["--batch", "0"]).contains("--batch 0"));
+    assert!(bad(&["--batch", "201"]).contains("there are 200 training images"));
+    assert!(bad(&["--epochs", "0"]).contains("--epochs 0"));
+    for lr in ["nan", "inf", "0", "-1"] {
+        assert!(bad(&["--lr", lr]).contains("the learning rate is a number above 0"));
+    }
+    assert!(bad(&["--init", "xavier"]).contains("normal:0.01"));
+    assert!(bad(&["--backend", "gpu"]).contains("this CPU has auto, naive"));
+    assert!(bad(&["--frobnicate"]).contains("unexpected argument '--frobnicate'"));
+    assert!(fails(here, &["predict", "run"], 2).contains("<IMAGE>"));
+    assert!(!here.join("runs").exists(), "a refused run left a folder");
+    let output = run(here, &with(&TRAIN, &["--lr", "nan", "--json"]));
+    let error: Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert_eq!(error["code"], 2);
+    assert!(error["error"].as_str().unwrap().contains("--lr"));
+}
+
+#[test]
+fn data_that_is_missing_or_corrupt() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let data = small_data(here);
+    let line = fails(here, &["train", "--data", "nowhere"], 3);
+    assert!(line.contains("does not exist") && line.contains("--data demo"), "{line}");
+    let words = ["train", "--data", "fashion-mnist", "--data-dir", "nowhere"];
+    assert!(fails(here, &words, 3).contains("selvedge data fetch"));
+    let damage = |file: &str, change: &dyn Fn(&mut Vec<u8>)| {
+        let path = data.join(file);
+        let good = fs::read(&path).unwrap();
+        let mut bytes = good.clone();
+        change(&mut bytes);
+        fs::write(&path, bytes).unwrap();
+        let line = fails(here, &TRAIN, 3);
+        fs::write(&path, good).unwrap();
+        line
+    };
+    let images = "train-images-idx3-ubyte";
+    assert!(damage(images, &|b| b.truncate(1000)).contains("cut short"));
+    assert!(damage(images, &|b| b.clear()).contains("the file is empty"));
+    assert!(damage(images, &|b| b[3] = 1).contains("magic number"));
+    assert!(damage(images, &|b| b.push(0)).contains("goes on behind"));
+    assert!(damage("train-labels-idx1-ubyte", &|b| b[20] = 10).contains("label 12 is 10"));
+    let line = damage("t10k-labels-idx1-ubyte", &|b| {
+        b.pop();
+        b[7] = 59;
+    });
+    assert!(line.contains("holds 60 images, but") && line.contains("holds 59 labels"), "{line}");
+    fs::remove_file(data.join(images)).unwrap();
+    assert!(fails(here, &TRAIN, 3).contains("neither train-images-idx3-ubyte nor"));
+    assert!(!here.join("runs").exists());
+}
+
+#[test]
+fn a_diverging_run_keeps_the_last_good_state() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    small_data(here);
+    let line = fails(here, &with(&TRAIN, &["--lr", "1e30", "--out", "run"]), 1);
+    assert!(line.contains("the loss is not finite at step ") && line.contains("smaller --lr"), "{line}");
+    assert!(line.contains("no whole epoch was done"), "{line}");
+    assert!(!here.join("run/model.safetensors").exists());
+}
+
+#[test]
+fn a_shape_larger_than_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    small_data(here);
+    let words = ["--hidden", "32768,32768,32768,32768,32768,32768,32768"];
+    let line = fails(here, &with(&TRAIN[..3], &words), 1);
+    assert!(line.contains("needs 26 GB of memory") && line.contains("free"), "{line}");
+}
+
+#[test]
+fn an_output_folder_that_cannot_be_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    small_data(here);
+    fs::write(here.join("file"), "").unwrap();
+    let line = fails(here, &with(&TRAIN, &["--out", "file/run"]), 1);
+    assert!(line.contains("cannot create the folder file/run"), "{line}");
+}
+
+#[test]
+fn models_that_are_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    small_data(here);
+    succeeds(here, &with(&TRAIN, &["--out", "run", "-q"]));
+    let good = fs::read(here.join("run/model.safetensors")).unwrap();
+    let refused = |bytes: &[u8]| {
+        fs::write(here.join("bad.safetensors"), bytes).unwrap();
+        fails(here, &["eval", "bad.safetensors"], 4)
+    };
+    assert!(fails(here, &["eval", "none"], 4).contains("`selvedge train` makes one"));
+    for n in [0, 4, 8, 20, 100, good.len() - 1] {
+        assert!(refused(&good[..n]).contains("not a readable safetensors file"));
+    }
+    let mut nan = good.clone();
+    let end = nan.len();
+    nan[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+    assert!(refused(&nan).contains("holds NaN at position"), "{}", refused(&nan));
+    let text = String::from_utf8_lossy(&good[..good.len() - 4 * 660]).into_owned();
+    let swap = |from: &str, to: &str| {
+        assert!(text.contains(from) && from.len() == to.len(), "{text}");
+        let at = text.find(from).unwrap();
+        let mut bytes = good.clone();
+        bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+        refused(&bytes)
+    };
+    assert!(
+        swap("\"shape\":[16,36]", "\"shape\":[36,16]").contains("fc1.bias has shape [16], expected [36]")
+    );
+    assert!(swap("fc2.bias", "fc2.bats").contains("it has no tensor fc2.bias"));
+    assert!(swap("fc1.weight", "fc1.wreath").contains("it has no tensor fc1.weight"));
+    // A model of other images.
+    let line = fails(here, &["eval", "run", "--data", "demo"], 4);
+    assert!(line.contains("the model takes 36 inputs, but the images have 28 x 28"), "{line}");
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    small_data(here);
+    let mut child = selvedge()
+        .current_dir(here)
+        .args(with(&TRAIN, &["--out", "run", "--epochs", "200", "-q"]))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.starts_with("Epoch 1"));
+    assert!(child.wait().unwrap().success());
+    assert!(here.join("run/model.safetensors").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_after_the_batch_and_keeps_the_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    small_data(here);
+    let mut child = selvedge()
+        .current_dir(here)
+        .args(with(&TRAIN, &["--out", "run", "--epochs", "1000000", "-q"]))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut reader = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    reader.read_line(&mut line).unwrap();
+    let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(killed.unwrap().success());
+    std::io::copy(&mut reader, &mut std::io::sink()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("stopped after step "), "{stderr}");
+    succeeds(here, &["eval", "run"]);
+}
+
+#[test]
+fn help_and_version() {
+    let folder = tempfile::tempdir().unwrap();
+    let help = succeeds(folder.path(), &["train", "--help"]);
+    for flag in
+        ["--data", "--hidden", "--epochs", "--batch", "--lr", "--init", "--seed", "--backend", "--out"]
+    {
+        assert!(help.contains(flag), "{flag}");
+    }
+    assert!(succeeds(folder.path(), &["--version"]).starts_with("selvedge "));
+}

@@ -1,0 +1,69 @@
+//! From bytes to rows of floats.
+
+use crate::simd::{Backend, Kernel, Simd};
+
+/// `out(b,i) = pixels(index[b], i) / 255`, correctly rounded: the rows of a batch, gathered from a data set.
+///
+/// # Panics
+/// If the lengths disagree or an index lies outside `pixels`.
+pub fn gather(backend: Backend, pixels: &[u8], index: &[u32], out: &mut [f32]) {
+    if index.is_empty() {
+        return;
+    }
+    assert_eq!(out.len() % index.len(), 0, "gather: out is no whole number of rows");
+    backend.run(Gather { pixels, index, out });
+}
+
+struct Gather<'a> {
+    pixels: &'a [u8],
+    index: &'a [u32],
+    out: &'a mut [f32],
+}
+
+impl Kernel for Gather<'_> {
+    type Out = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let i = self.out.len() / self.index.len();
+        if i == 0 {
+            return;
+        }
+        for (row, &n) in self.out.chunks_exact_mut(i).zip(self.index) {
+            let pixels = &self.pixels[n as usize * i..][..i];
+            for (x, &p) in row.iter_mut().zip(pixels) {
+                *x = unit(p);
+            }
+        }
+    }
+}
+
+/// `p / 255`, correctly rounded, without a division: 1/255 in two parts, the first short enough for an exact product.
+#[inline(always)]
+fn unit(p: u8) -> f32 {
+    const HIGH: f32 = 257.0 / 65536.0;
+    const LOW: f32 = (1.0 / 255.0 - 257.0 / 65536.0) as f32;
+    f32::from(p) * HIGH + f32::from(p) * LOW
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{gather, unit};
+    use crate::simd::Backend;
+
+    #[test]
+    fn every_byte_is_the_rounded_quotient() {
+        for p in 0..=255 {
+            assert_eq!(unit(p).to_bits(), (f32::from(p) / 255.0).to_bits(), "{p}");
+        }
+    }
+
+    #[test]
+    fn rows_come_in_the_order_of_the_index() {
+        let pixels: [u8; 60] = core::array::from_fn(|p| p as u8);
+        for backend in Backend::available() {
+            let mut out = [f32::NAN; 40];
+            gather(backend, &pixels, &[2, 0], &mut out);
+            assert!(out.iter().zip((40..60).chain(0..20)).all(|(&x, p)| x == unit(p)), "{}", backend.name());
+        }
+    }
+}

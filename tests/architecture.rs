@@ -1,0 +1,87 @@
+//! The house rules that a machine can check: modules import downward, unsafe code stays where it is announced, files stay
+//! short.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Bottom to top: a module may use those in front of it, and itself.
+const LAYERS: [&str; 11] =
+    ["error", "rng", "mat", "shape", "arena", "naive", "simd", "kernel", "team", "optim", "mlp"];
+
+/// The files that hold unsafe code.
+const UNSAFE: [&str; 5] = [
+    "src/kernel/gemm.rs",
+    "src/kernel/sgemm.rs",
+    "src/simd/mod.rs",
+    "src/simd/portable.rs",
+    "src/simd/x86_64.rs",
+];
+
+/// Every source file of the core, with its path from the root and its text without comments and tests.
+fn sources() -> Vec<(String, String)> {
+    fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { walk(&path, files) } else { files.push(path) }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    walk(&root.join("src"), &mut files);
+    files.sort();
+    let read = |path: PathBuf| {
+        let text = fs::read_to_string(&path).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        let code = code.lines().map(|l| l.split("//").next().unwrap()).collect::<Vec<_>>().join("\n");
+        (path.strip_prefix(root).unwrap().to_str().unwrap().replace('\\', "/"), code)
+    };
+    files.into_iter().map(read).collect()
+}
+
+fn words(code: &str) -> impl Iterator<Item = &str> {
+    code.split(|c: char| !(c.is_alphanumeric() || c == '_'))
+}
+
+#[test]
+fn modules_import_downward() {
+    let mut imports = 0;
+    for (path, code) in sources() {
+        let module = path.trim_start_matches("src/").split(['/', '.']).next().unwrap();
+        if module == "lib" {
+            continue;
+        }
+        let height = LAYERS.iter().position(|l| *l == module);
+        let height = height.unwrap_or_else(|| panic!("{path}: {module} has no place in LAYERS"));
+        for used in code.split("crate::").skip(1) {
+            let used = words(used).next().unwrap();
+            let below = LAYERS.iter().position(|l| *l == used);
+            assert!(below.is_some_and(|b| b <= height), "{path} uses crate::{used}, which is not below it");
+            imports += 1;
+        }
+    }
+    assert!(imports > 20, "{imports}");
+}
+
+#[test]
+fn unsafe_code_is_where_it_is_announced() {
+    let found: Vec<_> = sources()
+        .into_iter()
+        .filter(|(_, code)| words(code).any(|w| w == "unsafe"))
+        .map(|(p, _)| p)
+        .collect();
+    assert_eq!(found, UNSAFE);
+    let lib = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs")).unwrap();
+    assert!(lib.contains("#![deny(unsafe_code)]"));
+    for file in UNSAFE {
+        assert!(lib.contains(file.trim_start_matches("src/")), "src/lib.rs does not name {file}");
+    }
+}
+
+#[test]
+fn files_stay_short() {
+    for (path, _) in sources() {
+        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(&path)).unwrap();
+        assert!(text.starts_with("//!"), "{path} does not say what it is");
+        assert!(text.lines().count() <= 400, "{path} has {} lines", text.lines().count());
+    }
+}

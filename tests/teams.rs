@@ -1,0 +1,60 @@
+//! Results do not depend on how many workers share them: the same bytes for every team.
+
+mod common;
+
+use common::{Problem, backends, bits};
+use selvedge::{Arena, Backend, Solo, Team, Update, Workspace};
+
+/// A team that starts a thread for each part: slow, simple, and the borrow checker's.
+#[derive(Clone, Copy)]
+struct Threads(usize);
+
+impl Team for Threads {
+    fn workers(&self) -> usize {
+        self.0
+    }
+    fn join<A, B, RA, RB>(&self, a: A, b: B) -> (RA, RB)
+    where
+        A: FnOnce(&Self) -> RA + Send,
+        B: FnOnce(&Self) -> RB + Send,
+        RA: Send,
+        RB: Send,
+    {
+        let (left, right) = (Threads(self.0.div_ceil(2)), Threads(self.0 / 2));
+        std::thread::scope(|scope| {
+            let b = scope.spawn(move || b(&right));
+            (a(&left), b.join().unwrap())
+        })
+    }
+}
+
+fn train(backend: Backend, problem: &Problem, team: &impl Team) -> (Vec<u32>, Vec<u64>) {
+    let b = problem.labels.len();
+    let mut memory = vec![f32::NAN; Workspace::floats(problem.shape, b) + 15];
+    let mut workspace = Workspace::new(problem.shape, b, &mut Arena::new(&mut memory)).unwrap();
+    let mut params = problem.params.clone();
+    let losses = (0..3).map(|_| {
+        let update = Update::Sgd { rate: 0.1 };
+        let mlp = problem.mlp(backend);
+        let outcome =
+            mlp.step(team, &mut params, &mut workspace, &problem.labels, &problem.fill(), update).unwrap();
+        outcome.loss_sum.to_bits()
+    });
+    let losses = losses.collect();
+    (bits(&params), losses)
+}
+
+#[test]
+fn the_same_bytes_for_every_team() {
+    for (widths, b) in [(&[784, 128, 10][..], 64), (&[50, 33, 17, 5], 13), (&[3, 2], 1)] {
+        let problem = Problem::new(widths, b, 5);
+        // `matrixmultiply` chooses another kernel for a few rows, and with it another order of summation.
+        for backend in backends().filter(|b| b.name() != "matrixmultiply") {
+            let alone = train(backend, &problem, &Solo);
+            for workers in [1, 2, 3, 4, 8, 20] {
+                let together = train(backend, &problem, &Threads(workers));
+                assert!(alone == together, "{} {} with {workers}", problem.shape, backend.name());
+            }
+        }
+    }
+}
