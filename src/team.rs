@@ -1,6 +1,6 @@
 //! How work is spread over threads without the core knowing of threads.
 //!
-//! A [`Team`] joins two closures; [`divide`] cuts a job in halves of its rows until every worker has one part, so that
+//! A [`Team`] joins two closures; `divide` cuts a job in halves of its rows until every worker has one part, so that
 //! disjointness is the borrow checker's business and a team of one costs nothing. Parts are rows of an output and never
 //! ranges of a summed dimension: results do not depend on how many workers there are.
 

@@ -1,7 +1,7 @@
 //! A data set drawn by code: grey garments of 28×28 pixels in the ten classes of Fashion-MNIST, so that the program
 //! trains, evaluates and predicts with no file and no network.
 //!
-//! A garment is a handful of polygons whose corners are drawn from ranges ([`garments`]); they are painted on black,
+//! A garment is a handful of polygons whose corners are drawn from ranges (`garments.rs`); they are painted on black,
 //! then given cloth: a weave, folds, noise. The ranges of neighbouring classes overlap (a short-sleeved shirt whose
 //! buttons hardly show is all but a T-shirt), so a network has errors left to make, and they are the ones people make.
 //!
