@@ -5,6 +5,7 @@
 
 mod gather;
 mod gemm;
+mod peak;
 #[cfg(feature = "std")]
 mod sgemm;
 mod softmax;
@@ -15,6 +16,7 @@ use crate::simd::{Backend, Kernel, Kind, Simd};
 use gemm::{End, Gemm};
 
 pub use gather::gather;
+pub use peak::peak;
 pub use softmax::softmax_loss;
 
 /// `C(m,n) = alpha * A(m,k) * B(k,n) + beta * C`; with `beta == 0` the old `C` is never read.

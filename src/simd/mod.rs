@@ -30,6 +30,8 @@ pub unsafe trait Simd: Copy + Send + Sync {
     type V: Copy;
     /// Its lanes.
     const LANES: usize;
+    /// Whether [`mul_add`](Self::mul_add) rounds once.
+    const FUSED: bool;
     /// Rows of the GEMM tile that fill the register file, two vectors wide.
     const TILE_ROWS: usize;
 
@@ -61,7 +63,7 @@ pub unsafe trait Simd: Copy + Send + Sync {
     fn sub(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a * b`.
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
-    /// `a * b + c`, fused or not as the backend's name promises.
+    /// `a * b + c`, rounded once if [`FUSED`](Self::FUSED), else twice.
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// `a` where `a > b`, else `b`: a NaN in `b` stays, a NaN in `a` does not.
     fn max(self, a: Self::V, b: Self::V) -> Self::V;

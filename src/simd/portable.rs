@@ -43,6 +43,7 @@ impl Scalar {
 unsafe impl Simd for Wide {
     type V = f32x4;
     const LANES: usize = 4;
+    const FUSED: bool = false;
     const TILE_ROWS: usize = 6;
 
     #[inline(always)]
@@ -113,6 +114,7 @@ unsafe impl Simd for Wide {
 unsafe impl Simd for Scalar {
     type V = f32;
     const LANES: usize = 1;
+    const FUSED: bool = false;
     const TILE_ROWS: usize = 4;
 
     #[inline(always)]

@@ -78,6 +78,7 @@ fn first_lanes(n: usize) -> __m256i {
 unsafe impl Simd for Avx2 {
     type V = __m256;
     const LANES: usize = 8;
+    const FUSED: bool = true;
     const TILE_ROWS: usize = 6;
 
     #[inline(always)]
@@ -147,6 +148,7 @@ const fn first_bits(n: usize) -> __mmask16 {
 unsafe impl Simd for Avx512 {
     type V = __m512;
     const LANES: usize = 16;
+    const FUSED: bool = true;
     const TILE_ROWS: usize = 8;
 
     #[inline(always)]
