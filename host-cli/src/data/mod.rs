@@ -76,7 +76,7 @@ pub const FILES: [&str; 4] = [
 const FASHION_LABELS: &str = "657fbd221bfc9f4198cc14b5619cc33ec57c58dd0e47af4d99d6650759e869a7";
 
 /// Training and test images of the demo, and the seed that they are drawn from.
-const DEMO: (usize, usize, u64) = (12_000, 2_000, 20_170_828);
+const DEMO: (usize, usize, u64) = (24_000, 2_000, 20_170_828);
 
 impl FromStr for Source {
     type Err = std::convert::Infallible;
