@@ -62,7 +62,8 @@
 //! # Unsafe code
 //!
 //! In these files only: `simd/mod.rs`, `simd/portable.rs`, `simd/x86_64.rs` (vector operations), `kernel/gemm.rs` (the
-//! register tile) and `kernel/sgemm.rs` (the call of `matrixmultiply`).
+//! register tile), `kernel/sgemm.rs` (the call of `matrixmultiply`), `kernel/skip.rs` (products around zeros) and
+//! `kernel/cortex_m.rs` (the same in assembly).
 #![no_std]
 #![deny(unsafe_code)]
 

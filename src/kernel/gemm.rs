@@ -9,10 +9,14 @@
 //! ```
 //!
 //! Nothing is packed: the rows of `B` are read where they lie, and `A` one element at a time with any strides, so that a
-//! transposed `A` costs nothing. Every element is one sum over `k` in order, from zero, in one chain: its bits depend
-//! neither on its place in a tile nor on how rows are spread over threads.
+//! transposed `A` costs nothing. Every element is one sum over `k` in order, in one chain, from zero or, for `C += A * B`
+//! on exact backends, from `C`: its bits depend neither on its place in a tile nor on how rows are spread over threads.
+//!
+//! Backends of one lane do not tile: they leave out the terms whose `A` is zero, in [`skip`](super::skip). A backend that
+//! promises the same bits sums a tile again in that way where leaving out could make a difference.
 #![allow(unsafe_code)]
 
+use super::skip;
 use crate::mat::{Mat, MatMut};
 use crate::simd::{Kernel, Simd};
 
@@ -23,6 +27,18 @@ pub(super) enum End<'a> {
     Scale { alpha: f32, beta: f32 },
     /// `C = sum + bias`, and 0 where that is negative if `relu`.
     Bias { bias: &'a [f32], relu: bool },
+}
+
+impl End<'_> {
+    /// Whether it is `C += A * B`, for which exact backends start their sums from `C`.
+    pub(super) fn adds(self) -> bool {
+        matches!(self, Self::Scale { alpha: 1.0, beta: 1.0 })
+    }
+
+    /// Whether the old `C` has a part in the new one.
+    pub(super) fn reads_c(self) -> bool {
+        !matches!(self, Self::Scale { beta: 0.0, .. } | Self::Bias { .. })
+    }
 }
 
 /// The arguments of one product.
@@ -61,6 +77,10 @@ impl Kernel for Gemm<'_> {
         if let End::Bias { bias, .. } = self.end {
             assert_eq!(bias.len(), n, "gemm: one bias for each column");
         }
+        if S::LANES == 1 || S::EXACT && skip::matters_before(&mut self) {
+            skip::product(&mut self);
+            return;
+        }
         let width = 2 * S::LANES;
         for column in (0..n).step_by(width) {
             let cols = width.min(n - column);
@@ -88,6 +108,9 @@ impl Kernel for Gemm<'_> {
                     (_, false) => rows::<S, 1, true>(s, panel, m),
                 }
             }
+        }
+        if S::EXACT && skip::matters_behind(&mut self) {
+            skip::product(&mut self);
         }
     }
 }
@@ -133,6 +156,14 @@ unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const PARTIAL: bool>(
     let mut acc = [[s.splat(0.0); NV]; MR];
     // SAFETY: by the function's contract, and columns beyond `last` are not touched.
     unsafe {
+        if S::EXACT && panel.end.adds() {
+            for (r, acc) in acc.iter_mut().enumerate() {
+                for (v, acc) in acc.iter_mut().enumerate() {
+                    let from = panel.c.add((row + r) * c_stride + v * S::LANES).cast_const();
+                    *acc = if PARTIAL && v + 1 == NV { s.load_first(last, from) } else { s.load(from) };
+                }
+            }
+        }
         let mut a = panel.a.wrapping_add(row * rsa);
         let mut b = panel.b;
         for _ in 0..k {
@@ -170,6 +201,7 @@ unsafe fn finish<S: Simd>(s: S, end: End<'_>, sum: S::V, column: usize, to: *mut
     // SAFETY: the caller's promise.
     let c = unsafe { core::slice::from_raw_parts_mut(to, lanes) };
     let out = match end {
+        End::Scale { .. } if S::EXACT && end.adds() => sum,
         End::Scale { alpha, beta: 0.0 } => s.mul(s.splat(alpha), sum),
         End::Scale { alpha, beta } => {
             let old = s.read(c);

@@ -3,11 +3,14 @@
 //! What each computes is written as plain loops in [`naive`]; what is written here is how it is
 //! done with vectors. Lengths are asserted at the door. All of them accept empty operands.
 
+#[cfg(all(target_arch = "arm", target_os = "none", target_abi = "eabihf"))]
+mod cortex_m;
 mod gather;
 mod gemm;
 mod peak;
 #[cfg(feature = "std")]
 mod sgemm;
+mod skip;
 mod softmax;
 
 use crate::mat::{Mat, MatMut};
@@ -22,7 +25,8 @@ pub use softmax::softmax_loss;
 /// `C(m,n) = alpha * A(m,k) * B(k,n) + beta * C`; with `beta == 0` the old `C` is never read.
 ///
 /// `A` may have any strides, `B` must be row-major. Each element is `alpha * Σ + beta * C` with the sum taken over `k`
-/// in order.
+/// in order. `scalar` and `portable` give the same bits as each other on every machine: they leave out the terms whose
+/// `A` is 0, and where both factors are 1 the sum starts from `C`, as in the specification.
 ///
 /// # Panics
 /// If the shapes disagree, or the columns of `B` are not adjacent.

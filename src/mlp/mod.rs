@@ -3,10 +3,13 @@
 //! With `a[0] = x` and `L` layers, a batch of `b` rows goes through
 //!
 //! ```text
-//! forward   z[l]  = a[l-1] W[l] + bias[l]        a[l] = relu(z[l])          probabilities = softmax(z[L])
-//! backward  dz[L] = probabilities - onehot(y)    dz[l] = (dz[l+1] W[l+1]ᵀ) where a[l] > 0
-//! weights   dW[l] = a[l-1]ᵀ dz[l] / b            dbias[l] = Σ_b dz[l] / b
+//! forward   z[l]  = a[l-1] W[l] + bias[l]              a[l] = relu(z[l])        probabilities = softmax(z[L])
+//! backward  dz[L] = (probabilities - onehot(y)) * f    dz[l] = (dz[l+1] W[l+1]ᵀ) where a[l] > 0
+//! weights   dW[l] = a[l-1]ᵀ dz[l]                      dbias[l] = Σ_b dz[l]
 //! ```
+//!
+//! The factor `f` is `1 / b` for the gradient of the mean loss and `-rate / b` for plain gradient descent, which adds `dW`
+//! to the weights: scaling the few deltas of the logits scales every gradient behind them.
 //!
 //! A step has two phases, and a team of workers joins after each. In the first the rows of the batch are spread: forward,
 //! loss and all deltas of a row need nothing but that row and the old weights. In the second the rows of every `W` are
@@ -103,27 +106,31 @@ impl Mlp {
         if let Some((row, &label)) = labels.iter().enumerate().find(|&(_, &l)| usize::from(l) >= classes) {
             return Err(Error::Label { row, label, classes });
         }
+        let b = labels.len() as f32;
+        let (factor, beta) = match update {
+            Update::Sgd { rate } => (-rate / b, 1.0),
+            Update::Gradient(_) => (1.0 / b, 0.0),
+        };
         let correct = {
             let layers = self.shape.split(params)?;
             let rows = workspace.rows(self.shape, labels)?;
             divide(team, rows, &|mut rows| {
                 self.forward_rows(&layers, &mut rows.forward, fill);
-                self.backward_rows(&layers, rows)
+                self.backward_rows(&layers, rows, factor)
             })
         };
         let loss_sum = workspace.losses(labels.len()).iter().copied().map(f64::from).sum::<f64>();
         if !loss_sum.is_finite() {
             return Err(Error::NonFiniteLoss);
         }
-        let b = labels.len() as f32;
-        let (target, alpha, beta) = match update {
-            Update::Sgd { rate } => (params, -rate / b, 1.0),
-            Update::Gradient(gradient) => (gradient, 1.0 / b, 0.0),
+        let target = match update {
+            Update::Sgd { .. } => params,
+            Update::Gradient(gradient) => gradient,
         };
         let rows = WeightRows::new(self.shape.split_mut(target)?);
         let saved: &Workspace<'_> = workspace;
         divide(team, rows, &|rows| {
-            self.weight_rows(saved, labels.len(), alpha, beta, rows);
+            self.weight_rows(saved, labels.len(), beta, rows);
             0
         });
         Ok(Outcome { loss_sum, correct })
@@ -147,11 +154,13 @@ impl Mlp {
         }
     }
 
-    /// Turns the logits into their deltas and carries them down to the first layer; returns the correct rows.
-    fn backward_rows(&self, layers: &Layers<'_>, rows: StepRows<'_>) -> u32 {
+    /// Turns the logits into their deltas times `factor` and carries them down to the first layer; returns the correct
+    /// rows.
+    fn backward_rows(&self, layers: &Layers<'_>, rows: StepRows<'_>, factor: f32) -> u32 {
         let StepRows { forward, mut deltas, labels, losses, scratch } = rows;
         let ForwardRows { b, hidden, logits, .. } = forward;
         let correct = kernel::softmax_loss(self.backend, logits, labels, losses);
+        logits.iter_mut().for_each(|dz| *dz *= factor);
         let mut dz: &[f32] = logits;
         for (l, (a, dx)) in hidden.iter().zip(deltas.iter_mut()).enumerate().rev() {
             // Layer l + 1 has `i` inputs, the activations `a`, and `o` outputs, whose deltas are `dz`.
@@ -167,7 +176,7 @@ impl Mlp {
         correct
     }
 
-    fn weight_rows(&self, saved: &Workspace<'_>, b: usize, alpha: f32, beta: f32, rows: WeightRows<'_>) {
+    fn weight_rows(&self, saved: &Workspace<'_>, b: usize, beta: f32, rows: WeightRows<'_>) {
         for (l, part) in rows.layers.into_iter().enumerate() {
             let (i, o) = (self.shape.width(l), self.shape.width(l + 1));
             let dz = saved.delta(l, b);
@@ -175,9 +184,9 @@ impl Mlp {
             if taken > 0 {
                 let xt = Mat::with_strides(&saved.input(l, b)[part.first..], taken, b, 1, i);
                 let dw = MatMut::new(part.weights, taken, o);
-                kernel::gemm(self.backend, alpha, xt, Mat::new(dz, b, o), beta, dw);
+                kernel::gemm(self.backend, 1.0, xt, Mat::new(dz, b, o), beta, dw);
             }
-            kernel::column_sum(self.backend, alpha, dz, beta, part.biases);
+            kernel::column_sum(self.backend, 1.0, dz, beta, part.biases);
         }
     }
 }

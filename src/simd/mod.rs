@@ -7,8 +7,8 @@
 //! The trait is no larger than the kernels need. Vectors are loaded from slices by [`Simd::read`], which checks lengths;
 //! only the GEMM tile uses the pointer operations.
 //!
-//! The `portable` and `scalar` backends multiply and then add, each rounded, and give the same bits on every machine.
-//! The others fuse.
+//! The `portable` and `scalar` backends multiply and then add, each rounded, and give the same bits on every machine:
+//! a network trained on a microcontroller is the one that a desktop trains. The others fuse.
 
 mod portable;
 #[cfg(target_arch = "x86_64")]
@@ -34,6 +34,9 @@ pub unsafe trait Simd: Copy + Send + Sync {
     const FUSED: bool;
     /// Rows of the GEMM tile that fill the register file, two vectors wide.
     const TILE_ROWS: usize;
+    /// Whether results are the same bits on every machine: no fused operations, and products leave out the terms whose
+    /// left factor is zero.
+    const EXACT: bool = false;
 
     /// All lanes `x`.
     fn splat(self, x: f32) -> Self::V;

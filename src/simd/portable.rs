@@ -45,6 +45,7 @@ unsafe impl Simd for Wide {
     const LANES: usize = 4;
     const FUSED: bool = false;
     const TILE_ROWS: usize = 6;
+    const EXACT: bool = true;
 
     #[inline(always)]
     fn splat(self, x: f32) -> f32x4 {
@@ -116,6 +117,7 @@ unsafe impl Simd for Scalar {
     const LANES: usize = 1;
     const FUSED: bool = false;
     const TILE_ROWS: usize = 4;
+    const EXACT: bool = true;
 
     #[inline(always)]
     fn splat(self, x: f32) -> f32 {
