@@ -1,8 +1,12 @@
 //! The command line. Its doc comments are the help text.
 
+mod exchange;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use exchange::{Export, Import};
 
 use crate::data::Source;
 use crate::recipe::{Hidden, Weights};
@@ -30,6 +34,10 @@ pub enum Command {
     Predict(Predict),
     /// Show what a model file holds, or which backends this CPU has
     Inspect(Inspect),
+    /// Make a model of a network that another program trained
+    Import(Import),
+    /// Write a model for another program
+    Export(Export),
     /// Fetch, verify or look at a data set
     #[command(subcommand)]
     Data(Data),

@@ -1,8 +1,8 @@
 //! The parts of the `selvedge` program, as a library so that its tests can reach them.
 //!
 //! From the bottom up: [`error`]; [`files`] and [`memory`]; [`data`] and [`png`] make images of bytes; [`recipe`] says
-//! how to train and [`model`] what came of it; [`evaluate`] and [`train`] do the work; [`terminal`] and [`interrupt`]
-//! talk to the person; [`cli`] and [`commands`] put it together.
+//! how to train and [`model`] what came of it; [`exchange`] speaks other programs' formats; [`evaluate`] and [`train`] do
+//! the work; [`terminal`] and [`interrupt`] talk to the person; [`cli`] and [`commands`] put it together.
 #![forbid(unsafe_code)]
 
 pub mod cli;
@@ -10,6 +10,7 @@ pub mod commands;
 pub mod data;
 pub mod error;
 pub mod evaluate;
+pub mod exchange;
 pub mod files;
 pub mod interrupt;
 pub mod memory;

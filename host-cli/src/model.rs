@@ -73,13 +73,9 @@ impl Model {
     /// # Errors
     /// One clause without the file's name.
     pub fn parse(bytes: &[u8]) -> std::result::Result<Self, String> {
-        let unreadable = |e| format!("not a readable safetensors file: {e}");
-        let tensors = SafeTensors::deserialize(bytes).map_err(unreadable)?;
-        let (_, header) = SafeTensors::read_metadata(bytes).map_err(unreadable)?;
-        let about = match header.metadata().as_ref().and_then(|m| m.get(KEY)) {
-            Some(json) => serde_json::from_str(json).map_err(|e| format!("its metadata is damaged: {e}"))?,
-            None => About::default(),
-        };
+        let tensors =
+            SafeTensors::deserialize(bytes).map_err(|e| format!("not a readable safetensors file: {e}"))?;
+        let about = about(bytes)?;
         let shape = shape_of(&tensors)?;
         if !about.classes.is_empty() && about.classes.len() != shape.outputs() {
             return Err(format!("{} class names for {} outputs", about.classes.len(), shape.outputs()));
@@ -132,6 +128,19 @@ impl Model {
     /// The name of a class.
     pub fn class(&self, label: usize) -> String {
         self.about.classes.get(label).cloned().unwrap_or_else(|| label.to_string())
+    }
+}
+
+/// What a file says of itself, nothing where it is from elsewhere; or why it cannot be read.
+///
+/// # Errors
+/// One clause without the file's name.
+pub fn about(bytes: &[u8]) -> std::result::Result<About, String> {
+    let (_, header) =
+        SafeTensors::read_metadata(bytes).map_err(|e| format!("not a readable safetensors file: {e}"))?;
+    match header.metadata().as_ref().and_then(|m| m.get(KEY)) {
+        Some(json) => serde_json::from_str(json).map_err(|e| format!("its metadata is damaged: {e}")),
+        None => Ok(About::default()),
     }
 }
 

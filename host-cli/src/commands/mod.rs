@@ -2,6 +2,8 @@
 
 mod data;
 mod eval;
+mod export;
+mod import;
 mod inspect;
 mod predict;
 mod train;
@@ -23,6 +25,8 @@ pub fn run(command: Command) -> Result<()> {
         Command::Eval(args) => eval::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Import(args) => import::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Data(args) => data::run(args),
     }
 }

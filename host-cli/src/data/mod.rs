@@ -212,8 +212,11 @@ fn assemble(train: Set, test: Set, classes: Vec<String>) -> Result<Dataset> {
     Ok(Dataset { name: String::new(), train, test, classes })
 }
 
-/// Class names, one a line, where the folder has them.
-fn read_names(path: &Path) -> Result<Option<Vec<String>>> {
+/// Class names, one a line, where the file is there.
+///
+/// # Errors
+/// Exit code 3 where it cannot be read or holds fewer than 2 or more than 256.
+pub fn read_names(path: &Path) -> Result<Option<Vec<String>>> {
     if !path.exists() {
         return Ok(None);
     }

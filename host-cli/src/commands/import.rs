@@ -1,0 +1,60 @@
+//! `selvedge import`: a model from another program, and which tensor became which.
+
+use serde_json::json;
+
+use crate::cli::Import;
+use crate::data::read_names;
+use crate::error::{Error, Result};
+use crate::exchange::{self, Imported};
+use crate::terminal::{Output, table};
+
+/// Imports a model.
+///
+/// # Errors
+/// Exit code 2 for a deviation that nothing can be divided by, 3 for class names that cannot be read, 4 for a file that
+/// is no multilayer perceptron.
+pub fn run(args: &Import) -> Result<()> {
+    if !args.mean.is_finite() || !args.std.is_finite() || args.std <= 0.0 {
+        return Err(Error::misused(format!(
+            "--mean {} --std {}: the mean is a number, the deviation one above 0",
+            args.mean, args.std
+        )));
+    }
+    let Imported { mut model, names } = exchange::import(&args.file)?;
+    if let Some(path) = &args.classes {
+        let classes = read_names(path)?
+            .ok_or_else(|| Error::data(format!("cannot read the class names {}", path.display())))?;
+        if classes.len() != model.shape.outputs() {
+            return Err(Error::data(format!(
+                "{}: {} class names, but {} has {} outputs",
+                path.display(),
+                classes.len(),
+                args.file.display(),
+                model.shape.outputs()
+            )));
+        }
+        model.about.classes = classes;
+    }
+    if (args.mean, args.std) != (0.0, 1.0) {
+        exchange::fold_normalisation(&mut model, args.mean, args.std)?;
+    }
+    model.save(&args.out)?;
+
+    let shape = model.shape;
+    let tensors = names.into_iter().enumerate().flat_map(|(n, names)| {
+        let [weights, biases] = names;
+        let (i, o) = (shape.width(n), shape.width(n + 1));
+        let fc = n + 1;
+        [(weights, format!("fc{fc}.weight"), vec![o, i]), (biases, format!("fc{fc}.bias"), vec![o])]
+    });
+    let mut output = Output::default();
+    if args.json {
+        let tensors: Vec<_> =
+            tensors.map(|(from, to, dims)| json!({"from": from, "to": to, "shape": dims})).collect();
+        let out = args.out.display().to_string();
+        return output.json(&json!({"model": out, "shape": shape.to_string(), "tensors": tensors}));
+    }
+    let rows = tensors.map(|(from, to, dims)| [from, to, format!("{dims:?}")]);
+    output.line(table(["tensor", "became", "shape"].map(String::from), rows))?;
+    output.line(format!("\nModel = {}, {shape}, {} parameters", args.out.display(), shape.params()))
+}

@@ -1,0 +1,160 @@
+//! Models from and for other programs: safetensors state dicts, ONNX, npz, C.
+//!
+//! What comes in is a list of [`Dense`] layers, in whatever way the file names and orders them, and becomes a [`Model`]
+//! in one place; what is none is refused by the name of the tensor or the operator. Numbers pass unchanged: a network
+//! that went out and came back gives the same logits.
+
+mod npz;
+pub mod onnx;
+mod safetensors;
+mod tensors;
+
+use std::path::Path;
+
+use clap::ValueEnum;
+use selvedge::Shape;
+
+use crate::error::{Error, Result};
+use crate::memory::Floats;
+use crate::model::{About, Model};
+
+/// Why a file is no model, as a clause without the file's name.
+type Clause<T> = std::result::Result<T, String>;
+
+/// A dense layer as another program keeps it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dense {
+    /// The tensors' names, weights and biases.
+    pub names: [String; 2],
+    /// `(out, in)`.
+    pub dims: [usize; 2],
+    /// `(out, in)` row-major, all finite.
+    pub weights: Vec<f32>,
+    /// `(out)`, all finite.
+    pub biases: Vec<f32>,
+}
+
+/// An imported model, and which tensor became which.
+#[derive(Debug)]
+pub struct Imported {
+    /// The model.
+    pub model: Model,
+    /// Layer by layer the names in the file, weights and biases.
+    pub names: Vec<[String; 2]>,
+}
+
+/// Reads a model that another program wrote.
+///
+/// # Errors
+/// Exit code 4 with what is wrong with it.
+pub fn import(path: &Path) -> Result<Imported> {
+    let bytes =
+        std::fs::read(path).map_err(|e| Error::model(format!("cannot read {}: {e}", path.display())))?;
+    let refuse = |why: String| Error::model(format!("{}: {why}", path.display()));
+    let (layers, about) = if is_safetensors(&bytes) {
+        safetensors::read(&bytes).map_err(refuse)?
+    } else if is_pickle(&bytes) {
+        return Err(refuse(
+            "a pickle of PyTorch's, which can run code when it is opened; in PyTorch, write the weights with \
+             safetensors.torch.save_file(model.state_dict(), \"model.safetensors\")"
+                .into(),
+        ));
+    } else {
+        (onnx::read(&bytes, path.parent()).map_err(refuse)?, About::default())
+    };
+    assemble(layers, about).map_err(refuse)
+}
+
+/// A safetensors file opens with the length of a JSON object and that object.
+fn is_safetensors(bytes: &[u8]) -> bool {
+    bytes.get(8) == Some(&b'{') && bytes[6..8] == [0, 0]
+}
+
+/// PyTorch pickles into a zip file, and did so without one in its youth.
+fn is_pickle(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PK\x03\x04") || (bytes.starts_with(&[0x80]) && bytes.get(1).is_some_and(|&v| v < 6))
+}
+
+/// The network that the layers make, in their order.
+fn assemble(layers: Vec<Dense>, about: About) -> Clause<Imported> {
+    let first = layers.first().ok_or("it holds no dense layer")?;
+    let mut widths = vec![first.dims[1]];
+    for pair in layers.windows(2) {
+        if pair[0].dims[0] != pair[1].dims[1] {
+            return Err(format!(
+                "{} has {} inputs, but {} in front of it has {} outputs",
+                pair[1].names[0], pair[1].dims[1], pair[0].names[0], pair[0].dims[0]
+            ));
+        }
+    }
+    widths.extend(layers.iter().map(|l| l.dims[0]));
+    let shape = Shape::new(&widths).map_err(|e| e.to_string())?;
+    let mut params = Floats::zeroed(shape.params(), &shape.to_string()).map_err(|e| e.message)?;
+    for (layer, from) in shape.split_mut(&mut params).map_err(|e| e.to_string())?.into_iter().zip(&layers) {
+        let [o, i] = from.dims;
+        selvedge::kernel::transpose(o, i, &from.weights, layer.weights);
+        layer.biases.copy_from_slice(&from.biases);
+    }
+    if !about.classes.is_empty() && about.classes.len() != shape.outputs() {
+        return Err(format!("{} class names for {} outputs", about.classes.len(), shape.outputs()));
+    }
+    let names = layers.into_iter().map(|l| l.names).collect();
+    let about = About { version: env!("CARGO_PKG_VERSION").into(), normalisation: "u8/255".into(), ..about };
+    Ok(Imported { model: Model { shape, params, about }, names })
+}
+
+/// Makes a network that was trained on `(x - mean) / std` take `x`: the first layer absorbs both.
+///
+/// # Errors
+/// Exit code 4 where the weights overflow.
+pub fn fold_normalisation(model: &mut Model, mean: f32, std: f32) -> Result<()> {
+    let o = model.shape.width(1);
+    let layers = model.shape.split_mut(&mut model.params).map_err(|e| Error::failed(e.to_string()))?;
+    let first = layers.into_iter().next().expect("a network has a layer");
+    let (mean, std) = (f64::from(mean), f64::from(std));
+    for (column, bias) in first.biases.iter_mut().enumerate() {
+        let mut sum = 0.0;
+        for w in first.weights.iter_mut().skip(column).step_by(o) {
+            let scaled = f64::from(*w) / std;
+            sum += scaled;
+            *w = scaled as f32;
+        }
+        *bias = (f64::from(*bias) - mean * sum) as f32;
+    }
+    if model.params.iter().all(|p| p.is_finite()) {
+        return Ok(());
+    }
+    Err(Error::model("with that --mean and --std the first layer's weights overflow"))
+}
+
+/// A tensor's values, unless one is infinite or not a number.
+fn finite(name: &str, values: Vec<f32>) -> Clause<Vec<f32>> {
+    match values.iter().position(|x| !x.is_finite()) {
+        Some(at) => Err(format!("{name} holds {} at position {at}", values[at])),
+        None => Ok(values),
+    }
+}
+
+/// What a model can be written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A PyTorch state dict: fc1.weight, fc1.bias, ...
+    Safetensors,
+    /// A graph of Gemm, Relu and Softmax
+    Onnx,
+    /// numpy arrays with the names of the state dict
+    Npz,
+}
+
+/// The bytes of `model` in another program's format.
+///
+/// # Errors
+/// Exit code 1 where the format cannot hold it.
+pub fn export(model: &Model, format: Format) -> Result<Vec<u8>> {
+    let written = match format {
+        Format::Safetensors => safetensors::write(&tensors::of_model(model)?),
+        Format::Onnx => onnx::write(model),
+        Format::Npz => npz::write(&tensors::of_model(model)?),
+    };
+    written.map_err(|why| Error::failed(format!("cannot export the model: {why}")))
+}
