@@ -1,20 +1,19 @@
 //! How work is spread over threads without the core knowing of threads.
 //!
-//! A [`Team`] joins two closures; `divide` cuts a job in halves of its rows until every worker has one part, so that
-//! disjointness is the borrow checker's business and a team of one costs nothing. Parts are rows of an output and never
-//! ranges of a summed dimension: results do not depend on how many workers there are.
+//! A [`Team`] runs a closure over jobs; `divide` cuts one job into more parts than there are workers, so that whoever is
+//! free takes the next and a worker that the system holds up delays the others by one part at most. Cutting moves
+//! disjoint slices into the parts, which makes disjointness the borrow checker's business, and a team of one is never
+//! asked. Parts are rows of an output and never ranges of a summed dimension: results do not depend on how many workers
+//! there are, nor on who does what.
 
-/// Somebody who can run two closures at once.
+use heapless::Vec;
+
+/// Somebody who can do several things at once.
 pub trait Team: Sync {
-    /// How many parts of a job can run at once; at least 1.
+    /// How many jobs can run at once; at least 1.
     fn workers(&self) -> usize;
-    /// Runs both, perhaps at once, each with the part of the team that is left to it, and returns when both are done.
-    fn join<A, B, RA, RB>(&self, a: A, b: B) -> (RA, RB)
-    where
-        A: FnOnce(&Self) -> RA + Send,
-        B: FnOnce(&Self) -> RB + Send,
-        RA: Send,
-        RB: Send;
+    /// Calls `work` once with each of the jobs, in any order and perhaps at once, and returns when all are done.
+    fn each<J: Send>(&self, jobs: &mut [J], work: &(impl Fn(&mut J) + Sync));
 }
 
 /// A team of the calling thread alone.
@@ -25,24 +24,28 @@ impl Team for Solo {
     fn workers(&self) -> usize {
         1
     }
-    fn join<A, B, RA, RB>(&self, a: A, b: B) -> (RA, RB)
-    where
-        A: FnOnce(&Self) -> RA + Send,
-        B: FnOnce(&Self) -> RB + Send,
-        RA: Send,
-        RB: Send,
-    {
-        (a(self), b(self))
+    fn each<J: Send>(&self, jobs: &mut [J], work: &(impl Fn(&mut J) + Sync)) {
+        jobs.iter_mut().for_each(work);
     }
 }
 
 /// A job over rows that can be cut in two.
 pub(crate) trait Divide: Sized + Send {
+    /// The rows that it is cut along; of several blocks, those of the largest.
+    fn rows(&self) -> usize;
     /// The first `part / of` of the rows, about, and the rest.
     fn divide(self, part: usize, of: usize) -> (Self, Self);
 }
 
-/// Cuts `job` into a part for each worker, runs `work` on each and adds up what it returns.
+/// Parts that a job is cut into for each worker.
+const PARTS: usize = 2;
+/// Parts that a job is cut into at most; they lie on the stack.
+const MOST_PARTS: usize = 32;
+/// Rows that the tiles of every backend divide without a remainder, or nearly.
+const TILE: usize = 8;
+
+/// Cuts `job` into parts, has the team run `work` on each and adds up what it returns.
+#[inline]
 pub(crate) fn divide<T, J, W>(team: &T, job: J, work: &W) -> u32
 where
     T: Team,
@@ -50,20 +53,28 @@ where
     W: Fn(J) -> u32 + Sync,
 {
     let workers = team.workers();
-    if workers <= 1 {
-        return work(job);
+    if workers <= 1 { work(job) } else { spread(team, workers, job, work) }
+}
+
+fn spread<T: Team, J: Divide>(team: &T, workers: usize, job: J, work: &(impl Fn(J) -> u32 + Sync)) -> u32 {
+    let (rows, tiles) = (job.rows(), job.rows().div_ceil(TILE));
+    let parts = (PARTS * workers).min(tiles.max(workers)).min(rows).min(MOST_PARTS);
+    let mut jobs: Vec<(Option<J>, u32), MOST_PARTS> = Vec::new();
+    let mut rest = job;
+    for left in (2..=parts).rev() {
+        let (first, behind) = rest.divide(1, left);
+        rest = behind;
+        let _ = jobs.push((Some(first), 0));
     }
-    let (left, right) = job.divide(workers.div_ceil(2), workers);
-    let (a, b) = team.join(|team| divide(team, left, work), |team| divide(team, right, work));
-    a + b
+    let _ = jobs.push((Some(rest), 0));
+    team.each(&mut jobs, &|(job, sum)| *sum = job.take().map_or(0, work));
+    jobs.iter().map(|(_, sum)| sum).sum()
 }
 
 /// The share of `rows` that comes first: `part / of` of them, to whole register tiles where that leaves any.
 pub(crate) const fn share(rows: usize, part: usize, of: usize) -> usize {
-    /// Rows that the tiles of every backend divide without a remainder, or nearly.
-    const TILES: usize = 8;
     let exact = rows * part / of;
-    if rows >= TILES * of { exact.next_multiple_of(TILES) } else { exact }
+    if rows >= TILE * of { exact.next_multiple_of(TILE) } else { exact }
 }
 
 #[cfg(test)]

@@ -13,18 +13,12 @@ impl Team for Threads {
     fn workers(&self) -> usize {
         self.0
     }
-    fn join<A, B, RA, RB>(&self, a: A, b: B) -> (RA, RB)
-    where
-        A: FnOnce(&Self) -> RA + Send,
-        B: FnOnce(&Self) -> RB + Send,
-        RA: Send,
-        RB: Send,
-    {
-        let (left, right) = (Threads(self.0.div_ceil(2)), Threads(self.0 / 2));
+    fn each<J: Send>(&self, jobs: &mut [J], work: &(impl Fn(&mut J) + Sync)) {
         std::thread::scope(|scope| {
-            let b = scope.spawn(move || b(&right));
-            (a(&left), b.join().unwrap())
-        })
+            for job in jobs {
+                scope.spawn(move || work(job));
+            }
+        });
     }
 }
 

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use exchange::{Export, Import};
 
+use crate::crew::Threads;
 use crate::data::Source;
 use crate::recipe::{Hidden, Weights};
 
@@ -81,6 +82,9 @@ pub struct Train {
     /// Who does the arithmetic: auto, or a name that `selvedge inspect` lists
     #[arg(long, default_value = "auto")]
     pub backend: String,
+    /// Threads: auto for as many as pay off, or a number; the weights are the same bytes whatever it is
+    #[arg(long, default_value_t = Threads::Auto, value_name = "auto|N")]
+    pub threads: Threads,
     /// The run's folder [default: the first free runs/DATA-HIDDEN-N]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -115,6 +119,9 @@ pub struct Eval {
     /// Which images
     #[arg(long, value_enum, default_value_t = SplitName::Test)]
     pub split: SplitName,
+    /// Threads: auto for as many as pay off, or a number
+    #[arg(long, default_value_t = Threads::Auto, value_name = "auto|N")]
+    pub threads: Threads,
     /// One JSON object on stdout
     #[arg(long)]
     pub json: bool,

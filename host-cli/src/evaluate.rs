@@ -1,7 +1,8 @@
 //! Accuracy, loss and confusion of a network on a set of images.
 
-use selvedge::{Activations, Arena, Mlp, Team, kernel, naive};
+use selvedge::{Activations, Arena, Mlp, kernel, naive};
 
+use crate::crew::{Beat, Crew};
 use crate::data::Set;
 use crate::error::{Error, Result};
 use crate::memory::Floats;
@@ -61,7 +62,7 @@ impl Evaluation {
 ///
 /// # Errors
 /// Exit code 1 without the memory, 4 where the network does not fit the images.
-pub fn evaluate(team: &impl Team, mlp: &Mlp, params: &[f32], set: &Set, index: &[u32]) -> Result<Evaluation> {
+pub fn evaluate(crew: &Crew, mlp: &Mlp, params: &[f32], set: &Set, index: &[u32]) -> Result<Evaluation> {
     check_fit(mlp, set)?;
     let classes = mlp.shape.outputs();
     let mut evaluation =
@@ -70,7 +71,7 @@ pub fn evaluate(team: &impl Team, mlp: &Mlp, params: &[f32], set: &Set, index: &
     let mut predict = Predictor::new(*mlp, BATCH)?;
     for index in index.chunks(BATCH) {
         let labels: Vec<u8> = index.iter().map(|&n| set.labels[n as usize]).collect();
-        let mut logits = predict.logits(team, params, &set.images.pixels, index)?.to_vec();
+        let mut logits = predict.logits(crew, params, &set.images.pixels, index)?.to_vec();
         for (row, &label) in logits.chunks_exact(classes).zip(&labels) {
             evaluation.confusion[usize::from(label)][naive::argmax(row)] += 1;
         }
@@ -107,13 +108,7 @@ impl Predictor {
     ///
     /// # Errors
     /// Exit code 1 where the core refuses the batch.
-    pub fn logits(
-        &mut self,
-        team: &impl Team,
-        params: &[f32],
-        pixels: &[u8],
-        index: &[u32],
-    ) -> Result<Vec<f32>> {
+    pub fn logits(&mut self, crew: &Crew, params: &[f32], pixels: &[u8], index: &[u32]) -> Result<Vec<f32>> {
         let refused = |e: selvedge::Error| Error::failed(e.to_string());
         let Self { mlp, memory, capacity } = self;
         let mut activations =
@@ -122,8 +117,8 @@ impl Predictor {
         let fill = |first: usize, rows: &mut [f32]| {
             kernel::gather(mlp.backend, pixels, &index[first..][..rows.len() / inputs], rows);
         };
-        let logits = mlp.forward(team, params, &mut activations, index.len(), &fill).map_err(refused)?;
-        Ok(logits.to_vec())
+        let forward = || mlp.forward(crew, params, &mut activations, index.len(), &fill).map(<[f32]>::to_vec);
+        crew.beat(Beat::Forward, forward).map_err(refused)
     }
 }
 

@@ -4,9 +4,10 @@
 
 use std::time::{Duration, Instant};
 
-use selvedge::{Arena, Mlp, Team, Update, Workspace, kernel};
+use selvedge::{Arena, Mlp, Update, Workspace, kernel};
 use serde::Serialize;
 
+use crate::crew::{Beat, Crew};
 use crate::data::Dataset;
 use crate::data::split::{Split, stream};
 use crate::error::{Error, Result};
@@ -79,7 +80,7 @@ pub enum Ending {
 /// # Errors
 /// Exit code 1 without the memory, and the observer's.
 pub fn train(
-    team: &impl Team,
+    crew: &Crew,
     mlp: &Mlp,
     recipe: &Recipe,
     dataset: &Dataset,
@@ -112,7 +113,8 @@ pub fn train(
                 kernel::gather(mlp.backend, &set.images.pixels, index, rows);
             };
             let update = Update::Sgd { rate: recipe.lr };
-            let outcome = match mlp.step(team, params, &mut workspace, &labels, &fill, update) {
+            let work = || mlp.step(crew, params, &mut workspace, &labels, &fill, update);
+            let outcome = match crew.beat(Beat::Step, work) {
                 Ok(outcome) => outcome,
                 Err(selvedge::Error::NonFiniteLoss) => {
                     params.copy_from_slice(&good);
@@ -139,7 +141,7 @@ pub fn train(
             loss_sum,
             loss: loss / images,
             train_accuracy: f64::from(correct) / images,
-            val_accuracy: evaluate(team, mlp, params, set, &split.val)?.accuracy(),
+            val_accuracy: evaluate(crew, mlp, params, set, &split.val)?.accuracy(),
             seconds: spent.as_secs_f64(),
             images_per_second: images / spent.as_secs_f64(),
         };

@@ -105,6 +105,33 @@ fn the_same_seed_gives_the_same_bytes() {
 }
 
 #[test]
+fn the_weights_are_the_same_bytes_whatever_the_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    small_data(here);
+    // `matrixmultiply` chooses another kernel for a few rows, and with it another order of summation.
+    for backend in selvedge::Backend::available().map(|b| b.name()).filter(|&b| b != "matrixmultiply") {
+        let model = |threads: &str| {
+            let out = format!("{backend}-{threads}");
+            let words = ["--out", &out, "--backend", backend, "--threads", threads, "--epochs", "2", "-q"];
+            let base = ["train", "--data", "data", "--hidden", "24,16", "--batch", "50", "--init", "he"];
+            succeeds(here, &with(&base, &words));
+            fs::read(here.join(out).join("model.safetensors")).unwrap()
+        };
+        let alone = model("1");
+        for threads in ["2", "3", "4", "8", "auto"] {
+            assert!(alone == model(threads), "{backend} with {threads} threads");
+        }
+    }
+    let eval = |threads: &str| succeeds(here, &["eval", "scalar-1", "--threads", threads, "--json"]);
+    assert_eq!(eval("1"), eval("3"));
+    for bad in ["0", "65", "many"] {
+        let line = fails(here, &with(&TRAIN, &["--threads", bad]), 2);
+        assert!(line.contains("write auto, or a number of 1 to 64"), "{line}");
+    }
+}
+
+#[test]
 fn every_backend_trains() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();

@@ -214,6 +214,9 @@ impl<'a> WeightRows<'a> {
 }
 
 impl Divide for WeightRows<'_> {
+    fn rows(&self) -> usize {
+        self.layers.iter().map(|layer| layer.weights.len() / layer.outputs).max().unwrap_or(0)
+    }
     fn divide(self, part: usize, of: usize) -> (Self, Self) {
         let (mut left, mut right) = (Self { layers: Vec::new() }, Self { layers: Vec::new() });
         left.layers.extend(self.layers.into_iter().map(|layer| {

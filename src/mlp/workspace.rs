@@ -233,6 +233,9 @@ fn cut_all(
 }
 
 impl Divide for ForwardRows<'_> {
+    fn rows(&self) -> usize {
+        self.b
+    }
     fn divide(self, part: usize, of: usize) -> (Self, Self) {
         let rows = share(self.b, part, of);
         self.cut(rows)
@@ -252,6 +255,9 @@ impl ForwardRows<'_> {
 }
 
 impl Divide for StepRows<'_> {
+    fn rows(&self) -> usize {
+        self.forward.b
+    }
     fn divide(self, part: usize, of: usize) -> (Self, Self) {
         let b = self.forward.b;
         let rows = share(b, part, of);

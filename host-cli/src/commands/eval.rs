@@ -1,10 +1,11 @@
 //! `selvedge eval`: accuracy, the table of classes and the confusion matrix.
 
-use selvedge::{Backend, Mlp, Solo};
+use selvedge::{Backend, Mlp};
 use serde_json::json;
 
 use super::load_data;
 use crate::cli::{Eval, SplitName};
+use crate::crew::Crew;
 use crate::data::split::Split;
 use crate::error::{Error, Result};
 use crate::evaluate::{Evaluation, evaluate};
@@ -31,7 +32,7 @@ pub fn run(args: &Eval) -> Result<()> {
         }
     };
     let mlp = Mlp { shape: model.shape, backend: Backend::detect() };
-    let evaluation = evaluate(&Solo, &mlp, &model.params, set, &index)?;
+    let evaluation = evaluate(&Crew::new(args.threads), &mlp, &model.params, set, &index)?;
     let mut output = Output::default();
     if args.json {
         let classes = 0..model.shape.outputs();

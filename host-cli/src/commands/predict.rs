@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use selvedge::{Backend, Mlp, Solo, naive};
+use selvedge::{Backend, Mlp, naive};
 use serde_json::json;
 
 use super::{check_image, load_data};
 use crate::cli::Predict;
+use crate::crew::{Crew, Threads};
 use crate::data::idx::{self, Images};
 use crate::error::{Error, Result};
 use crate::evaluate::{Predictor, check_fit};
@@ -38,7 +39,7 @@ pub fn run(args: &Predict) -> Result<()> {
     let pixels = images.image(n).ok_or_else(|| {
         Error::misused(format!("--index {n}: there are {} images, counted from 0", images.count))
     })?;
-    let logits = Predictor::new(mlp, 1)?.logits(&Solo, &model.params, pixels, &[0])?;
+    let logits = Predictor::new(mlp, 1)?.logits(&Crew::new(Threads::ONE), &model.params, pixels, &[0])?;
     let probabilities = softmax(&logits);
     let class = naive::argmax(&logits);
 

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indicatif::ProgressBar;
-use selvedge::{Mlp, Solo};
+use selvedge::Mlp;
 use serde_json::json;
 
 use super::load_data;
 use crate::cli;
+use crate::crew::Crew;
 use crate::data::Dataset;
 use crate::data::split::{Split, stream};
 use crate::error::{Error, Exit, Result};
@@ -64,9 +65,10 @@ pub fn run(args: cli::Train) -> Result<()> {
             run.folder.display()
         );
     }
-    let ending = train(&Solo, &mlp, &recipe, &dataset, &split, &mut params, &mut run)?;
+    let crew = Crew::new(args.threads);
+    let ending = train(&crew, &mlp, &recipe, &dataset, &split, &mut params, &mut run)?;
     run.bar.finish_and_clear();
-    run.end(ending, mlp, params)
+    run.end(ending, &crew, mlp, params)
 }
 
 /// The folder of the run: the one named, if it holds no run yet, or the first free one.
@@ -144,7 +146,7 @@ impl<'a> Run<'a> {
     }
 
     /// Keeps the model, and says how the run ended.
-    fn end(mut self, ending: Ending, mlp: Mlp, params: Floats) -> Result<()> {
+    fn end(mut self, ending: Ending, crew: &Crew, mlp: Mlp, params: Floats) -> Result<()> {
         let path = self.folder.join(model::FILE);
         let epochs_done = self.last.map_or(0, |e| e.epoch);
         if let (Ending::Diverged { epoch, step }, 0) = (ending, epochs_done) {
@@ -182,7 +184,7 @@ impl<'a> Run<'a> {
         }
         let test = &self.dataset.test;
         let all: Vec<u32> = (0..test.labels.len() as u32).collect();
-        let accuracy = evaluate(&Solo, &mlp, &model.params, test, &all)?.accuracy();
+        let accuracy = evaluate(crew, &mlp, &model.params, test, &all)?.accuracy();
         let result = json!({
             "model": path.display().to_string(),
             "test_accuracy": accuracy,
