@@ -5,11 +5,15 @@ mod exchange;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::Serialize;
 
 pub use exchange::{Export, Import};
 
 use crate::crew::Threads;
 use crate::data::Source;
+use crate::draws::Generator;
+use crate::error::{Error, Result};
+use crate::recipe::config::Layers;
 use crate::recipe::{Hidden, Weights};
 
 /// Trains multilayer perceptrons as fast as the CPU multiplies and adds, and runs them.
@@ -39,6 +43,9 @@ pub enum Command {
     Import(Import),
     /// Write a model for another program
     Export(Export),
+    /// Show a recipe and where its values come from, or the named recipes
+    #[command(subcommand)]
+    Config(Config),
     /// Fetch, verify or look at a data set
     #[command(subcommand)]
     Data(Data),
@@ -55,33 +62,76 @@ pub struct DataArgs {
     pub data_dir: Option<PathBuf>,
 }
 
+/// The recipe: each flag goes over the config file, that over the preset, that over what is built in.
+#[derive(Debug, Args)]
+pub struct RecipeArgs {
+    /// A named recipe, which `selvedge config presets` lists
+    #[arg(long, value_name = "NAME")]
+    pub preset: Option<String>,
+    /// A recipe in a TOML file, with the keys that `selvedge config show` prints
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The values set by flags
+    #[command(flatten)]
+    pub values: RecipeValues,
+}
+
+/// A recipe's values as flags; the names are the config file's keys.
+#[derive(Debug, Args, Serialize)]
+pub struct RecipeValues {
+    /// Units of each hidden layer, such as 128 or 128,64; none for a linear classifier [default: 128]
+    #[arg(long)]
+    pub hidden: Option<Hidden>,
+    /// Passes over the training images [default: 5]
+    #[arg(long)]
+    pub epochs: Option<usize>,
+    /// Images of a step [default: 64]
+    #[arg(long)]
+    pub batch: Option<usize>,
+    /// The learning rate [default: 0.1]
+    #[arg(long, allow_negative_numbers = true)]
+    pub lr: Option<f32>,
+    /// Print the loss as -ln(p + E), as the notebook does with 1e-9 [default: 0]
+    #[arg(long, value_name = "E", allow_negative_numbers = true)]
+    pub loss_epsilon: Option<f32>,
+    /// Initial weights: normal:DEVIATION, he for N(0, 2/inputs), or he-linear for he with N(0, 1/inputs) in the last
+    /// layer; biases start at 0 [default: normal:0.01]
+    #[arg(long)]
+    pub init: Option<Weights>,
+    /// Decides the split, the initial weights and the shuffles [default: 42]
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Whose random numbers: selvedge, or torch for those of PyTorch's CPU generator [default: selvedge]
+    #[arg(long)]
+    pub rng: Option<Generator>,
+    /// Who does the arithmetic: auto, or a name that `selvedge inspect` lists [default: auto]
+    #[arg(long)]
+    pub backend: Option<String>,
+}
+
+impl RecipeArgs {
+    /// The values and where they come from; `data` is what `--data` says.
+    ///
+    /// # Errors
+    /// As [`Layers::resolve`].
+    pub fn layers(&self, data: Option<&Source>) -> Result<Layers> {
+        let mut flags = toml::Table::try_from(&self.values).map_err(|e| Error::misused(e.to_string()))?;
+        if let Some(data) = data {
+            flags.insert("data".into(), data.to_string().into());
+        }
+        Layers::resolve(self.preset.as_deref(), self.config.as_deref(), flags)
+    }
+}
+
 /// `train`.
 #[derive(Debug, Args)]
 pub struct Train {
     /// The data set.
     #[command(flatten)]
     pub data: DataArgs,
-    /// Units of each hidden layer, such as 128 or 128,64; none for a linear classifier
-    #[arg(long, default_value = "128")]
-    pub hidden: Hidden,
-    /// Passes over the training images
-    #[arg(long, default_value_t = 5)]
-    pub epochs: usize,
-    /// Images of a step
-    #[arg(long, default_value_t = 64)]
-    pub batch: usize,
-    /// The learning rate of plain stochastic gradient descent
-    #[arg(long, default_value_t = 0.1, allow_negative_numbers = true)]
-    pub lr: f32,
-    /// Initial weights: normal:DEVIATION, or he for N(0, 2/inputs); biases start at 0
-    #[arg(long, default_value = "normal:0.01")]
-    pub init: Weights,
-    /// Decides the split, the initial weights and the shuffles
-    #[arg(long, default_value_t = 42)]
-    pub seed: u64,
-    /// Who does the arithmetic: auto, or a name that `selvedge inspect` lists
-    #[arg(long, default_value = "auto")]
-    pub backend: String,
+    /// How to train.
+    #[command(flatten)]
+    pub recipe: RecipeArgs,
     /// Threads: auto for as many as pay off, or a number; the weights are the same bytes whatever it is
     #[arg(long, default_value_t = Threads::Auto, value_name = "auto|N")]
     pub threads: Threads,
@@ -151,6 +201,27 @@ pub struct Predict {
 pub struct Inspect {
     /// A model file or a run's folder; without it, this CPU's backends
     pub model: Option<PathBuf>,
+}
+
+/// `config`.
+#[derive(Debug, Subcommand)]
+pub enum Config {
+    /// Print the recipe that `train` would follow with the same flags, as a config file that says where each value
+    /// comes from
+    Show(Box<ConfigShow>),
+    /// List the named recipes
+    Presets,
+}
+
+/// `config show`.
+#[derive(Debug, Args)]
+pub struct ConfigShow {
+    /// The data set.
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// How to train.
+    #[command(flatten)]
+    pub recipe: RecipeArgs,
 }
 
 /// `data`.

@@ -1,9 +1,9 @@
 //! The parts of the `selvedge` program, as a library so that its tests can reach them.
 //!
-//! From the bottom up: [`error`]; [`files`] and [`memory`]; [`data`] and [`png`] make images of bytes; [`recipe`] says
-//! how to train and [`model`] what came of it; [`exchange`] speaks other programs' formats; [`crew`] spreads work over
-//! threads; [`evaluate`] and [`train`] do the work; [`terminal`] and [`interrupt`] talk to the person; [`cli`] and
-//! [`commands`] put it together.
+//! From the bottom up: [`error`]; [`files`] and [`memory`]; [`data`] and [`png`] make images of bytes; [`draws`] decides
+//! what is random; [`recipe`] says how to train and [`model`] what came of it; [`exchange`] speaks other programs'
+//! formats; [`crew`] spreads work over threads; [`evaluate`] and [`train`] do the work; [`terminal`] and [`interrupt`]
+//! talk to the person; [`cli`] and [`commands`] put it together.
 //!
 //! Unsafe code is in one file only: `crew/parts.rs`, whose threads run closures that lie on the stack of their caller.
 #![deny(unsafe_code)]
@@ -12,6 +12,7 @@ pub mod cli;
 pub mod commands;
 pub mod crew;
 pub mod data;
+pub mod draws;
 pub mod error;
 pub mod evaluate;
 pub mod exchange;

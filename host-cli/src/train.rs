@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::crew::{Beat, Crew};
 use crate::data::Dataset;
-use crate::data::split::{Split, stream};
+use crate::draws::{Draws, Split};
 use crate::error::{Error, Result};
 use crate::evaluate::evaluate;
 use crate::memory::Floats;
@@ -75,16 +75,18 @@ pub enum Ending {
     },
 }
 
-/// Trains `params`, which hold the initial weights, on the training images of `split`.
+/// Trains `params`, which hold the weights that `draws` drew, on the training images of `split`.
 ///
 /// # Errors
 /// Exit code 1 without the memory, and the observer's.
+#[allow(clippy::too_many_arguments)] // What a run is made of, each on its own life time.
 pub fn train(
     crew: &Crew,
     mlp: &Mlp,
     recipe: &Recipe,
     dataset: &Dataset,
     split: &Split,
+    draws: &mut Draws,
     params: &mut Floats,
     observer: &mut dyn Observer,
 ) -> Result<Ending> {
@@ -96,12 +98,11 @@ pub fn train(
     let mut workspace =
         Workspace::new(mlp.shape, recipe.batch, &mut Arena::new(&mut memory)).map_err(refused)?;
     let mut good = Floats::copy_of(params, "a copy of the parameters")?;
-    let mut shuffles = stream(recipe.seed, "shuffle");
     let steps = order.len().div_ceil(recipe.batch);
     let inputs = mlp.shape.inputs();
 
     for epoch in 1..=recipe.epochs {
-        shuffles.shuffle(&mut order);
+        draws.order(&split.train, &mut order);
         let (mut loss_sum, mut loss, mut correct, mut spent) = (0.0, 0.0, 0u32, Duration::ZERO);
         let mut labels = Vec::with_capacity(recipe.batch);
         for (step, index) in (1..).zip(order.chunks(recipe.batch)) {
@@ -123,8 +124,15 @@ pub fn train(
                 Err(e) => return Err(refused(e)),
             };
             spent += begin.elapsed();
-            loss_sum += outcome.loss_sum / index.len() as f64;
-            loss += outcome.loss_sum;
+            let batch_loss = match f64::from(recipe.loss_epsilon) {
+                0.0 => outcome.loss_sum,
+                epsilon => {
+                    let losses = workspace.losses(index.len()).iter();
+                    losses.map(|&l| -((-f64::from(l)).exp() + epsilon).ln()).sum()
+                }
+            };
+            loss_sum += batch_loss / index.len() as f64;
+            loss += batch_loss;
             correct += outcome.correct;
             if observer.step(epoch, step, steps) == Flow::Stop {
                 return Ok(Ending::Stopped { epoch, step });

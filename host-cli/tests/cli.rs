@@ -57,7 +57,7 @@ fn train_eval_predict_inspect() {
     assert!(drawn.contains("%%") || drawn.contains("##"), "{drawn}");
 
     let inspect = succeeds(here, &["inspect", "run"]);
-    assert!(inspect.contains("36-16-4") && inspect.contains("seed 42"), "{inspect}");
+    assert!(inspect.contains("36-16-4") && inspect.contains("seed = 42"), "{inspect}");
     assert!(succeeds(here, &["inspect"]).contains("portable"));
     assert!(succeeds(here, &["data", "show", "data"]).contains("3 bottom"));
 }
@@ -157,6 +157,71 @@ fn runs_are_not_overwritten_unasked() {
     let again = with(&TRAIN, &["--epochs", "1", "--out", "runs/data-16-1"]);
     assert!(fails(here, &again, 2).contains("add --overwrite"));
     succeeds(here, &with(&again, &["--overwrite"]));
+}
+
+#[test]
+fn recipes_from_presets_files_and_flags() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    small_data(here);
+    fs::write(here.join("a.toml"), "data = \"data\"\nhidden = [16]\nbatch = 16\nepochs = 2\ninit = \"he\"\n")
+        .unwrap();
+    let shown = succeeds(here, &["config", "show", "-c", "a.toml", "--preset", "notebook", "--epochs", "3"]);
+    for (key, origin) in [
+        ("epochs = 3 ", "# flag"),
+        ("batch = 16 ", "# a.toml"),
+        ("lr = 0.1 ", "# preset notebook"),
+        ("rng = ", "built in"),
+    ] {
+        let line = shown.lines().find(|l| l.starts_with(key)).unwrap_or_else(|| panic!("{key}: {shown}"));
+        assert!(line.ends_with(origin), "{line}");
+    }
+    fs::write(here.join("b.toml"), &shown).unwrap();
+    succeeds(here, &["train", "-c", "b.toml", "--rng", "torch", "--out", "run", "-q"]);
+    let config = fs::read_to_string(here.join("run/config.toml")).unwrap();
+    assert!(config.contains("epochs = 3\n") && config.contains("rng = \"torch\""), "{config}");
+    succeeds(here, &["eval", "run", "--split", "val"]);
+    // A run's own config makes the same run.
+    succeeds(here, &["train", "-c", "run/config.toml", "--out", "again", "-q"]);
+    let bytes = |run: &str| fs::read(here.join(run).join("model.safetensors")).unwrap();
+    assert_eq!(bytes("run"), bytes("again"));
+
+    assert!(succeeds(here, &["config", "presets"]).contains("notebook"));
+    let refused = |text: &str| {
+        fs::write(here.join("c.toml"), text).unwrap();
+        fails(here, &["train", "-c", "c.toml"], 2)
+    };
+    assert!(refused("epoch = 2").contains("c.toml: unknown key epoch; did you mean epochs?"));
+    assert!(refused("\nepochs = ").contains("c.toml: line 2: "));
+    assert!(refused("epochs = -1").contains("c.toml: epochs = -1: "));
+    assert!(refused("epochs = 0").contains("train for at least 1 epoch"));
+    assert!(fails(here, &["train", "-c", "none.toml"], 2).contains("cannot read none.toml"));
+    assert!(fails(here, &["train", "--preset", "none"], 2).contains("there are notebook"));
+    let few = ["train", "--data", "data", "--hidden", "2", "--rng", "torch"];
+    assert!(fails(here, &few, 2).contains("at least 16 weights, not 8"));
+}
+
+#[test]
+fn the_help_tells_the_built_in_values() {
+    let folder = tempfile::tempdir().unwrap();
+    let help = succeeds(folder.path(), &["train", "--help"]).replace('\n', " ");
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    let built_in = toml::Table::try_from(host_cli::recipe::Recipe::default()).unwrap();
+    for (key, value) in built_in {
+        let flag = format!("--{} ", key.replace('_', "-"));
+        let text = help.split(&flag).nth(1).unwrap_or_else(|| panic!("no flag {flag}"));
+        if key == "data" {
+            continue;
+        }
+        let value = match value {
+            toml::Value::Array(widths) => widths[0].to_string(),
+            toml::Value::String(text) => text,
+            toml::Value::Float(x) => (x as f32).to_string(),
+            value => value.to_string(),
+        };
+        let said = text.split("[default: ").nth(1).unwrap().split(']').next().unwrap();
+        assert_eq!(said, value, "{flag}");
+    }
 }
 
 #[test]

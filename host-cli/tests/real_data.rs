@@ -44,6 +44,32 @@ fn every_backend_learns_as_the_notebook_did() {
     }
 }
 
+/// With PyTorch's random numbers the losses are the notebook's own: to its last digit after the first epoch, within what
+/// roundings grow to after the others. Near step 330 an activation is so close to 0 that roundings decide its sign:
+/// backends that round otherwise than the preset's may leave the digits there, and stay as close as a one-digit change of
+/// the weights does.
+#[test]
+#[ignore = "needs the real data; .ci/run runs it"]
+fn the_notebook_itself() {
+    let printed = [(583.5893, 0.002), (367.97, 0.15), (324.52, 0.6), (302.80, 0.8), (286.47, 0.8)];
+    let words = ["train", "--preset", "notebook", "--rng", "torch", "--data", &data(), "--json"];
+    let run = |more: &[&str]| {
+        let folder = tempfile::tempdir().unwrap();
+        let lines = json_lines(&succeeds(folder.path(), &[&words[..], more].concat()));
+        let losses: Vec<f64> = lines[..5].iter().map(|l| l["loss_sum"].as_f64().unwrap()).collect();
+        println!("{more:?}: {losses:.4?}, test {}", lines[5]["test_accuracy"]);
+        losses
+    };
+    for (loss, (expected, bound)) in run(&[]).iter().zip(printed) {
+        assert!((loss - expected).abs() <= bound, "{loss} for {expected}");
+    }
+    for backend in selvedge::Backend::available() {
+        for (loss, (expected, _)) in run(&["--backend", backend.name()]).iter().zip(printed) {
+            assert!((loss - expected).abs() <= 0.8, "{}: {loss} for {expected}", backend.name());
+        }
+    }
+}
+
 /// PyTorch over ten seeds: 84.0 ± 1.7 % for 128, 81.5 ± 2.5 % for 128,64; the last step's noise is that large.
 #[test]
 #[ignore = "needs the real data; .ci/run runs it"]

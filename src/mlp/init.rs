@@ -14,19 +14,31 @@ pub enum Init {
     },
     /// N(0, 2/i) in a layer of `i` inputs (He et al., 2015).
     He,
+    /// As `He`, but N(0, 1/i) in the last layer, which no ReLU follows.
+    HeLinear,
 }
 
 impl Init {
+    /// The standard deviation of the weights of layer `l`, counted from 0.
+    ///
+    /// # Panics
+    /// If the shape has no such layer.
+    pub fn deviation(self, shape: Shape, l: usize) -> f32 {
+        let gain = if l + 1 < shape.layers() { 2.0 } else { 1.0 };
+        match self {
+            Self::Normal { deviation } => deviation,
+            Self::He => libm::sqrtf(2.0 / shape.width(l) as f32),
+            Self::HeLinear => libm::sqrtf(gain / shape.width(l) as f32),
+        }
+    }
+
     /// Draws the parameters of a network, layer by layer, row by row.
     ///
     /// # Errors
     /// [`Error::Length`] if `params` is not [`Shape::params`] long.
     pub fn draw(self, shape: Shape, rng: &mut Rng, params: &mut [f32]) -> Result<(), Error> {
-        for (layer, i) in shape.split_mut(params)?.into_iter().zip(shape.widths()) {
-            let deviation = match self {
-                Self::Normal { deviation } => deviation,
-                Self::He => libm::sqrtf(2.0 / i as f32),
-            };
+        for (l, layer) in shape.split_mut(params)?.into_iter().enumerate() {
+            let deviation = self.deviation(shape, l);
             layer.weights.fill_with(|| deviation * rng.normal());
             layer.biases.fill(0.0);
         }
@@ -52,6 +64,7 @@ mod tests {
         for (init, expected) in [
             (Init::Normal { deviation: 0.01 }, [0.01, 0.01]),
             (Init::He, [0.1, core::f32::consts::SQRT_2 / 10.0]),
+            (Init::HeLinear, [0.1, 0.1]),
         ] {
             init.draw(shape, &mut Rng::new(1), &mut params).unwrap();
             for (layer, expected) in shape.split(&params).unwrap().iter().zip(expected) {

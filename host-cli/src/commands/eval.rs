@@ -6,7 +6,6 @@ use serde_json::json;
 use super::load_data;
 use crate::cli::{Eval, SplitName};
 use crate::crew::Crew;
-use crate::data::split::Split;
 use crate::error::{Error, Result};
 use crate::evaluate::{Evaluation, evaluate};
 use crate::model::Model;
@@ -18,7 +17,7 @@ use crate::terminal::{Output, table};
 /// As the command line documents.
 pub fn run(args: &Eval) -> Result<()> {
     let model = Model::load(&args.model)?;
-    let dataset = load_data(&args.data, Some(&model))?;
+    let dataset = load_data(&args.data, model.about.recipe.as_ref())?;
     let (name, set, index) = match args.split {
         SplitName::Test => ("test", &dataset.test, (0..dataset.test.labels.len() as u32).collect()),
         SplitName::Val => {
@@ -28,7 +27,7 @@ pub fn run(args: &Eval) -> Result<()> {
                      from its training images; use --split test",
                 )
             })?;
-            ("val", &dataset.train, Split::new(dataset.train.labels.len(), recipe.seed).val)
+            ("val", &dataset.train, recipe.split(dataset.train.labels.len()).val)
         }
     };
     let mlp = Mlp { shape: model.shape, backend: Backend::detect() };

@@ -49,17 +49,8 @@ fn describe(model: &Model) -> String {
         lines.push(format!("input        {cols} x {rows} pixels, {}", about.normalisation));
     }
     if let Some(recipe) = &about.recipe {
-        lines.push(format!(
-            "recipe       data {}, hidden {:?}, epochs {}, batch {}, lr {}, init {}, seed {}, backend {}",
-            recipe.data,
-            recipe.hidden,
-            recipe.epochs,
-            recipe.batch,
-            recipe.lr,
-            recipe.init,
-            recipe.seed,
-            recipe.backend
-        ));
+        let text = toml::to_string(recipe).unwrap_or_default();
+        lines.push(format!("recipe       {}", text.trim_end().replace('\n', "\n             ")));
         lines.push(format!("epochs done  {}", about.epochs_done));
     }
     if let Some(accuracy) = about.val_accuracy {

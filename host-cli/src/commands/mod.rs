@@ -1,5 +1,6 @@
 //! One module a command: reads what it needs, calls the library, prints.
 
+mod config;
 mod data;
 mod eval;
 mod export;
@@ -14,6 +15,7 @@ use crate::cli::{Command, DataArgs};
 use crate::data::{Dataset, Source};
 use crate::error::{Error, Result};
 use crate::model::Model;
+use crate::recipe::Recipe;
 
 /// Carries a command out.
 ///
@@ -27,13 +29,13 @@ pub fn run(command: Command) -> Result<()> {
         Command::Inspect(args) => inspect::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Config(args) => config::run(&args),
         Command::Data(args) => data::run(args),
     }
 }
 
-/// The data set that the flags name, else the one that the model was trained on, else Fashion-MNIST.
-fn load_data(args: &DataArgs, model: Option<&Model>) -> Result<Dataset> {
-    let recipe = model.and_then(|m| m.about.recipe.as_ref());
+/// The data set that the flags name, else the one of the recipe, else Fashion-MNIST.
+fn load_data(args: &DataArgs, recipe: Option<&Recipe>) -> Result<Dataset> {
     let remembered = recipe.map(|r| r.data.parse::<Source>().unwrap_or(Source::FashionMnist));
     let source = args.data.clone().or(remembered).unwrap_or(Source::FashionMnist);
     source.load(args.data_dir.as_deref())

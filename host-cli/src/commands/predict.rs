@@ -29,7 +29,7 @@ pub fn run(args: &Predict) -> Result<()> {
             (images, args.index.unwrap_or(0), None)
         }
         None => {
-            let dataset = load_data(&args.data, Some(&model))?;
+            let dataset = load_data(&args.data, model.about.recipe.as_ref())?;
             check_fit(&mlp, &dataset.test)?;
             let n = args.index.unwrap_or(0);
             let truth = dataset.test.labels.get(n).copied();

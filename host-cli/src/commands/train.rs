@@ -11,7 +11,7 @@ use super::load_data;
 use crate::cli;
 use crate::crew::Crew;
 use crate::data::Dataset;
-use crate::data::split::{Split, stream};
+use crate::draws::Draws;
 use crate::error::{Error, Exit, Result};
 use crate::evaluate::evaluate;
 use crate::files;
@@ -27,29 +27,15 @@ use crate::train::{Ending, Epoch, Flow, Observer, train};
 /// # Errors
 /// As the command line documents.
 pub fn run(args: cli::Train) -> Result<()> {
-    let data = args.data.data.clone().unwrap_or(crate::data::Source::FashionMnist);
-    let recipe = Recipe {
-        data: data.to_string(),
-        hidden: args.hidden.0.clone(),
-        epochs: args.epochs,
-        batch: args.batch,
-        lr: args.lr,
-        init: args.init,
-        seed: args.seed,
-        backend: args.backend.clone(),
-    };
-    recipe.check()?;
-    let dataset = load_data(&args.data, None)?;
+    let recipe = args.recipe.layers(args.data.data.as_ref())?.recipe()?;
+    let dataset = load_data(&args.data, Some(&recipe))?;
     let shape = recipe.shape(dataset.train.images.pixels_per_image(), dataset.classes.len())?;
     let mlp = Mlp { shape, backend: recipe.backend()? };
-    let split = Split::new(dataset.train.images.count, recipe.seed);
+    let split = recipe.split(dataset.train.images.count);
     recipe.check_batch(split.train.len())?;
     let mut params = Floats::zeroed(shape.params(), &format!("the parameters of {shape}"))?;
-    recipe
-        .init
-        .0
-        .draw(shape, &mut stream(recipe.seed, "weights"), &mut params)
-        .map_err(|e| Error::failed(e.to_string()))?;
+    let mut draws = Draws::new(recipe.rng, recipe.seed);
+    draws.weights(recipe.init.0, shape, &mut params).map_err(Error::misused)?;
 
     let folder = folder(&args, &recipe, &dataset)?;
     interrupt::listen()?;
@@ -66,7 +52,7 @@ pub fn run(args: cli::Train) -> Result<()> {
         );
     }
     let crew = Crew::new(args.threads);
-    let ending = train(&crew, &mlp, &recipe, &dataset, &split, &mut params, &mut run)?;
+    let ending = train(&crew, &mlp, &recipe, &dataset, &split, &mut draws, &mut params, &mut run)?;
     run.bar.finish_and_clear();
     run.end(ending, &crew, mlp, params)
 }
@@ -121,8 +107,7 @@ impl<'a> Run<'a> {
                 std::fs::remove_file(&path).map_err(|e| Error::io("replace", &path, &e))?;
             }
         }
-        let config = toml::to_string(recipe).map_err(|e| Error::failed(e.to_string()))?;
-        files::write_atomic(&folder.join("config.toml"), config.as_bytes())?;
+        files::write_atomic(&folder.join("config.toml"), recipe.to_toml()?.as_bytes())?;
         let bar = terminal::bar(1, !args.quiet);
         bar.enable_steady_tick(Duration::from_millis(200));
         Ok(Self {

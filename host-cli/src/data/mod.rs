@@ -1,12 +1,11 @@
 //! The data set: two sets of grey images with a class each, read from IDX files or drawn by code.
 //!
 //! Everything goes through the same parser, the drawn demo too. Nothing here shuffles or scales; see
-//! [`split`].
+//! [`draws`](crate::draws).
 
 pub mod demo;
 pub mod fetch;
 pub mod idx;
-pub mod split;
 
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -1,17 +1,21 @@
 //! A recipe: everything that decides how a run comes out. It is the run's `config.toml` and lies in the model's metadata.
 
-use std::fmt;
-use std::str::FromStr;
+pub mod config;
+pub mod preset;
+mod values;
+
+pub use values::{Hidden, Weights};
 
 use selvedge::shape::{MAX_LAYERS, MAX_WIDTH};
 use selvedge::{Backend, Init, Shape};
 use serde::{Deserialize, Serialize};
 
+use crate::draws::{Generator, Split};
 use crate::error::{Error, Result};
 
 /// How to train.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct Recipe {
     /// `fashion-mnist`, `demo` or a folder.
     pub data: String,
@@ -23,70 +27,32 @@ pub struct Recipe {
     pub batch: usize,
     /// The learning rate.
     pub lr: f32,
+    /// ε of the loss that is printed, −ln(p + ε); the gradient is that of −ln p whatever it is.
+    pub loss_epsilon: f32,
     /// The initial weights.
     pub init: Weights,
     /// Decides the split, the initial weights and the shuffles.
     pub seed: u64,
+    /// Whose random numbers.
+    pub rng: Generator,
     /// Who does the arithmetic; `auto` is the fastest that the CPU has.
     pub backend: String,
 }
 
-/// [`Init`] as people write it: `he`, or `normal:0.01` with a standard deviation.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Weights(pub Init);
-
-impl FromStr for Weights {
-    type Err = String;
-    fn from_str(text: &str) -> std::result::Result<Self, String> {
-        if text == "he" {
-            return Ok(Self(Init::He));
+impl Default for Recipe {
+    fn default() -> Self {
+        Self {
+            data: "fashion-mnist".into(),
+            hidden: vec![128],
+            epochs: 5,
+            batch: 64,
+            lr: 0.1,
+            loss_epsilon: 0.0,
+            init: Weights(Init::Normal { deviation: 0.01 }),
+            seed: 42,
+            rng: Generator::Selvedge,
+            backend: "auto".into(),
         }
-        let deviation = text.strip_prefix("normal:").and_then(|d| d.parse::<f32>().ok());
-        match deviation.filter(|d| d.is_finite() && *d > 0.0) {
-            Some(deviation) => Ok(Self(Init::Normal { deviation })),
-            None => Err("write he, or normal: and a standard deviation above 0, such as normal:0.01".into()),
-        }
-    }
-}
-
-impl TryFrom<String> for Weights {
-    type Error = String;
-    fn try_from(text: String) -> std::result::Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl From<Weights> for String {
-    fn from(weights: Weights) -> Self {
-        weights.to_string()
-    }
-}
-
-impl fmt::Display for Weights {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Init::Normal { deviation } => write!(f, "normal:{deviation}"),
-            Init::He => f.write_str("he"),
-        }
-    }
-}
-
-/// Widths of the hidden layers as people write them: `128`, `128,64`, or `none`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hidden(pub Vec<usize>);
-
-impl FromStr for Hidden {
-    type Err = String;
-    fn from_str(text: &str) -> std::result::Result<Self, String> {
-        if text == "none" {
-            return Ok(Self(Vec::new()));
-        }
-        let widths = text.split(',').map(|w| w.trim().parse::<usize>());
-        widths
-            .collect::<std::result::Result<_, _>>()
-            .map(Self)
-            .map_err(|_| "write widths with commas between them, such as 128 or 128,64, or none".into())
     }
 }
 
@@ -114,6 +80,12 @@ impl Recipe {
         }
         if !self.lr.is_finite() || self.lr <= 0.0 {
             return Err(Error::misused(format!("--lr {}: the learning rate is a number above 0", self.lr)));
+        }
+        if !(0.0..=1.0).contains(&self.loss_epsilon) {
+            return Err(Error::misused(format!(
+                "--loss-epsilon {}: it is a number from 0 to 1",
+                self.loss_epsilon
+            )));
         }
         self.backend().map(|_| ())
     }
@@ -153,36 +125,24 @@ impl Recipe {
         Shape::new(&widths).map_err(|e| Error::data(format!("images of {inputs} pixels: {e}")))
     }
 
+    /// The split of `images` training images.
+    pub fn split(&self, images: usize) -> Split {
+        Split::new(self.rng, self.seed, images)
+    }
+
+    /// The recipe as a config file: a line for each key.
+    ///
+    /// # Errors
+    /// Exit code 1 where it cannot be written as TOML.
+    pub fn to_toml(&self) -> Result<String> {
+        toml::to_string(self).map_err(|e| Error::failed(e.to_string()))
+    }
+
     /// `784-128-10`'s middle, for names: `128`, `128x64`, `linear`.
     pub fn hidden_name(&self) -> String {
         if self.hidden.is_empty() {
             return "linear".into();
         }
         self.hidden.iter().map(usize::to_string).collect::<Vec<_>>().join("x")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Hidden, Weights};
-
-    #[test]
-    fn weights_round_trip() {
-        for text in ["he", "normal:0.01", "normal:2"] {
-            assert_eq!(text.parse::<Weights>().unwrap().to_string(), text);
-        }
-        for text in ["", "normal", "normal:", "normal:nan", "normal:-1", "normal:0", "xavier"] {
-            text.parse::<Weights>().unwrap_err();
-        }
-    }
-
-    #[test]
-    fn hidden_widths() {
-        assert_eq!("128".parse::<Hidden>().unwrap().0, [128]);
-        assert_eq!("128, 64".parse::<Hidden>().unwrap().0, [128, 64]);
-        assert!("none".parse::<Hidden>().unwrap().0.is_empty());
-        for text in ["", ",", "-1", "128,", "a"] {
-            text.parse::<Hidden>().unwrap_err();
-        }
     }
 }

@@ -1,0 +1,178 @@
+//! Where the values of a recipe come from: built-in values, then a preset, then a file, then flags, each over the ones
+//! before it, key by key.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use toml::{Table, Value};
+
+use super::{Recipe, preset};
+use crate::error::{Error, Result};
+
+/// Who set a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// Nobody.
+    BuiltIn,
+    /// `--preset`.
+    Preset(String),
+    /// `-c`.
+    File(PathBuf),
+    /// A flag of the command line.
+    Flag,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BuiltIn => f.write_str("built in"),
+            Self::Preset(name) => write!(f, "preset {name}"),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Flag => f.write_str("flag"),
+        }
+    }
+}
+
+/// Values laid over each other.
+#[derive(Debug, Clone)]
+pub struct Layers {
+    values: Table,
+    origins: BTreeMap<String, Origin>,
+}
+
+impl Default for Layers {
+    fn default() -> Self {
+        Self { values: keys(&Recipe::default()), origins: BTreeMap::new() }
+    }
+}
+
+impl Layers {
+    /// The built-in values, under a preset, under a file, under flags.
+    ///
+    /// # Errors
+    /// Exit code 2 for an unknown preset, a file that cannot be read, and what [`lay`](Self::lay) refuses.
+    pub fn resolve(preset: Option<&str>, file: Option<&Path>, flags: Table) -> Result<Self> {
+        let mut layers = Self::default();
+        if let Some(name) = preset {
+            layers.lay(preset::table(name)?, &Origin::Preset(name.into()))?;
+        }
+        if let Some(path) = file {
+            layers.lay(read(path)?, &Origin::File(path.into()))?;
+        }
+        layers.lay(flags, &Origin::Flag)?;
+        Ok(layers)
+    }
+
+    /// Lays a table over what is there.
+    ///
+    /// # Errors
+    /// Exit code 2 for a key that no recipe has, with the nearest one that it has, and for a value of the wrong kind.
+    pub fn lay(&mut self, table: Table, origin: &Origin) -> Result<()> {
+        for (key, value) in table {
+            self.check(&key, &value).map_err(|why| Error::misused(format!("{origin}: {why}")))?;
+            self.values.insert(key.clone(), value);
+            self.origins.insert(key, origin.clone());
+        }
+        Ok(())
+    }
+
+    /// Whether a recipe can hold `value` under `key`.
+    fn check(&self, key: &str, value: &Value) -> std::result::Result<(), String> {
+        if !self.values.contains_key(key) {
+            return Err(unknown(key, &self.values.keys().map(String::as_str).collect::<Vec<_>>()));
+        }
+        match Table::from_iter([(key.to_string(), value.clone())]).try_into::<Recipe>() {
+            Ok(_) => Ok(()),
+            Err(e) => Err(format!("{key} = {value}: {}", e.message())),
+        }
+    }
+
+    /// The recipe, checked.
+    ///
+    /// # Errors
+    /// As [`Recipe::check`].
+    pub fn recipe(&self) -> Result<Recipe> {
+        let recipe: Recipe =
+            self.values.clone().try_into().map_err(|e| Error::misused(e.message().to_string()))?;
+        recipe.check()?;
+        Ok(recipe)
+    }
+
+    /// The recipe as a config file, with the origin of each value as its comment.
+    ///
+    /// # Errors
+    /// As [`recipe`](Self::recipe).
+    pub fn explain(&self) -> Result<String> {
+        let text = self.recipe()?.to_toml()?;
+        let wide = text.lines().map(str::len).max().unwrap_or(0);
+        let lines = text.lines().map(|line| {
+            let key = line.split(' ').next().unwrap_or_default();
+            let origin = self.origins.get(key).unwrap_or(&Origin::BuiltIn);
+            format!("{line:wide$}  # {origin}")
+        });
+        Ok(lines.collect::<Vec<_>>().join("\n"))
+    }
+}
+
+/// `unknown key X; did you mean Y?`, or the known ones where none is near.
+pub fn unknown(key: &str, known: &[&str]) -> String {
+    let near = known.iter().map(|&k| (strsim::damerau_levenshtein(k, key), k)).min();
+    match near.filter(|&(distance, k)| distance <= 1 + k.len() / 3) {
+        Some((_, near)) => format!("unknown key {key}; did you mean {near}?"),
+        None => format!("unknown key {key}; there are {}", known.join(", ")),
+    }
+}
+
+/// A TOML file.
+///
+/// # Errors
+/// Exit code 2 where it cannot be read, with the line where it is no TOML.
+pub fn read(path: &Path) -> Result<Table> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|e| Error::misused(format!("cannot read {}: {e}", path.display())))?;
+    text.parse::<Table>().map_err(|e| {
+        let line = e.span().map_or(0, |s| text[..s.start].matches('\n').count() + 1);
+        Error::misused(format!("{}: line {line}: {}", path.display(), e.message().replace('\n', "; ")))
+    })
+}
+
+fn keys(recipe: &Recipe) -> Table {
+    Table::try_from(recipe).expect("a recipe is a table")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Layers, Origin, unknown};
+    use crate::recipe::Recipe;
+    use crate::recipe::preset::PRESETS;
+
+    #[test]
+    fn each_layer_covers_the_ones_before() {
+        let mut layers = Layers::resolve(Some("notebook"), None, "epochs = 7".parse().unwrap()).unwrap();
+        assert_eq!(layers.recipe().unwrap().epochs, 7);
+        let text = layers.explain().unwrap();
+        let origin = |key: &str| {
+            let line = text.lines().find(|l| l.starts_with(&format!("{key} = "))).unwrap();
+            line.split(" # ").nth(1).unwrap().to_string()
+        };
+        assert_eq!([origin("epochs"), origin("lr"), origin("rng")], ["flag", "preset notebook", "built in"]);
+        assert_eq!(
+            text.parse::<toml::Table>().unwrap().try_into::<Recipe>().unwrap(),
+            layers.recipe().unwrap()
+        );
+        let error = layers.lay("epoch = 7".parse().unwrap(), &Origin::Flag).unwrap_err();
+        assert_eq!(error.message, "flag: unknown key epoch; did you mean epochs?");
+        let error = layers.lay("epochs = 'x'".parse().unwrap(), &Origin::Flag).unwrap_err();
+        assert!(error.message.starts_with("flag: epochs = \"x\": invalid type"), "{error}");
+        assert!(unknown("zzzzzz", &["a", "b"]).ends_with("there are a, b"));
+    }
+
+    #[test]
+    fn every_preset_is_a_recipe() {
+        for preset in PRESETS {
+            Layers::resolve(Some(preset.name), None, toml::Table::new()).unwrap().recipe().unwrap();
+        }
+        assert!(Layers::resolve(Some("none"), None, toml::Table::new()).is_err());
+    }
+}

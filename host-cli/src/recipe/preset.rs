@@ -1,0 +1,41 @@
+//! The named recipes, written as a config file would write them.
+
+use crate::error::{Error, Result};
+
+/// A name, what it is for, and the keys that it sets.
+pub struct Preset {
+    /// What `--preset` calls it.
+    pub name: &'static str,
+    /// One line for people.
+    pub about: &'static str,
+    /// TOML.
+    pub text: &'static str,
+}
+
+/// All of them.
+pub const PRESETS: [Preset; 1] = [Preset {
+    name: "notebook",
+    about: "the notebook that this project grew from, its best configuration to the letter",
+    text: r#"
+        hidden = [128]
+        epochs = 5
+        batch = 64
+        lr = 0.1
+        loss_epsilon = 1e-9
+        init = "normal:0.01"
+        seed = 42
+        backend = "portable" # the same bits on every machine, so that every digit of the losses can be compared
+    "#,
+}];
+
+/// The keys of a preset.
+///
+/// # Errors
+/// Exit code 2 with the names that there are.
+pub fn table(name: &str) -> Result<toml::Table> {
+    let preset = PRESETS.iter().find(|p| p.name == name).ok_or_else(|| {
+        let names: Vec<_> = PRESETS.iter().map(|p| p.name).collect();
+        Error::misused(format!("--preset {name}: there are {}", names.join(", ")))
+    })?;
+    Ok(preset.text.parse().expect("presets are valid TOML"))
+}
