@@ -358,10 +358,9 @@ fn models_that_are_none() {
     let end = nan.len();
     nan[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
     assert!(refused(&nan).contains("holds NaN at position"), "{}", refused(&nan));
-    let text = String::from_utf8_lossy(&good[..good.len() - 4 * 660]).into_owned();
     let swap = |from: &str, to: &str| {
-        assert!(text.contains(from) && from.len() == to.len(), "{text}");
-        let at = text.find(from).unwrap();
+        assert_eq!(from.len(), to.len());
+        let at = good.windows(from.len()).position(|w| w == from.as_bytes()).unwrap();
         let mut bytes = good.clone();
         bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
         refused(&bytes)
