@@ -61,9 +61,10 @@
 //!
 //! # Unsafe code
 //!
-//! In these files only: `simd/mod.rs`, `simd/portable.rs`, `simd/x86_64.rs` (vector operations), `kernel/gemm.rs` (the
-//! register tile), `kernel/sgemm.rs` (the call of `matrixmultiply`), `kernel/skip.rs` (products around zeros) and
-//! `kernel/cortex_m.rs` (the same in assembly).
+//! In these files only: `simd/mod.rs`, `simd/portable.rs`, `simd/x86_64.rs` (vector operations), `kernel/gemm.rs`,
+//! `kernel/pack.rs` and `kernel/tile.rs` (the product, whose pointers the views of its operands bound), `kernel/sgemm.rs`
+//! (the call of `matrixmultiply`), `kernel/skip.rs` (products around zeros) and `kernel/cortex_m.rs` (the same in
+//! assembly).
 #![no_std]
 #![deny(unsafe_code)]
 

@@ -127,10 +127,18 @@ pub fn bias_relu<T: Real>(z: &mut [T], bias: &[T], relu: bool) {
     }
 }
 
-/// `d = d` where the activation `a` is positive, else 0: the derivative of ReLU.
-pub fn relu_mask<T: Real>(d: &mut [T], a: &[T]) {
-    for (d, &a) in d.iter_mut().zip(a) {
-        *d = if a > T::ZERO { *d } else { T::ZERO };
+/// The gradient carried through a layer and the ReLU before it: `dx(b,i) = dz(b,o) * W(i,o)ᵀ` where the activation
+/// `a(b,i)` is positive, else 0. Plain dot products, since both factors have their terms in rows.
+pub fn delta<T: Real>(o: usize, dz: &[T], w: &[T], a: &[T], dx: &mut [T]) {
+    let i = w.len() / o;
+    for ((dx, a), dz) in dx.chunks_exact_mut(i).zip(a.chunks_exact(i)).zip(dz.chunks_exact(o)) {
+        for ((d, &a), w) in dx.iter_mut().zip(a).zip(w.chunks_exact(o)) {
+            let mut sum = T::ZERO;
+            for (&g, &w) in dz.iter().zip(w) {
+                sum += g * w;
+            }
+            *d = if a > T::ZERO { sum } else { T::ZERO };
+        }
     }
 }
 
@@ -235,18 +243,7 @@ pub fn gradient<T: Real>(
         gemm((i, b, o), scale, Operand::dense(input, i).t(), dz, o, T::ZERO, dw, o);
         column_sum(dz, scale, T::ZERO, db);
         if l > 0 {
-            // dX = dZ Wᵀ as plain dot products, since gemm wants a row-major right operand.
-            let w = &params[offset(l)..][..i * o];
-            let dx = &mut before[act(l)..][..b * i];
-            for (dx_row, dz_row) in dx.chunks_exact_mut(i).zip(dz.chunks_exact(o)) {
-                for (d, w_row) in dx_row.iter_mut().zip(w.chunks_exact(o)) {
-                    *d = T::ZERO;
-                    for (&g, &w) in dz_row.iter().zip(w_row) {
-                        *d += g * w;
-                    }
-                }
-            }
-            relu_mask(dx, input);
+            delta(o, dz, &params[offset(l)..][..i * o], input, &mut before[act(l)..][..b * i]);
         }
     }
     loss * scale

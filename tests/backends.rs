@@ -249,22 +249,90 @@ fn softmax_counts_the_first_of_equals_and_shows_nan() {
 }
 
 #[test]
-fn transposing_and_masking() {
-    for &b in &SIZES[..13] {
-        for &i in &SIZES[..13] {
-            let (dx, a) = (painted(b * i, 1), painted(b * i, 2));
-            let (mut dxt, mut dz) = (Guarded::poisoned(b * i), Guarded::poisoned(b * i));
-            kernel::transpose(b, i, &dx, dxt.get());
-            for r in 0..b {
-                for c in 0..i {
-                    assert_eq!(dxt.get()[c * b + r], dx[r * i + c]);
+fn transposing() {
+    for &m in &SIZES[..13] {
+        for &n in &SIZES[..13] {
+            let src = painted(m * n, 1);
+            let mut dst = Guarded::poisoned(m * n);
+            kernel::transpose(m, n, &src, dst.get());
+            for (at, x) in dst.finish("transpose").iter().enumerate() {
+                assert_eq!(*x, src[at % m * n + at / m]);
+            }
+        }
+    }
+}
+
+/// Runs `delta` on `backend` and compares with the specification; rows are `slack` elements further apart than needed.
+fn check_delta(backend: Backend, (b, i, o): (usize, usize, usize), slack: usize) {
+    let what = format!("{} delta {b} {i} {o} + {slack}", backend.name());
+    let dense = |rows, cols, salt| (painted(rows * cols, salt), painted(rows * (cols + slack), salt));
+    let spread = |(tight, mut wide): (Vec<f32>, Vec<f32>), cols: usize| {
+        for (to, from) in wide.chunks_mut(cols + slack).zip(tight.chunks(cols)) {
+            to[..cols].copy_from_slice(from);
+        }
+        (tight, wide)
+    };
+    let (dz, dz_wide) = spread(dense(b, o, 1), o);
+    let (w, w_wide) = spread(dense(i, o, 2), o);
+    let (a, a_wide) = spread(dense(b, i, 3), i);
+    let mut expected = vec![0.0; b * i];
+    naive::delta(o, &wide(&dz), &wide(&w), &wide(&a), &mut expected);
+    let bound = vec![(o + 2) as f64 * 4.0 * o as f64 * f64::from(f32::EPSILON); i];
+
+    let mut dx = Guarded::of(&vec![f32::NAN; b * (i + slack)]);
+    kernel::delta(
+        backend,
+        Mat::with_strides(&dz_wide, b, o, o + slack, 1),
+        Mat::with_strides(&w_wide, i, o, o + slack, 1),
+        Mat::with_strides(&a_wide, b, i, i + slack, 1),
+        MatMut::with_stride(dx.get(), b, i, i + slack),
+    );
+    let dx = dx.finish(&what);
+    for (row, expected) in dx.chunks(i + slack).zip(expected.chunks(i)) {
+        assert_close(&what, &row[..i], expected, &bound);
+        assert!(row[i..].iter().all(|x| x.is_nan()), "{what}: wrote between rows");
+    }
+}
+
+#[test]
+fn deltas() {
+    for (s, &b) in SIZES[1..13].iter().enumerate() {
+        for (t, &i) in SIZES[1..].iter().enumerate() {
+            for (u, &o) in SIZES[1..].iter().enumerate() {
+                if b * i * o <= 300_000 {
+                    backends().for_each(|backend| check_delta(backend, (b, i, o), (s + t + u) % 3));
                 }
             }
-            kernel::relu_mask_transposed(b, dxt.get(), &a, dz.get());
-            let mut expected = dx.clone();
-            naive::relu_mask(&mut expected, &a);
-            dxt.finish("transpose");
-            assert_eq!(bits(&dz.finish("relu_mask_transposed")), bits(&expected), "{b} {i}");
+        }
+    }
+    // Wider than one block of packed rows.
+    backends().for_each(|backend| check_delta(backend, (19, 50, 1100), 3));
+}
+
+/// Whether B is packed, where blocks end, and whether its transpose is given instead: no bit shows it.
+#[test]
+fn bits_do_not_depend_on_the_way() {
+    for (m, k, n) in [(40, 1300, 130), (37, 70, 2050), (64, 600, 300)] {
+        let (a, b, c0) = (painted(m * k, 1), painted(k * n, 2), painted(m * n, 3));
+        let mut bt = vec![0.0; k * n];
+        kernel::transpose(k, n, &b, &mut bt);
+        let gate = vec![1.0; m * n];
+        // `matrixmultiply` chooses another kernel for a few rows, and with it another order of summation.
+        for backend in backends().filter(|b| b.name() != "matrixmultiply") {
+            let (av, bv) = (Mat::new(&a, m, k), Mat::new(&b, k, n));
+            for beta in [0.0, 1.0] {
+                let (mut whole, mut by_rows) = (c0.clone(), c0.clone());
+                kernel::gemm(backend, 1.0, av, bv, beta, MatMut::new(&mut whole, m, n));
+                for (r, row) in by_rows.chunks_mut(n).enumerate() {
+                    kernel::gemm(backend, 1.0, Mat::new(&a[r * k..], 1, k), bv, beta, MatMut::new(row, 1, n));
+                }
+                assert_eq!(bits(&whole), bits(&by_rows), "{} {m} {k} {n} beta {beta}", backend.name());
+                if beta == 0.0 {
+                    let (wt, gate) = (Mat::new(&bt, n, k), Mat::new(&gate, m, n));
+                    kernel::delta(backend, av, wt, gate, MatMut::new(&mut by_rows, m, n));
+                    assert_eq!(bits(&whole), bits(&by_rows), "{} {m} {k} {n} transposed", backend.name());
+                }
+            }
         }
     }
 }

@@ -7,16 +7,19 @@
 mod cortex_m;
 mod gather;
 mod gemm;
+mod pack;
 mod peak;
 #[cfg(feature = "std")]
 mod sgemm;
 mod skip;
 mod softmax;
+mod tile;
 
 use crate::mat::{Mat, MatMut};
 use crate::naive;
 use crate::simd::{Backend, Kernel, Kind, Simd};
-use gemm::{End, Gemm};
+use gemm::Gemm;
+use tile::End;
 
 pub use gather::gather;
 pub use peak::peak;
@@ -35,7 +38,10 @@ pub fn gemm(backend: Backend, alpha: f32, a: Mat<'_>, b: Mat<'_>, beta: f32, mut
         Kind::Naive => naive_gemm(alpha, a, b, beta, &mut c),
         #[cfg(feature = "std")]
         Kind::Matrixmultiply => sgemm::sgemm(alpha, a, b, beta, c),
-        _ => backend.run(Gemm { a, b, c, end: End::Scale { alpha, beta } }),
+        _ => {
+            assert!(b.col_stride() == 1 || b.cols() <= 1, "gemm: B must be row-major");
+            backend.run(Gemm { a, b, c, end: End::Scale { alpha, beta } });
+        }
     }
 }
 
@@ -56,7 +62,39 @@ pub fn dense(backend: Backend, x: Mat<'_>, w: Mat<'_>, bias: &[f32], relu: bool,
             sgemm::sgemm(1.0, x, w, 0.0, z.reborrow());
             backend.run(BiasRelu { z, bias, relu });
         }
-        _ => backend.run(Gemm { a: x, b: w, c: z, end: End::Bias { bias, relu } }),
+        _ => {
+            assert!(w.col_stride() == 1 || w.cols() <= 1, "dense: W must be row-major");
+            backend.run(Gemm { a: x, b: w, c: z, end: End::Bias { bias, relu } });
+        }
+    }
+}
+
+/// The gradient carried through a layer and the ReLU before it: `dX(b,i) = dZ(b,o) * W(i,o)ᵀ` where `a(b,i)` is positive,
+/// else 0.
+///
+/// # Panics
+/// If the shapes disagree, or the columns of a matrix are not adjacent.
+pub fn delta(backend: Backend, dz: Mat<'_>, w: Mat<'_>, a: Mat<'_>, mut dx: MatMut<'_>) {
+    match backend.0 {
+        Kind::Naive => {
+            let (b, i, o) = (dz.rows(), w.rows(), w.cols());
+            assert!(dz.cols() == o && dx.rows() == b && dx.cols() == i, "delta: shapes disagree");
+            for r in 0..b {
+                for c in 0..i {
+                    naive::delta(o, dz.row(r), w.row(c), &a.row(r)[c..=c], &mut dx.row_mut(r)[c..=c]);
+                }
+            }
+        }
+        #[cfg(feature = "std")]
+        Kind::Matrixmultiply => {
+            sgemm::sgemm(1.0, dz, w.t(), 0.0, dx.reborrow());
+            for r in 0..dx.rows() {
+                for (d, &a) in dx.row_mut(r).iter_mut().zip(a.row(r)) {
+                    *d = if a > 0.0 { *d } else { 0.0 };
+                }
+            }
+        }
+        _ => backend.run(Gemm { a: dz, b: w.t(), c: dx, end: End::Gate { gate: a } }),
     }
 }
 
@@ -96,25 +134,6 @@ pub fn transpose(m: usize, n: usize, src: &[f32], dst: &mut [f32]) {
     for (c, column) in dst.chunks_exact_mut(m).enumerate() {
         for (d, row) in column.iter_mut().zip(src.chunks_exact(n)) {
             *d = row[c];
-        }
-    }
-}
-
-/// The derivative of ReLU applied to a transposed gradient: `dz(b,i) = dxt(i,b)` transposed where `a(b,i)` is positive,
-/// else 0.
-///
-/// # Panics
-/// If the lengths are not all `b * i`.
-pub fn relu_mask_transposed(b: usize, dxt: &[f32], a: &[f32], dz: &mut [f32]) {
-    assert!(dxt.len() == dz.len() && a.len() == dz.len(), "relu_mask: lengths disagree");
-    if dz.is_empty() {
-        return;
-    }
-    let i = dz.len() / b;
-    assert_eq!(b * i, dz.len(), "relu_mask: no whole number of rows");
-    for (r, (dz, a)) in dz.chunks_exact_mut(i).zip(a.chunks_exact(i)).enumerate() {
-        for ((d, &a), column) in dz.iter_mut().zip(a).zip(dxt.chunks_exact(b)) {
-            *d = if a > 0.0 { column[r] } else { 0.0 };
         }
     }
 }

@@ -28,17 +28,17 @@ impl Kernel for Peak {
         let (a, b) = (s.splat(black_box(0.5)), s.splat(black_box(0.25)));
         let mut x = [s.splat(black_box(1.0)); CHAINS];
         for _ in 0..self.rounds {
-            if S::FUSED {
-                for x in &mut x {
-                    *x = s.mul_add(*x, a, b);
-                }
-            } else {
+            if S::EXACT {
                 // All products first: the units for either operation are then never short of work.
                 for x in &mut x {
                     *x = s.mul(*x, a);
                 }
                 for x in &mut x {
                     *x = s.add(*x, b);
+                }
+            } else {
+                for x in &mut x {
+                    *x = s.mul_add(*x, a, b);
                 }
             }
         }

@@ -14,7 +14,8 @@
 //! infinite or not a number, where `0 * b` is no number; in both cases the vector backends fall back to leaving out.
 #![allow(unsafe_code)]
 
-use super::gemm::{End, Gemm};
+use super::gemm::Gemm;
+use super::tile::End;
 
 /// Columns from which rows are swept; below, each element is summed in a register.
 const SWEPT: usize = 8;
@@ -24,6 +25,7 @@ pub(super) fn product(gemm: &mut Gemm<'_>) {
     let swept = match gemm.end {
         End::Scale { alpha, beta } => alpha == 1.0 && (beta == 0.0 || beta == 1.0),
         End::Bias { .. } => true,
+        End::Gate { .. } => false,
     };
     if gemm.b.cols() < SWEPT || !swept {
         elements(gemm);
@@ -87,6 +89,13 @@ fn elements(gemm: &mut Gemm<'_>) {
                 End::Bias { bias, relu } => {
                     let z = sum(0.0) + bias[column];
                     if relu && 0.0 > z { 0.0 } else { z }
+                }
+                End::Gate { gate } => {
+                    if gate.at(r, column) > 0.0 {
+                        sum(0.0)
+                    } else {
+                        0.0
+                    }
                 }
             };
         }

@@ -13,8 +13,7 @@
 //!
 //! A step has two phases, and a team of workers joins after each. In the first the rows of the batch are spread: forward,
 //! loss and all deltas of a row need nothing but that row and the old weights. In the second the rows of every `W` are
-//! spread. For the delta `dz Wᵀ` neither `W` nor a copy of it is transposed: the product is taken as `(W dzᵀ)ᵀ`, whose
-//! transposed operands have `b` rows, and the second transposition happens while the ReLU's derivative is applied.
+//! spread.
 
 mod init;
 mod workspace;
@@ -157,7 +156,7 @@ impl Mlp {
     /// Turns the logits into their deltas times `factor` and carries them down to the first layer; returns the correct
     /// rows.
     fn backward_rows(&self, layers: &Layers<'_>, rows: StepRows<'_>, factor: f32) -> u32 {
-        let StepRows { forward, mut deltas, labels, losses, scratch } = rows;
+        let StepRows { forward, mut deltas, labels, losses } = rows;
         let ForwardRows { b, hidden, logits, .. } = forward;
         let correct = kernel::softmax_loss(self.backend, logits, labels, losses);
         logits.iter_mut().for_each(|dz| *dz *= factor);
@@ -165,12 +164,13 @@ impl Mlp {
         for (l, (a, dx)) in hidden.iter().zip(deltas.iter_mut()).enumerate().rev() {
             // Layer l + 1 has `i` inputs, the activations `a`, and `o` outputs, whose deltas are `dz`.
             let (i, o) = (self.shape.width(l + 1), self.shape.width(l + 2));
-            let (dzt, rest) = scratch.split_at_mut(b * o);
-            let dxt = &mut rest[..b * i];
-            kernel::transpose(b, o, dz, dzt);
-            let w = Mat::new(layers[l + 1].weights, i, o);
-            kernel::gemm(self.backend, 1.0, w, Mat::new(dzt, o, b), 0.0, MatMut::new(dxt, i, b));
-            kernel::relu_mask_transposed(b, dxt, a, dx);
+            kernel::delta(
+                self.backend,
+                Mat::new(dz, b, o),
+                Mat::new(layers[l + 1].weights, i, o),
+                Mat::new(a, b, i),
+                MatMut::new(dx, b, i),
+            );
             dz = dx;
         }
         correct

@@ -1,4 +1,4 @@
-//! The memory of a pass: activations, deltas and scratch in a fixed-size arena whose size is a `const fn`.
+//! The memory of a pass: activations and deltas in a fixed-size arena whose size is a `const fn`.
 
 use heapless::Vec;
 
@@ -18,14 +18,13 @@ pub struct Activations<'m> {
     logits: &'m mut [f32],
 }
 
-/// What a training step writes: the activations, a delta for each of them, the losses of the rows and scratch.
+/// What a training step writes: the activations, a delta for each of them, and the losses of the rows.
 #[derive(Debug)]
 pub struct Workspace<'m> {
     activations: Activations<'m>,
     /// Of the hidden layers; those of the logits replace the logits.
     deltas: Vec<&'m mut [f32], MAX_LAYERS>,
     losses: &'m mut [f32],
-    scratch: &'m mut [f32],
 }
 
 /// Floats for a slice of `per_row` floats for each of `rows` rows; saturates where no memory would do.
@@ -42,19 +41,6 @@ const fn hidden_blocks(shape: Shape, rows: usize) -> usize {
         l += 1;
     }
     sum
-}
-
-/// Scratch floats for each row of a step: a transposed delta, and the transposed gradient that is made of it.
-const fn scratch_per_row(shape: Shape) -> usize {
-    let mut most = 0;
-    let mut l = 1;
-    while l < shape.layers() {
-        if shape.width(l) + shape.width(l + 1) > most {
-            most = shape.width(l) + shape.width(l + 1);
-        }
-        l += 1;
-    }
-    most
 }
 
 impl<'m> Activations<'m> {
@@ -118,7 +104,6 @@ impl<'m> Workspace<'m> {
         Activations::floats(shape, capacity)
             .saturating_add(hidden_blocks(shape, capacity))
             .saturating_add(block(capacity, 1))
-            .saturating_add(block(capacity, scratch_per_row(shape)))
     }
 
     /// Takes the memory for batches of up to `capacity` rows.
@@ -132,7 +117,6 @@ impl<'m> Workspace<'m> {
             activations: Activations::new(shape, capacity, arena)?,
             deltas: hidden(shape, capacity, arena)?,
             losses: arena.take(capacity)?,
-            scratch: arena.take(capacity * scratch_per_row(shape))?,
         })
     }
 
@@ -167,7 +151,6 @@ impl<'m> Workspace<'m> {
             deltas: take_rows(&mut self.deltas, shape, b),
             labels,
             losses: &mut self.losses[..b],
-            scratch: &mut self.scratch[..b * scratch_per_row(shape)],
         })
     }
 }
@@ -215,7 +198,6 @@ pub(super) struct StepRows<'a> {
     pub deltas: Vec<&'a mut [f32], MAX_LAYERS>,
     pub labels: &'a [u8],
     pub losses: &'a mut [f32],
-    pub scratch: &'a mut [f32],
 }
 
 /// The first `rows` of `of` rows of a block, and the rest.
@@ -265,10 +247,9 @@ impl Divide for StepRows<'_> {
         let (deltas, deltas2) = cut_all(self.deltas, rows, b);
         let (labels, labels2) = self.labels.split_at(rows);
         let (losses, losses2) = self.losses.split_at_mut(rows);
-        let (scratch, scratch2) = cut(self.scratch, rows, b);
         (
-            Self { forward, deltas, labels, losses, scratch },
-            Self { forward: forward2, deltas: deltas2, labels: labels2, losses: losses2, scratch: scratch2 },
+            Self { forward, deltas, labels, losses },
+            Self { forward: forward2, deltas: deltas2, labels: labels2, losses: losses2 },
         )
     }
 }

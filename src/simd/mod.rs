@@ -30,10 +30,10 @@ pub unsafe trait Simd: Copy + Send + Sync {
     type V: Copy;
     /// Its lanes.
     const LANES: usize;
-    /// Whether [`mul_add`](Self::mul_add) rounds once.
-    const FUSED: bool;
-    /// Rows of the GEMM tile that fill the register file, two vectors wide.
+    /// Rows of the GEMM tile that fills the register file.
     const TILE_ROWS: usize;
+    /// Vectors of one of its rows.
+    const TILE_VECTORS: usize;
     /// Whether results are the same bits on every machine: no fused operations, and products leave out the terms whose
     /// left factor is zero.
     const EXACT: bool = false;
@@ -66,7 +66,7 @@ pub unsafe trait Simd: Copy + Send + Sync {
     fn sub(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a * b`.
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
-    /// `a * b + c`, rounded once if [`FUSED`](Self::FUSED), else twice.
+    /// `a * b + c`, rounded once, or twice if [`EXACT`](Self::EXACT).
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// `a` where `a > b`, else `b`: a NaN in `b` stays, a NaN in `a` does not.
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
@@ -76,6 +76,17 @@ pub unsafe trait Simd: Copy + Send + Sync {
     fn where_positive(self, cond: Self::V, x: Self::V) -> Self::V;
     /// 2ⁿ for integral `n` in −126..=127.
     fn pow2(self, n: Self::V) -> Self::V;
+    /// Transposes a block: `LANES` rows of `LANES` floats, `from_stride` apart, into rows `to_stride` apart.
+    ///
+    /// # Safety
+    /// They must be readable, and writable there.
+    unsafe fn transpose(self, from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize);
+    /// A hint that the cache line at `_at`, which may be any address, will be used soon.
+    #[inline(always)]
+    fn prefetch(self, _at: *const f32) {}
+
+    /// Runs a kernel in a function of its own, so that its loops have all registers to themselves.
+    fn outlined<K: Kernel>(self, kernel: K) -> K::Out;
 
     /// The first lanes of a slice, zeros where it is shorter than a vector.
     #[inline(always)]

@@ -7,7 +7,7 @@
 
 use wide::f32x4;
 
-use super::Simd;
+use super::{Kernel, Simd};
 
 /// Four lanes of the target's baseline: SSE2, NEON or simd128.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,8 +43,8 @@ impl Scalar {
 unsafe impl Simd for Wide {
     type V = f32x4;
     const LANES: usize = 4;
-    const FUSED: bool = false;
     const TILE_ROWS: usize = 6;
+    const TILE_VECTORS: usize = 2;
     const EXACT: bool = true;
 
     #[inline(always)]
@@ -109,14 +109,28 @@ unsafe impl Simd for Wide {
     fn pow2(self, n: f32x4) -> f32x4 {
         f32x4::new(n.to_array().map(|n| Scalar.pow2(n)))
     }
+    #[inline(never)]
+    fn outlined<K: Kernel>(self, kernel: K) -> K::Out {
+        kernel.run(self)
+    }
+    #[inline(always)]
+    unsafe fn transpose(self, from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize) {
+        // SAFETY: the caller promises four rows of four floats on either side.
+        unsafe {
+            let rows = core::array::from_fn(|r| self.load(from.add(r * from_stride)));
+            for (c, column) in f32x4::transpose(rows).into_iter().enumerate() {
+                self.store(column, to.add(c * to_stride));
+            }
+        }
+    }
 }
 
 // SAFETY: one lane is one element, and there is nothing between none and one.
 unsafe impl Simd for Scalar {
     type V = f32;
     const LANES: usize = 1;
-    const FUSED: bool = false;
     const TILE_ROWS: usize = 4;
+    const TILE_VECTORS: usize = 2;
     const EXACT: bool = true;
 
     #[inline(always)]
@@ -170,5 +184,14 @@ unsafe impl Simd for Scalar {
     #[inline(always)]
     fn pow2(self, n: f32) -> f32 {
         f32::from_bits(((n as i32 + 127) as u32) << 23)
+    }
+    #[inline(never)]
+    fn outlined<K: Kernel>(self, kernel: K) -> K::Out {
+        kernel.run(self)
+    }
+    #[inline(always)]
+    unsafe fn transpose(self, from: *const f32, _: usize, to: *mut f32, _: usize) {
+        // SAFETY: the caller promises a float on either side.
+        unsafe { to.write(from.read()) }
     }
 }

@@ -78,8 +78,8 @@ fn first_lanes(n: usize) -> __m256i {
 unsafe impl Simd for Avx2 {
     type V = __m256;
     const LANES: usize = 8;
-    const FUSED: bool = true;
     const TILE_ROWS: usize = 6;
+    const TILE_VECTORS: usize = 2;
 
     #[inline(always)]
     fn splat(self, x: f32) -> __m256 {
@@ -136,6 +136,24 @@ unsafe impl Simd for Avx2 {
             _mm256_castsi256_ps(_mm256_slli_epi32::<23>(exponent))
         }
     }
+    #[inline]
+    fn outlined<K: Kernel>(self, kernel: K) -> K::Out {
+        #[inline(never)]
+        #[target_feature(enable = "avx2,fma")]
+        fn with_features<K: Kernel>(s: Avx2, kernel: K) -> K::Out {
+            kernel.run(s)
+        }
+        // SAFETY: the token proves the features.
+        unsafe { with_features(self, kernel) }
+    }
+    #[inline(always)]
+    unsafe fn transpose(self, from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize) {
+        unsafe { transpose_8x8(from, from_stride, to, to_stride) }
+    }
+    #[inline(always)]
+    fn prefetch(self, at: *const f32) {
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+    }
 }
 
 /// The mask of the first `n <= 16` lanes.
@@ -148,8 +166,8 @@ const fn first_bits(n: usize) -> __mmask16 {
 unsafe impl Simd for Avx512 {
     type V = __m512;
     const LANES: usize = 16;
-    const FUSED: bool = true;
     const TILE_ROWS: usize = 8;
+    const TILE_VECTORS: usize = 2;
 
     #[inline(always)]
     fn splat(self, x: f32) -> __m512 {
@@ -207,6 +225,57 @@ unsafe impl Simd for Avx512 {
         unsafe {
             let exponent = _mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127));
             _mm512_castsi512_ps(_mm512_slli_epi32::<23>(exponent))
+        }
+    }
+    #[inline]
+    fn outlined<K: Kernel>(self, kernel: K) -> K::Out {
+        #[inline(never)]
+        #[target_feature(enable = "avx512f,avx2,fma")]
+        fn with_features<K: Kernel>(s: Avx512, kernel: K) -> K::Out {
+            kernel.run(s)
+        }
+        // SAFETY: the token proves the features.
+        unsafe { with_features(self, kernel) }
+    }
+    #[inline(always)]
+    unsafe fn transpose(self, from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize) {
+        for r in [0, 8] {
+            for c in [0, 8] {
+                let (from, to) = (from.wrapping_add(r * from_stride + c), to.wrapping_add(c * to_stride + r));
+                unsafe { transpose_8x8(from, from_stride, to, to_stride) }
+            }
+        }
+    }
+    #[inline(always)]
+    fn prefetch(self, at: *const f32) {
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+    }
+}
+
+/// Transposes eight rows of eight floats. Halves of rows are joined as they are loaded, which leaves 16 shuffles.
+///
+/// # Safety
+/// The rows are readable, and writable there.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn transpose_8x8(from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize) {
+    // SAFETY: four floats at `c` and `c + 4` of each row are inside it.
+    unsafe {
+        for c in [0, 4] {
+            let mut rows = [_mm256_setzero_ps(); 4];
+            for (r, row) in rows.iter_mut().enumerate() {
+                let low = _mm_loadu_ps(from.add(r * from_stride + c));
+                let high = _mm_loadu_ps(from.add((r + 4) * from_stride + c));
+                *row = _mm256_insertf128_ps::<1>(_mm256_castps128_ps256(low), high);
+            }
+            let [a, b, c4, d] = rows;
+            let (ab, cd) = (_mm256_unpacklo_ps(a, b), _mm256_unpacklo_ps(c4, d));
+            let (ab2, cd2) = (_mm256_unpackhi_ps(a, b), _mm256_unpackhi_ps(c4, d));
+            let to = to.add(c * to_stride);
+            _mm256_storeu_ps(to, _mm256_shuffle_ps::<0x44>(ab, cd));
+            _mm256_storeu_ps(to.add(to_stride), _mm256_shuffle_ps::<0xee>(ab, cd));
+            _mm256_storeu_ps(to.add(2 * to_stride), _mm256_shuffle_ps::<0x44>(ab2, cd2));
+            _mm256_storeu_ps(to.add(3 * to_stride), _mm256_shuffle_ps::<0xee>(ab2, cd2));
         }
     }
 }

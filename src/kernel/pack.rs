@@ -1,0 +1,143 @@
+//! Panels of B copied to where the tile reads them best: rows of whole vectors, one behind the other.
+//!
+//! Two reasons to pay for a copy. Rows that lie a large power of two apart fall into the same few sets of every cache;
+//! rows of a large matrix lie on as many pages. And a transposed B has no rows of vectors at all: it is transposed while
+//! it is copied, in blocks of whole registers.
+#![allow(unsafe_code)]
+
+use core::mem::MaybeUninit;
+
+use crate::mat::Mat;
+use crate::simd::Simd;
+
+/// Floats of a packed panel: 32 KB, which the fastest cache holds, or nearly.
+const FLOATS: usize = 8192;
+
+/// Room for one panel on the stack. Backends of one lane never pack, so a microcontroller without vectors never pays for it.
+#[repr(C, align(64))]
+pub(super) struct Packed([MaybeUninit<f32>; FLOATS]);
+
+impl Packed {
+    #[inline(always)]
+    pub(super) fn new() -> Self {
+        Self([MaybeUninit::uninit(); FLOATS])
+    }
+
+    /// Rows that a panel of `width` columns has room for.
+    pub(super) const fn rows(width: usize) -> usize {
+        FLOATS / width
+    }
+
+    /// Copies rows `from..from + k` and columns `column..column + cols` of `b` into a panel of `width` columns, a multiple
+    /// of the lanes, and returns its first float. Columns from `cols` on are left as they are.
+    ///
+    /// # Panics
+    /// If the panel does not fit, or there are no such rows and columns.
+    #[inline(always)]
+    pub(super) fn pack<S: Simd>(
+        &mut self,
+        s: S,
+        b: Mat<'_>,
+        (from, k): (usize, usize),
+        (column, cols): (usize, usize),
+        width: usize,
+    ) -> *const f32 {
+        assert!(k * width <= FLOATS && cols <= width && from + k <= b.rows() && column + cols <= b.cols());
+        let to = self.0.as_mut_ptr().cast::<f32>();
+        // SAFETY: the view's constructor checked that its elements are there, and the panel has room for `k * width`.
+        unsafe {
+            let source = b.data().as_ptr().wrapping_add(from * b.row_stride() + column * b.col_stride());
+            if b.col_stride() == 1 {
+                copy(s, source, b.row_stride(), k, cols, to, width);
+            } else if b.row_stride() == 1 {
+                transpose(s, source, b.col_stride(), k, cols, to, width);
+            } else {
+                each(source, (b.row_stride(), b.col_stride()), (0, k), (0, cols), to, width);
+            }
+        }
+        to
+    }
+}
+
+/// Copies `k` rows of `cols` adjacent floats. The next panel's part of each row is fetched on the way.
+///
+/// # Safety
+/// The rows are readable, and `to` has room.
+#[inline(always)]
+unsafe fn copy<S: Simd>(
+    s: S,
+    mut from: *const f32,
+    stride: usize,
+    k: usize,
+    cols: usize,
+    to: *mut f32,
+    width: usize,
+) {
+    let whole = cols - cols % S::LANES;
+    let mut to = to;
+    for _ in 0..k {
+        // SAFETY: the caller's promise; `whole` and the rest make `cols`.
+        unsafe {
+            let mut c = 0;
+            while c < whole {
+                s.store(s.load(from.add(c)), to.add(c));
+                s.prefetch(from.wrapping_add(width + c));
+                c += S::LANES;
+            }
+            if whole < cols {
+                s.store(s.load_first(cols - whole, from.add(whole)), to.add(whole));
+            }
+        }
+        from = from.wrapping_add(stride);
+        to = to.wrapping_add(width);
+    }
+}
+
+/// Copies `k` rows of `cols` floats that lie `stride` apart while the rows are adjacent: whole blocks by registers, the
+/// rest one by one.
+///
+/// # Safety
+/// The elements are readable, and `to` has room.
+#[inline(always)]
+unsafe fn transpose<S: Simd>(
+    s: S,
+    from: *const f32,
+    stride: usize,
+    k: usize,
+    cols: usize,
+    to: *mut f32,
+    width: usize,
+) {
+    let (whole_k, whole_cols) = (k - k % S::LANES, cols - cols % S::LANES);
+    // SAFETY: blocks and the rest cover each element once.
+    unsafe {
+        for c in (0..whole_cols).step_by(S::LANES) {
+            for p in (0..whole_k).step_by(S::LANES) {
+                s.transpose(from.add(c * stride + p), stride, to.add(p * width + c), width);
+            }
+        }
+        each(from, (1, stride), (0, whole_k), (whole_cols, cols), to, width);
+        each(from, (1, stride), (whole_k, k), (0, cols), to, width);
+    }
+}
+
+/// Copies the elements of rows `k.0..k.1` and columns `cols.0..cols.1` one by one.
+///
+/// # Safety
+/// The elements are readable, and `to` has room.
+#[inline(always)]
+unsafe fn each(
+    from: *const f32,
+    strides: (usize, usize),
+    k: (usize, usize),
+    cols: (usize, usize),
+    to: *mut f32,
+    width: usize,
+) {
+    for c in cols.0..cols.1 {
+        for p in k.0..k.1 {
+            // SAFETY: the caller's promise.
+            unsafe { *to.add(p * width + c) = *from.add(p * strides.0 + c * strides.1) }
+        }
+    }
+}

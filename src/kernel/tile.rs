@@ -1,0 +1,214 @@
+//! The register tile: a few rows of C times a few vectors of columns, whose sums stay in registers for all of `k`.
+//!
+//! ```text
+//! for p in 0..k                                       in this order for every element, whatever the tile
+//!   acc[r][v] += A[r][p] * B[p][v]                    each element is one chain from zero
+//! C = end(acc)                                        scale and add, bias and ReLU, or the derivative of ReLU
+//! ```
+//!
+//! A sum over a part of `k` is kept in `sums` and taken up again where it stopped: storing and loading a float changes
+//! no bits. The tile allocates nothing and knows nothing of blocks or threads.
+#![allow(unsafe_code)]
+
+use crate::mat::Mat;
+use crate::simd::{Kernel, Simd};
+
+/// What happens to a finished sum.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum End<'a> {
+    /// `C = alpha * sum + beta * C`; `C` is not read where `beta` is 0.
+    Scale { alpha: f32, beta: f32 },
+    /// `C = sum + bias`, and 0 where that is negative if `relu`.
+    Bias { bias: &'a [f32], relu: bool },
+    /// `C = sum` where `gate(m,n)` is positive, else 0.
+    Gate { gate: Mat<'a> },
+}
+
+impl End<'_> {
+    /// Whether it is `C += A * B`, for which exact backends start their sums from `C`.
+    pub(super) fn adds(self) -> bool {
+        matches!(self, Self::Scale { alpha: 1.0, beta: 1.0 })
+    }
+
+    /// Whether the old `C` has a part in the new one.
+    pub(super) fn reads_c(self) -> bool {
+        matches!(self, Self::Scale { beta, .. } if beta != 0.0)
+    }
+}
+
+/// One panel of C's columns and a block of `k`, as pointers into memory whose bounds were checked.
+#[derive(Clone, Copy)]
+pub(super) struct Panel<'a> {
+    /// Terms of the sums.
+    pub k: usize,
+    /// Element `(0, 0)` of A's rows, and its strides.
+    pub a: *const f32,
+    pub a_strides: (usize, usize),
+    /// The panel's first element of B, and floats to its next row.
+    pub b: *const f32,
+    pub b_stride: usize,
+    /// Where unfinished sums lie, and floats from row to row.
+    pub sums: *mut f32,
+    pub sums_stride: usize,
+    /// Whether the sums start here from 0, and whether they end here.
+    pub first: bool,
+    pub last: bool,
+    /// The panel's first element of C, and floats to its next row.
+    pub c: *mut f32,
+    pub c_stride: usize,
+    /// Whether C is too large to be in the cache: it is fetched while the sums are made.
+    pub fetch_c: bool,
+    /// First column of the panel.
+    pub column: usize,
+    /// Lanes of the last vector that are columns of C; `LANES` if all are.
+    pub lanes: usize,
+    pub end: End<'a>,
+}
+
+/// Rows of a panel of `NV` vectors, the last of which is `PARTIAL`, in tiles. A remainder is cut so that the tiles stay
+/// tall: eight rows are two tiles of four, not six and two, since a short tile cannot hide the latency of its additions.
+pub(super) struct Rows<'a, const NV: usize, const PARTIAL: bool> {
+    panel: &'a Panel<'a>,
+    from: usize,
+    to: usize,
+}
+
+impl<'a, const NV: usize, const PARTIAL: bool> Rows<'a, NV, PARTIAL> {
+    /// Rows `from..to`.
+    ///
+    /// # Safety
+    /// The panel's pointers are good for `to` rows.
+    pub(super) unsafe fn new(panel: &'a Panel<'a>, from: usize, to: usize) -> Self {
+        Self { panel, from, to }
+    }
+}
+
+impl<const NV: usize, const PARTIAL: bool> Kernel for Rows<'_, NV, PARTIAL> {
+    type Out = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        // Registers for sums; what is left of 16 or 32 holds a row of B and an element of A.
+        let fits = |rows: usize| rows * NV <= S::TILE_ROWS * S::TILE_VECTORS;
+        let Self { panel, from: mut row, to } = self;
+        while row < to {
+            let left = to - row;
+            // SAFETY: each tile covers rows below `to`.
+            row += unsafe {
+                if fits(8) && left >= 8 {
+                    tile::<S, 8, NV, PARTIAL>(s, panel, row)
+                } else if fits(6) && left >= 6 && left != 8 {
+                    tile::<S, 6, NV, PARTIAL>(s, panel, row)
+                } else if fits(4) && left >= 4 {
+                    tile::<S, 4, NV, PARTIAL>(s, panel, row)
+                } else if fits(2) && left >= 2 {
+                    tile::<S, 2, NV, PARTIAL>(s, panel, row)
+                } else {
+                    tile::<S, 1, NV, PARTIAL>(s, panel, row)
+                }
+            };
+        }
+    }
+}
+
+/// `MR` rows of a panel of `NV` vectors, the last of which is `PARTIAL`; returns `MR`.
+///
+/// # Safety
+/// The panel's pointers are good for rows `row..row + MR`.
+#[inline(always)]
+#[allow(clippy::needless_range_loop)] // Loops over rows and vectors index several arrays; constant bounds unroll them.
+unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const PARTIAL: bool>(
+    s: S,
+    panel: &Panel<'_>,
+    row: usize,
+) -> usize {
+    let &Panel { k, a_strides: (rsa, csa), b_stride, .. } = panel;
+    let sums = panel.sums.wrapping_add(row * panel.sums_stride);
+    let c = panel.c.wrapping_add(row * panel.c_stride);
+    let mut acc = [[s.splat(0.0); NV]; MR];
+
+    /// Loads vector `v` of a row, or stores it, as far as it has columns.
+    macro_rules! load {
+        ($v:expr, $from:expr) => {
+            if PARTIAL && $v + 1 == NV { s.load_first(panel.lanes, $from) } else { s.load($from) }
+        };
+    }
+    /// Stores a value made of each sum.
+    macro_rules! store {
+        ($c:expr, $stride:expr, |$sum:ident, $r:ident, $v:ident, $to:ident| $value:expr) => {
+            for $r in 0..MR {
+                for $v in 0..NV {
+                    let ($sum, $to) = (acc[$r][$v], $c.add($r * $stride + $v * S::LANES));
+                    if PARTIAL && $v + 1 == NV {
+                        s.store_first(panel.lanes, $value, $to);
+                    } else {
+                        s.store($value, $to);
+                    }
+                }
+            }
+        };
+    }
+    // SAFETY: by the function's contract; columns beyond `lanes` are not touched.
+    unsafe {
+        if !panel.first {
+            for r in 0..MR {
+                for v in 0..NV {
+                    acc[r][v] = load!(v, sums.add(r * panel.sums_stride + v * S::LANES));
+                }
+            }
+        }
+        if panel.fetch_c {
+            for r in 0..MR {
+                for v in 0..NV {
+                    s.prefetch(c.wrapping_add(r * panel.c_stride + v * S::LANES));
+                }
+            }
+        }
+        let a: [*const f32; MR] = core::array::from_fn(|r| panel.a.wrapping_add((row + r) * rsa));
+        let (mut b, mut p) = (panel.b, 0);
+        for _ in 0..k {
+            let mut bv = [s.splat(0.0); NV];
+            for v in 0..NV {
+                bv[v] = load!(v, b.add(v * S::LANES));
+            }
+            for r in 0..MR {
+                let av = s.splat(*a[r].add(p));
+                for v in 0..NV {
+                    acc[r][v] = s.mul_add(av, bv[v], acc[r][v]);
+                }
+            }
+            p += csa;
+            b = b.wrapping_add(b_stride);
+        }
+        let stride = panel.c_stride;
+        match panel.end {
+            _ if !panel.last => store!(sums, panel.sums_stride, |sum, r, v, to| sum),
+            End::Scale { alpha, beta: 0.0 } => {
+                let alpha = s.splat(alpha);
+                store!(c, stride, |sum, r, v, to| s.mul(alpha, sum));
+            }
+            End::Scale { alpha, beta: 1.0 } => {
+                let alpha = s.splat(alpha);
+                store!(c, stride, |sum, r, v, to| s.mul_add(alpha, sum, load!(v, to)));
+            }
+            End::Scale { alpha, beta } => {
+                let (alpha, beta) = (s.splat(alpha), s.splat(beta));
+                store!(c, stride, |sum, r, v, to| s.mul_add(alpha, sum, s.mul(beta, load!(v, to))));
+            }
+            End::Bias { bias, relu } => {
+                let floor = s.splat(if relu { 0.0 } else { f32::NEG_INFINITY });
+                let mut bv = [floor; NV];
+                for v in 0..NV {
+                    bv[v] = load!(v, bias.as_ptr().add(panel.column + v * S::LANES));
+                }
+                store!(c, stride, |sum, r, v, to| s.max(floor, s.add(sum, bv[v])));
+            }
+            End::Gate { gate } => {
+                let from = gate.data().as_ptr().wrapping_add(row * gate.row_stride() + panel.column);
+                store!(c, stride, |sum, r, v, to| {
+                    s.where_positive(load!(v, from.add(r * gate.row_stride() + v * S::LANES)), sum)
+                });
+            }
+        }
+    }
+    MR
+}
