@@ -85,7 +85,7 @@ pub mod team;
 
 pub use arena::{Arena, Memory};
 pub use error::Error;
-pub use mlp::{Activations, Init, Mlp, Outcome, Workspace};
+pub use mlp::{Activations, Init, Mlp, Outcome, Regularize, Workspace};
 pub use optim::Update;
 pub use rng::Rng;
 pub use shape::Shape;

@@ -6,6 +6,10 @@
 //!
 //! Shape letters, here and everywhere: `b` rows of a batch, `i` inputs and `o` outputs of a layer.
 
+mod optim;
+
+pub use optim::{adamw, momentum};
+
 use core::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
 use crate::shape::Shape;
@@ -31,6 +35,8 @@ pub trait Real:
     fn exp(self) -> Self;
     /// The natural logarithm.
     fn ln(self) -> Self;
+    /// The square root.
+    fn sqrt(self) -> Self;
 }
 
 impl Real for f32 {
@@ -45,6 +51,9 @@ impl Real for f32 {
     fn ln(self) -> Self {
         libm::logf(self)
     }
+    fn sqrt(self) -> Self {
+        libm::sqrtf(self)
+    }
 }
 
 impl Real for f64 {
@@ -58,6 +67,9 @@ impl Real for f64 {
     }
     fn ln(self) -> Self {
         libm::log(self)
+    }
+    fn sqrt(self) -> Self {
+        libm::sqrt(self)
     }
 }
 

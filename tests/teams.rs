@@ -2,25 +2,8 @@
 
 mod common;
 
-use common::{Problem, backends, bits};
+use common::{Problem, Threads, backends, bits};
 use selvedge::{Arena, Backend, Solo, Team, Update, Workspace};
-
-/// A team that starts a thread for each part: slow, simple, and the borrow checker's.
-#[derive(Clone, Copy)]
-struct Threads(usize);
-
-impl Team for Threads {
-    fn workers(&self) -> usize {
-        self.0
-    }
-    fn each<J: Send>(&self, jobs: &mut [J], work: &(impl Fn(&mut J) + Sync)) {
-        std::thread::scope(|scope| {
-            for job in jobs {
-                scope.spawn(move || work(job));
-            }
-        });
-    }
-}
 
 fn train(backend: Backend, problem: &Problem, team: &impl Team) -> (Vec<u32>, Vec<u64>) {
     let b = problem.labels.len();

@@ -14,6 +14,47 @@ pub fn gather(backend: Backend, pixels: &[u8], index: &[u32], out: &mut [f32]) {
     backend.run(Gather { pixels, index, out });
 }
 
+/// `out(b,i) = (pixels(index[b], i) - mean[i]) * scale[i]`: as [`gather`], standardised.
+///
+/// # Panics
+/// If the lengths disagree or an index lies outside `pixels`.
+pub fn gather_standardised(
+    backend: Backend,
+    pixels: &[u8],
+    index: &[u32],
+    mean: &[f32],
+    scale: &[f32],
+    out: &mut [f32],
+) {
+    assert!(mean.len() == scale.len() && out.len() == index.len() * mean.len(), "gather: lengths disagree");
+    backend.run(Standardised { pixels, index, mean, scale, out });
+}
+
+struct Standardised<'a> {
+    pixels: &'a [u8],
+    index: &'a [u32],
+    mean: &'a [f32],
+    scale: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl Kernel for Standardised<'_> {
+    type Out = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let i = self.mean.len();
+        if i == 0 {
+            return;
+        }
+        for (row, &n) in self.out.chunks_exact_mut(i).zip(self.index) {
+            let pixels = &self.pixels[n as usize * i..][..i];
+            for (((x, &p), &mean), &scale) in row.iter_mut().zip(pixels).zip(self.mean).zip(self.scale) {
+                *x = (f32::from(p) - mean) * scale;
+            }
+        }
+    }
+}
+
 struct Gather<'a> {
     pixels: &'a [u8],
     index: &'a [u32],
@@ -47,13 +88,25 @@ fn unit(p: u8) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{gather, unit};
+    use super::{gather, gather_standardised, unit};
     use crate::simd::Backend;
 
     #[test]
     fn every_byte_is_the_rounded_quotient() {
         for p in 0..=255 {
             assert_eq!(unit(p).to_bits(), (f32::from(p) / 255.0).to_bits(), "{p}");
+        }
+    }
+
+    #[test]
+    fn standardised_rows() {
+        let pixels: [u8; 60] = core::array::from_fn(|p| p as u8);
+        let mean: [f32; 20] = core::array::from_fn(|p| p as f32);
+        let scale: [f32; 20] = core::array::from_fn(|p| 0.5 + p as f32);
+        for backend in Backend::available() {
+            let mut out = [f32::NAN; 20];
+            gather_standardised(backend, &pixels, &[1], &mean, &scale, &mut out);
+            assert!(out.iter().zip(scale).all(|(&x, s)| x == 20.0 * s), "{}", backend.name());
         }
     }
 

@@ -21,7 +21,7 @@ use crate::simd::{Backend, Kernel, Kind, Simd};
 use gemm::Gemm;
 use tile::End;
 
-pub use gather::gather;
+pub use gather::{gather, gather_standardised};
 pub use peak::peak;
 pub use softmax::softmax_loss;
 

@@ -16,11 +16,13 @@
 //! spread.
 
 mod init;
+mod regularize;
 mod workspace;
 
 use heapless::Vec;
 
 pub use init::Init;
+pub use regularize::Regularize;
 pub use workspace::{Activations, Workspace};
 
 use crate::error::Error;
@@ -77,7 +79,7 @@ impl Mlp {
         let layers = self.shape.split(params)?;
         let rows = activations.rows(self.shape, b)?;
         divide(team, rows, &|mut rows| {
-            self.forward_rows(&layers, &mut rows, fill);
+            self.forward_rows(&layers, &mut rows, fill, Regularize::NONE);
             0
         });
         Ok(activations.logits(b))
@@ -101,6 +103,28 @@ impl Mlp {
         fill: &impl Fill,
         update: Update<'_>,
     ) -> Result<Outcome, Error> {
+        self.step_regularized(team, params, workspace, labels, fill, update, Regularize::NONE)
+    }
+
+    /// As [`step`](Self::step), with what keeps a network from learning its images by heart. The loss and the correct
+    /// rows are those of the network with its dropout; the loss is plain cross entropy, whatever the smoothing.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    ///
+    /// # Panics
+    /// As [`step`](Self::step).
+    #[allow(clippy::too_many_arguments)] // A step's, and one more.
+    pub fn step_regularized<T: Team>(
+        &self,
+        team: &T,
+        params: &mut [f32],
+        workspace: &mut Workspace<'_>,
+        labels: &[u8],
+        fill: &impl Fill,
+        update: Update<'_>,
+        regularize: Regularize,
+    ) -> Result<Outcome, Error> {
         let classes = self.shape.outputs();
         if let Some((row, &label)) = labels.iter().enumerate().find(|&(_, &l)| usize::from(l) >= classes) {
             return Err(Error::Label { row, label, classes });
@@ -114,8 +138,8 @@ impl Mlp {
             let layers = self.shape.split(params)?;
             let rows = workspace.rows(self.shape, labels)?;
             divide(team, rows, &|mut rows| {
-                self.forward_rows(&layers, &mut rows.forward, fill);
-                self.backward_rows(&layers, rows, factor)
+                self.forward_rows(&layers, &mut rows.forward, fill, regularize);
+                self.backward_rows(&layers, rows, factor, regularize)
             })
         };
         let loss_sum = workspace.losses(labels.len()).iter().copied().map(f64::from).sum::<f64>();
@@ -135,7 +159,13 @@ impl Mlp {
         Ok(Outcome { loss_sum, correct })
     }
 
-    fn forward_rows(&self, layers: &Layers<'_>, rows: &mut ForwardRows<'_>, fill: &impl Fill) {
+    fn forward_rows(
+        &self,
+        layers: &Layers<'_>,
+        rows: &mut ForwardRows<'_>,
+        fill: &impl Fill,
+        regularize: Regularize,
+    ) {
         fill(rows.first, rows.x);
         let mut input: &[f32] = rows.x;
         let hidden = rows.hidden.iter_mut().map(|a| &mut **a);
@@ -149,16 +179,26 @@ impl Mlp {
                 l + 1 < layers.len(),
                 MatMut::new(z, rows.b, o),
             );
+            if l + 1 < layers.len() {
+                regularize.drop_units(l, rows.first, o, z);
+            }
             input = z;
         }
     }
 
     /// Turns the logits into their deltas times `factor` and carries them down to the first layer; returns the correct
     /// rows.
-    fn backward_rows(&self, layers: &Layers<'_>, rows: StepRows<'_>, factor: f32) -> u32 {
+    fn backward_rows(
+        &self,
+        layers: &Layers<'_>,
+        rows: StepRows<'_>,
+        factor: f32,
+        regularize: Regularize,
+    ) -> u32 {
         let StepRows { forward, mut deltas, labels, losses } = rows;
         let ForwardRows { b, hidden, logits, .. } = forward;
         let correct = kernel::softmax_loss(self.backend, logits, labels, losses);
+        regularize.smooth(labels, logits);
         logits.iter_mut().for_each(|dz| *dz *= factor);
         let mut dz: &[f32] = logits;
         for (l, (a, dx)) in hidden.iter().zip(deltas.iter_mut()).enumerate().rev() {
@@ -171,6 +211,7 @@ impl Mlp {
                 Mat::new(a, b, i),
                 MatMut::new(dx, b, i),
             );
+            regularize.scale_kept(dx);
             dz = dx;
         }
         correct

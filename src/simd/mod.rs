@@ -68,6 +68,10 @@ pub unsafe trait Simd: Copy + Send + Sync {
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a * b + c`, rounded once, or twice if [`EXACT`](Self::EXACT).
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// `a / b`, correctly rounded.
+    fn div(self, a: Self::V, b: Self::V) -> Self::V;
+    /// The square root, correctly rounded.
+    fn sqrt(self, x: Self::V) -> Self::V;
     /// `a` where `a > b`, else `b`: a NaN in `b` stays, a NaN in `a` does not.
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a` where `a < b`, else `b`: a NaN in `b` stays, a NaN in `a` does not.

@@ -94,6 +94,14 @@ unsafe impl Simd for Wide {
         a * b + c
     }
     #[inline(always)]
+    fn div(self, a: f32x4, b: f32x4) -> f32x4 {
+        a / b
+    }
+    #[inline(always)]
+    fn sqrt(self, x: f32x4) -> f32x4 {
+        x.sqrt()
+    }
+    #[inline(always)]
     fn max(self, a: f32x4, b: f32x4) -> f32x4 {
         a.simd_gt(b).bitselect(a, b)
     }
@@ -168,6 +176,14 @@ unsafe impl Simd for Scalar {
     #[inline(always)]
     fn mul_add(self, a: f32, b: f32, c: f32) -> f32 {
         a * b + c
+    }
+    #[inline(always)]
+    fn div(self, a: f32, b: f32) -> f32 {
+        a / b
+    }
+    #[inline(always)]
+    fn sqrt(self, x: f32) -> f32 {
+        libm::sqrtf(x)
     }
     #[inline(always)]
     fn max(self, a: f32, b: f32) -> f32 {

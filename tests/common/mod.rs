@@ -1,7 +1,7 @@
 //! What the tests share: painted inputs, guarded outputs, the backends under test.
 #![allow(dead_code)] // Each test binary uses its own part.
 
-use selvedge::{Backend, Init, Mlp, Rng, Shape};
+use selvedge::{Backend, Init, Mlp, Rng, Shape, Team};
 
 /// Floats on either side of an output that nobody may touch.
 const GUARD: usize = 64;
@@ -105,5 +105,22 @@ impl Problem {
             let start = first * self.shape.inputs();
             rows.copy_from_slice(&self.x[start..start + rows.len()]);
         }
+    }
+}
+
+/// A team that starts a thread for each part: slow, simple, and the borrow checker's.
+#[derive(Clone, Copy)]
+pub struct Threads(pub usize);
+
+impl Team for Threads {
+    fn workers(&self) -> usize {
+        self.0
+    }
+    fn each<J: Send>(&self, jobs: &mut [J], work: &(impl Fn(&mut J) + Sync)) {
+        std::thread::scope(|scope| {
+            for job in jobs {
+                scope.spawn(move || work(job));
+            }
+        });
     }
 }

@@ -1,0 +1,83 @@
+//! How the learning rate goes over a run.
+
+use core::f32::consts::PI;
+
+/// The way from the peak, after the warm-up, to the end.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Schedule {
+    /// Stays.
+    Constant,
+    /// Falls to 0 in a straight line.
+    Linear,
+    /// Falls to 0 along half a cosine.
+    Cosine,
+    /// Rises from 1/25 of the peak along half a cosine over the first three tenths, whatever the warm-up, then falls to
+    /// 1/250,000 of it along another (Smith, 2018; PyTorch's figures).
+    OneCycle,
+    /// Is multiplied with `factor` whenever another `every`-th of the run is over, 0 to 1.
+    Step {
+        /// A fraction of the run.
+        every: f32,
+        /// What is left of the rate.
+        factor: f32,
+    },
+}
+
+/// The learning rate of step `step` of `steps`, counted from 0: up to `peak` in a straight line over the first `warmup`
+/// of the run, a fraction, then as the schedule says.
+pub fn rate(schedule: Schedule, peak: f32, warmup: f32, step: u32, steps: u32) -> f32 {
+    let done = step as f32 / steps.max(1) as f32;
+    if schedule == Schedule::OneCycle {
+        const RISE: f32 = 0.3;
+        let (from, to, way) = match done {
+            d if d < RISE => (peak / 25.0, peak, d / RISE),
+            d => (peak, peak / 250_000.0, (d - RISE) / (1.0 - RISE)),
+        };
+        return to + (from - to) * half_cosine(way);
+    }
+    let rising = libm::ceilf(warmup * steps as f32);
+    if (step as f32) < rising {
+        return peak * (step + 1) as f32 / rising;
+    }
+    let way = (step as f32 - rising) / (steps as f32 - rising).max(1.0);
+    peak * match schedule {
+        Schedule::Constant | Schedule::OneCycle => 1.0,
+        Schedule::Linear => 1.0 - way,
+        Schedule::Cosine => half_cosine(way),
+        Schedule::Step { every, factor } => libm::powf(factor, libm::floorf(done / every)),
+    }
+}
+
+/// From 1 at 0 to 0 at 1.
+fn half_cosine(way: f32) -> f32 {
+    0.5 * (1.0 + libm::cosf(PI * way))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Schedule, rate};
+
+    #[test]
+    fn rises_and_falls() {
+        for schedule in [Schedule::Constant, Schedule::Linear, Schedule::Cosine] {
+            let at = |step| rate(schedule, 2.0, 0.1, step, 100);
+            assert_eq!((at(0), at(4), at(9), at(10)), (0.2, 1.0, 2.0, 2.0), "{schedule:?}");
+            let (middle, last) = match schedule {
+                Schedule::Constant => (2.0, 2.0),
+                Schedule::Linear => (1.0, 2.0 / 90.0),
+                _ => (1.0, 2.0 * 3.046e-4),
+            };
+            assert!(
+                (at(55) - middle).abs() < 1e-6 && (at(99) - last).abs() < 1e-6,
+                "{schedule:?} {}",
+                at(99)
+            );
+        }
+        let cycle = |step| rate(Schedule::OneCycle, 1.0, 0.5, step, 1000);
+        assert!((cycle(0) - 0.04).abs() < 1e-6 && cycle(300) == 1.0);
+        assert!((cycle(150) - 0.52).abs() < 1e-6 && cycle(999) < 1e-5 && cycle(999) >= 4e-6);
+        let halves = |step| rate(Schedule::Step { every: 0.25, factor: 0.5 }, 1.0, 0.0, step, 100);
+        assert_eq!([halves(0), halves(24), halves(25), halves(99)], [1.0, 1.0, 0.5, 0.125]);
+        assert_eq!(rate(Schedule::Cosine, 1.0, 0.05, 0, 0), 1.0);
+    }
+}

@@ -1,0 +1,173 @@
+//! Optimizers on every backend and for every team against the specification, and the gradients of regularized steps
+//! against central differences.
+
+mod common;
+
+use common::{Problem, Threads, assert_close, backends, bits, painted, wide};
+use selvedge::optim::{self, Follow, Rule};
+use selvedge::{Arena, Regularize, Shape, Solo, Team, Update, Workspace, naive};
+
+const RULES: [Rule; 4] = [
+    Rule::Sgd { momentum: 0.0, nesterov: false },
+    Rule::Sgd { momentum: 0.9, nesterov: false },
+    Rule::Sgd { momentum: 0.9, nesterov: true },
+    Rule::AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
+];
+
+fn shape() -> Shape {
+    Shape::new(&[37, 19, 5]).unwrap()
+}
+
+/// Five steps with gradients that are painted anew; the parameters behind them.
+fn follow(rule: Rule, backend: selvedge::Backend, team: &impl Team) -> Vec<f32> {
+    let n = shape().params();
+    let (mut params, mut state) = (painted(n, 1), vec![0.0; rule.state(shape())]);
+    for step in 1..=5 {
+        let follow = Follow { rule, rate: 0.01, decay: 0.1, scale: 0.5, step };
+        follow
+            .apply(backend, team, shape(), &painted(n, 10 * step as usize), &mut state, &mut params)
+            .unwrap();
+    }
+    params
+}
+
+/// The same by the specification, in double precision.
+fn expected(rule: Rule) -> Vec<f64> {
+    let shape = shape();
+    let weights = |n: usize| n < 37 * 19 || (38 * 19..38 * 19 + 19 * 5).contains(&n);
+    let mut params = wide(&painted(shape.params(), 1));
+    for (n, p) in params.iter_mut().enumerate() {
+        let (mut first, mut second) = (0.0, 0.0);
+        for step in 1..=5 {
+            let gradient = 0.5 * f64::from(painted(shape.params(), 10 * step as usize)[n]);
+            let decay = if weights(n) { 0.1 } else { 0.0 };
+            match rule {
+                Rule::Sgd { momentum, nesterov } => {
+                    naive::momentum((0.01, decay, f64::from(momentum), nesterov), gradient, &mut first, p);
+                }
+                Rule::AdamW { beta1, beta2, epsilon } => {
+                    let [b1, b2, e] = [beta1, beta2, epsilon].map(f64::from);
+                    naive::adamw((0.01, decay, b1, b2, e), step, gradient, (&mut first, &mut second), p);
+                }
+            }
+        }
+    }
+    params
+}
+
+#[test]
+fn rules_are_what_the_specification_says() {
+    for rule in RULES {
+        let expected = expected(rule);
+        for backend in backends() {
+            let params = follow(rule, backend, &Solo);
+            assert_close(
+                &format!("{rule:?} {}", backend.name()),
+                &params,
+                &expected,
+                &vec![2e-6; params.len()],
+            );
+            for workers in [2, 3, 8] {
+                assert_eq!(
+                    bits(&follow(rule, backend, &Threads(workers))),
+                    bits(&params),
+                    "{rule:?} {workers}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn wrong_lengths_are_refused() {
+    let follow = Follow { rule: RULES[3], rate: 0.1, decay: 0.0, scale: 1.0, step: 1 };
+    let n = shape().params();
+    let try_with = |gradient: usize, state: usize, params: usize| {
+        let (mut state, mut params) = (vec![0.0; state], vec![0.0; params]);
+        let backend = selvedge::Backend::PORTABLE;
+        follow.apply(backend, &Solo, shape(), &vec![0.0; gradient], &mut state, &mut params)
+    };
+    try_with(n, 2 * n, n).unwrap();
+    for (gradient, state, params) in [(n - 1, 2 * n, n), (n, n, n), (n, 2 * n, n + 1)] {
+        try_with(gradient, state, params).unwrap_err();
+    }
+}
+
+#[test]
+fn averages_and_norms() {
+    for backend in backends() {
+        let mut average = painted(100, 2);
+        optim::average(backend, 0.75, &painted(100, 1), &mut average);
+        for (n, &a) in average.iter().enumerate() {
+            assert!((a - 0.75 * painted(100, 2)[n] - 0.25 * painted(100, 1)[n]).abs() < 1e-6);
+        }
+    }
+    assert_eq!(optim::norm(&[3.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -4.0]), 5.0);
+    assert_eq!(optim::norm(&[]), 0.0);
+}
+
+/// The loss of a regularized step, as its gradient sees it: cross entropy with smoothed labels, behind the dropout of a
+/// seed. Labels are smoothed by averaging the losses of all labels, which the step's own loss leaves out.
+fn smoothed_loss(problem: &Problem, params: &[f32], regularize: Regularize) -> f64 {
+    let loss = |labels: &[u8]| {
+        let b = labels.len();
+        let mut memory = vec![0.0; Workspace::floats(problem.shape, b) + 15];
+        let mut workspace = Workspace::new(problem.shape, b, &mut Arena::new(&mut memory)).unwrap();
+        let (mut params, mut gradient) = (params.to_vec(), vec![0.0; params.len()]);
+        let mlp = problem.mlp(selvedge::Backend::PORTABLE);
+        let update = Update::Gradient(&mut gradient);
+        mlp.step_regularized(&Solo, &mut params, &mut workspace, labels, &problem.fill(), update, regularize)
+            .unwrap()
+            .loss_sum
+            / b as f64
+    };
+    let classes = problem.shape.outputs();
+    let all: f64 = (0..classes).map(|c| loss(&vec![c as u8; problem.labels.len()])).sum();
+    let smoothing = f64::from(regularize.smoothing);
+    (1.0 - smoothing) * loss(&problem.labels) + smoothing * all / classes as f64
+}
+
+#[test]
+fn regularized_gradients_are_those_of_the_loss() {
+    let problem = Problem::new(&[12, 20, 16, 4], 9, 3);
+    for regularize in [
+        Regularize { smoothing: 0.1, ..Regularize::NONE },
+        Regularize { dropout: 0.3, seed: 5, ..Regularize::NONE },
+        Regularize { smoothing: 0.2, dropout: 0.5, seed: 6 },
+    ] {
+        for backend in backends() {
+            let b = problem.labels.len();
+            let mut memory = vec![f32::NAN; Workspace::floats(problem.shape, b) + 15];
+            let mut workspace = Workspace::new(problem.shape, b, &mut Arena::new(&mut memory)).unwrap();
+            let (mut params, mut gradient) = (problem.params.clone(), vec![f32::NAN; problem.params.len()]);
+            let mut step = |team: &Threads, gradient: &mut Vec<f32>| {
+                let update = Update::Gradient(gradient);
+                let (labels, fill) = (&problem.labels, problem.fill());
+                problem
+                    .mlp(backend)
+                    .step_regularized(team, &mut params, &mut workspace, labels, &fill, update, regularize)
+                    .unwrap();
+            };
+            step(&Threads(1), &mut gradient);
+            if backend.name() != "matrixmultiply" {
+                let mut together = gradient.clone();
+                step(&Threads(3), &mut together);
+                assert_eq!(bits(&gradient), bits(&together), "{}", backend.name());
+            }
+            for n in (0..gradient.len()).step_by(17) {
+                let at = |delta: f32| {
+                    let mut moved = problem.params.clone();
+                    moved[n] += delta;
+                    smoothed_loss(&problem, &moved, regularize)
+                };
+                let difference = (at(1e-2) - at(-1e-2)) / 2e-2;
+                let error = (f64::from(gradient[n]) - difference).abs();
+                assert!(
+                    error < 5e-3 * difference.abs().max(0.1),
+                    "{regularize:?} {n}: {} for {difference}",
+                    gradient[n]
+                );
+            }
+        }
+    }
+}
