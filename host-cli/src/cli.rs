@@ -46,6 +46,8 @@ pub enum Command {
     /// Show a recipe and where its values come from, or the named recipes
     #[command(subcommand)]
     Config(Config),
+    /// Measure how fast every kernel is on this CPU, and how much of the peak it reaches
+    Bench(Bench),
     /// Fetch, verify or look at a data set
     #[command(subcommand)]
     Data(Data),
@@ -222,6 +224,20 @@ pub struct ConfigShow {
     /// How to train.
     #[command(flatten)]
     pub recipe: RecipeArgs,
+}
+
+/// `bench`.
+#[derive(Debug, Args)]
+pub struct Bench {
+    /// Only cases with all these words, such as "gemm.forward avx2 64x784x128", "step threads=2" or "peak"
+    #[arg(long, value_name = "WORDS")]
+    pub filter: Option<String>,
+    /// One JSON object a line on stdout
+    #[arg(long)]
+    pub json: bool,
+    /// Spin until stdin ends: what the benchmark starts to keep another core busy
+    #[arg(long, hide = true, exclusive = true)]
+    pub occupy_a_core: bool,
 }
 
 /// `data`.

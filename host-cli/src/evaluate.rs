@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::memory::Floats;
 
 /// Images of a forward pass; enough to fill every core, few enough to stay in its cache.
-const BATCH: usize = 256;
+pub const BATCH: usize = 256;
 
 /// What a network makes of a set.
 #[derive(Debug, Clone, PartialEq)]

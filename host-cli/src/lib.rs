@@ -2,12 +2,13 @@
 //!
 //! From the bottom up: [`error`]; [`files`] and [`memory`]; [`data`] and [`png`] make images of bytes; [`draws`] decides
 //! what is random; [`recipe`] says how to train and [`model`] what came of it; [`exchange`] speaks other programs'
-//! formats; [`crew`] spreads work over threads; [`evaluate`] and [`train`] do the work; [`terminal`] and [`interrupt`]
-//! talk to the person; [`cli`] and [`commands`] put it together.
+//! formats; [`crew`] spreads work over threads; [`evaluate`] and [`train`] do the work and [`mod@bench`] measures it;
+//! [`terminal`] and [`interrupt`] talk to the person; [`cli`] and [`commands`] put it together.
 //!
 //! Unsafe code is in one file only: `crew/parts.rs`, whose threads run closures that lie on the stack of their caller.
 #![deny(unsafe_code)]
 
+pub mod bench;
 pub mod cli;
 pub mod commands;
 pub mod crew;

@@ -1,5 +1,6 @@
 //! One module a command: reads what it needs, calls the library, prints.
 
+mod bench;
 mod config;
 mod data;
 mod eval;
@@ -29,6 +30,7 @@ pub fn run(command: Command) -> Result<()> {
         Command::Inspect(args) => inspect::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Data(args) => data::run(args),
     }

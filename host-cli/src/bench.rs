@@ -1,0 +1,272 @@
+//! `selvedge bench`: how fast every kernel is on this CPU, and how much of the peak it reaches.
+//!
+//! A [`Case`] is one figure to find out; [`cases`] lists them and [`select`] picks some by their words. Whatever is
+//! compared in a case (the kernel, the peak of its backend, the plain loops, `matrixmultiply`) runs in turn, round after
+//! round, and the median of the rounds' ratios counts, so that a machine that changes its pace or has other work changes
+//! the ratios little. A figure against a bound that the project has set itself becomes a line of its own.
+//!
+//! The plain loops are those of [`selvedge::naive`], compiled with the same flags as everything else: row-major, the sum
+//! over `k` in the middle, the innermost loop along the rows of `B` and `C`, which the compiler vectorizes.
+
+mod bounds;
+mod busy;
+mod measure;
+mod network;
+mod products;
+mod run;
+mod table;
+
+use std::fmt;
+
+use selvedge::Backend;
+use serde::{Serialize, Serializer};
+
+use crate::error::{Error, Result};
+
+pub use bounds::{Bound, bounds};
+pub use busy::occupy_a_core;
+pub use table::table;
+
+/// The widths of the network that the figures are about.
+pub(crate) const WIDTHS: [usize; 3] = [784, 128, 10];
+/// Its batch.
+pub(crate) const BATCH: usize = 64;
+
+/// What a case measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Name {
+    /// Multiply-adds in registers.
+    Peak,
+    /// `Z = relu(X W + bias)`, shape `[b, i, o]`.
+    Forward,
+    /// `W -= rate Xᵀ dZ`, shape `[i, b, o]`.
+    Weights,
+    /// `dX = dZ Wᵀ` where the activation is positive, shape `[b, o, i]`.
+    Delta,
+    /// A training step, shape `[b, widths..]`.
+    Step,
+    /// The mean epoch of a run of five, each validated on 10,000 images more; shape `[images, widths..]`.
+    Epoch,
+    /// Predictions, shape `[images, widths..]`.
+    Infer,
+    /// Reading a data set of 60,000 and 10,000 images; shape `[images, rows, columns]`.
+    Load,
+}
+
+impl Name {
+    /// As the JSON has it.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Peak => "peak",
+            Self::Forward => "gemm.forward",
+            Self::Weights => "gemm.weights",
+            Self::Delta => "gemm.delta",
+            Self::Step => "step",
+            Self::Epoch => "epoch",
+            Self::Infer => "infer",
+            Self::Load => "load",
+        }
+    }
+}
+
+impl Serialize for Name {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.text())
+    }
+}
+
+/// The numbers of the data, of which a case uses some.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dtype {
+    /// Floats of 32 bits.
+    F32,
+}
+
+/// One figure to find out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Case {
+    /// What.
+    pub name: Name,
+    /// In which numbers.
+    pub dtype: Dtype,
+    /// Who computes.
+    pub backend: Backend,
+    /// On how many threads.
+    pub threads: usize,
+    /// The lengths.
+    pub shape: Vec<usize>,
+    /// Whether every other core is kept busy by another process meanwhile.
+    pub busy: bool,
+}
+
+impl fmt::Display for Case {
+    /// The words that `--filter` looks at: `gemm.forward f32 avx2 64x784x128 threads=1`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shape = self.shape.iter().map(usize::to_string).collect::<Vec<_>>().join("x");
+        let (name, backend) = (self.name.text(), self.backend.name());
+        write!(f, "{name} {} {backend} {shape} threads={}", self.dtype.text(), self.threads)?;
+        if self.busy { f.write_str(" busy") } else { Ok(()) }
+    }
+}
+
+impl Dtype {
+    fn text(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+        }
+    }
+}
+
+/// What a case came to. What does not apply is none; the names are the JSON's.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Line {
+    /// Of the case.
+    pub name: Name,
+    /// Of the case.
+    pub dtype: Dtype,
+    /// Of the case.
+    pub backend: &'static str,
+    /// Of the case.
+    pub threads: usize,
+    /// Of the case.
+    pub shape: Vec<usize>,
+    /// The median.
+    pub seconds: f64,
+    /// Multiply-adds, each counted as two operations, by time.
+    pub gflops: Option<f64>,
+    /// Of the peak of one thread, times the threads.
+    pub percent_of_peak: Option<f64>,
+    /// How many times faster than plain loops.
+    pub vs_naive: Option<f64>,
+    /// How many times faster than `matrixmultiply`, or than an engine that uses it.
+    pub vs_matrixmultiply: Option<f64>,
+    /// How many times faster than one thread.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vs_one_thread: Option<f64>,
+    /// What the last layer's products take of a step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_layer_percent: Option<f64>,
+    /// Whether other processes kept the other cores busy.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub busy: bool,
+}
+
+/// A line of the peak: `{"name":"peak","backend":..,"gflops":..}`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Peak {
+    /// Always [`Name::Peak`].
+    pub name: Name,
+    /// Whose.
+    pub backend: &'static str,
+    /// On one thread.
+    pub gflops: f64,
+    /// Of which numbers.
+    pub dtype: Dtype,
+}
+
+/// What is printed, line by line.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Entry {
+    /// The peak of a backend.
+    Peak(Peak),
+    /// Anything else that was measured.
+    Line(Line),
+    /// A figure against a bound.
+    Bound(Bound),
+}
+
+impl Case {
+    /// A case of one thread on idle cores.
+    fn new(name: Name, backend: Backend, shape: &[usize]) -> Self {
+        Self { name, dtype: Dtype::F32, backend, threads: 1, shape: shape.to_vec(), busy: false }
+    }
+
+    /// Multiply-adds of the case.
+    fn macs(&self) -> f64 {
+        let product = |shape: &[usize]| shape.iter().map(|&n| n as f64).product::<f64>();
+        match self.name {
+            Name::Forward | Name::Weights | Name::Delta => product(&self.shape),
+            Name::Step => network::step_macs(&self.shape),
+            Name::Epoch => network::step_macs(&self.shape) + run::validation_macs(&self.shape),
+            Name::Infer => network::forward_macs(&self.shape),
+            Name::Peak | Name::Load => 0.0,
+        }
+    }
+
+    /// A line of the case, from its time and its share of the peak, if it has one.
+    fn line(&self, seconds: f64, of_peak: Option<f64>) -> Line {
+        let macs = self.macs();
+        Line {
+            name: self.name,
+            dtype: self.dtype,
+            backend: self.backend.name(),
+            threads: self.threads,
+            shape: self.shape.clone(),
+            seconds,
+            gflops: (macs > 0.0).then_some(2.0 * macs / seconds / 1e9),
+            percent_of_peak: of_peak.map(|share| 100.0 * share),
+            vs_naive: None,
+            vs_matrixmultiply: None,
+            vs_one_thread: None,
+            output_layer_percent: None,
+            busy: self.busy,
+        }
+    }
+
+    /// Measures it.
+    ///
+    /// # Errors
+    /// Exit code 1 without the memory, or where a file or a process is refused.
+    pub fn measure(&self) -> Result<Entry> {
+        match self.name {
+            Name::Peak => Ok(Entry::Peak(measure::peak_line(self))),
+            Name::Forward | Name::Weights | Name::Delta => products::measure(self).map(Entry::Line),
+            Name::Step => network::step(self).map(Entry::Line),
+            Name::Infer => network::infer(self).map(Entry::Line),
+            Name::Epoch => run::epoch(self).map(Entry::Line),
+            Name::Load => run::load(self).map(Entry::Line),
+        }
+    }
+}
+
+/// Every case of this CPU.
+pub fn cases() -> Vec<Case> {
+    let best = Backend::detect();
+    let own: Vec<_> =
+        Backend::available().filter(|b| !["naive", "matrixmultiply"].contains(&b.name())).collect();
+    let mut cases: Vec<_> = own.iter().map(|&b| Case::new(Name::Peak, b, &[])).collect();
+    for &backend in &own {
+        cases.extend(products::cases(backend, backend == best));
+    }
+    for &backend in &own {
+        cases.extend(network::cases(backend, backend == best));
+    }
+    cases.extend(run::cases(&own, best));
+    cases
+}
+
+/// The cases in whose words every word of `filter` occurs; words are separated by spaces or commas.
+///
+/// # Errors
+/// Exit code 2 where there are none.
+pub fn select(cases: Vec<Case>, filter: &str) -> Result<Vec<Case>> {
+    let words: Vec<_> = filter.split([' ', ',']).filter(|w| !w.is_empty()).collect();
+    let chosen: Vec<_> = cases
+        .into_iter()
+        .filter(|case| {
+            let text = case.to_string();
+            words.iter().all(|word| text.contains(word))
+        })
+        .collect();
+    if chosen.is_empty() {
+        return Err(Error::misused(format!(
+            "--filter {filter}: no case has all these words; words are those of lines such as `gemm.forward f32 {} \
+             64x784x128 threads=1`, whose names are peak, gemm.forward, gemm.weights, gemm.delta, step, epoch, infer, \
+             load",
+            Backend::detect().name()
+        )));
+    }
+    Ok(chosen)
+}

@@ -1,0 +1,250 @@
+//! Whole steps of the network, and predictions.
+
+use std::hint::black_box;
+use std::num::NonZero;
+use std::time::Duration;
+
+use selvedge::mat::{Mat, MatMut};
+use selvedge::{Activations, Arena, Backend, Init, Mlp, Rng, Shape, Solo, Team, Update, Workspace, kernel};
+
+use super::busy::Busy;
+use super::measure::{Number, Race};
+use super::{BATCH, Case, Line, Name, WIDTHS};
+use crate::crew::{Crew, Threads};
+use crate::data::demo;
+use crate::error::{Error, Result};
+use crate::evaluate::{self, Predictor};
+use crate::memory::Floats;
+
+/// Images of a large batch of predictions.
+const MANY: usize = 10_000;
+/// Garments drawn; larger sets repeat them.
+const DRAWN: usize = 2_000;
+
+/// Multiply-adds of a forward pass of `[b, widths..]`.
+pub(super) fn forward_macs(shape: &[usize]) -> f64 {
+    (shape[0] * shape[1..].windows(2).map(|w| w[0] * w[1]).sum::<usize>()) as f64
+}
+
+/// Multiply-adds of a step of `[b, widths..]`: forward, weights, and the deltas of all layers but the first.
+pub(super) fn step_macs(shape: &[usize]) -> f64 {
+    3.0 * forward_macs(shape) - (shape[0] * shape[1] * shape[2]) as f64
+}
+
+/// Threads to measure with: two, if the machine has as many cores.
+pub(super) fn two_threads() -> Option<usize> {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    (cores >= 2).then_some(2)
+}
+
+/// A crew of exactly so many.
+pub(super) fn crew(threads: usize) -> Crew {
+    Crew::new(NonZero::new(threads).map_or(Threads::ONE, Threads::Count))
+}
+
+/// Steps and predictions of `backend`; on two threads too if it is the best.
+pub(super) fn cases(backend: Backend, best: bool) -> Vec<Case> {
+    let shape = |rows: usize| [&[rows], &WIDTHS[..]].concat();
+    let step = Case::new(Name::Step, backend, &shape(BATCH));
+    let one = Case::new(Name::Infer, backend, &shape(1));
+    let many = Case::new(Name::Infer, backend, &shape(MANY));
+    let mut cases = vec![step.clone(), one, many.clone()];
+    if let Some(threads) = two_threads().filter(|_| best) {
+        cases.push(Case { threads, ..step.clone() });
+        cases.push(Case { threads, busy: true, ..step });
+        cases.push(Case { threads, ..many });
+    }
+    cases
+}
+
+/// Images and labels: garments as the demo draws them, so that as many pixels are black as in photographs of clothes.
+pub(super) fn images(count: usize) -> (Vec<u8>, Vec<u8>) {
+    let (pixels, labels) = demo::generate(1, DRAWN.min(count));
+    (
+        pixels.iter().copied().cycle().take(count * WIDTHS[0]).collect(),
+        labels.iter().copied().cycle().take(count).collect(),
+    )
+}
+
+/// A network at the start of its training.
+pub(super) struct Net {
+    pub mlp: Mlp,
+    pub params: Floats,
+    memory: Floats,
+    batch: usize,
+}
+
+impl Net {
+    pub(super) fn new(backend: Backend, widths: &[usize], batch: usize) -> Result<Self> {
+        let shape = Shape::new(widths).map_err(|e| Error::failed(e.to_string()))?;
+        let mut params = Floats::zeroed(shape.params(), "the parameters to measure")?;
+        let drawn = Init::He.draw(shape, &mut Rng::new(7), &mut params);
+        drawn.map_err(|e| Error::failed(e.to_string()))?;
+        let memory = Floats::zeroed(Workspace::floats(shape, batch), "a step to measure")?;
+        Ok(Self { mlp: Mlp { shape, backend }, params, memory, batch })
+    }
+
+    /// A step on the images at `index`.
+    pub(super) fn step(&mut self, team: &impl Team, pixels: &[u8], labels: &[u8], index: &[u32], rate: f32) {
+        let inputs = self.mlp.shape.inputs();
+        let mut workspace = Workspace::new(self.mlp.shape, self.batch, &mut Arena::new(&mut self.memory))
+            .expect("memory of this size");
+        let fill = |first: usize, rows: &mut [f32]| {
+            kernel::gather(self.mlp.backend, pixels, &index[first..][..rows.len() / inputs], rows);
+        };
+        let update = Update::Sgd { rate };
+        let outcome = self.mlp.step(team, &mut self.params, &mut workspace, labels, &fill, update);
+        outcome.expect("a small rate does not diverge");
+    }
+}
+
+/// Batches of garments, each elsewhere in memory, as a shuffle makes it.
+struct Batches {
+    pixels: Vec<u8>,
+    /// The images of each batch and their labels.
+    batches: Vec<(Vec<u32>, Vec<u8>)>,
+}
+
+impl Batches {
+    fn new(batch: usize) -> Self {
+        let (pixels, labels) = images(DRAWN.max(batch));
+        let mut order: Vec<u32> = (0..labels.len() as u32).collect();
+        Rng::new(3).shuffle(&mut order);
+        let with_labels =
+            |index: &[u32]| (index.to_vec(), index.iter().map(|&n| labels[n as usize]).collect());
+        Self { pixels, batches: order.chunks_exact(batch).map(with_labels).collect() }
+    }
+}
+
+/// Enters steps on one batch after another.
+fn enter_step<'a, T: Team>(race: &mut Race<'a>, mut net: Net, data: &'a Batches, team: &'a T) -> Number {
+    /// Low enough that the network stays as it is, nearly, however often it steps.
+    const RATE: f32 = 1e-6;
+    let mut turn = data.batches.iter().cycle();
+    race.enter(move || {
+        let (index, labels) = turn.next().expect("batches without end");
+        net.step(team, &data.pixels, labels, index, RATE);
+    })
+}
+
+/// Measures a step.
+pub(super) fn step(case: &Case) -> Result<Line> {
+    let (batch, widths) = (case.shape[0], &case.shape[1..]);
+    let data = Batches::new(batch);
+    let net = |backend: Backend| Net::new(backend, widths, batch);
+    if case.threads > 1 {
+        return step_together(case, &data, net(case.backend)?, net(case.backend)?);
+    }
+    let mut race = Race::new();
+    let own = enter_step(&mut race, net(case.backend)?, &data, &Solo);
+    let peak = race.enter_peak(case.backend);
+    let naive = enter_step(&mut race, net(Backend::NAIVE)?, &data, &Solo);
+    let borrowed = match Backend::by_name("matrixmultiply") {
+        Some(backend) => Some(enter_step(&mut race, net(backend)?, &data, &Solo)),
+        None => None,
+    };
+    let last =
+        output_layer(&mut race, case.backend, batch, [widths[widths.len() - 2], widths[widths.len() - 1]])?;
+    let times = race.run(Duration::from_millis(600));
+    let of_peak = times.of_peak(own, 2.0 * case.macs(), peak);
+    Ok(Line {
+        vs_naive: Some(times.speed_up(own, naive)),
+        vs_matrixmultiply: borrowed.map(|borrowed| times.speed_up(own, borrowed)),
+        output_layer_percent: Some(100.0 / times.speed_up(last, own)),
+        ..case.line(times.seconds(own), Some(of_peak))
+    })
+}
+
+/// Measures a step on several threads beside one on one.
+fn step_together(case: &Case, data: &Batches, together: Net, alone: Net) -> Result<Line> {
+    let crew = crew(case.threads);
+    let _busy = case.busy.then(Busy::start).transpose()?;
+    // Threads take a moment to wake up and to find their cores, and other processes get theirs in slices.
+    let (sample, budget) = if case.busy { (20, 3000) } else { (4, 600) };
+    let mut race = Race::with_sample(Duration::from_millis(sample));
+    let own = enter_step(&mut race, together, data, &crew);
+    let alone = enter_step(&mut race, alone, data, &Solo);
+    let peak = race.enter_peak(case.backend);
+    let times = race.run(Duration::from_millis(budget));
+    let of_peak = times.of_peak(own, 2.0 * case.macs(), peak) / case.threads as f64;
+    let line = case.line(times.seconds(own), (!case.busy).then_some(of_peak));
+    Ok(Line { vs_one_thread: Some(times.speed_up(own, alone)), ..line })
+}
+
+/// Enters what a step does for an output layer: its product and biases, its weights' and biases' update, and the
+/// gradient that it carries down.
+fn output_layer(race: &mut Race<'_>, backend: Backend, b: usize, [i, o]: [usize; 2]) -> Result<Number> {
+    const RATE: f32 = -1e-9;
+    let floats = |len: usize| -> Result<Floats> {
+        let mut floats = Floats::zeroed(len, "an output layer to measure")?;
+        floats.fill(0.01);
+        Ok(floats)
+    };
+    let (a, mut w, mut bias) = (floats(b * i)?, floats(i * o)?, floats(o)?);
+    let (mut z, dz, mut dx) = (floats(b * o)?, floats(b * o)?, floats(b * i)?);
+    Ok(race.enter(move || {
+        let (a, dz) = (Mat::new(&a, b, i), Mat::new(&dz, b, o));
+        kernel::dense(backend, a, Mat::new(&w, i, o), &bias, false, MatMut::new(&mut z, b, o));
+        kernel::delta(backend, dz, Mat::new(&w, i, o), a, MatMut::new(&mut dx, b, i));
+        kernel::gemm(backend, RATE, a.t(), dz, 1.0, MatMut::new(&mut w, i, o));
+        kernel::column_sum(backend, RATE, dz.data(), 1.0, &mut bias);
+    }))
+}
+
+/// Measures predictions: of one image at a time, or of many in batches.
+pub(super) fn infer(case: &Case) -> Result<Line> {
+    let images = images(case.shape[0].max(DRAWN)).0;
+    let (crew, solo) = (crew(case.threads), crew(1));
+    let mut race = if case.threads == 1 { Race::new() } else { Race::with_sample(Duration::from_millis(4)) };
+    let own = enter_infer(&mut race, case, case.backend, &images, &crew)?;
+    let peak = race.enter_peak(case.backend);
+    let rivals = if case.threads > 1 {
+        [None, None, Some(enter_infer(&mut race, case, case.backend, &images, &solo)?)]
+    } else {
+        let borrowed = Backend::by_name("matrixmultiply");
+        let borrowed = borrowed.map(|b| enter_infer(&mut race, case, b, &images, &solo)).transpose()?;
+        [Some(enter_infer(&mut race, case, Backend::NAIVE, &images, &solo)?), borrowed, None]
+    };
+    let times = race.run(Duration::from_millis(500));
+    let of_peak = times.of_peak(own, 2.0 * case.macs(), peak) / case.threads as f64;
+    let [vs_naive, vs_matrixmultiply, vs_one_thread] = rivals.map(|r| r.map(|r| times.speed_up(own, r)));
+    Ok(Line { vs_naive, vs_matrixmultiply, vs_one_thread, ..case.line(times.seconds(own), Some(of_peak)) })
+}
+
+fn enter_infer<'a>(
+    race: &mut Race<'a>,
+    case: &Case,
+    backend: Backend,
+    pixels: &'a [u8],
+    crew: &'a Crew,
+) -> Result<Number> {
+    let net = Net::new(backend, &case.shape[1..], 1)?;
+    if case.shape[0] == 1 { enter_one(race, net, pixels) } else { enter_many(race, net, pixels, crew) }
+}
+
+/// Enters predictions of one image after another.
+fn enter_one<'a>(race: &mut Race<'a>, net: Net, pixels: &'a [u8]) -> Result<Number> {
+    let Net { mlp, params, .. } = net;
+    let mut memory = Floats::zeroed(Activations::floats(mlp.shape, 1), "a prediction to measure")?;
+    let mut turn = (0..(pixels.len() / mlp.shape.inputs()) as u32).cycle();
+    Ok(race.enter(move || {
+        let mut activations =
+            Activations::new(mlp.shape, 1, &mut Arena::new(&mut memory)).expect("memory of this size");
+        let index = [turn.next().expect("images without end")];
+        let fill = |_: usize, row: &mut [f32]| kernel::gather(mlp.backend, pixels, &index, row);
+        let logits = mlp.forward(&Solo, &params, &mut activations, 1, &fill);
+        black_box(logits.expect("parameters of this shape"));
+    }))
+}
+
+/// Enters predictions of all images, in the batches of an evaluation.
+fn enter_many<'a>(race: &mut Race<'a>, net: Net, pixels: &'a [u8], crew: &'a Crew) -> Result<Number> {
+    let Net { mlp, params, .. } = net;
+    let index: Vec<u32> = (0..(pixels.len() / mlp.shape.inputs()) as u32).collect();
+    let mut predictor = Predictor::new(mlp, evaluate::BATCH)?;
+    Ok(race.enter(move || {
+        for index in index.chunks(evaluate::BATCH) {
+            black_box(predictor.logits(crew, &params, pixels, index).expect("a batch that fits"));
+        }
+    }))
+}

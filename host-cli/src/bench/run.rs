@@ -1,0 +1,136 @@
+//! Whole runs, and what comes before them: reading the data.
+
+use std::hint::black_box;
+use std::io::Write;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use selvedge::{Backend, Rng};
+
+use super::measure::{Race, median};
+use super::network::{Net, crew, forward_macs, images, two_threads};
+use super::{BATCH, Case, Line, Name, WIDTHS};
+use crate::data::idx::{self, Images};
+use crate::data::{FILES, Set, Source, demo};
+use crate::error::{Error, Result};
+use crate::evaluate::evaluate;
+
+/// Training and validation images of a run, and its epochs.
+const IMAGES: usize = 50_000;
+const VALIDATION: usize = 10_000;
+const EPOCHS: usize = 5;
+
+/// Multiply-adds of an epoch's validation.
+pub(super) fn validation_macs(shape: &[usize]) -> f64 {
+    forward_macs(shape) / shape[0] as f64 * VALIDATION as f64
+}
+
+/// Runs of every backend that has vectors, on two threads too with the best; and reading.
+pub(super) fn cases(own: &[Backend], best: Backend) -> Vec<Case> {
+    let shape = [&[IMAGES], &WIDTHS[..]].concat();
+    let mut cases: Vec<_> = own
+        .iter()
+        .filter(|b| b.lanes() > 1)
+        .map(|&backend| Case::new(Name::Epoch, backend, &shape))
+        .collect();
+    cases.extend(two_threads().map(|threads| Case { threads, ..Case::new(Name::Epoch, best, &shape) }));
+    cases.push(Case::new(Name::Load, best, &[IMAGES + 2 * VALIDATION, demo::SIDE, demo::SIDE]));
+    cases
+}
+
+/// Measures the mean epoch of a whole run: shuffling, gathering, steps and validation.
+pub(super) fn epoch(case: &Case) -> Result<Line> {
+    let (pixels, labels) = images(IMAGES + VALIDATION);
+    let count = labels.len();
+    let set = Set { images: Images { pixels, count, rows: demo::SIDE, cols: demo::SIDE }, labels };
+    let borrowed =
+        Backend::by_name("matrixmultiply").filter(|_| case.threads == 1 && case.backend == Backend::detect());
+    let peak_of = || {
+        let mut race = Race::new();
+        let (peak, operations) = race.enter_peak(case.backend);
+        operations / race.run(Duration::from_millis(5)).seconds(peak)
+    };
+    let runs = if case.backend == Backend::detect() { 3 } else { 1 };
+    let (mut seconds, mut shares, mut faster) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..runs {
+        let mut peaks = vec![peak_of()];
+        let run = whole_run(case.backend, case.threads, EPOCHS, &set, &mut || peaks.push(peak_of()))?;
+        seconds.push(run / EPOCHS as f64);
+        let at_peak = 2.0 * case.macs() / (median(peaks) * case.threads as f64);
+        shares.push(at_peak * EPOCHS as f64 / run);
+        if let Some(borrowed) = borrowed {
+            faster.push(whole_run(borrowed, 1, 1, &set, &mut || ())? * EPOCHS as f64 / run);
+        }
+    }
+    let line = case.line(median(seconds), Some(median(shares)));
+    Ok(Line { vs_matrixmultiply: borrowed.map(|_| median(faster)), ..line })
+}
+
+/// Seconds of `epochs` epochs on the first images of a set, each validated on the others; `between` is called after
+/// each and does not count.
+fn whole_run(
+    backend: Backend,
+    threads: usize,
+    epochs: usize,
+    set: &Set,
+    between: &mut dyn FnMut(),
+) -> Result<f64> {
+    let crew = crew(threads);
+    let mut net = Net::new(backend, &WIDTHS, BATCH)?;
+    let mut rng = Rng::new(5);
+    let mut order: Vec<u32> = (0..IMAGES as u32).collect();
+    let validation: Vec<u32> = (IMAGES as u32..(IMAGES + VALIDATION) as u32).collect();
+    let mut labels = Vec::with_capacity(BATCH);
+    let mut spent = Duration::ZERO;
+    for _ in 0..epochs {
+        let begin = Instant::now();
+        rng.shuffle(&mut order);
+        for index in order.chunks(BATCH) {
+            labels.clear();
+            labels.extend(index.iter().map(|&n| set.labels[n as usize]));
+            net.step(&crew, &set.images.pixels, &labels, index, 0.1);
+        }
+        black_box(evaluate(&crew, &net.mlp, &net.params, set, &validation)?);
+        spent += begin.elapsed();
+        between();
+    }
+    Ok(spent.as_secs_f64())
+}
+
+/// Measures the reading of a data set: Fashion-MNIST where it is, or a folder of garments like it.
+pub(super) fn load(case: &Case) -> Result<Line> {
+    let folder =
+        tempfile::tempdir().map_err(|e| Error::failed(format!("cannot make a temporary folder: {e}")))?;
+    let mut source = Source::FashionMnist;
+    if source.load(None).is_err() {
+        write_garments(folder.path())?;
+        source = Source::Folder(folder.path().to_path_buf());
+    }
+    let mut seconds = Vec::new();
+    for _ in 0..5 {
+        let begin = Instant::now();
+        black_box(source.load(None)?);
+        seconds.push(begin.elapsed().as_secs_f64());
+    }
+    Ok(case.line(median(seconds), None))
+}
+
+/// Writes four compressed IDX files of as many garments as Fashion-MNIST has.
+fn write_garments(folder: &Path) -> Result<()> {
+    for (names, count) in [([FILES[0], FILES[1]], IMAGES + VALIDATION), ([FILES[2], FILES[3]], VALIDATION)] {
+        let (pixels, labels) = images(count);
+        let images = Images { pixels, count, rows: demo::SIDE, cols: demo::SIDE };
+        for (name, bytes) in names.into_iter().zip([idx::write_images(&images), idx::write_labels(&labels)]) {
+            let path = folder.join(format!("{name}.gz"));
+            let written = std::fs::File::create(&path).and_then(|file| {
+                let mut gz = GzEncoder::new(file, Compression::fast());
+                gz.write_all(&bytes)?;
+                gz.finish().map(drop)
+            });
+            written.map_err(|e| Error::io("write", &path, &e))?;
+        }
+    }
+    Ok(())
+}
