@@ -1,13 +1,21 @@
 //! The matrix product, one register tile for every backend: `C = end(A * B)`.
 //!
 //! ```text
-//! for each block of k                                   all of it, unless B is packed and k is long
-//!   for each panel of a few vectors of C's columns      the panel of B is read row by row, in place or packed
-//!     for each tile of rows of C                        its sums stay in registers (tile.rs)
+//! for each panel of a few vectors of C's columns        the panel of B is read row by row, in place
+//!   for each tile of rows of C                          its sums stay in registers (tile.rs)
 //! ```
 //!
-//! `B` is read where it lies as long as the cache holds it, and packed panel by panel where it does not or where it is
-//! transposed (pack.rs). `A` is never packed: it is read one element at a time with any strides, so that a transposed `A`
+//! That is all as long as the cache holds `B` and `C`. Where it does not, or where `B` is transposed, panels are packed
+//! (pack.rs), and two loops more keep near what is used again:
+//!
+//! ```text
+//! for each block of k                                   its sums lie in C until the next block goes on with them
+//!   for each group of panels of B that fits the room    one where k is long, more where it is short
+//!     for each block of rows of C                       read and written in long stretches
+//!       for each panel, for each tile                   the next panel is fetched meanwhile
+//! ```
+//!
+//! `A` is never packed: it is read one element at a time with any strides, so that a transposed `A`
 //! costs nothing. Every element is one sum over `k` in order, in one chain, from zero or, for `C += A * B` on exact backends,
 //! from `C`: its bits depend neither on blocks, nor on its place in a tile, nor on how rows are spread over threads.
 //!
@@ -19,12 +27,19 @@ use core::mem::MaybeUninit;
 
 use super::pack::Packed;
 use super::skip;
-use super::tile::{End, Panel, Rows};
+use super::tile::{End, Fetch, Panel, Rows};
+use crate::arena::LINE;
 use crate::mat::{Mat, MatMut};
 use crate::simd::{Kernel, Simd};
 
-/// Bytes of B, from its first element to its last, up to which it is read in place.
+/// Bytes of B, and of C, up to which B is read in place: about half of a second-level cache.
 const IN_PLACE: usize = 512 * 1024;
+/// Tiles of a block of rows, all of whose panels come before the next block.
+const BLOCK_TILES: usize = 16;
+/// Rows whose sums lie on the stack at once, and floats of one; no backend's panel is wider.
+const ASIDE: usize = 64;
+const WIDTH: usize = 32;
+type Sums = [MaybeUninit<f32>; ASIDE * WIDTH];
 
 /// The arguments of one product.
 pub(super) struct Gemm<'a> {
@@ -52,8 +67,8 @@ impl Kernel for Gemm<'_> {
             skip::product(&mut self);
             return;
         }
-        let bytes = size_of::<f32>() * k * self.b.row_stride();
-        if self.b.col_stride() == 1 && (bytes <= IN_PLACE || m < 2 * S::TILE_ROWS) || n == 1 {
+        let small = size_of::<f32>() * (k * self.b.row_stride()).max(m * self.c.row_stride()) <= IN_PLACE;
+        if self.b.col_stride() == 1 && (small || m < 2 * S::TILE_ROWS) || n == 1 {
             self.in_place(s);
         } else {
             self.packed(s);
@@ -65,9 +80,11 @@ impl Kernel for Gemm<'_> {
 }
 
 impl<'a> Gemm<'a> {
-    /// The panel of `B` in place, with all of `k`, from `column` on.
+    /// The panel of `B` in place, with all of `k`, of up to `width` columns from `column` on.
     #[inline(always)]
-    fn panel<S: Simd>(&mut self, _: S, column: usize, lanes: usize) -> Panel<'a> {
+    fn panel<S: Simd>(&mut self, _: S, column: usize, width: usize) -> Panel<'a> {
+        let columns = width.min(self.c.cols() - column);
+        let vectors = columns.div_ceil(S::LANES);
         let from_c = S::EXACT && self.end.adds();
         let c = self.c.data_mut().as_mut_ptr().wrapping_add(column);
         Panel {
@@ -80,11 +97,13 @@ impl<'a> Gemm<'a> {
             sums_stride: self.c.row_stride(),
             first: !from_c,
             last: !from_c,
+            next: None,
             c,
             c_stride: self.c.row_stride(),
             fetch_c: size_of::<f32>() * self.c.rows() * self.c.row_stride() > IN_PLACE,
             column,
-            lanes,
+            vectors,
+            lanes: columns - (vectors - 1) * S::LANES,
             end: self.end,
         }
     }
@@ -94,55 +113,90 @@ impl<'a> Gemm<'a> {
         let (m, n) = (self.c.rows(), self.c.cols());
         let mut column = 0;
         while column < n {
-            let vectors = vectors::<S>(m, n - column);
-            let cols = (vectors * S::LANES).min(n - column);
-            let lanes = cols - (vectors - 1) * S::LANES;
-            let panel = self.panel(s, column, lanes);
+            let width = vectors::<S>(m, n - column) * S::LANES;
+            let panel = self.panel(s, column, width);
             // SAFETY: `column < n`, so the first element of the panel lies in the views of B and C if they have rows; the
             // tile reads and writes only for `p < k` and `r < m`, where the views' constructors checked the bounds.
-            unsafe { panel_rows(s, &panel, vectors, 0, m) };
-            column += cols;
+            unsafe { panel_rows(s, &panel, 0, m) };
+            column += width;
         }
     }
 
     /// Blocks of `k` stay in order. Sums between two blocks lie in C, or on the stack where the old C still matters.
     #[inline(always)]
     fn packed<S: Simd>(&mut self, s: S) {
-        /// Rows whose sums lie on the stack at once.
-        const ROWS: usize = 64;
-        /// Floats of a row of them; no backend's panel is wider.
-        const WIDTH: usize = 32;
         let (m, k, n) = (self.a.rows(), self.a.cols(), self.b.cols());
         let width = S::TILE_VECTORS * S::LANES;
-        let block = Packed::rows(width);
-        let mut sums = [MaybeUninit::<f32>::uninit(); ROWS * WIDTH];
-        let mut packed = Packed::new();
-        let aside = self.end.reads_c() && !(S::EXACT && self.end.adds()) && k > block;
-        let (m_step, n_step) = if aside { (ROWS, width) } else { (m, n) };
-        for row in (0..m).step_by(m_step.max(1)) {
-            for columns in (0..n).step_by(n_step.max(1)) {
-                for p in (0..k.max(1)).step_by(block) {
-                    for column in (columns..n.min(columns + n_step)).step_by(width) {
-                        let cols = width.min(n - column);
-                        let vectors = cols.div_ceil(S::LANES);
-                        let mut panel = self.panel(s, column, cols - (vectors - 1) * S::LANES);
-                        panel.k = block.min(k - p);
+        let (mut packed, mut sums) = (Packed::new(), [MaybeUninit::uninit(); ASIDE * WIDTH]);
+        let aside = self.end.reads_c() && !(S::EXACT && self.end.adds()) && k > Packed::floats() / width;
+        let (rows, columns) = if aside { (ASIDE, width) } else { (m.max(1), n.max(1)) };
+        for row in (0..m).step_by(rows) {
+            for column in (0..n).step_by(columns) {
+                let sums = aside.then_some(&mut sums);
+                let (rows, columns) = ((row, m.min(row + rows)), (column, n.min(column + columns)));
+                self.blocks(s, rows, columns, &mut packed, sums);
+            }
+        }
+    }
+
+    /// Rows and columns `from..to` of C.
+    #[inline(always)]
+    fn blocks<S: Simd>(
+        &mut self,
+        s: S,
+        rows: (usize, usize),
+        columns: (usize, usize),
+        packed: &mut Packed,
+        mut sums: Option<&mut Sums>,
+    ) {
+        let (k, width) = (self.a.cols(), S::TILE_VECTORS * S::LANES);
+        let block = Packed::floats() / width;
+        for p in (0..k.max(1)).step_by(block) {
+            let terms = block.min(k - p);
+            let group = Packed::floats() / (width * terms.max(1)) * width;
+            for first in (columns.0..columns.1).step_by(group) {
+                let end = columns.1.min(first + group);
+                for column in (first..end).step_by(width) {
+                    packed.pack(
+                        s,
+                        self.b,
+                        (p, terms),
+                        (column, width.min(end - column)),
+                        width,
+                        column - first,
+                    );
+                }
+                for row in (rows.0..rows.1).step_by(BLOCK_TILES * S::TILE_ROWS) {
+                    for column in (first..end).step_by(width) {
+                        let mut panel = self.panel(s, column, width);
+                        panel.k = terms;
                         panel.a = panel.a.wrapping_add(p * panel.a_strides.1);
-                        panel.b = packed.pack(s, self.b, (p, panel.k), (column, cols), width);
-                        panel.b_stride = width;
+                        (panel.b, panel.b_stride) = (packed.panel(terms, column - first), width);
                         panel.first &= p == 0;
-                        panel.last &= p + panel.k == k;
-                        if aside {
-                            panel.sums = sums.as_mut_ptr().cast::<f32>().wrapping_sub(row * WIDTH);
+                        panel.last &= p + terms == k;
+                        panel.next = Some(self.next(p, terms, column + width));
+                        if let Some(sums) = sums.as_deref_mut() {
+                            // Row `rows.0` is the first of them.
+                            panel.sums = sums.as_mut_ptr().cast::<f32>().wrapping_sub(rows.0 * WIDTH);
                             panel.sums_stride = WIDTH;
                         }
-                        // SAFETY: as in `in_place`; the packed panel has `panel.k` rows, and the sums of rows
-                        // `row..row + ROWS` lie in `sums`.
-                        unsafe { panel_rows(s, &panel, vectors, row, m.min(row + m_step)) };
+                        let to = rows.1.min(row + BLOCK_TILES * S::TILE_ROWS);
+                        // SAFETY: as in `in_place`; the packed panel has `terms` rows, and `sums` rows `rows.0..rows.1`.
+                        unsafe { panel_rows(s, &panel, row, to) };
                     }
                 }
             }
         }
+    }
+
+    /// What the tiles of a panel fetch for the next one, which starts at `column`.
+    #[inline(always)]
+    fn next(&self, p: usize, terms: usize, column: usize) -> Fetch {
+        let (row_stride, col_stride) = (self.b.row_stride(), self.b.col_stride());
+        let at = self.b.data().as_ptr().wrapping_add(p * row_stride + column * col_stride);
+        // Rows a line at a time, or, of a transposed B, what lies behind `at` in half as many lines as there are terms.
+        let (step, tile_step) = if col_stride == 1 { (row_stride, LINE) } else { (LINE, LINE * terms) };
+        Fetch { at, step, tile_step }
     }
 }
 
@@ -165,10 +219,10 @@ fn vectors<S: Simd>(m: usize, cols: usize) -> usize {
 /// # Safety
 /// The panel's pointers are good for `to` rows.
 #[inline(always)]
-unsafe fn panel_rows<S: Simd>(s: S, panel: &Panel<'_>, vectors: usize, from: usize, to: usize) {
+unsafe fn panel_rows<S: Simd>(s: S, panel: &Panel<'_>, from: usize, to: usize) {
     // SAFETY: the caller's promise.
     unsafe {
-        match (vectors, panel.lanes == S::LANES) {
+        match (panel.vectors, panel.lanes == S::LANES) {
             (8, _) => s.outlined(Rows::<8, false>::new(panel, from, to)),
             (4, _) => s.outlined(Rows::<4, false>::new(panel, from, to)),
             (3, true) => s.outlined(Rows::<3, false>::new(panel, from, to)),

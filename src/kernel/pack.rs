@@ -10,10 +10,10 @@ use core::mem::MaybeUninit;
 use crate::mat::Mat;
 use crate::simd::Simd;
 
-/// Floats of a packed panel: 32 KB, which the fastest cache holds, or nearly.
-const FLOATS: usize = 8192;
+/// Floats of the room: 64 KB, which a second-level cache holds beside all else.
+const FLOATS: usize = 16_384;
 
-/// Room for one panel on the stack. Backends of one lane never pack, so a microcontroller without vectors never pays for it.
+/// Room for panels on the stack. Backends of one lane never pack, so a microcontroller without vectors never pays for it.
 #[repr(C, align(64))]
 pub(super) struct Packed([MaybeUninit<f32>; FLOATS]);
 
@@ -23,13 +23,19 @@ impl Packed {
         Self([MaybeUninit::uninit(); FLOATS])
     }
 
-    /// Rows that a panel of `width` columns has room for.
-    pub(super) const fn rows(width: usize) -> usize {
-        FLOATS / width
+    /// Floats of the room.
+    pub(super) const fn floats() -> usize {
+        FLOATS
+    }
+
+    /// The panel of `k` rows that starts at `column`.
+    #[inline(always)]
+    pub(super) fn panel(&self, k: usize, column: usize) -> *const f32 {
+        self.0.as_ptr().cast::<f32>().wrapping_add(k * column)
     }
 
     /// Copies rows `from..from + k` and columns `column..column + cols` of `b` into a panel of `width` columns, a multiple
-    /// of the lanes, and returns its first float. Columns from `cols` on are left as they are.
+    /// of the lanes, that starts at column `at` of the room. Columns from `cols` on are left as they are.
     ///
     /// # Panics
     /// If the panel does not fit, or there are no such rows and columns.
@@ -41,9 +47,12 @@ impl Packed {
         (from, k): (usize, usize),
         (column, cols): (usize, usize),
         width: usize,
-    ) -> *const f32 {
-        assert!(k * width <= FLOATS && cols <= width && from + k <= b.rows() && column + cols <= b.cols());
-        let to = self.0.as_mut_ptr().cast::<f32>();
+        at: usize,
+    ) {
+        assert!(
+            k * (at + width) <= FLOATS && from + k <= b.rows() && column + cols <= b.cols() && cols <= width
+        );
+        let to = self.0.as_mut_ptr().cast::<f32>().wrapping_add(k * at);
         // SAFETY: the view's constructor checked that its elements are there, and the panel has room for `k * width`.
         unsafe {
             let source = b.data().as_ptr().wrapping_add(from * b.row_stride() + column * b.col_stride());
@@ -55,11 +64,10 @@ impl Packed {
                 each(source, (b.row_stride(), b.col_stride()), (0, k), (0, cols), to, width);
             }
         }
-        to
     }
 }
 
-/// Copies `k` rows of `cols` adjacent floats. The next panel's part of each row is fetched on the way.
+/// Copies `k` rows of `cols` adjacent floats.
 ///
 /// # Safety
 /// The rows are readable, and `to` has room.
@@ -81,7 +89,6 @@ unsafe fn copy<S: Simd>(
             let mut c = 0;
             while c < whole {
                 s.store(s.load(from.add(c)), to.add(c));
-                s.prefetch(from.wrapping_add(width + c));
                 c += S::LANES;
             }
             if whole < cols {

@@ -10,6 +10,7 @@
 //! no bits. The tile allocates nothing and knows nothing of blocks or threads.
 #![allow(unsafe_code)]
 
+use crate::arena::LINE;
 use crate::mat::Mat;
 use crate::simd::{Kernel, Simd};
 
@@ -36,6 +37,16 @@ impl End<'_> {
     }
 }
 
+/// Memory that will be needed soon, any addresses: a tile fetches the line at `at` for the first of its terms, that `step`
+/// floats further on for the next, and the second tile starts `tile_step` floats behind the first. Tiles fetch as many lines
+/// in all as a row of the panel has.
+#[derive(Clone, Copy)]
+pub(super) struct Fetch {
+    pub at: *const f32,
+    pub step: usize,
+    pub tile_step: usize,
+}
+
 /// One panel of C's columns and a block of `k`, as pointers into memory whose bounds were checked.
 #[derive(Clone, Copy)]
 pub(super) struct Panel<'a> {
@@ -53,13 +64,17 @@ pub(super) struct Panel<'a> {
     /// Whether the sums start here from 0, and whether they end here.
     pub first: bool,
     pub last: bool,
+    /// What the tiles fetch meanwhile.
+    pub next: Option<Fetch>,
     /// The panel's first element of C, and floats to its next row.
     pub c: *mut f32,
     pub c_stride: usize,
-    /// Whether C is too large to be in the cache: it is fetched while the sums are made.
+    /// Whether C is too large to be in the cache: it is fetched while the sums are made, and the next panel's too.
     pub fetch_c: bool,
     /// First column of the panel.
     pub column: usize,
+    /// Vectors of the panel.
+    pub vectors: usize,
     /// Lanes of the last vector that are columns of C; `LANES` if all are.
     pub lanes: usize,
     pub end: End<'a>,
@@ -160,12 +175,23 @@ unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const PARTIAL: bool>(
             for r in 0..MR {
                 for v in 0..NV {
                     s.prefetch(c.wrapping_add(r * panel.c_stride + v * S::LANES));
+                    s.prefetch(c.wrapping_add(r * panel.c_stride + (v + NV) * S::LANES));
                 }
             }
         }
         let a: [*const f32; MR] = core::array::from_fn(|r| panel.a.wrapping_add((row + r) * rsa));
         let (mut b, mut p) = (panel.b, 0);
+        let tile = row / MR;
+        let (mut next, step) = match panel.next {
+            Some(Fetch { at, step, tile_step }) if tile * LINE < NV * S::LANES => {
+                (at.wrapping_add(tile * tile_step), step)
+            }
+            // Nothing: what is nearest.
+            _ => (core::ptr::from_ref(panel).cast(), 0),
+        };
         for _ in 0..k {
+            s.prefetch(next);
+            next = next.wrapping_add(step);
             let mut bv = [s.splat(0.0); NV];
             for v in 0..NV {
                 bv[v] = load!(v, b.add(v * S::LANES));

@@ -85,7 +85,7 @@ pub unsafe trait Simd: Copy + Send + Sync {
     /// # Safety
     /// They must be readable, and writable there.
     unsafe fn transpose(self, from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize);
-    /// A hint that the cache line at `_at`, which may be any address, will be used soon.
+    /// A hint that the cache line at `_at`, which may be any address, will be used soon, though not next.
     #[inline(always)]
     fn prefetch(self, _at: *const f32) {}
 

@@ -160,7 +160,7 @@ unsafe impl Simd for Avx2 {
     }
     #[inline(always)]
     fn prefetch(self, at: *const f32) {
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
     }
 }
 
@@ -264,7 +264,7 @@ unsafe impl Simd for Avx512 {
     }
     #[inline(always)]
     fn prefetch(self, at: *const f32) {
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
     }
 }
 
