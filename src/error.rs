@@ -61,6 +61,83 @@ pub enum Error {
     },
     /// The loss of a batch is infinite or not a number; the parameters were left as they were.
     NonFiniteLoss,
+    /// Bytes that do not start as a flash file does.
+    NoModel,
+    /// A flash file of another version of the format.
+    Version {
+        /// Its version.
+        found: u8,
+        /// The version that this crate reads.
+        known: u8,
+    },
+    /// A flash file of another length than its header says, or too short for a header.
+    Truncated {
+        /// Bytes expected.
+        expected: usize,
+        /// Bytes given.
+        actual: usize,
+    },
+    /// A byte or word of a flash file that means nothing.
+    Field {
+        /// Where it lies.
+        at: usize,
+        /// What it holds.
+        value: u32,
+    },
+    /// Weights in an order that their type does not come in.
+    PackingOf {
+        /// The order.
+        packing: &'static str,
+        /// The type.
+        dtype: &'static str,
+    },
+    /// A flash file at an address that is no multiple of this.
+    Misaligned {
+        /// The alignment that it needs, in bytes.
+        align: usize,
+    },
+    /// A flash file that is not what was written.
+    Crc {
+        /// The CRC-32 that it carries.
+        expected: u32,
+        /// The CRC-32 of what it holds.
+        actual: u32,
+    },
+    /// Class names that are not text, or not one for each output.
+    Labels,
+    /// A weight outside the range of its type.
+    Weight {
+        /// The layer, from 0.
+        layer: usize,
+        /// The output.
+        row: usize,
+        /// The input.
+        column: usize,
+    },
+    /// A row whose accumulator could leave its range, or whose bias is not finite.
+    RowBound {
+        /// The layer, from 0.
+        layer: usize,
+        /// The output.
+        row: usize,
+    },
+    /// A flash file of weights of another type than asked for.
+    Dtype {
+        /// The type of the file.
+        found: &'static str,
+    },
+    /// A scale that is not a finite number above 0.
+    Scale {
+        /// The layer, from 0.
+        layer: usize,
+    },
+    /// The self-test of a flash file gave other logits than when it was written.
+    SelfTest {
+        /// The CRC-32 that the file carries.
+        expected: u32,
+        /// The CRC-32 of the logits.
+        actual: u32,
+    },
 }
 
 impl fmt::Display for Error {
@@ -84,6 +161,36 @@ impl fmt::Display for Error {
                 write!(f, "label {label} in row {row}: the network has {classes} classes")
             }
             Self::NonFiniteLoss => f.write_str("the loss of the batch is not finite"),
+            Self::NoModel => f.write_str("not a flash file"),
+            Self::Version { found, known } => {
+                write!(f, "a flash file of version {found}: this program reads version {known}")
+            }
+            Self::Truncated { expected, actual } => {
+                write!(f, "the flash file is damaged: {expected} bytes expected, {actual} there")
+            }
+            Self::Field { at, value } => write!(f, "the flash file is damaged: {value:#x} at byte {at}"),
+            Self::PackingOf { packing, dtype } => write!(f, "{dtype} weights do not come as {packing}"),
+            Self::Misaligned { align } => {
+                write!(f, "the flash file does not lie at a multiple of {align}; include_model! aligns it")
+            }
+            Self::Crc { expected, actual } => {
+                write!(f, "the flash file is damaged: its CRC is {actual:08x}, written with {expected:08x}")
+            }
+            Self::Labels => f.write_str("class names: plain text is expected, one name for each output"),
+            Self::Weight { layer, row, column } => {
+                write!(f, "layer {layer}, row {row}, column {column}: the weight is outside its type's range")
+            }
+            Self::RowBound { layer, row } => {
+                write!(
+                    f,
+                    "layer {layer}, row {row}: the sum of its weights can leave the accumulator's range"
+                )
+            }
+            Self::Dtype { found } => write!(f, "the flash file holds {found} weights"),
+            Self::Scale { layer } => write!(f, "layer {layer}: a scale is not a finite number above 0"),
+            Self::SelfTest { expected, actual } => {
+                write!(f, "the self-test's logits have CRC {actual:08x}, {expected:08x} when written")
+            }
         }
     }
 }

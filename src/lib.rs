@@ -18,12 +18,15 @@
 //! | [`mat`] | views of matrices: a slice, a shape, strides |
 //! | [`shape`] | the widths of a network and the layout of its parameters |
 //! | [`arena`] | the fixed-size arena over lent memory |
+//! | [`format`] | files used from flash: header, layout, packings, checks; **the specification of the format** |
 //! | [`naive`] | **the specification**: plain loops that say what every kernel computes |
 //! | [`simd`] | vectors, and the value that proves which of them this CPU has |
 //! | [`kernel`] | products, bias and ReLU, softmax and loss, gathering |
 //! | [`team`] | how work is spread over threads without knowing of threads |
 //! | [`optim`] | what a step does with the gradient |
 //! | [`mlp`] | forward, backward by the chain rule, the training step |
+//! | [`quant`] | integer networks: inference from flash files, and how a trained network becomes one |
+//! | [`float`] | inference from flash files of f32, f16 and bf16 |
 //!
 //! A module uses only modules above it in this table. Shape letters are fixed once: `b` rows of a batch, `i` inputs and
 //! `o` outputs of a layer; `d` in front of a name is a gradient. Weights lie `(i, o)` row-major.
@@ -57,14 +60,18 @@
 //!
 //! `std` (on by default) adds CPU detection at run time and the `matrixmultiply` backend, which needs a heap. Without it
 //! a backend exists where the target's features say so. `wide` is the portable vector backend, `heapless` holds the
-//! per-layer lists, `libm` computes logarithms and square roots on every target alike.
+//! per-layer lists, `libm` computes logarithms and square roots on every target alike, `half` converts f16 and bf16.
 //!
 //! # Unsafe code
 //!
-//! In these files only: `simd/mod.rs`, `simd/portable.rs`, `simd/x86_64.rs` (vector operations), `kernel/gemm.rs`,
-//! `kernel/pack.rs` and `kernel/tile.rs` (the product, whose pointers the views of its operands bound), `kernel/sgemm.rs`
-//! (the call of `matrixmultiply`), `kernel/skip.rs` (products around zeros) and `kernel/cortex_m.rs` (the same in
-//! assembly).
+//! In these files only:
+//!
+//! - `format/words.rs`: bytes seen as aligned words;
+//! - `simd/mod.rs`, `simd/portable.rs`, `simd/x86_64.rs`: vector operations;
+//! - `kernel/gemm.rs`, `kernel/pack.rs`, `kernel/tile.rs`: the product, whose pointers the views of its operands bound;
+//! - `kernel/sgemm.rs`: the call of `matrixmultiply`;
+//! - `kernel/skip.rs`: products around zeros;
+//! - `kernel/cortex_m.rs`: the same in assembly.
 #![no_std]
 #![deny(unsafe_code)]
 
@@ -73,11 +80,14 @@ extern crate std;
 
 pub mod arena;
 pub mod error;
+pub mod float;
+pub mod format;
 pub mod kernel;
 pub mod mat;
 pub mod mlp;
 pub mod naive;
 pub mod optim;
+pub mod quant;
 pub mod rng;
 pub mod shape;
 pub mod simd;

@@ -6,6 +6,7 @@
 //!
 //! Shape letters, here and everywhere: `b` rows of a batch, `i` inputs and `o` outputs of a layer.
 
+pub mod integer;
 mod optim;
 
 pub use optim::{adamw, momentum};
@@ -125,6 +126,14 @@ pub fn gemm<T: Real>(
             }
         }
     }
+}
+
+/// `p / 255`, correctly rounded, without a division: 1/255 in two parts, the first short enough for an exact product.
+#[inline(always)]
+pub fn unit(p: u8) -> f32 {
+    const HIGH: f32 = 257.0 / 65536.0;
+    const LOW: f32 = (1.0 / 255.0 - 257.0 / 65536.0) as f32;
+    f32::from(p) * HIGH + f32::from(p) * LOW
 }
 
 /// `z(b,o) += bias(o)`, then, with `relu`, negative values become 0; NaN stays NaN.

@@ -5,8 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Bottom to top: a module may use those in front of it, and itself.
-const LAYERS: [&str; 11] =
-    ["error", "rng", "mat", "shape", "arena", "naive", "simd", "kernel", "team", "optim", "mlp"];
+const LAYERS: &[&str] = &[
+    "error", "rng", "mat", "shape", "arena", "format", "naive", "simd", "kernel", "team", "optim", "mlp",
+    "quant", "float",
+];
 
 /// The crates of the workspace, as folders.
 const CRATES: [&str; 2] = ["", "host-cli/"];
@@ -14,6 +16,7 @@ const CRATES: [&str; 2] = ["", "host-cli/"];
 /// The files that hold unsafe code, each named in its crate's `lib.rs`.
 const UNSAFE: &[&str] = &[
     "host-cli/src/crew/parts.rs",
+    "src/format/words.rs",
     "src/kernel/cortex_m.rs",
     "src/kernel/gemm.rs",
     "src/kernel/pack.rs",

@@ -1,4 +1,4 @@
-//! The core never allocates: a counting allocator watches workspaces, forward passes and training steps.
+//! The core never allocates: a counting allocator watches workspaces, forward passes, training steps, flash files.
 
 mod common;
 
@@ -6,7 +6,9 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use common::Problem;
-use selvedge::{Arena, Backend, Memory, Shape, Solo, Update, Workspace};
+use common::flash::{Network, kinds};
+use selvedge::format::Image;
+use selvedge::{Arena, Backend, Memory, Shape, Solo, Update, Workspace, float, quant};
 
 struct Counting;
 
@@ -62,6 +64,28 @@ fn steps_and_passes_allocate_nothing() {
             assert!(logits.iter().all(|z| z.is_finite()));
         });
         assert_eq!(count, 0, "{}", backend.name());
+    }
+}
+
+#[test]
+fn parsing_and_inference_allocate_nothing() {
+    for (dtype, packing) in kinds() {
+        let file = Network::golden().file(dtype, packing);
+        let (mut words, mut floats) = ([0; 64], [0.0; 64]);
+        let count = allocations(|| {
+            let image = Image::parse(file.get()).unwrap();
+            if dtype.is_integer() {
+                let model = quant::Model::new(image).unwrap();
+                model.self_test(&mut words, &mut [0; 5]).unwrap();
+                model.classify(&[9; 64], &mut words, &mut [0; 5]).unwrap();
+            } else {
+                let model = float::Model::new(image).unwrap();
+                model.self_test(&mut floats, &mut [0.0; 5]).unwrap();
+                model.classify(&[9; 64], &mut floats, &mut [0.0; 5]).unwrap();
+            }
+            assert!(Image::parse(&file.get()[1..]).is_err());
+        });
+        assert_eq!(count, 0, "{} {}", dtype.name(), packing.name());
     }
 }
 

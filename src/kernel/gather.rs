@@ -1,5 +1,6 @@
 //! From bytes to rows of floats.
 
+use crate::naive::unit;
 use crate::simd::{Backend, Kernel, Simd};
 
 /// `out(b,i) = pixels(index[b], i) / 255`, correctly rounded: the rows of a batch, gathered from a data set.
@@ -76,14 +77,6 @@ impl Kernel for Gather<'_> {
             }
         }
     }
-}
-
-/// `p / 255`, correctly rounded, without a division: 1/255 in two parts, the first short enough for an exact product.
-#[inline(always)]
-fn unit(p: u8) -> f32 {
-    const HIGH: f32 = 257.0 / 65536.0;
-    const LOW: f32 = (1.0 / 255.0 - 257.0 / 65536.0) as f32;
-    f32::from(p) * HIGH + f32::from(p) * LOW
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! What the tests share: painted inputs, guarded outputs, the backends under test.
 #![allow(dead_code)] // Each test binary uses its own part.
 
+pub mod flash;
+
 use selvedge::{Backend, Init, Mlp, Rng, Shape, Team};
 
 /// Floats on either side of an output that nobody may touch.

@@ -1,0 +1,51 @@
+//! Bytes of a file seen as little-endian words where they lie.
+//!
+//! The only unsafe code of the format: a cast whose alignment, length and element type are checked. Words keep the
+//! file's byte order; readers turn them with `from_le`, which costs nothing where it matters.
+#![allow(unsafe_code)]
+
+/// Plain integers: every bit pattern is a value.
+pub(super) trait Word: Copy + sealed::Sealed {}
+impl Word for i32 {}
+impl Word for u32 {}
+impl Word for u16 {}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for i32 {}
+    impl Sealed for u32 {}
+    impl Sealed for u16 {}
+}
+
+/// The whole of `bytes` as words, or nothing where they are not aligned or not a whole number of them.
+pub(super) fn words<T: Word>(bytes: &[u8]) -> Option<&[T]> {
+    // SAFETY: `Word` is sealed to integers, for which any bytes are valid; `align_to` checks alignment and length.
+    let (before, words, behind) = unsafe { bytes.align_to::<T>() };
+    (before.is_empty() && behind.is_empty()).then_some(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::words;
+
+    #[repr(align(4))]
+    struct Aligned([u8; 12]);
+
+    #[test]
+    fn aligned_whole_words_only() {
+        let bytes = Aligned(core::array::from_fn(|i| i as u8));
+        assert_eq!(words::<u32>(&bytes.0).unwrap().map_le(), [0x0302_0100, 0x0706_0504, 0x0b0a_0908]);
+        assert!(words::<u32>(&bytes.0[1..]).is_none());
+        assert!(words::<u32>(&bytes.0[..7]).is_none());
+        assert_eq!(words::<u16>(&bytes.0[2..6]).unwrap().len(), 2);
+    }
+
+    trait MapLe {
+        fn map_le(&self) -> [u32; 3];
+    }
+    impl MapLe for [u32] {
+        fn map_le(&self) -> [u32; 3] {
+            core::array::from_fn(|i| u32::from_le(self[i]))
+        }
+    }
+}

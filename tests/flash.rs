@@ -1,0 +1,395 @@
+//! Flash files: the golden ones, what a reader must refuse, and that every type and packing computes what the
+//! specification says.
+//!
+//! `SELVEDGE_BLESS=1 cargo test --test flash golden` writes `fixtures/` again, after the format changed on purpose.
+//! `SELVEDGE_WHOLE=1` tries every single bit of a 784-128-10 file, where a sample is tried otherwise.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::flash::{Aligned, Network, float_logits, integer_logits, kinds};
+use proptest::prelude::*;
+use selvedge::format::crc::Crc;
+use selvedge::format::{Dtype, HEADER, Header, Image, Packing, SelfTest, row_bound};
+use selvedge::naive::integer::{self, requantize};
+use selvedge::{Activations, Arena, Backend, Error, Mlp, Shape, Solo, kernel, quant};
+
+/// `i8-cortex-m4.selv`; the generic packing has no name of its own.
+fn file_name(dtype: Dtype, packing: Packing) -> String {
+    match packing {
+        Packing::Generic => format!("{}.selv", dtype.name()),
+        _ => format!("{}-{}.selv", dtype.name(), packing.name()),
+    }
+}
+
+#[test]
+fn golden_files_are_what_this_program_writes() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    for (dtype, packing) in kinds() {
+        let (name, file) = (file_name(dtype, packing), Network::golden().file(dtype, packing));
+        if std::env::var_os("SELVEDGE_BLESS").is_some() {
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join(&name), file.get()).unwrap();
+        }
+        let golden = fs::read(folder.join(&name)).unwrap();
+        let differing = golden.iter().zip(file.get()).position(|(a, b)| a != b);
+        assert!(golden.len() == file.get().len() && differing.is_none(), "{name} differs at {differing:?}");
+        let golden = Aligned::of(&golden);
+        let image = Image::parse(golden.get()).unwrap();
+        let test = image.header().self_test().unwrap();
+        assert_eq!(common::flash::self_test_crc(test.seed, &image), Ok(test.crc), "{name}");
+        assert_eq!(image.labels().collect::<Vec<_>>(), ["shirt", "boot", "bag", "dress", "coat"]);
+        assert_eq!(image.label(1), Some("boot"));
+    }
+}
+
+/// The logits of the golden files for [`ramp`], which the specification of the format quotes.
+const RAMP_FLOATS: [(Dtype, [f32; 5]); 3] = [
+    (Dtype::F32, [0.444_859_18, 1.376_271_8, -0.561_904_8, -0.792_585_85, 0.413_928_4]),
+    (Dtype::F16, [0.444_795_82, 1.376_243_1, -0.561_748_86, -0.792_395_35, 0.414_213_12]),
+    (Dtype::Bf16, [0.443_092_38, 1.375_792_7, -0.564_337_97, -0.795_316_9, 0.413_179_52]),
+];
+const RAMP_INTEGERS: [(Dtype, [i32; 5]); 2] =
+    [(Dtype::I8, [2655, 8592, -3689, -4908, 2455]), (Dtype::I4, [2318, 8582, -3608, -4585, 2806])];
+
+/// Pixels 0, 4, 8 .. 252.
+fn ramp() -> Vec<u8> {
+    (0..64).map(|p| 4 * p).collect()
+}
+
+#[test]
+fn golden_logits() {
+    let spec = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/format/mod.rs")).unwrap();
+    let pixels: Vec<u8> = SelfTest::pixels(7).take(4).collect();
+    assert!(spec.contains(&format!("start {pixels:?}").replace(['[', ']'], "")), "{pixels:?}");
+    for (dtype, packing) in kinds() {
+        let file = Network::golden().file(dtype, packing);
+        let what = format!("{} {}", dtype.name(), packing.name());
+        if let Some((_, expected)) = RAMP_INTEGERS.iter().find(|(d, _)| *d == dtype) {
+            assert_eq!(integer_logits(file.get(), &ramp()), expected, "{what}");
+            assert!(spec.contains(&format!("{expected:?}").replace(['[', ']'], "")), "{what}");
+        }
+        if let Some((_, expected)) = RAMP_FLOATS.iter().find(|(d, _)| *d == dtype) {
+            assert_eq!(common::bits(&float_logits(file.get(), &ramp())), common::bits(expected), "{what}");
+            assert!(spec.contains(&format!("{expected:?}").replace(['[', ']'], "")), "{what}");
+        }
+    }
+}
+
+#[test]
+fn every_truncation_and_every_flipped_bit_is_refused() {
+    for (dtype, packing) in kinds() {
+        let mut file = Network::golden().file(dtype, packing);
+        let len = file.get().len();
+        for cut in 0..len {
+            assert!(Image::parse(&file.get()[..cut]).is_err(), "{} cut to {cut}", dtype.name());
+        }
+        for bit in 0..8 * len {
+            file.get_mut()[bit / 8] ^= 1 << (bit % 8);
+            assert!(Image::parse(file.get()).is_err(), "{} bit {bit}", dtype.name());
+            file.get_mut()[bit / 8] ^= 1 << (bit % 8);
+        }
+        Image::parse(file.get()).unwrap();
+        let longer = Aligned::of(&[file.get(), &[0; 16]].concat());
+        assert_eq!(
+            Image::parse(longer.get()).unwrap_err(),
+            Error::Truncated { expected: len, actual: len + 16 }
+        );
+    }
+}
+
+#[test]
+fn a_file_of_the_real_size_refuses_flips_and_truncations() {
+    let whole = std::env::var_os("SELVEDGE_WHOLE").is_some();
+    for packing in Packing::ALL {
+        let mut file = Network::new(&[784, 128, 10], 3).file(Dtype::I8, packing);
+        let len = file.get().len();
+        assert!(len <= 104_000, "{len}");
+        // A step without common divisors with the sizes of bytes, words and rows.
+        for bit in (0..8 * len).step_by(if whole { 1 } else { 4099 }) {
+            file.get_mut()[bit / 8] ^= 1 << (bit % 8);
+            assert!(Image::parse(file.get()).is_err(), "bit {bit}");
+            file.get_mut()[bit / 8] ^= 1 << (bit % 8);
+        }
+        for cut in (0..len).step_by(if whole { 1 } else { 101 }) {
+            assert!(Image::parse(&file.get()[..cut]).is_err(), "cut to {cut}");
+        }
+        Image::parse(file.get()).unwrap();
+    }
+    assert!(Network::new(&[784, 128, 10], 3).file(Dtype::I4, Packing::Generic).get().len() <= 54_000);
+}
+
+/// `file` with some bytes overwritten and the CRC set right again.
+fn forged(file: &Aligned, changes: &[(usize, &[u8])]) -> Aligned {
+    let mut forged = file.clone();
+    let bytes = forged.get_mut();
+    for &(at, change) in changes {
+        bytes[at..at + change.len()].copy_from_slice(change);
+    }
+    let crc = Crc::new().of(&bytes[..36]).of(&bytes[40..]).value();
+    bytes[36..40].copy_from_slice(&crc.to_le_bytes());
+    forged
+}
+
+#[test]
+fn hostile_headers_are_refused_with_their_numbers() {
+    let file = Network::golden().file(Dtype::I8, Packing::CortexM4);
+    let refused = |at: usize, bytes: &[u8]| Image::parse(forged(&file, &[(at, bytes)]).get()).unwrap_err();
+    assert_eq!(refused(0, b"SELF"), Error::NoModel);
+    assert_eq!(refused(4, &[2]), Error::Version { found: 2, known: 1 });
+    assert_eq!(refused(5, &[5]), Error::Field { at: 5, value: 5 });
+    assert_eq!(refused(6, &[4]), Error::Field { at: 6, value: 4 });
+    assert_eq!(refused(5, &[0]), Error::PackingOf { packing: "cortex-m4", dtype: "f32" });
+    assert_eq!(refused(7, &[0]), Error::Field { at: 10, value: 19 });
+    assert_eq!(refused(7, &[9]), Error::Layers { layers: 9, most: 8 });
+    assert_eq!(refused(7, &[255]), Error::Layers { layers: 255, most: 8 });
+    assert_eq!(refused(7, &[3]), Error::Width { position: 3, width: 0, most: 32_768 });
+    assert_eq!(refused(8, &[0xff; 4]), Error::Width { position: 0, width: 65_535, most: 32_768 });
+    assert!(matches!(refused(8, &[0, 0x80]), Error::Length { what: "image pixels", .. }));
+    let huge: Vec<u8> = [0, 0x80].repeat(9);
+    let changes: [(usize, &[u8]); 3] = [(7, &[8]), (8, &huge), (26, &[0; 4])];
+    assert_eq!(Image::parse(forged(&file, &changes).get()).unwrap_err(), Error::TooLarge);
+    assert!(matches!(refused(26, &[7]), Error::Length { what: "image pixels", expected: 64, actual: 56 }));
+    assert_eq!(refused(30, &[4]), Error::Field { at: 30, value: 4 });
+    assert!(matches!(refused(30, &[2]), Error::Length { what: "payload bytes", .. }));
+    assert!(matches!(
+        refused(32, &[0xff; 4]),
+        Error::Length { what: "payload bytes", actual: 0xffff_ffff, .. }
+    ));
+    assert!(matches!(refused(40, &[0xff; 2]), Error::Length { what: "payload bytes", .. }));
+    assert_eq!(refused(42, &[1]), Error::Field { at: 42, value: 1 });
+    assert_eq!(refused(63, &[1]), Error::Field { at: 63, value: 1 });
+    let zero_layers: [(usize, &[u8]); 2] = [(7, &[0]), (8, &[0; 18])];
+    assert_eq!(
+        Image::parse(forged(&file, &zero_layers).get()).unwrap_err(),
+        Error::Layers { layers: 0, most: 8 }
+    );
+}
+
+#[test]
+fn hostile_payloads_are_refused() {
+    let file = Network::golden().file(Dtype::I8, Packing::Generic);
+    let layout = Header::read(file.get()).unwrap().layout();
+    let refused = |at: usize, bytes: &[u8]| Image::parse(forged(&file, &[(at, bytes)]).get()).unwrap_err();
+    let first = layout.layers[0];
+    assert_eq!(refused(layout.table.at + 9, &[128]), Error::Field { at: layout.table.at + 9, value: 128 });
+    for scale in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+        let bits = scale.to_bits();
+        assert_eq!(
+            refused(layout.scales.at, &bits.to_le_bytes()),
+            Error::Field { at: layout.scales.at, value: bits }
+        );
+    }
+    let padding = layout.scales.at + layout.scales.len;
+    assert_eq!(refused(padding + 1, &[3]), Error::Field { at: padding + 1, value: 3 });
+    assert_eq!(refused(first.weights.at + 65, &[0x80]), Error::Weight { layer: 0, row: 1, column: 1 });
+    assert_eq!(refused(first.biases.at + 8, &i32::MIN.to_le_bytes()), Error::RowBound { layer: 0, row: 2 });
+    assert_eq!(refused(first.biases.at, &(1i32 << 23).to_le_bytes()), Error::RowBound { layer: 0, row: 0 });
+    assert_eq!(refused(layout.labels.at, b"\n"), Error::Labels);
+    assert_eq!(refused(layout.labels.at, &[0xff]), Error::Labels);
+    assert_eq!(refused(layout.labels.at, b"\x1b"), Error::Labels);
+    let floats = Network::golden().file(Dtype::F32, Packing::Generic);
+    let at = Header::read(floats.get()).unwrap().layout().layers[1].weights.at;
+    let nan = forged(&floats, &[(at, &f32::NAN.to_le_bytes())]);
+    assert_eq!(Image::parse(nan.get()).unwrap_err(), Error::Weight { layer: 1, row: 0, column: 0 });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #[test]
+    fn no_file_makes_a_reader_panic(
+        kind in 0usize..8,
+        changes in prop::collection::vec((0usize..400, any::<u8>()), 1..6),
+        cut in 0usize..40,
+        pixels in prop::collection::vec(any::<u8>(), 64),
+    ) {
+        let (dtype, packing) = kinds().nth(kind).unwrap();
+        let file = Network::golden().file(dtype, packing);
+        let changes: Vec<_> = changes.iter().map(|(at, b)| (*at, std::slice::from_ref(b))).collect();
+        let mut file = forged(&file, &changes);
+        let len = file.get().len() - cut / 2 * 16 % 64;
+        file = Aligned::of(&file.get()[..len]);
+        let file = forged(&file, &[]);
+        if let Ok(image) = Image::parse(file.get()) {
+            let inputs = image.header().shape().inputs();
+            let pixels: Vec<u8> = pixels.into_iter().cycle().take(inputs).collect();
+            if dtype.is_integer() && image.header().dtype().is_integer() {
+                integer_logits(file.get(), &pixels);
+            } else if !image.header().dtype().is_integer() {
+                float_logits(file.get(), &pixels);
+            }
+        }
+    }
+
+    /// Every class of accumulator near its bounds, with every class of multiplier.
+    #[test]
+    fn requantizing_is_one_rounding_and_a_clamp(
+        near in prop::sample::select(vec![-(1 << 23) + 1, -1i32, 0, 1 << 12, 1 << 22, (1 << 23) - 1]),
+        off in -5000i32..5000,
+        r in prop_oneof![Just(0u16), Just(1), Just(u16::MAX), any::<u16>(), 0u16..600],
+    ) {
+        let acc = (near + off).clamp(-(1 << 23) + 1, (1 << 23) - 1);
+        let exact = (f64::from(acc) * f64::from(r) / 16_777_216.0 + 0.5).floor().clamp(0.0, 127.0);
+        prop_assert_eq!(f64::from(requantize(acc, r)), exact);
+        let short = (((acc >> 12) * i32::from(r) + (((acc & 0xfff) * i32::from(r)) >> 12)) + (1 << 11)) >> 12;
+        prop_assert_eq!(short.clamp(0, 127) as u8, requantize(acc, r));
+        // SMMULR on Cortex-M4: the upper half of 256 acc * r, rounded.
+        let long = ((i64::from(acc << 8) * i64::from(r) + (1 << 31)) >> 32) as i32;
+        prop_assert_eq!(long.clamp(0, 127) as u8, requantize(acc, r));
+    }
+
+    /// Networks of any small shape: each packing gives what the specification computes from the weights.
+    #[test]
+    fn every_packing_of_any_shape(
+        widths in prop::collection::vec(1usize..40, 2..6),
+        seed in any::<u64>(),
+        pixels in prop::collection::vec(any::<u8>(), 40),
+    ) {
+        let network = Network::new(&widths, seed);
+        for (dtype, packing) in kinds().filter(|(d, _)| d.is_integer()) {
+            let file = network.file(dtype, packing);
+            let got = integer_logits(file.get(), &pixels[..widths[0]]);
+            prop_assert_eq!(got, specification(file.get(), &pixels[..widths[0]]), "{} {:?}", packing.name(), widths);
+        }
+    }
+}
+
+/// The logits by the plain loops, from weights asked for one by one.
+fn specification(file: &[u8], pixels: &[u8]) -> Vec<i32> {
+    let image = Image::parse(file).unwrap();
+    let mut x: Vec<u8> =
+        pixels.iter().map(|&p| image.table().map_or(p >> 1, |t| t[usize::from(p)])).collect();
+    let mut acc = Vec::new();
+    for layer in image.layers() {
+        let (i, o) = (layer.inputs(), layer.outputs());
+        let weights: Vec<i8> = (0..o * i).map(|at| layer.weight(at / i, at % i) as i8).collect();
+        let biases: Vec<i32> = (0..o).map(|row| layer.bias(row)).collect();
+        let multipliers: Vec<u16> = (0..o).map(|row| layer.multiplier(row)).collect();
+        for row in weights.chunks_exact(i).zip(&biases) {
+            assert!(row_bound(row.0.iter().map(|w| u32::from(w.unsigned_abs())).sum(), *row.1));
+        }
+        acc = vec![0; o];
+        let mut y = vec![0; o];
+        integer::hidden(&x, &weights, &biases, &multipliers, &mut acc, &mut y);
+        x = y;
+    }
+    acc
+}
+
+/// The largest accumulators that there can be, on both sides.
+#[test]
+fn extremes_stay_in_range() {
+    for sign in [1.0f32, -1.0] {
+        let mut network = Network::new(&[520, 3, 2], 1);
+        network.problem.params.fill(sign);
+        network.maxima = vec![520.0];
+        for (dtype, packing) in kinds().filter(|(d, _)| d.is_integer()) {
+            let file = network.file(dtype, packing);
+            for pixels in [[255; 520], [0; 520], [128; 520]] {
+                let got = integer_logits(file.get(), &pixels);
+                assert_eq!(got, specification(file.get(), &pixels), "{}", packing.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn multipliers_that_would_pass_sixteen_bits_make_the_outputs_coarser() {
+    let mut network = Network::new(&[2, 3, 2], 5);
+    network.maxima = vec![1e-3];
+    let file = network.file(Dtype::I8, Packing::Generic);
+    let image = Image::parse(file.get()).unwrap();
+    let most = (0..3).map(|row| image.layers()[0].multiplier(row)).max().unwrap();
+    assert!(most > 65_000, "{most}");
+    assert!(image.scale(1) > 1e-3 / 127.0);
+}
+
+#[test]
+fn integers_approximate_the_network() {
+    let network = Network::new(&[64, 32, 10], 11);
+    let shape = network.problem.shape;
+    for (dtype, bound) in [(Dtype::I8, 0.05), (Dtype::I4, 0.5)] {
+        let file = network.file(dtype, Packing::Generic);
+        let scale = Image::parse(file.get()).unwrap().scale(shape.layers());
+        let pixels: Vec<u8> = SelfTest::pixels(9).take(64).collect();
+        let exact = batch_logits(&network, Backend::PORTABLE, &pixels);
+        let spread = exact.iter().fold(0.0f32, |m, z| m.max(z.abs()));
+        for (z, real) in integer_logits(file.get(), &pixels).into_iter().zip(exact) {
+            assert!(
+                (z as f32 * scale - real).abs() < bound * spread,
+                "{}: {z} * {scale} for {real}",
+                dtype.name()
+            );
+        }
+    }
+}
+
+fn batch_logits(network: &Network, backend: Backend, pixels: &[u8]) -> Vec<f32> {
+    let shape = network.problem.shape;
+    let b = pixels.len() / shape.inputs();
+    let mut memory = vec![0.0; Activations::floats(shape, b) + 15];
+    let mut activations = Activations::new(shape, b, &mut Arena::new(&mut memory)).unwrap();
+    let index: Vec<u32> = (0..b as u32).collect();
+    let fill = |first: usize, rows: &mut [f32]| {
+        kernel::gather(backend, pixels, &index[first..][..rows.len() / shape.inputs()], rows);
+    };
+    let mlp = Mlp { shape, backend };
+    mlp.forward(&Solo, &network.problem.params, &mut activations, b, &fill).unwrap().to_vec()
+}
+
+#[test]
+fn a_file_of_f32_gives_the_bits_of_the_portable_backend() {
+    for widths in [&[64, 19, 5][..], &[9, 4], &[30, 20, 10, 5]] {
+        let network = Network::new(widths, 4);
+        let file = network.file(Dtype::F32, Packing::Generic);
+        let pixels: Vec<u8> = SelfTest::pixels(1).take(widths[0]).collect();
+        let bits = |v: Vec<f32>| common::bits(&v);
+        let expected = bits(batch_logits(&network, Backend::PORTABLE, &pixels));
+        assert_eq!(bits(float_logits(file.get(), &pixels)), expected, "{widths:?}");
+    }
+}
+
+#[test]
+fn self_tests_catch_other_logits() {
+    let good = Network::golden().file(Dtype::I8, Packing::CortexM0);
+    let bad = forged(&good, &[(48, &[1, 2, 3, 4])]);
+    let check = |file: &Aligned| {
+        let image = Image::parse(file.get()).unwrap();
+        let mut scratch = vec![0; quant::scratch_words(image.header())];
+        quant::Model::new(image).unwrap().self_test(&mut scratch, &mut [0; 5])
+    };
+    assert_eq!(check(&good), Ok(()));
+    assert!(matches!(check(&bad), Err(Error::SelfTest { expected: 0x0403_0201, .. })));
+}
+
+#[test]
+fn misuse_is_an_error_with_its_numbers() {
+    let file = Network::golden().file(Dtype::I8, Packing::Generic);
+    let image = Image::parse(file.get()).unwrap();
+    let model = quant::Model::new(image.clone()).unwrap();
+    let words = quant::scratch_words(image.header());
+    assert_eq!(words, 16 + 5);
+    assert_eq!(
+        model.logits(&[0; 63], &mut vec![0; words], &mut [0; 5]),
+        Err(Error::Length { what: "pixels", expected: 64, actual: 63 })
+    );
+    assert_eq!(
+        model.logits(&[0; 64], &mut vec![0; words - 1], &mut [0; 5]),
+        Err(Error::Length { what: "scratch words", expected: words, actual: words - 1 })
+    );
+    assert_eq!(
+        model.logits(&[0; 64], &mut vec![0; words], &mut [0; 4]),
+        Err(Error::Length { what: "logits", expected: 5, actual: 4 })
+    );
+    assert_eq!(selvedge::float::Model::new(image).err(), Some(Error::Dtype { found: "i8" }));
+    let shifted = Aligned::of(&[&[0][..], file.get()].concat());
+    assert_eq!(Image::parse(&shifted.get()[1..]).unwrap_err(), Error::Misaligned { align: 16 });
+    assert_eq!(Image::parse(&[]).unwrap_err(), Error::Truncated { expected: HEADER, actual: 0 });
+    let odd = Shape::new(&[3, 2]).unwrap();
+    assert_eq!(
+        Header::new(odd, Dtype::I4, Packing::CortexM4),
+        Err(Error::PackingOf { packing: "cortex-m4", dtype: "i4" })
+    );
+}
