@@ -256,6 +256,55 @@ proptest! {
     }
 }
 
+/// A batch on a backend, between guards that nobody may touch.
+fn prepared_logits(file: &[u8], backend: Backend, pixels: &[u8]) -> Vec<i32> {
+    const GUARD: usize = 40;
+    let model = quant::Model::new(Image::parse(file).unwrap()).unwrap();
+    let header = *model.image().header();
+    let b = pixels.len() / header.shape().inputs();
+    let mut memory = vec![0xa5; quant::Prepared::bytes(&header)];
+    let prepared = quant::Prepared::new(&model, backend, &mut memory).unwrap();
+    let mut scratch = vec![0xa5; quant::Prepared::scratch_bytes(&header, b) + GUARD];
+    let mut logits = vec![i32::MIN; b * header.shape().outputs() + 2 * GUARD];
+    let (end, guard) = (logits.len() - GUARD, scratch.len() - GUARD);
+    prepared.logits(pixels, &mut scratch[..guard], &mut logits[GUARD..end]).unwrap();
+    assert!(scratch[guard..].iter().all(|&b| b == 0xa5), "{} wrote behind its scratch", backend.name());
+    assert!(logits[..GUARD].iter().chain(&logits[end..]).all(|&z| z == i32::MIN), "{}", backend.name());
+    logits[GUARD..end].to_vec()
+}
+
+/// Batches of any size on every backend: what one image at a time gives.
+#[test]
+fn every_backend_gives_the_same_integers() {
+    let shapes: [&[usize]; 7] = [
+        &[64, 19, 5],
+        &[784, 128, 10],
+        &[3, 2],
+        &[33, 64, 17, 100, 9],
+        &[5, 1, 1],
+        &[16, 200, 32],
+        &[100, 47, 48, 3],
+    ];
+    for widths in shapes {
+        let network = Network::new(widths, 21);
+        let images: Vec<u8> = SelfTest::pixels(3).take(131 * widths[0]).collect();
+        for (dtype, packing) in
+            [(Dtype::I8, Packing::Generic), (Dtype::I8, Packing::CortexM4), (Dtype::I4, Packing::Generic)]
+        {
+            let file = network.file(dtype, packing);
+            let expected: Vec<i32> =
+                images.chunks(widths[0]).flat_map(|image| integer_logits(file.get(), image)).collect();
+            assert_eq!(expected[..*widths.last().unwrap()], specification(file.get(), &images[..widths[0]]));
+            for backend in common::backends() {
+                for b in [0, 1, 2, 3, 7, 8, 13, 64, 65, 131] {
+                    let got = prepared_logits(file.get(), backend, &images[..b * widths[0]]);
+                    assert_eq!(got, expected[..got.len()], "{} {widths:?} {b}", backend.name());
+                }
+            }
+        }
+    }
+}
+
 /// The logits by the plain loops, from weights asked for one by one.
 fn specification(file: &[u8], pixels: &[u8]) -> Vec<i32> {
     let image = Image::parse(file).unwrap();
@@ -290,6 +339,11 @@ fn extremes_stay_in_range() {
             for pixels in [[255; 520], [0; 520], [128; 520]] {
                 let got = integer_logits(file.get(), &pixels);
                 assert_eq!(got, specification(file.get(), &pixels), "{}", packing.name());
+                for backend in common::backends() {
+                    assert_eq!(prepared_logits(file.get(), backend, &pixels), got, "{}", backend.name());
+                    let twice = prepared_logits(file.get(), backend, &[pixels, pixels].concat());
+                    assert_eq!(twice, [&got[..], &got[..]].concat(), "{}", backend.name());
+                }
             }
         }
     }

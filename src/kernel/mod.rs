@@ -7,6 +7,7 @@
 mod cortex_m;
 mod gather;
 mod gemm;
+pub mod igemm;
 mod pack;
 mod peak;
 #[cfg(feature = "std")]

@@ -2,8 +2,9 @@
 //!
 //! [`Model`] runs a file of any packing in place, one image at a time, in a few hundred bytes of lent memory, with the
 //! same result on every machine: the arithmetic of [`format`](crate::format), whose specification in plain loops is
-//! [`naive::integer`](crate::naive::integer). [`quantize`](quantize::quantize) makes such a file from trained parameters.
+//! [`naive::integer`]. [`quantize`](quantize::quantize) makes such a file from trained parameters.
 
+mod prepared;
 pub mod quantize;
 
 use crate::error::Error;
@@ -13,6 +14,7 @@ use crate::naive;
 use crate::naive::integer::requantize;
 use crate::shape::Shape;
 
+pub use prepared::Prepared;
 pub use quantize::{Scales, quantize};
 
 /// A checked file of integer weights, ready to run.

@@ -10,10 +10,14 @@
 //! The `portable` and `scalar` backends multiply and then add, each rounded, and give the same bits on every machine:
 //! a network trained on a microcontroller is the one that a desktop trains. The others fuse.
 
+mod dot;
+#[cfg(target_arch = "x86_64")]
+mod dot_x86_64;
 mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
+pub use dot::{Dot, DotKernel};
 pub use portable::{Scalar, Wide};
 #[cfg(target_arch = "x86_64")]
 pub use x86_64::{Avx2, Avx512};

@@ -49,6 +49,16 @@ impl Avx512 {
         has!("avx512f", "avx2", "fma").then_some(Self(()))
     }
 
+    /// Whether the CPU has the integer dot products too.
+    pub(super) fn has_vnni(self) -> bool {
+        has!("avx512vnni")
+    }
+
+    /// Its vectors of half the length, which it proves too.
+    pub(super) const fn narrow(self) -> Avx2 {
+        Avx2(())
+    }
+
     /// Runs `kernel` in a function compiled for the features.
     #[inline]
     pub(super) fn vectorize<K: Kernel>(self, kernel: K) -> K::Out {

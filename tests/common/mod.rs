@@ -1,5 +1,5 @@
 //! What the tests share: painted inputs, guarded outputs, the backends under test.
-#![allow(dead_code)] // Each test binary uses its own part.
+#![allow(dead_code, missing_docs)]
 
 pub mod flash;
 

@@ -1,0 +1,189 @@
+//! Integer dot products: four 7-bit inputs with four weights of many rows at once.
+//!
+//! [`Dot`] is to the integer kernels what [`Simd`](super::Simd) is to the others, and as small. A vector of weights holds
+//! four neighbouring columns of each of `LANES` rows; four inputs, the same for every row, are a word. Inputs are
+//! 0..=127, so that the sum of two products fits 16 bits and `vpmaddubsw` never saturates. Every implementation gives
+//! the same integers.
+//!
+//! | backend | vectors |
+//! |---|---|
+//! | `naive`, `scalar` | one row |
+//! | `portable`, `matrixmultiply` | four rows, the target's baseline: `pmaddwd` with SSE2 |
+//! | `avx2` | eight rows, `vpmaddubsw` and `vpmaddwd` |
+//! | `avx512` | sixteen rows, `vpdpbusd`, where the CPU has it; else as `avx2` |
+#![allow(unsafe_code)]
+
+use wide::{i16x8, i32x4};
+
+#[cfg(target_arch = "x86_64")]
+use super::dot_x86_64::Vnni;
+use super::portable::{Portable, Scalar, Wide};
+use super::{Backend, Kind};
+
+/// Operations on sums of `LANES` rows.
+///
+/// # Safety
+/// Implementations promise to touch exactly the bytes that each operation names, and that a value of the type exists
+/// only where the CPU has the instructions.
+pub unsafe trait Dot: Copy + Send + Sync {
+    /// Sums in the making.
+    type Acc: Copy;
+    /// An i32 for each row.
+    type V: Copy;
+    /// Rows of a vector.
+    const LANES: usize;
+
+    /// Sums of nothing.
+    fn zero(self) -> Self::Acc;
+    /// `acc + x·w` in each row: `x` holds four inputs, the first in its lowest byte, `4 * LANES` weights are at
+    /// `weights`.
+    ///
+    /// # Safety
+    /// They must be readable.
+    unsafe fn dot(self, acc: Self::Acc, x: u32, weights: *const i8) -> Self::Acc;
+    /// The finished sums plus the `LANES` biases at `biases`.
+    ///
+    /// # Safety
+    /// They must be readable; any alignment will do.
+    unsafe fn finish(self, acc: Self::Acc, biases: *const i32) -> Self::V;
+    /// What hidden rows pass on, as [`requantize`](crate::naive::integer::requantize) says: `LANES` bytes at `to`, from
+    /// the `LANES` multipliers at `multipliers`.
+    ///
+    /// # Safety
+    /// They must be readable, and the bytes writable.
+    unsafe fn requantize(self, acc: Self::V, multipliers: *const i32, to: *mut u8);
+    /// Writes the `LANES` sums.
+    ///
+    /// # Safety
+    /// They must be writable; any alignment will do.
+    unsafe fn store(self, acc: Self::V, to: *mut i32);
+}
+
+/// A computation written once for every width. Implementations of `run` must be `#[inline(always)]`.
+pub trait DotKernel {
+    /// What it returns.
+    type Out;
+    /// Runs with the vectors of `d`.
+    fn run<D: Dot>(self, d: D) -> Self::Out;
+}
+
+impl Backend {
+    /// Runs an integer kernel with this backend's vectors.
+    #[inline]
+    pub fn run_dot<K: DotKernel>(self, kernel: K) -> K::Out {
+        match self.0 {
+            Kind::Naive | Kind::Scalar => kernel.run(Scalar::new()),
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2(token) => token.vectorize_dot(kernel),
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512(token) => match Vnni::detect() {
+                Some(vnni) => vnni.vectorize_dot(kernel),
+                None => token.narrow().vectorize_dot(kernel),
+            },
+            _ => kernel.run(Portable::new()),
+        }
+    }
+
+    /// Rows of its integer vectors.
+    pub fn dot_lanes(self) -> usize {
+        struct Lanes;
+        impl DotKernel for Lanes {
+            type Out = usize;
+            #[inline(always)]
+            fn run<D: Dot>(self, _: D) -> usize {
+                D::LANES
+            }
+        }
+        self.run_dot(Lanes)
+    }
+}
+
+/// The product of 24 and 16 bits, rounded at bit 24, from two of 32 bits; then the clamp.
+macro_rules! requantized {
+    ($acc:expr, $r:expr, $low:expr, $round:expr, $min:expr, $max:expr) => {{
+        let high = ($acc >> 12i32) * $r;
+        let low = (($acc & $low) * $r) >> 12i32;
+        ((high + low + $round) >> 12i32).max($min).min($max)
+    }};
+}
+
+// SAFETY: four weights, one bias, one multiplier and one byte are touched.
+unsafe impl Dot for Scalar {
+    type Acc = i32;
+    type V = i32;
+    const LANES: usize = 1;
+
+    #[inline(always)]
+    fn zero(self) -> i32 {
+        0
+    }
+    #[inline(always)]
+    unsafe fn dot(self, acc: i32, x: u32, weights: *const i8) -> i32 {
+        // SAFETY: the caller promises four weights.
+        let w = unsafe { weights.cast::<[i8; 4]>().read() };
+        let products = w.into_iter().zip(x.to_le_bytes()).map(|(w, x)| i32::from(w) * i32::from(x));
+        products.fold(acc, i32::wrapping_add)
+    }
+    #[inline(always)]
+    unsafe fn finish(self, acc: i32, biases: *const i32) -> i32 {
+        // SAFETY: the caller promises a bias.
+        acc + unsafe { biases.read_unaligned() }
+    }
+    #[inline(always)]
+    unsafe fn requantize(self, acc: i32, multipliers: *const i32, to: *mut u8) {
+        // SAFETY: the caller promises a multiplier and a byte.
+        unsafe {
+            let r = multipliers.read_unaligned();
+            to.write(requantized!(acc, r, 0xfff, 1 << 11, 0, 127) as u8);
+        }
+    }
+    #[inline(always)]
+    unsafe fn store(self, acc: i32, to: *mut i32) {
+        // SAFETY: the caller promises room for a sum.
+        unsafe { to.write_unaligned(acc) }
+    }
+}
+
+// SAFETY: sixteen weights, four biases, multipliers, sums and bytes are touched; every target has the instructions that
+// `wide` chose at compile time.
+unsafe impl Dot for Wide {
+    /// Two sums for each row, of even and of odd pairs of columns: rows 0 and 1, then 2 and 3.
+    type Acc = [i32x4; 2];
+    type V = i32x4;
+    const LANES: usize = 4;
+
+    #[inline(always)]
+    fn zero(self) -> [i32x4; 2] {
+        [i32x4::ZERO; 2]
+    }
+    #[inline(always)]
+    unsafe fn dot(self, acc: [i32x4; 2], x: u32, weights: *const i8) -> [i32x4; 2] {
+        // SAFETY: the caller promises sixteen weights.
+        let w = unsafe { weights.cast::<[[i8; 8]; 2]>().read() };
+        let x = x.to_le_bytes().map(i16::from);
+        let x = i16x8::new([x[0], x[1], x[2], x[3], x[0], x[1], x[2], x[3]]);
+        [acc[0] + i16x8::new(w[0].map(i16::from)).dot(x), acc[1] + i16x8::new(w[1].map(i16::from)).dot(x)]
+    }
+    #[inline(always)]
+    unsafe fn finish(self, acc: [i32x4; 2], biases: *const i32) -> i32x4 {
+        let ([a, b, c, d], [e, f, g, h]) = (acc[0].to_array(), acc[1].to_array());
+        // SAFETY: the caller promises four biases.
+        let biases = i32x4::new(unsafe { biases.cast::<[i32; 4]>().read_unaligned() });
+        i32x4::new([a, c, e, g]) + i32x4::new([b, d, f, h]) + biases
+    }
+    #[inline(always)]
+    unsafe fn requantize(self, acc: i32x4, multipliers: *const i32, to: *mut u8) {
+        // SAFETY: the caller promises four multipliers and four bytes.
+        unsafe {
+            let r = i32x4::new(multipliers.cast::<[i32; 4]>().read_unaligned());
+            let splat = i32x4::splat;
+            let y = requantized!(acc, r, splat(0xfff), splat(1 << 11), i32x4::ZERO, splat(127));
+            to.cast::<[u8; 4]>().write(y.to_array().map(|y| y as u8));
+        }
+    }
+    #[inline(always)]
+    unsafe fn store(self, acc: i32x4, to: *mut i32) {
+        // SAFETY: the caller promises room for four sums.
+        unsafe { to.cast::<[i32; 4]>().write_unaligned(acc.to_array()) }
+    }
+}
