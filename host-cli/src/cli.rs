@@ -14,7 +14,7 @@ use crate::data::Source;
 use crate::draws::Generator;
 use crate::error::{Error, Result};
 use crate::recipe::config::Layers;
-use crate::recipe::{Hidden, Weights};
+use crate::recipe::{Hidden, Optimizer, Plan, Standardise, TrainOn, Weights};
 
 /// Trains multilayer perceptrons as fast as the CPU multiplies and adds, and runs them.
 ///
@@ -32,7 +32,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Train a network and keep it in a run's folder
-    Train(Train),
+    Train(Box<Train>),
     /// Measure a model's accuracy, class by class
     Eval(Eval),
     /// Name the class of an image
@@ -93,6 +93,62 @@ pub struct RecipeValues {
     /// The learning rate [default: 0.1]
     #[arg(long, allow_negative_numbers = true)]
     pub lr: Option<f32>,
+    /// How parameters follow the gradient [default: sgd]
+    #[arg(long, value_enum)]
+    pub optimizer: Option<Optimizer>,
+    /// SGD's momentum [default: 0]
+    #[arg(long, value_name = "M", allow_negative_numbers = true)]
+    pub momentum: Option<f32>,
+    /// SGD's momentum looks ahead [default: false]
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub nesterov: Option<bool>,
+    /// What AdamW keeps of the mean of the gradients [default: 0.9]
+    #[arg(long, value_name = "B", allow_negative_numbers = true)]
+    pub beta1: Option<f32>,
+    /// What AdamW keeps of the mean of their squares [default: 0.999]
+    #[arg(long, value_name = "B", allow_negative_numbers = true)]
+    pub beta2: Option<f32>,
+    /// How the learning rate goes over the run: constant, linear, cosine, one-cycle, or step:EPOCHS:FACTOR
+    /// [default: constant]
+    #[arg(long, value_name = "PLAN")]
+    pub schedule: Option<Plan>,
+    /// The fraction of the run in which the learning rate rises to its peak [default: 0]
+    #[arg(long, value_name = "F", allow_negative_numbers = true)]
+    pub warmup: Option<f32>,
+    /// What weights lose of themselves at each step, in units of the learning rate; biases lose nothing [default: 0]
+    #[arg(long, value_name = "W", allow_negative_numbers = true)]
+    pub weight_decay: Option<f32>,
+    /// The most that the gradient's norm may be, 0 for no limit [default: 0]
+    #[arg(long, value_name = "NORM", allow_negative_numbers = true)]
+    pub clip: Option<f32>,
+    /// The share of the label that is spread over all classes [default: 0]
+    #[arg(long, value_name = "F", allow_negative_numbers = true)]
+    pub label_smoothing: Option<f32>,
+    /// The share of hidden units that drop out of a step [default: 0]
+    #[arg(long, value_name = "F", allow_negative_numbers = true)]
+    pub dropout: Option<f32>,
+    /// Keep a running mean of the parameters and make it the model: what it keeps of itself at each step, 0 for none
+    /// [default: 0]
+    #[arg(long, value_name = "F", allow_negative_numbers = true)]
+    pub ema: Option<f32>,
+    /// Put pixels through the table 255 (p / 255)^GAMMA [default: 1]
+    #[arg(long, allow_negative_numbers = true)]
+    pub gamma: Option<f32>,
+    /// What is done to pixels behind the table [default: none]
+    #[arg(long, value_enum)]
+    pub standardise: Option<Standardise>,
+    /// Mirror training images at random [default: false]
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub flip: Option<bool>,
+    /// Move training images at random by up to so many pixels each way [default: 0]
+    #[arg(long, value_name = "PIXELS")]
+    pub shift: Option<usize>,
+    /// End after so many epochs without a better validation accuracy, and keep the best model; 0 for never [default: 0]
+    #[arg(long, value_name = "EPOCHS")]
+    pub patience: Option<usize>,
+    /// Which of the training images to train on [default: split]
+    #[arg(long, value_enum)]
+    pub train_on: Option<TrainOn>,
     /// Print the loss as -ln(p + E), as the notebook does with 1e-9 [default: 0]
     #[arg(long, value_name = "E", allow_negative_numbers = true)]
     pub loss_epsilon: Option<f32>,
@@ -140,6 +196,12 @@ pub struct Train {
     /// The run's folder [default: the first free runs/DATA-HIDDEN-N]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Take up the run in a folder where it stopped, with nothing but the folder to say
+    #[arg(long, value_name = "RUN")]
+    pub resume: Option<PathBuf>,
+    /// Steps between checkpoints, from which a run that was killed goes on; 0 for none [default: 0]
+    #[arg(long, value_name = "STEPS")]
+    pub checkpoint_every: Option<u64>,
     /// Replace the run in the folder that --out names
     #[arg(long, requires = "out")]
     pub overwrite: bool,

@@ -6,6 +6,7 @@ use crate::crew::{Beat, Crew};
 use crate::data::Set;
 use crate::error::{Error, Result};
 use crate::memory::Floats;
+use crate::normalise::Inputs;
 
 /// Images of a forward pass; enough to fill every core, few enough to stay in its cache.
 pub const BATCH: usize = 256;
@@ -58,11 +59,18 @@ impl Evaluation {
     }
 }
 
-/// Evaluates on the images at `index` of `set`.
+/// Evaluates on the images at `index` of `set`, which `inputs` makes ready.
 ///
 /// # Errors
 /// Exit code 1 without the memory, 4 where the network does not fit the images.
-pub fn evaluate(crew: &Crew, mlp: &Mlp, params: &[f32], set: &Set, index: &[u32]) -> Result<Evaluation> {
+pub fn evaluate(
+    crew: &Crew,
+    mlp: &Mlp,
+    params: &[f32],
+    inputs: &Inputs<'_>,
+    set: &Set,
+    index: &[u32],
+) -> Result<Evaluation> {
     check_fit(mlp, set)?;
     let classes = mlp.shape.outputs();
     let mut evaluation =
@@ -71,7 +79,7 @@ pub fn evaluate(crew: &Crew, mlp: &Mlp, params: &[f32], set: &Set, index: &[u32]
     let mut predict = Predictor::new(*mlp, BATCH)?;
     for index in index.chunks(BATCH) {
         let labels: Vec<u8> = index.iter().map(|&n| set.labels[n as usize]).collect();
-        let mut logits = predict.logits(crew, params, &set.images.pixels, index)?.to_vec();
+        let mut logits = predict.logits(crew, params, inputs, index)?;
         for (row, &label) in logits.chunks_exact(classes).zip(&labels) {
             evaluation.confusion[usize::from(label)][naive::argmax(row)] += 1;
         }
@@ -108,14 +116,20 @@ impl Predictor {
     ///
     /// # Errors
     /// Exit code 1 where the core refuses the batch.
-    pub fn logits(&mut self, crew: &Crew, params: &[f32], pixels: &[u8], index: &[u32]) -> Result<Vec<f32>> {
+    pub fn logits(
+        &mut self,
+        crew: &Crew,
+        params: &[f32],
+        inputs: &Inputs<'_>,
+        index: &[u32],
+    ) -> Result<Vec<f32>> {
         let refused = |e: selvedge::Error| Error::failed(e.to_string());
         let Self { mlp, memory, capacity } = self;
         let mut activations =
             Activations::new(mlp.shape, *capacity, &mut Arena::new(memory)).map_err(refused)?;
-        let inputs = mlp.shape.inputs();
+        let width = mlp.shape.inputs();
         let fill = |first: usize, rows: &mut [f32]| {
-            kernel::gather(mlp.backend, pixels, &index[first..][..rows.len() / inputs], rows);
+            inputs.fill(mlp.backend, &index[first..][..rows.len() / width], rows);
         };
         let forward = || mlp.forward(crew, params, &mut activations, index.len(), &fill).map(<[f32]>::to_vec);
         crew.beat(Beat::Forward, forward).map_err(refused)

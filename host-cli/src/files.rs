@@ -40,6 +40,22 @@ pub fn create_folder(path: &Path) -> Result<()> {
     fs::create_dir_all(path).map_err(|e| Error::io("create the folder", path, &e))
 }
 
+/// Removes what writers that were killed left in a folder.
+///
+/// # Errors
+/// Exit code 1 with the operating system's reason.
+pub fn remove_leftovers(folder: &Path) -> Result<()> {
+    let failed = |e: io::Error| Error::io("clean", folder, &e);
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with('.') && name.ends_with(".tmp") {
+            fs::remove_file(entry.path()).map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
 /// A name beside `path` that no other process uses: hidden, with the process's number.
 fn temporary_name(path: &Path) -> PathBuf {
     let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());

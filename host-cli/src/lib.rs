@@ -1,14 +1,16 @@
 //! The parts of the `selvedge` program, as a library so that its tests can reach them.
 //!
 //! From the bottom up: [`error`]; [`files`] and [`memory`]; [`data`] and [`png`] make images of bytes; [`draws`] decides
-//! what is random; [`recipe`] says how to train and [`model`] what came of it; [`exchange`] speaks other programs'
-//! formats; [`crew`] spreads work over threads; [`evaluate`] and [`train`] do the work and [`mod@bench`] measures it;
-//! [`terminal`] and [`interrupt`] talk to the person; [`cli`] and [`commands`] put it together.
+//! what is random; [`recipe`] says how to train, [`normalise`] makes inputs of images and [`model`] is what came of it;
+//! [`exchange`] speaks other programs' formats; [`crew`] spreads work over threads; [`evaluate`] and [`train`] do the work
+//! and [`mod@bench`] measures it; [`run`] and [`checkpoint`] keep it in a folder; [`terminal`] and [`interrupt`] talk to the
+//! person; [`cli`] and [`commands`] put it together.
 //!
 //! Unsafe code is in one file only: `crew/parts.rs`, whose threads run closures that lie on the stack of their caller.
 #![deny(unsafe_code)]
 
 pub mod bench;
+pub mod checkpoint;
 pub mod cli;
 pub mod commands;
 pub mod crew;
@@ -21,7 +23,9 @@ pub mod files;
 pub mod interrupt;
 pub mod memory;
 pub mod model;
+pub mod normalise;
 pub mod png;
 pub mod recipe;
+pub mod run;
 pub mod terminal;
 pub mod train;

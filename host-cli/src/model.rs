@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::memory::Floats;
+use crate::normalise::Normalisation;
 use crate::recipe::Recipe;
 
 /// The one key of the metadata.
@@ -43,8 +44,8 @@ pub struct About {
     pub classes: Vec<String>,
     /// Rows and columns of the images.
     pub image: Option<(usize, usize)>,
-    /// What turns a pixel into an input; `u8/255` is the only one.
-    pub normalisation: String,
+    /// What makes inputs of pixels.
+    pub normalisation: Normalisation,
     /// How it was trained.
     pub recipe: Option<Recipe>,
     /// Whole epochs behind it.
@@ -80,6 +81,7 @@ impl Model {
         if !about.classes.is_empty() && about.classes.len() != shape.outputs() {
             return Err(format!("{} class names for {} outputs", about.classes.len(), shape.outputs()));
         }
+        about.normalisation.check(shape.inputs())?;
         let mut params = Floats::zeroed(shape.params(), &format!("{shape}")).map_err(|e| e.message)?;
         let layers = shape.split_mut(&mut params).map_err(|e| e.to_string())?;
         for (n, (layer, i)) in layers.into_iter().zip(shape.widths()).enumerate() {

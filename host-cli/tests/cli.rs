@@ -416,6 +416,8 @@ fn ctrl_c_ends_after_the_batch_and_keeps_the_model() {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(stderr.contains("stopped after step "), "{stderr}");
+    assert!(stderr.contains("go on with `selvedge train --resume run`"), "{stderr}");
+    assert!(here.join("run/checkpoint.safetensors").exists());
     succeeds(here, &["eval", "run"]);
 }
 

@@ -15,6 +15,7 @@ use crate::data::demo;
 use crate::error::{Error, Result};
 use crate::evaluate::{self, Predictor};
 use crate::memory::Floats;
+use crate::normalise::Inputs;
 
 /// Images of a large batch of predictions.
 const MANY: usize = 10_000;
@@ -242,9 +243,10 @@ fn enter_many<'a>(race: &mut Race<'a>, net: Net, pixels: &'a [u8], crew: &'a Cre
     let Net { mlp, params, .. } = net;
     let index: Vec<u32> = (0..(pixels.len() / mlp.shape.inputs()) as u32).collect();
     let mut predictor = Predictor::new(mlp, evaluate::BATCH)?;
+    let inputs = Inputs::plain(pixels);
     Ok(race.enter(move || {
         for index in index.chunks(evaluate::BATCH) {
-            black_box(predictor.logits(crew, &params, pixels, index).expect("a batch that fits"));
+            black_box(predictor.logits(crew, &params, &inputs, index).expect("a batch that fits"));
         }
     }))
 }

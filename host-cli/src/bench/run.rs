@@ -16,6 +16,7 @@ use crate::data::idx::{self, Images};
 use crate::data::{FILES, Set, Source, demo};
 use crate::error::{Error, Result};
 use crate::evaluate::evaluate;
+use crate::normalise::Inputs;
 
 /// Training and validation images of a run, and its epochs.
 const IMAGES: usize = 50_000;
@@ -92,7 +93,8 @@ fn whole_run(
             labels.extend(index.iter().map(|&n| set.labels[n as usize]));
             net.step(&crew, &set.images.pixels, &labels, index, 0.1);
         }
-        black_box(evaluate(&crew, &net.mlp, &net.params, set, &validation)?);
+        let inputs = Inputs::plain(&set.images.pixels);
+        black_box(evaluate(&crew, &net.mlp, &net.params, &inputs, set, &validation)?);
         spent += begin.elapsed();
         between();
     }

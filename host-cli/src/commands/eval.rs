@@ -27,11 +27,16 @@ pub fn run(args: &Eval) -> Result<()> {
                      from its training images; use --split test",
                 )
             })?;
-            ("val", &dataset.train, recipe.split(dataset.train.labels.len()).val)
+            let val = recipe.split(dataset.train.labels.len()).val;
+            if val.is_empty() {
+                return Err(Error::misused("the model was trained on all images; use --split test"));
+            }
+            ("val", &dataset.train, val)
         }
     };
     let mlp = Mlp { shape: model.shape, backend: Backend::detect() };
-    let evaluation = evaluate(&Crew::new(args.threads), &mlp, &model.params, set, &index)?;
+    let inputs = model.about.normalisation.inputs(&set.images.pixels);
+    let evaluation = evaluate(&Crew::new(args.threads), &mlp, &model.params, &inputs, set, &index)?;
     let mut output = Output::default();
     if args.json {
         let classes = 0..model.shape.outputs();

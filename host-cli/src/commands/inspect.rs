@@ -46,7 +46,7 @@ fn describe(model: &Model) -> String {
         lines.push(format!("classes      {}", about.classes.join(", ")));
     }
     if let Some((rows, cols)) = about.image {
-        lines.push(format!("input        {cols} x {rows} pixels, {}", about.normalisation));
+        lines.push(format!("input        {cols} x {rows} pixels, {}", about.normalisation.describe()));
     }
     if let Some(recipe) = &about.recipe {
         let text = toml::to_string(recipe).unwrap_or_default();

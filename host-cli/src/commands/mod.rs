@@ -24,7 +24,7 @@ use crate::recipe::Recipe;
 /// What to tell the user, and the exit code.
 pub fn run(command: Command) -> Result<()> {
     match command {
-        Command::Train(args) => train::run(args),
+        Command::Train(args) => train::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Inspect(args) => inspect::run(&args),
@@ -38,7 +38,7 @@ pub fn run(command: Command) -> Result<()> {
 
 /// The data set that the flags name, else the one of the recipe, else Fashion-MNIST.
 fn load_data(args: &DataArgs, recipe: Option<&Recipe>) -> Result<Dataset> {
-    let remembered = recipe.map(|r| r.data.parse::<Source>().unwrap_or(Source::FashionMnist));
+    let remembered = recipe.map(Recipe::source);
     let source = args.data.clone().or(remembered).unwrap_or(Source::FashionMnist);
     source.load(args.data_dir.as_deref())
 }

@@ -39,7 +39,8 @@ pub fn run(args: &Predict) -> Result<()> {
     let pixels = images.image(n).ok_or_else(|| {
         Error::misused(format!("--index {n}: there are {} images, counted from 0", images.count))
     })?;
-    let logits = Predictor::new(mlp, 1)?.logits(&Crew::new(Threads::ONE), &model.params, pixels, &[0])?;
+    let inputs = model.about.normalisation.inputs(pixels);
+    let logits = Predictor::new(mlp, 1)?.logits(&Crew::new(Threads::ONE), &model.params, &inputs, &[0])?;
     let probabilities = softmax(&logits);
     let class = naive::argmax(&logits);
 

@@ -1,189 +1,257 @@
-//! `selvedge train`: a run and its folder.
+//! `selvedge train`: a run and its folder, from the beginning or from where it stopped.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use indicatif::ProgressBar;
-use selvedge::Mlp;
+use selvedge::{Backend, Mlp};
 use serde_json::json;
 
-use super::load_data;
+use crate::checkpoint::{self, fingerprint};
 use crate::cli;
 use crate::crew::Crew;
-use crate::data::Dataset;
-use crate::draws::Draws;
+use crate::data::{Dataset, Source};
 use crate::error::{Error, Exit, Result};
 use crate::evaluate::evaluate;
-use crate::files;
 use crate::interrupt;
-use crate::memory::{Floats, size};
-use crate::model::{self, About, Model};
+use crate::memory::size;
+use crate::model::{About, Model};
+use crate::normalise::Normalisation;
 use crate::recipe::Recipe;
+use crate::run::{Folder, Place};
 use crate::terminal::{self, Output};
-use crate::train::{Ending, Epoch, Flow, Observer, train};
+use crate::train::{Ending, Epoch, Flow, Job, Observer, State, train};
 
-/// Trains as the flags say.
+/// Trains as the flags say, or as a run that stopped was to go on.
 ///
 /// # Errors
 /// As the command line documents.
-pub fn run(args: cli::Train) -> Result<()> {
-    let recipe = args.recipe.layers(args.data.data.as_ref())?.recipe()?;
-    let dataset = load_data(&args.data, Some(&recipe))?;
+pub fn run(args: &cli::Train) -> Result<()> {
+    let (recipe, place, folder) = match &args.resume {
+        Some(path) => {
+            let folder = Folder(path.clone());
+            let (recipe, place) = resume(args, &folder)?;
+            if folder.finished() {
+                folder.remove(checkpoint::FILE)?;
+                let line =
+                    format!("{} is finished; its model is {}", path.display(), folder.model().display());
+                return if args.json { Ok(()) } else { Output::default().line(line) };
+            }
+            (recipe, place, Some(folder))
+        }
+        None => {
+            let recipe = args.recipe.layers(args.data.data.as_ref())?.recipe()?;
+            let place = place(args, &recipe)?;
+            (recipe, place, None)
+        }
+    };
+    let source = place.data.clone().map_or_else(|| recipe.source(), Source::Folder);
+    let mut dataset = source.load(place.data_dir.as_deref())?;
+    dataset.name.clone_from(&recipe.data);
     let shape = recipe.shape(dataset.train.images.pixels_per_image(), dataset.classes.len())?;
-    let mlp = Mlp { shape, backend: recipe.backend()? };
+    let backend = Backend::by_name(&place.backend).ok_or_else(|| {
+        Error::misused(format!(
+            "the run was started on backend {}, which this CPU does not have; add --backend to go on with other \
+             roundings",
+            place.backend
+        ))
+    })?;
+    let mlp = Mlp { shape, backend };
     let split = recipe.split(dataset.train.images.count);
     recipe.check_batch(split.train.len())?;
-    let mut params = Floats::zeroed(shape.params(), &format!("the parameters of {shape}"))?;
-    let mut draws = Draws::new(recipe.rng, recipe.seed);
-    draws.weights(recipe.init.0, shape, &mut params).map_err(Error::misused)?;
-
-    let folder = folder(&args, &recipe, &dataset)?;
+    let fresh = State::new(&recipe, shape)?;
+    let name = Path::new(&dataset.name).file_name().map_or("data".into(), |n| n.to_string_lossy());
+    let is_new = folder.is_none();
+    let folder = match folder {
+        Some(folder) => folder,
+        None => {
+            let name = format!("{name}-{}", recipe.hidden_name());
+            Folder::create(args.out.as_deref(), args.overwrite, &name)?
+        }
+    };
     interrupt::listen()?;
-    let mut run = Run::start(&args, &recipe, &dataset, folder)?;
+    let data = fingerprint(&dataset.train);
+    let mut state = if is_new {
+        folder.start(&recipe, &place)?;
+        fresh
+    } else {
+        checkpoint::load(&folder.0, &recipe, &data, shape)?.unwrap_or(fresh)
+    };
+    let normalisation = recipe.normalisation(&dataset.train.images, &split);
     if !args.quiet {
         eprintln!(
-            "{shape}, {} parameters ({}), backend {}, {} training and {} validation images; run folder {}",
+            "{shape}, {} parameters ({}), backend {}, {} training and {} validation images; run folder {}{}",
             shape.params(),
             size(4 * shape.params() as u64),
-            mlp.backend.name(),
+            backend.name(),
             split.train.len(),
             split.val.len(),
-            run.folder.display()
+            folder.0.display(),
+            if state.at.steps > 0 { format!(", from step {}", state.at.steps) } else { String::new() }
         );
     }
     let crew = Crew::new(args.threads);
-    let ending = train(&crew, &mlp, &recipe, &dataset, &split, &mut draws, &mut params, &mut run)?;
-    run.bar.finish_and_clear();
-    run.end(ending, &crew, mlp, params)
+    let inputs = normalisation.inputs(&dataset.train.images.pixels);
+    let job = Job { crew: &crew, mlp, recipe: &recipe, set: &dataset.train, inputs: &inputs, split: &split };
+    let every = args.checkpoint_every.unwrap_or(place.checkpoint_every);
+    let mut watch = Watch::new(args, &recipe, &folder, &data, every, &state)?;
+    let ending = train(&job, &mut state, &mut watch)?;
+    watch.bar.finish_and_clear();
+    watch.end(ending, &job, &dataset, &normalisation, state)
 }
 
-/// The folder of the run: the one named, if it holds no run yet, or the first free one.
-fn folder(args: &cli::Train, recipe: &Recipe, dataset: &Dataset) -> Result<PathBuf> {
-    let taken = |folder: &Path| ["config.toml", model::FILE].iter().any(|f| folder.join(f).exists());
-    let folder = match &args.out {
-        Some(folder) if taken(folder) && !args.overwrite => {
-            return Err(Error::misused(format!(
-                "{} already holds a run; name another --out, or add --overwrite",
-                folder.display()
-            )));
-        }
-        Some(folder) => folder.clone(),
-        None => {
-            let data = Path::new(&dataset.name).file_name().map_or("data".into(), |n| n.to_string_lossy());
-            (1..)
-                .map(|n| Path::new("runs").join(format!("{data}-{}-{n}", recipe.hidden_name())))
-                .find(|f| !f.exists())
-                .expect("a free number")
-        }
+/// Where a new run is trained.
+fn place(args: &cli::Train, recipe: &Recipe) -> Result<Place> {
+    let rooted = |path: &Path| std::path::absolute(path).map_err(|e| Error::io("find", path, &e));
+    let data = match recipe.source() {
+        Source::Folder(folder) => Some(rooted(&folder)?),
+        _ => None,
     };
-    files::create_folder(&folder)?;
-    Ok(folder)
+    let data_dir = args.data.data_dir.as_deref().map(rooted).transpose()?;
+    Ok(Place {
+        version: env!("CARGO_PKG_VERSION").into(),
+        backend: recipe.backend()?.name().into(),
+        machine: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+        data_dir,
+        data,
+        checkpoint_every: args.checkpoint_every.unwrap_or(0),
+    })
+}
+
+/// The recipe and the place of a run to take up, which the flags may not change but for the backend and the data's folder.
+fn resume(args: &cli::Train, folder: &Folder) -> Result<(Recipe, Place)> {
+    let mut flags = toml::Table::try_from(&args.recipe.values).map_err(|e| Error::misused(e.to_string()))?;
+    let backend = flags.remove("backend");
+    let more = args.recipe.preset.is_some() || args.recipe.config.is_some() || args.data.data.is_some();
+    if more || !flags.is_empty() || args.out.is_some() {
+        return Err(Error::misused(
+            "--resume takes the recipe from the run's folder; leave out the flags of the recipe, --data and --out",
+        ));
+    }
+    let (recipe, mut place) = folder.open()?;
+    if let Some(name) = backend.as_ref().and_then(toml::Value::as_str) {
+        place.backend = Recipe { backend: name.into(), ..recipe.clone() }.backend()?.name().into();
+    }
+    if let Some(dir) = &args.data.data_dir {
+        place.data_dir = Some(dir.clone());
+    }
+    Ok((recipe, place))
 }
 
 /// A run as it is watched: its folder, its lines, its bar.
-struct Run<'a> {
+struct Watch<'a> {
     args: &'a cli::Train,
     recipe: &'a Recipe,
-    dataset: &'a Dataset,
-    folder: PathBuf,
+    folder: &'a Folder,
+    data: &'a str,
+    every: u64,
     metrics: String,
     seconds: f64,
-    last: Option<Epoch>,
     bar: ProgressBar,
     output: Output,
 }
 
-impl<'a> Run<'a> {
-    /// Writes the recipe, and removes what an overwritten run left.
-    fn start(
+impl<'a> Watch<'a> {
+    fn new(
         args: &'a cli::Train,
         recipe: &'a Recipe,
-        dataset: &'a Dataset,
-        folder: PathBuf,
+        folder: &'a Folder,
+        data: &'a str,
+        every: u64,
+        state: &State,
     ) -> Result<Self> {
-        for old in [model::FILE, "metrics.jsonl"] {
-            let path = folder.join(old);
-            if path.exists() {
-                std::fs::remove_file(&path).map_err(|e| Error::io("replace", &path, &e))?;
-            }
-        }
-        files::write_atomic(&folder.join("config.toml"), recipe.to_toml()?.as_bytes())?;
         let bar = terminal::bar(1, !args.quiet);
         bar.enable_steady_tick(Duration::from_millis(200));
-        Ok(Self {
-            args,
-            recipe,
-            dataset,
-            folder,
-            metrics: String::new(),
-            seconds: 0.0,
-            last: None,
-            bar,
-            output: Output::default(),
-        })
+        let (metrics, output) = (String::new(), Output::default());
+        let mut watch = Self { args, recipe, folder, data, every, metrics, seconds: 0.0, bar, output };
+        for epoch in &state.epochs {
+            watch.seconds += epoch.seconds;
+            watch.add(epoch)?;
+        }
+        watch.folder.write_metrics(&watch.metrics)?;
+        Ok(watch)
+    }
+
+    fn add(&mut self, value: &impl serde::Serialize) -> Result<()> {
+        self.metrics += &serde_json::to_string(value).map_err(|e| Error::failed(e.to_string()))?;
+        self.metrics.push('\n');
+        Ok(())
     }
 
     /// Adds a line to `metrics.jsonl`.
     fn log(&mut self, value: &impl serde::Serialize) -> Result<()> {
-        self.metrics += &serde_json::to_string(value).map_err(|e| Error::failed(e.to_string()))?;
-        self.metrics.push('\n');
-        files::write_atomic(&self.folder.join("metrics.jsonl"), self.metrics.as_bytes())
+        self.add(value)?;
+        self.folder.write_metrics(&self.metrics)
     }
 
     /// Keeps the model, and says how the run ended.
-    fn end(mut self, ending: Ending, crew: &Crew, mlp: Mlp, params: Floats) -> Result<()> {
-        let path = self.folder.join(model::FILE);
-        let epochs_done = self.last.map_or(0, |e| e.epoch);
+    fn end(
+        mut self,
+        ending: Ending,
+        job: &Job<'_>,
+        dataset: &Dataset,
+        normalisation: &Normalisation,
+        mut state: State,
+    ) -> Result<()> {
+        let path = self.folder.model();
+        let epochs_done = state.at.epoch;
         if let (Ending::Diverged { epoch, step }, 0) = (ending, epochs_done) {
             return Err(diverged(epoch, step, "no whole epoch was done, so no model was kept"));
         }
+        if ending == Ending::Stopped {
+            checkpoint::save(&self.folder.0, self.recipe, self.data, &state)?;
+            let model = state.model().to_vec();
+            state.kept.copy_from_slice(&model);
+        }
+        let at = state.at;
+        let kept = if ending == Ending::Stopped { epochs_done } else { state.kept_epoch };
         let model = Model {
-            shape: mlp.shape,
-            params,
+            shape: job.mlp.shape,
+            params: state.kept,
             about: About {
                 version: env!("CARGO_PKG_VERSION").into(),
-                classes: self.dataset.classes.clone(),
-                image: Some((self.dataset.train.images.rows, self.dataset.train.images.cols)),
-                normalisation: "u8/255".into(),
+                classes: dataset.classes.clone(),
+                image: Some((dataset.train.images.rows, dataset.train.images.cols)),
+                normalisation: normalisation.clone(),
                 recipe: Some(self.recipe.clone()),
-                epochs_done,
-                val_accuracy: self.last.map(|e| e.val_accuracy),
+                epochs_done: kept,
+                val_accuracy: kept.checked_sub(1).and_then(|n| state.epochs[n].val_accuracy),
             },
         };
         model.save(&path)?;
         match ending {
             Ending::Done => {}
             Ending::Diverged { epoch, step } => {
-                let kept = format!("the model after epoch {epochs_done} is in {}", path.display());
+                let kept = format!("the model after epoch {kept} is in {}", path.display());
                 return Err(diverged(epoch, step, &kept));
             }
-            Ending::Stopped { epoch, step } => {
-                return Err(Error {
-                    exit: Exit::Failed,
-                    message: format!(
-                        "stopped after step {step} of epoch {epoch}; the model as it was then is in {}",
-                        path.display()
-                    ),
-                });
-            }
+            Ending::Stopped => return Err(stopped(at.step, at.epoch + 1, &path, &self.folder.0)),
         }
-        let test = &self.dataset.test;
+        let test = &dataset.test;
         let all: Vec<u32> = (0..test.labels.len() as u32).collect();
-        let accuracy = evaluate(crew, &mlp, &model.params, test, &all)?.accuracy();
+        let inputs = normalisation.inputs(&test.images.pixels);
+        let accuracy = evaluate(job.crew, &job.mlp, &model.params, &inputs, test, &all)?.accuracy();
         let result = json!({
             "model": path.display().to_string(),
             "test_accuracy": accuracy,
             "train_seconds": self.seconds,
-            "parameters": mlp.shape.params(),
+            "parameters": job.mlp.shape.params(),
         });
         self.log(&result)?;
+        self.folder.remove(checkpoint::FILE)?;
         if self.args.json {
             return self.output.json(&result);
+        }
+        if kept < epochs_done {
+            self.output.line(format!("Best epoch = {kept}, no better one in {}", self.recipe.patience))?;
         }
         self.output.line(format!("Test accuracy = {:.2}%", 100.0 * accuracy))?;
         self.output.line(format!("Model = {}", path.display()))?;
         if !self.args.quiet {
-            eprintln!("next: selvedge eval {0}   or   selvedge predict {0} --index 0", self.folder.display());
+            eprintln!(
+                "next: selvedge eval {0}   or   selvedge predict {0} --index 0",
+                self.folder.0.display()
+            );
         }
         Ok(())
     }
@@ -195,33 +263,48 @@ fn diverged(epoch: usize, step: usize, kept: &str) -> Error {
     ))
 }
 
-impl Observer for Run<'_> {
-    fn step(&mut self, epoch: usize, step: usize, steps: usize) -> Flow {
+fn stopped(step: usize, epoch: usize, model: &Path, folder: &Path) -> Error {
+    Error {
+        exit: Exit::Failed,
+        message: format!(
+            "stopped after step {step} of epoch {epoch}; the model as it was then is in {}; go on with `selvedge train \
+             --resume {}`",
+            model.display(),
+            folder.display()
+        ),
+    }
+}
+
+impl Observer for Watch<'_> {
+    fn step(&mut self, state: &State, steps: usize) -> Result<Flow> {
+        let step = state.at.step;
         // Redrawing at every step would cost more than the step.
-        if step == 1 {
+        if step == 1 || self.bar.length() != Some(steps as u64) {
             self.bar.set_length(steps as u64);
-            self.bar.set_message(format!("epoch {epoch}/{}", self.recipe.epochs));
+            self.bar.set_message(format!("epoch {}/{}", state.at.epoch + 1, self.recipe.epochs));
         }
         if step.is_multiple_of(64) || step == steps || step == 1 {
             self.bar.set_position(step as u64);
         }
-        if interrupt::asked() { Flow::Stop } else { Flow::Continue }
+        if self.every > 0 && state.at.steps.is_multiple_of(self.every) {
+            checkpoint::save(&self.folder.0, self.recipe, self.data, state)?;
+        }
+        Ok(if interrupt::asked() { Flow::Stop } else { Flow::Continue })
     }
 
-    fn epoch(&mut self, epoch: &Epoch, _: &[f32]) -> Result<()> {
+    fn epoch(&mut self, epoch: &Epoch) -> Result<()> {
         self.seconds += epoch.seconds;
-        self.last = Some(*epoch);
         self.log(epoch)?;
         if self.args.json {
             return self.output.json(epoch);
         }
+        let val = epoch.val_accuracy.map_or("none".into(), |v| format!("{:.2}%", 100.0 * v));
         let line = format!(
-            "Epoch {}: Loss = {:.4}, Accuracy = {:.2}%, Mean loss = {:.4}, Validation = {:.2}%, {:.0} images/s",
+            "Epoch {}: Loss = {:.4}, Accuracy = {:.2}%, Mean loss = {:.4}, Validation = {val}, {:.0} images/s",
             epoch.epoch,
             epoch.loss_sum,
             100.0 * epoch.train_accuracy,
             epoch.loss,
-            100.0 * epoch.val_accuracy,
             epoch.images_per_second
         );
         let output = &mut self.output;

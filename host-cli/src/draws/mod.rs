@@ -130,6 +130,11 @@ pub fn stream(seed: u64, purpose: &str) -> Rng {
     Rng::new(seed ^ hash)
 }
 
+/// A generator for one purpose at one moment of a run.
+pub fn stream_at(seed: u64, purpose: &str, moment: u64) -> Rng {
+    Rng::new(stream(seed, purpose).next_u64() ^ moment)
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Draws, Generator, Split};

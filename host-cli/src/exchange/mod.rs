@@ -17,6 +17,7 @@ use selvedge::Shape;
 use crate::error::{Error, Result};
 use crate::memory::Floats;
 use crate::model::{About, Model};
+use crate::normalise::Normalisation;
 
 /// Why a file is no model, as a clause without the file's name.
 type Clause<T> = std::result::Result<T, String>;
@@ -99,7 +100,8 @@ fn assemble(layers: Vec<Dense>, about: About) -> Clause<Imported> {
         return Err(format!("{} class names for {} outputs", about.classes.len(), shape.outputs()));
     }
     let names = layers.into_iter().map(|l| l.names).collect();
-    let about = About { version: env!("CARGO_PKG_VERSION").into(), normalisation: "u8/255".into(), ..about };
+    let about =
+        About { version: env!("CARGO_PKG_VERSION").into(), normalisation: Normalisation::default(), ..about };
     Ok(Imported { model: Model { shape, params, about }, names })
 }
 
@@ -146,11 +148,27 @@ pub enum Format {
     Npz,
 }
 
+/// The model with its normalisation folded into its first layer, so that it takes pixels divided by 255.
+fn plain(model: &Model) -> Result<Model> {
+    let normalisation = &model.about.normalisation;
+    if normalisation.table().is_some() {
+        return Err(Error::failed(
+            "cannot export the model: its pixels go through a gamma table, which the format cannot hold; train with \
+             --gamma 1",
+        ));
+    }
+    let mut params = Floats::copy_of(&model.params, "a copy of the parameters")?;
+    normalisation.fold(model.shape, &mut params)?;
+    let about = About { normalisation: Normalisation::default(), ..model.about.clone() };
+    Ok(Model { shape: model.shape, params, about })
+}
+
 /// The bytes of `model` in another program's format.
 ///
 /// # Errors
 /// Exit code 1 where the format cannot hold it.
 pub fn export(model: &Model, format: Format) -> Result<Vec<u8>> {
+    let model = &plain(model)?;
     let written = match format {
         Format::Safetensors => safetensors::write(&tensors::of_model(model)?),
         Format::Onnx => onnx::write(model),

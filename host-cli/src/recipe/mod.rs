@@ -4,14 +4,23 @@ pub mod config;
 pub mod preset;
 mod values;
 
-pub use values::{Hidden, Weights};
+pub use values::{Hidden, Optimizer, Plan, Standardise, TrainOn, Weights};
 
+use selvedge::optim::{self, Rule};
 use selvedge::shape::{MAX_LAYERS, MAX_WIDTH};
 use selvedge::{Backend, Init, Shape};
 use serde::{Deserialize, Serialize};
 
+use crate::data::Source;
+use crate::data::idx::Images;
 use crate::draws::{Generator, Split};
 use crate::error::{Error, Result};
+use crate::normalise::Normalisation;
+
+/// AdamW's guard against a division by 0.
+const ADAM_EPSILON: f32 = 1e-8;
+/// The most pixels that images are moved by.
+const MOST_SHIFT: usize = 8;
 
 /// How to train.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,6 +36,42 @@ pub struct Recipe {
     pub batch: usize,
     /// The learning rate.
     pub lr: f32,
+    /// How parameters follow the gradient.
+    pub optimizer: Optimizer,
+    /// SGD's momentum, 0 to below 1.
+    pub momentum: f32,
+    /// Whether SGD's momentum looks ahead.
+    pub nesterov: bool,
+    /// AdamW's keeping of the first moment.
+    pub beta1: f32,
+    /// AdamW's keeping of the second moment.
+    pub beta2: f32,
+    /// How the learning rate goes over the run.
+    pub schedule: Plan,
+    /// The fraction of the run in which it rises to its peak.
+    pub warmup: f32,
+    /// What weights lose of themselves, in units of the learning rate; biases lose nothing.
+    pub weight_decay: f32,
+    /// The most that the gradient's norm may be; 0 for no limit.
+    pub clip: f32,
+    /// The share of the label that is spread over all classes.
+    pub label_smoothing: f32,
+    /// The share of hidden units that drop out of a step.
+    pub dropout: f32,
+    /// What is kept of the running mean of the parameters at each step; 0 for no mean.
+    pub ema: f32,
+    /// The exponent of the pixels' table, `255 (p / 255)^gamma`.
+    pub gamma: f32,
+    /// What is done to pixels behind the table.
+    pub standardise: Standardise,
+    /// Whether training images are mirrored at random.
+    pub flip: bool,
+    /// The most pixels that training images are moved by at random.
+    pub shift: usize,
+    /// Epochs without a better validation accuracy before the run ends, with the best model; 0 for never.
+    pub patience: usize,
+    /// Which images to train on.
+    pub train_on: TrainOn,
     /// ε of the loss that is printed, −ln(p + ε); the gradient is that of −ln p whatever it is.
     pub loss_epsilon: f32,
     /// The initial weights.
@@ -47,6 +92,24 @@ impl Default for Recipe {
             epochs: 5,
             batch: 64,
             lr: 0.1,
+            optimizer: Optimizer::Sgd,
+            momentum: 0.0,
+            nesterov: false,
+            beta1: 0.9,
+            beta2: 0.999,
+            schedule: Plan::Constant,
+            warmup: 0.0,
+            weight_decay: 0.0,
+            clip: 0.0,
+            label_smoothing: 0.0,
+            dropout: 0.0,
+            ema: 0.0,
+            gamma: 1.0,
+            standardise: Standardise::None,
+            flip: false,
+            shift: 0,
+            patience: 0,
+            train_on: TrainOn::Split,
             loss_epsilon: 0.0,
             init: Weights(Init::Normal { deviation: 0.01 }),
             seed: 42,
@@ -81,13 +144,69 @@ impl Recipe {
         if !self.lr.is_finite() || self.lr <= 0.0 {
             return Err(Error::misused(format!("--lr {}: the learning rate is a number above 0", self.lr)));
         }
-        if !(0.0..=1.0).contains(&self.loss_epsilon) {
+        self.check_ranges()?;
+        if self.shift > MOST_SHIFT {
             return Err(Error::misused(format!(
-                "--loss-epsilon {}: it is a number from 0 to 1",
-                self.loss_epsilon
+                "--shift {}: images move by at most {MOST_SHIFT} pixels",
+                self.shift
             )));
         }
+        if self.patience > 0 && self.train_on == TrainOn::All {
+            return Err(Error::misused(
+                "--patience waits for a better validation accuracy, and --train-on all leaves no images to validate on",
+            ));
+        }
         self.backend().map(|_| ())
+    }
+
+    fn check_ranges(&self) -> Result<()> {
+        let parts = [
+            ("momentum", self.momentum),
+            ("beta1", self.beta1),
+            ("beta2", self.beta2),
+            ("label-smoothing", self.label_smoothing),
+            ("dropout", self.dropout),
+            ("ema", self.ema),
+        ];
+        if let Some((flag, value)) = parts.into_iter().find(|(_, x)| !(0.0..1.0).contains(x)) {
+            return Err(Error::misused(format!("--{flag} {value}: it is a number from 0 to below 1")));
+        }
+        let whole = [("warmup", self.warmup), ("loss-epsilon", self.loss_epsilon)];
+        if let Some((flag, value)) = whole.into_iter().find(|(_, x)| !(0.0..=1.0).contains(x)) {
+            return Err(Error::misused(format!("--{flag} {value}: it is a number from 0 to 1")));
+        }
+        let any = [("weight-decay", self.weight_decay), ("clip", self.clip)];
+        if let Some((flag, value)) = any.into_iter().find(|(_, x)| !(x.is_finite() && *x >= 0.0)) {
+            return Err(Error::misused(format!("--{flag} {value}: it is a number of 0 or more")));
+        }
+        if !(0.1..=10.0).contains(&self.gamma) {
+            return Err(Error::misused(format!("--gamma {}: it is a number from 0.1 to 10", self.gamma)));
+        }
+        Ok(())
+    }
+
+    /// The rule that follows the gradient; `None` is plain descent, which writes no gradient.
+    pub fn rule(&self) -> Option<Rule> {
+        match self.optimizer {
+            Optimizer::Adamw => {
+                Some(Rule::AdamW { beta1: self.beta1, beta2: self.beta2, epsilon: ADAM_EPSILON })
+            }
+            Optimizer::Sgd => {
+                let plain = self.momentum == 0.0 && self.weight_decay == 0.0 && self.clip == 0.0;
+                (!plain).then_some(Rule::Sgd { momentum: self.momentum, nesterov: self.nesterov })
+            }
+        }
+    }
+
+    /// The learning rate of step `step` of `steps`, counted from 0.
+    pub fn rate(&self, step: u32, steps: u32) -> f32 {
+        optim::rate(self.schedule.schedule(self.epochs), self.lr, self.warmup, step, steps)
+    }
+
+    /// What makes inputs of pixels, measured on the training images of `split`.
+    pub fn normalisation(&self, images: &Images, split: &Split) -> Normalisation {
+        let (pixels, size) = (&images.pixels, images.pixels_per_image());
+        Normalisation::new(self.gamma, self.standardise, pixels, size, &split.train)
     }
 
     /// Refuses a batch larger than the training set.
@@ -125,9 +244,18 @@ impl Recipe {
         Shape::new(&widths).map_err(|e| Error::data(format!("images of {inputs} pixels: {e}")))
     }
 
+    /// The data set that the recipe names.
+    pub fn source(&self) -> Source {
+        self.data.parse().unwrap_or(Source::FashionMnist)
+    }
+
     /// The split of `images` training images.
     pub fn split(&self, images: usize) -> Split {
-        Split::new(self.rng, self.seed, images)
+        let mut split = Split::new(self.rng, self.seed, images);
+        if self.train_on == TrainOn::All {
+            split.train.append(&mut split.val);
+        }
+        split
     }
 
     /// The recipe as a config file: a line for each key.

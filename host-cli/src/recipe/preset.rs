@@ -13,10 +13,11 @@ pub struct Preset {
 }
 
 /// All of them.
-pub const PRESETS: [Preset; 1] = [Preset {
-    name: "notebook",
-    about: "the notebook that this project grew from, its best configuration to the letter",
-    text: r#"
+pub const PRESETS: [Preset; 4] = [
+    Preset {
+        name: "notebook",
+        about: "the notebook that this project grew from, its best configuration to the letter",
+        text: r#"
         hidden = [128]
         epochs = 5
         batch = 64
@@ -26,7 +27,63 @@ pub const PRESETS: [Preset; 1] = [Preset {
         seed = 42
         backend = "portable" # the same bits on every machine, so that every digit of the losses can be compared
     "#,
-}];
+    },
+    Preset {
+        name: "fast",
+        about: "784-128-10 in five epochs",
+        text: r#"
+        hidden = [128]
+        epochs = 5
+        batch = 64
+        lr = 0.004
+        optimizer = "adamw"
+        weight_decay = 0.01
+        schedule = "linear"
+        warmup = 0.05
+        init = "he-linear"
+        gamma = 0.5
+        standardise = "pixel"
+    "#,
+    },
+    Preset {
+        name: "best",
+        about: "784-128-10, the best that was found",
+        text: r#"
+        hidden = [128]
+        epochs = 25
+        batch = 64
+        lr = 0.003
+        optimizer = "adamw"
+        weight_decay = 0.1
+        schedule = "cosine"
+        warmup = 0.05
+        label_smoothing = 0.1
+        init = "he-linear"
+        gamma = 0.5
+        standardise = "pixel"
+    "#,
+    },
+    Preset {
+        name: "wide",
+        about: "784-512-512-10, the best that was found",
+        text: r#"
+        hidden = [512, 512]
+        epochs = 30
+        batch = 128
+        lr = 0.0015
+        optimizer = "adamw"
+        weight_decay = 0.1
+        schedule = "cosine"
+        warmup = 0.05
+        label_smoothing = 0.1
+        dropout = 0.3
+        flip = true
+        init = "he-linear"
+        gamma = 0.5
+        standardise = "pixel"
+    "#,
+    },
+];
 
 /// The keys of a preset.
 ///

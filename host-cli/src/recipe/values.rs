@@ -3,7 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use clap::ValueEnum;
 use selvedge::Init;
+use selvedge::optim::Schedule;
 use serde::{Deserialize, Serialize};
 
 /// [`Init`] as people write it: `he`, `he-linear`, or `normal:0.01` with a standard deviation.
@@ -53,6 +55,111 @@ impl From<Weights> for String {
     }
 }
 
+/// How parameters follow the gradient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Optimizer {
+    /// Stochastic gradient descent, with momentum if asked for
+    Sgd,
+    /// AdamW
+    Adamw,
+}
+
+/// What is done to pixels besides the gamma table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standardise {
+    /// They are divided by 255
+    None,
+    /// Less the mean of all pixels, divided by their deviation
+    Global,
+    /// Each less its own mean, divided by its own deviation and a tenth of the range
+    Pixel,
+}
+
+/// Which images to train on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrainOn {
+    /// Five sixths of them; the others validate
+    Split,
+    /// All, for a final model; nothing validates it
+    All,
+}
+
+/// [`Schedule`] as people write it: `constant`, `linear`, `cosine`, `one-cycle` or `step:EPOCHS:FACTOR`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Plan {
+    /// The learning rate stays.
+    Constant,
+    /// It falls to 0 in a straight line.
+    Linear,
+    /// It falls to 0 along half a cosine.
+    Cosine,
+    /// It rises and falls.
+    OneCycle,
+    /// It is multiplied with a factor every so many epochs.
+    Step(f32, f32),
+}
+
+impl Plan {
+    /// The schedule of a run of `epochs`.
+    pub fn schedule(self, epochs: usize) -> Schedule {
+        match self {
+            Self::Constant => Schedule::Constant,
+            Self::Linear => Schedule::Linear,
+            Self::Cosine => Schedule::Cosine,
+            Self::OneCycle => Schedule::OneCycle,
+            Self::Step(every, factor) => Schedule::Step { every: every / epochs as f32, factor },
+        }
+    }
+}
+
+impl FromStr for Plan {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let above_0 = |t: &str| t.parse::<f32>().ok().filter(|x| x.is_finite() && *x > 0.0);
+        match text {
+            "constant" => return Ok(Self::Constant),
+            "linear" => return Ok(Self::Linear),
+            "cosine" => return Ok(Self::Cosine),
+            "one-cycle" => return Ok(Self::OneCycle),
+            _ => {}
+        }
+        let step = text.strip_prefix("step:").and_then(|t| t.split_once(':'));
+        let step = step.and_then(|(every, factor)| Some(Self::Step(above_0(every)?, above_0(factor)?)));
+        step.ok_or_else(|| {
+            "write constant, linear, cosine, one-cycle, or step:EPOCHS:FACTOR such as step:2:0.5".into()
+        })
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Constant => f.write_str("constant"),
+            Self::Linear => f.write_str("linear"),
+            Self::Cosine => f.write_str("cosine"),
+            Self::OneCycle => f.write_str("one-cycle"),
+            Self::Step(every, factor) => write!(f, "step:{every}:{factor}"),
+        }
+    }
+}
+
+impl TryFrom<String> for Plan {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Plan> for String {
+    fn from(plan: Plan) -> Self {
+        plan.to_string()
+    }
+}
+
 /// Widths of the hidden layers as people write them: `128`, `128,64`, or `none`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
@@ -74,7 +181,17 @@ impl FromStr for Hidden {
 
 #[cfg(test)]
 mod tests {
-    use super::{Hidden, Weights};
+    use super::{Hidden, Plan, Weights};
+
+    #[test]
+    fn plans_round_trip() {
+        for text in ["constant", "linear", "cosine", "one-cycle", "step:2:0.5"] {
+            assert_eq!(text.parse::<Plan>().unwrap().to_string(), text);
+        }
+        for text in ["", "step", "step:1", "step:0:1", "step:1:nan", "square"] {
+            text.parse::<Plan>().unwrap_err();
+        }
+    }
 
     #[test]
     fn weights_round_trip() {

@@ -1,0 +1,273 @@
+//! What makes inputs of pixels: a table for every byte, then a mean and a scale for every pixel. It lies in the model's
+//! file, so that whatever uses the model does the same.
+//!
+//! A chip does the table and nothing else: [`Normalisation::fold`] moves the rest into the first layer.
+
+use std::borrow::Cow;
+
+use selvedge::{Backend, Shape, kernel};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::recipe::Standardise;
+
+/// What is added to the deviation of a pixel that is standardised by itself, in bytes: pixels that are nearly always
+/// black must not become loud.
+const FLOOR: f64 = 25.5;
+
+/// `x = (table[p] - mean) * scale` where there are means, else `x = table[p] / 255`; `table[p]` is `255 (p / 255)^gamma`,
+/// rounded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "Written")]
+pub struct Normalisation {
+    gamma: f32,
+    /// For each pixel, or empty.
+    mean: Vec<f32>,
+    /// For each pixel, or empty.
+    scale: Vec<f32>,
+}
+
+/// How it is written: `u8/255` where nothing is done, else everything.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Plain(String),
+    Full { gamma: f32, mean: Vec<f32>, scale: Vec<f32> },
+}
+
+impl From<Normalisation> for Written {
+    fn from(n: Normalisation) -> Self {
+        if n == Normalisation::default() {
+            return Self::Plain("u8/255".into());
+        }
+        Self::Full { gamma: n.gamma, mean: n.mean, scale: n.scale }
+    }
+}
+
+impl TryFrom<Written> for Normalisation {
+    type Error = String;
+    fn try_from(written: Written) -> std::result::Result<Self, String> {
+        match written {
+            Written::Plain(text) if text.is_empty() || text == "u8/255" => Ok(Self::default()),
+            Written::Plain(text) => Err(format!("unknown normalisation {text}")),
+            Written::Full { gamma, mean, scale } => {
+                let finite = |values: &[f32]| values.iter().all(|x| x.is_finite());
+                if gamma.is_finite()
+                    && gamma > 0.0
+                    && mean.len() == scale.len()
+                    && finite(&mean)
+                    && finite(&scale)
+                {
+                    Ok(Self { gamma, mean, scale })
+                } else {
+                    Err("the normalisation is damaged".into())
+                }
+            }
+        }
+    }
+}
+
+impl Default for Normalisation {
+    fn default() -> Self {
+        PLAIN.clone()
+    }
+}
+
+impl Normalisation {
+    /// Measured on the images at `index`, of `pixels_per_image` pixels each.
+    pub fn new(
+        gamma: f32,
+        standardise: Standardise,
+        pixels: &[u8],
+        pixels_per_image: usize,
+        index: &[u32],
+    ) -> Self {
+        let plain = Self { gamma, ..Self::default() };
+        if standardise == Standardise::None {
+            return plain;
+        }
+        let values: [u64; 256] =
+            plain.table().map_or_else(|| std::array::from_fn(|p| p as u64), |t| t.map(u64::from));
+        let (mut sums, mut squares) = (vec![0u64; pixels_per_image], vec![0u64; pixels_per_image]);
+        for &n in index {
+            let image = &pixels[n as usize * pixels_per_image..][..pixels_per_image];
+            for ((sum, square), &p) in sums.iter_mut().zip(&mut squares).zip(image) {
+                let value = values[usize::from(p)];
+                *sum += value;
+                *square += value * value;
+            }
+        }
+        let moments = |sum: u64, square: u64, count: f64| {
+            let mean = sum as f64 / count;
+            (mean, (square as f64 / count - mean * mean).max(0.0).sqrt())
+        };
+        let count = index.len().max(1) as f64;
+        let (mean, scale) = match standardise {
+            Standardise::Pixel => {
+                let pairs = sums.iter().zip(&squares).map(|(&sum, &square)| {
+                    let (mean, deviation) = moments(sum, square, count);
+                    (mean as f32, (1.0 / (deviation + FLOOR)) as f32)
+                });
+                pairs.unzip()
+            }
+            _ => {
+                let count = count * pixels_per_image as f64;
+                let (mean, deviation) = moments(sums.iter().sum(), squares.iter().sum(), count);
+                let scale = (1.0 / deviation.max(1.0)) as f32;
+                (vec![mean as f32; pixels_per_image], vec![scale; pixels_per_image])
+            }
+        };
+        Self { gamma, mean, scale }
+    }
+
+    /// What a byte becomes first, unless it stays as it is.
+    pub fn table(&self) -> Option<[u8; 256]> {
+        let value = |p: usize| (255.0 * (p as f64 / 255.0).powf(f64::from(self.gamma))).round() as u8;
+        (self.gamma != 1.0).then(|| std::array::from_fn(value))
+    }
+
+    /// Refuses a model of other inputs.
+    ///
+    /// # Errors
+    /// One clause with both numbers.
+    pub fn check(&self, inputs: usize) -> std::result::Result<(), String> {
+        if self.mean.is_empty() || self.mean.len() == inputs {
+            return Ok(());
+        }
+        Err(format!("it standardises {} pixels, but has {inputs} inputs", self.mean.len()))
+    }
+
+    /// Images ready for [`Inputs::fill`].
+    pub fn inputs<'a>(&'a self, pixels: &'a [u8]) -> Inputs<'a> {
+        let pixels = match self.table() {
+            None => Cow::Borrowed(pixels),
+            Some(table) => Cow::Owned(pixels.iter().map(|&p| table[usize::from(p)]).collect()),
+        };
+        Inputs { pixels, normalisation: self }
+    }
+
+    /// Makes the first layer take `table[p] / 255` in place of what [`Inputs::fill`] writes. Sums are taken in f64.
+    ///
+    /// # Errors
+    /// Exit code 1 where `params` are not those of `shape`.
+    pub fn fold(&self, shape: Shape, params: &mut [f32]) -> Result<()> {
+        if self.mean.is_empty() {
+            return Ok(());
+        }
+        let o = shape.width(1);
+        let layers = shape.split_mut(params).map_err(|e| Error::failed(e.to_string()))?;
+        let first = layers.into_iter().next().expect("a network has a layer");
+        let mut biases: Vec<f64> = first.biases.iter().copied().map(f64::from).collect();
+        for ((row, &mean), &scale) in first.weights.chunks_exact_mut(o).zip(&self.mean).zip(&self.scale) {
+            for (w, bias) in row.iter_mut().zip(&mut biases) {
+                let scaled = f64::from(*w) * f64::from(scale);
+                *bias -= scaled * f64::from(mean);
+                *w = (scaled * 255.0) as f32;
+            }
+        }
+        first.biases.iter_mut().zip(biases).for_each(|(b, sum)| *b = sum as f32);
+        Ok(())
+    }
+
+    /// A few words for people.
+    pub fn describe(&self) -> String {
+        let table = if self.gamma == 1.0 { String::new() } else { format!("gamma {}, ", self.gamma) };
+        let rest = if self.mean.is_empty() { "divided by 255" } else { "less a mean, times a scale" };
+        format!("{table}{rest}")
+    }
+}
+
+/// Images whose bytes went through the table.
+#[derive(Debug)]
+pub struct Inputs<'a> {
+    pixels: Cow<'a, [u8]>,
+    normalisation: &'a Normalisation,
+}
+
+/// Nothing but a division by 255.
+static PLAIN: Normalisation = Normalisation { gamma: 1.0, mean: Vec::new(), scale: Vec::new() };
+
+impl<'a> Inputs<'a> {
+    /// Images that are divided by 255 and nothing else.
+    pub fn plain(pixels: &'a [u8]) -> Self {
+        PLAIN.inputs(pixels)
+    }
+
+    /// The bytes behind the table.
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    /// Writes the inputs `(index.len(), pixels)` of the images at `index`.
+    pub fn fill(&self, backend: Backend, index: &[u32], rows: &mut [f32]) {
+        self.fill_from(backend, &self.pixels, index, rows);
+    }
+
+    /// As [`fill`](Self::fill), from other images whose bytes went through the table.
+    pub fn fill_from(&self, backend: Backend, pixels: &[u8], index: &[u32], rows: &mut [f32]) {
+        let Normalisation { mean, scale, .. } = self.normalisation;
+        if mean.is_empty() {
+            kernel::gather(backend, pixels, index, rows);
+        } else {
+            kernel::gather_standardised(backend, pixels, index, mean, scale, rows);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Normalisation;
+    use crate::recipe::Standardise;
+    use selvedge::{Backend, Shape};
+
+    fn pixels() -> Vec<u8> {
+        (0..40u32).map(|n| (n * 37 % 256) as u8).collect()
+    }
+
+    #[test]
+    fn standardised_inputs_have_no_mean() {
+        let pixels = pixels();
+        for (standardise, floor) in [(Standardise::Pixel, true), (Standardise::Global, false)] {
+            let n = Normalisation::new(0.5, standardise, &pixels, 4, &(0..10).collect::<Vec<_>>());
+            let mut rows = [0.0; 40];
+            n.inputs(&pixels).fill(Backend::PORTABLE, &(0..10).collect::<Vec<_>>(), &mut rows);
+            let mean = rows.iter().sum::<f32>() / 40.0;
+            let square = rows.iter().map(|x| x * x).sum::<f32>() / 40.0;
+            assert!(mean.abs() < 1e-5, "{standardise:?} {mean}");
+            assert!(if floor { square < 0.9 } else { (square - 1.0).abs() < 1e-5 }, "{square}");
+            let text = serde_json::to_string(&n).unwrap();
+            assert_eq!(serde_json::from_str::<Normalisation>(&text).unwrap(), n);
+        }
+        let plain = Normalisation::new(1.0, Standardise::None, &pixels, 4, &[]);
+        assert_eq!(serde_json::to_string(&plain).unwrap(), "\"u8/255\"");
+        assert!(serde_json::from_str::<Normalisation>("\"u8/256\"").is_err());
+    }
+
+    #[test]
+    fn gamma_is_a_table() {
+        let n = Normalisation::new(0.5, Standardise::None, &[], 1, &[]);
+        let table = n.table().unwrap();
+        assert_eq!((table[0], table[64], table[255]), (0, 128, 255));
+        assert_eq!(Normalisation::default().table(), None);
+    }
+
+    #[test]
+    fn folded_layers_give_the_same_sums() {
+        let pixels = pixels();
+        let n = Normalisation::new(0.5, Standardise::Pixel, &pixels, 4, &(0..10).collect::<Vec<_>>());
+        let shape = Shape::new(&[4, 3]).unwrap();
+        let params: Vec<f32> = (0..15).map(|p| (p as f32 - 7.0) / 8.0).collect();
+        let mut folded = params.clone();
+        n.fold(shape, &mut folded).unwrap();
+        let table = n.table().unwrap();
+        let mut x = [0.0; 4];
+        n.inputs(&pixels).fill(Backend::PORTABLE, &[2], &mut x);
+        for o in 0..3 {
+            let z = |params: &[f32], x: [f32; 4]| {
+                params[12 + o] + (0..4).map(|i| x[i] * params[3 * i + o]).sum::<f32>()
+            };
+            let bytes = std::array::from_fn(|i| f32::from(table[usize::from(pixels[8 + i])]) / 255.0);
+            assert!((z(&params, x) - z(&folded, bytes)).abs() < 1e-5);
+        }
+    }
+}

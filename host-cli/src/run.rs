@@ -1,0 +1,138 @@
+//! The folder of a run: `config.toml` says how it is trained, `run.json` where, `metrics.jsonl` what came of each epoch;
+//! then the model, and a checkpoint until then.
+//!
+//! Each file is whole at every moment. `config.toml` is written last at the start: where it is, the run can be taken up.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::checkpoint;
+use crate::error::{Error, Result};
+use crate::files;
+use crate::model;
+use crate::recipe::{Recipe, config};
+
+const CONFIG: &str = "config.toml";
+const METRICS: &str = "metrics.jsonl";
+const PLACE: &str = "run.json";
+
+/// Where and with what a run is trained; nothing of it is part of the recipe, but a run that is taken up goes on so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The program's version.
+    pub version: String,
+    /// The backend that `auto` found.
+    pub backend: String,
+    /// The operating system and the processor's kind.
+    pub machine: String,
+    /// `--data-dir`, from the root.
+    pub data_dir: Option<PathBuf>,
+    /// The folder of `--data`, from the root, where it names one.
+    pub data: Option<PathBuf>,
+    /// Steps between checkpoints; 0 for none.
+    pub checkpoint_every: u64,
+}
+
+/// A run's folder.
+#[derive(Debug, Clone)]
+pub struct Folder(pub PathBuf);
+
+impl Folder {
+    /// The folder for a new run: the one named, if it holds no run yet, or the first free `runs/NAME-N`.
+    ///
+    /// # Errors
+    /// Exit code 2 where it holds a run, 1 where it cannot be created.
+    pub fn create(named: Option<&Path>, overwrite: bool, name: &str) -> Result<Self> {
+        let taken = |folder: &Path| [CONFIG, model::FILE].iter().any(|f| folder.join(f).exists());
+        let path = match named {
+            Some(folder) if taken(folder) && !overwrite => {
+                return Err(Error::misused(format!(
+                    "{} already holds a run; take it up with `selvedge train --resume {0}`, name another --out, or \
+                     add --overwrite",
+                    folder.display()
+                )));
+            }
+            Some(folder) => folder.to_path_buf(),
+            None => (1..)
+                .map(|n| Path::new("runs").join(format!("{name}-{n}")))
+                .find(|f| !f.exists())
+                .expect("a free number"),
+        };
+        files::create_folder(&path)?;
+        Ok(Self(path))
+    }
+
+    /// Removes what an overwritten run left, and writes what the run is.
+    ///
+    /// # Errors
+    /// Exit code 1 where the folder cannot be written.
+    pub fn start(&self, recipe: &Recipe, place: &Place) -> Result<()> {
+        for old in [CONFIG, model::FILE, METRICS, checkpoint::FILE, PLACE] {
+            self.remove(old)?;
+        }
+        let place = serde_json::to_string_pretty(place).map_err(|e| Error::failed(e.to_string()))?;
+        files::write_atomic(&self.0.join(PLACE), place.as_bytes())?;
+        files::write_atomic(&self.0.join(CONFIG), recipe.to_toml()?.as_bytes())
+    }
+
+    /// The recipe and the place of the run.
+    ///
+    /// # Errors
+    /// Exit code 2 where the folder holds no run, 1 where it is damaged.
+    pub fn open(&self) -> Result<(Recipe, Place)> {
+        let config = self.0.join(CONFIG);
+        if !config.exists() {
+            return Err(Error::misused(format!(
+                "{} holds no run: it has no {CONFIG}; `selvedge train --out {0}` starts one",
+                self.0.display()
+            )));
+        }
+        files::remove_leftovers(&self.0)?;
+        let recipe: Recipe = config::read(&config)?
+            .try_into()
+            .map_err(|e: toml::de::Error| Error::failed(format!("{}: {}", config.display(), e.message())))?;
+        recipe.check()?;
+        let path = self.0.join(PLACE);
+        let text = std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, &e))?;
+        let place = serde_json::from_str(&text)
+            .map_err(|e| Error::failed(format!("{} is damaged: {e}", path.display())))?;
+        Ok((recipe, place))
+    }
+
+    /// The lines of `metrics.jsonl`.
+    pub fn metrics(&self) -> Vec<serde_json::Value> {
+        let text = std::fs::read_to_string(self.0.join(METRICS)).unwrap_or_default();
+        text.lines().filter_map(|l| serde_json::from_str(l).ok()).collect()
+    }
+
+    /// Replaces `metrics.jsonl`.
+    ///
+    /// # Errors
+    /// Exit code 1 where it cannot be written.
+    pub fn write_metrics(&self, text: &str) -> Result<()> {
+        files::write_atomic(&self.0.join(METRICS), text.as_bytes())
+    }
+
+    /// Whether the run has come to its end.
+    pub fn finished(&self) -> bool {
+        self.model().exists() && self.metrics().last().is_some_and(|l| l.get("model").is_some())
+    }
+
+    /// The model's file.
+    pub fn model(&self) -> PathBuf {
+        self.0.join(model::FILE)
+    }
+
+    /// Removes one of its files, if it is there.
+    ///
+    /// # Errors
+    /// Exit code 1 where it cannot be removed.
+    pub fn remove(&self, name: &str) -> Result<()> {
+        let path = self.0.join(name);
+        match std::fs::remove_file(&path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::io("replace", &path, &e)),
+            _ => Ok(()),
+        }
+    }
+}

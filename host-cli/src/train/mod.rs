@@ -1,0 +1,258 @@
+//! The training loop: shuffles, batches, epochs, and what is measured on the way.
+//!
+//! It prints nothing and writes no file. An [`Observer`] hears of every step and epoch and can ask it to stop; what it
+//! sees between two steps, a [`State`], is all that the rest of the run needs.
+
+mod batch;
+mod state;
+
+use std::time::Instant;
+
+use selvedge::optim::{self, Follow, Rule};
+use selvedge::{Arena, Mlp, Regularize, Update, Workspace};
+use serde::{Deserialize, Serialize};
+
+use crate::crew::{Beat, Crew};
+use crate::data::Set;
+use crate::draws::{Draws, Split, stream_at};
+use crate::error::{Error, Result};
+use crate::evaluate::evaluate;
+use crate::memory::Floats;
+use crate::normalise::Inputs;
+use crate::recipe::Recipe;
+
+use batch::Batches;
+pub use state::{Position, State};
+
+/// What an epoch came to. Accuracies are fractions; the names are the JSON's.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Epoch {
+    /// Counted from 1.
+    pub epoch: usize,
+    /// Σ over the batches of each batch's mean loss.
+    pub loss_sum: f64,
+    /// The mean loss of an image.
+    pub loss: f64,
+    /// On the training images, each as it was met.
+    pub train_accuracy: f64,
+    /// On the validation images, after the epoch; `None` where there are none.
+    pub val_accuracy: Option<f64>,
+    /// Of the training steps; validation is not counted.
+    pub seconds: f64,
+    /// Training images a second.
+    pub images_per_second: f64,
+}
+
+/// Whether to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// Go on.
+    Continue,
+    /// Stop after this step.
+    Stop,
+}
+
+/// Somebody who watches a run.
+pub trait Observer {
+    /// After a step, of `steps` in an epoch.
+    ///
+    /// # Errors
+    /// Ends the run.
+    fn step(&mut self, state: &State, steps: usize) -> Result<Flow>;
+    /// After an epoch.
+    ///
+    /// # Errors
+    /// Ends the run.
+    fn epoch(&mut self, epoch: &Epoch) -> Result<()>;
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// All epochs, or as many as the recipe waited for a better one.
+    Done,
+    /// The observer stopped it.
+    Stopped,
+    /// The loss was not finite, in the epoch and at the step counted from 1.
+    Diverged {
+        /// The epoch.
+        epoch: usize,
+        /// The step of it.
+        step: usize,
+    },
+}
+
+/// What a run is made of.
+pub struct Job<'a> {
+    /// Who shares the work.
+    pub crew: &'a Crew,
+    /// The network.
+    pub mlp: Mlp,
+    /// How to train it.
+    pub recipe: &'a Recipe,
+    /// The training files.
+    pub set: &'a Set,
+    /// Their images, ready.
+    pub inputs: &'a Inputs<'a>,
+    /// Which of them to train and to validate on.
+    pub split: &'a Split,
+}
+
+/// What a step needs besides the state.
+struct Stepper<'a, 'm> {
+    job: &'a Job<'a>,
+    batches: Batches<'a>,
+    workspace: Workspace<'m>,
+    gradient: Floats,
+    /// Steps of the whole run.
+    total: u32,
+}
+
+/// Trains on from `state`.
+///
+/// # Errors
+/// Exit code 1 without the memory, and the observer's.
+pub fn train(job: &Job<'_>, state: &mut State, observer: &mut dyn Observer) -> Result<Ending> {
+    let Job { mlp, recipe, split, .. } = *job;
+    let shape = mlp.shape;
+    let mut order = split.train.clone();
+    let steps = order.len().div_ceil(recipe.batch);
+    let floats = Workspace::floats(shape, recipe.batch);
+    let purpose = format!("a step of {} images through {shape}", recipe.batch);
+    let mut memory = Floats::zeroed(floats, &purpose)?;
+    let written = if recipe.rule().is_some() { shape.params() } else { 0 };
+    let mut stepper = Stepper {
+        job,
+        batches: Batches::new(recipe, job.set, job.inputs),
+        workspace: Workspace::new(shape, recipe.batch, &mut Arena::new(&mut memory)).map_err(refused)?,
+        gradient: Floats::zeroed(written, "the gradient")?,
+        total: u32::try_from(steps.saturating_mul(recipe.epochs)).unwrap_or(u32::MAX),
+    };
+    let mut draws = Draws::new(recipe.rng, recipe.seed);
+    // Weights and the orders of epochs that are done were drawn in front of those to come.
+    let mut drawn = Floats::zeroed(shape.params(), "the initial weights")?;
+    draws.weights(recipe.init.0, shape, &mut drawn).map_err(Error::misused)?;
+    drop(drawn);
+    (0..state.at.epoch).for_each(|_| draws.order(&split.train, &mut order));
+
+    while state.at.epoch < recipe.epochs {
+        draws.order(&split.train, &mut order);
+        for index in order.chunks(recipe.batch).skip(state.at.step) {
+            if !stepper.step(state, index)? {
+                return Ok(Ending::Diverged { epoch: state.at.epoch + 1, step: state.at.step + 1 });
+            }
+            if observer.step(state, steps)? == Flow::Stop && state.at.step < steps {
+                return Ok(Ending::Stopped);
+            }
+        }
+        if state.params.iter().any(|p| !p.is_finite()) {
+            return Ok(Ending::Diverged { epoch: state.at.epoch + 1, step: steps });
+        }
+        let epoch = measure(job, state)?;
+        let waited = state.end_epoch(epoch, recipe.patience);
+        observer.epoch(&epoch)?;
+        if waited {
+            break;
+        }
+    }
+    Ok(Ending::Done)
+}
+
+/// What the epoch that `state` has just gone through came to.
+fn measure(job: &Job<'_>, state: &State) -> Result<Epoch> {
+    let (at, images) = (state.at, job.split.train.len() as f64);
+    let val_accuracy = match &job.split.val[..] {
+        [] => None,
+        val => Some(evaluate(job.crew, &job.mlp, state.model(), job.inputs, job.set, val)?.accuracy()),
+    };
+    Ok(Epoch {
+        epoch: at.epoch + 1,
+        loss_sum: at.loss_sum,
+        loss: at.loss / images,
+        train_accuracy: f64::from(at.correct) / images,
+        val_accuracy,
+        seconds: at.seconds,
+        images_per_second: images / at.seconds,
+    })
+}
+
+impl Stepper<'_, '_> {
+    /// One step; `false` where its loss is not finite, and nothing has changed then.
+    fn step(&mut self, state: &mut State, index: &[u32]) -> Result<bool> {
+        let begin = Instant::now();
+        let Self { job, batches, workspace, gradient, total } = self;
+        let Job { crew, mlp, recipe, .. } = **job;
+        batches.load(state.at.steps, index);
+        let rate = recipe.rate(state.at.steps as u32, *total);
+        let regularize = Regularize {
+            smoothing: recipe.label_smoothing,
+            dropout: recipe.dropout,
+            seed: if recipe.dropout > 0.0 {
+                stream_at(recipe.seed, "dropout", state.at.steps).next_u64()
+            } else {
+                0
+            },
+        };
+        let work = || {
+            let rule = recipe.rule();
+            let update = match rule {
+                None => Update::Sgd { rate },
+                Some(_) => Update::Gradient(gradient),
+            };
+            let fill = |first: usize, rows: &mut [f32]| batches.fill(mlp.backend, first, rows);
+            let (params, labels) = (&mut state.params, batches.labels());
+            let outcome = mlp.step_regularized(crew, params, workspace, labels, &fill, update, regularize)?;
+            if let Some(rule) = rule {
+                follow(job, state, gradient, rule, rate)?;
+            }
+            Ok(outcome)
+        };
+        let outcome = match crew.beat(Beat::Step, work) {
+            Ok(outcome) => outcome,
+            Err(selvedge::Error::NonFiniteLoss) => return Ok(false),
+            Err(e) => return Err(refused(e)),
+        };
+        if !state.average.is_empty() {
+            // Early on, the initial weights must not count for long.
+            let decay = recipe.ema.min((1 + state.at.steps) as f32 / (10 + state.at.steps) as f32);
+            optim::average(mlp.backend, decay, &state.params, &mut state.average);
+        }
+        let loss = match f64::from(recipe.loss_epsilon) {
+            0.0 => outcome.loss_sum,
+            epsilon => {
+                let losses = workspace.losses(index.len()).iter();
+                losses.map(|&l| -((-f64::from(l)).exp() + epsilon).ln()).sum()
+            }
+        };
+        let at = &mut state.at;
+        at.step += 1;
+        at.steps += 1;
+        at.loss_sum += loss / index.len() as f64;
+        at.loss += loss;
+        at.correct += outcome.correct;
+        at.seconds += begin.elapsed().as_secs_f64();
+        Ok(true)
+    }
+}
+
+/// Follows a gradient that was written out, clipped as the recipe says.
+fn follow(
+    job: &Job<'_>,
+    state: &mut State,
+    gradient: &[f32],
+    rule: Rule,
+    rate: f32,
+) -> std::result::Result<(), selvedge::Error> {
+    let scale = match job.recipe.clip {
+        0.0 => 1.0,
+        most => (f64::from(most) / optim::norm(gradient).max(f64::from(most))) as f32,
+    };
+    let step = u32::try_from(state.at.steps + 1).unwrap_or(u32::MAX);
+    let follow = Follow { rule, rate, decay: job.recipe.weight_decay, scale, step };
+    let Job { crew, mlp, .. } = *job;
+    follow.apply(mlp.backend, crew, mlp.shape, gradient, &mut state.moments, &mut state.params)
+}
+
+fn refused(e: selvedge::Error) -> Error {
+    Error::failed(e.to_string())
+}
