@@ -91,6 +91,13 @@ pub enum Error {
         /// The type.
         dtype: &'static str,
     },
+    /// Weights in the order of another core than this one.
+    PackedFor {
+        /// The order of the file.
+        found: &'static str,
+        /// The order that this core's kernel reads.
+        expected: &'static str,
+    },
     /// A flash file at an address that is no multiple of this.
     Misaligned {
         /// The alignment that it needs, in bytes.
@@ -170,6 +177,11 @@ impl fmt::Display for Error {
             }
             Self::Field { at, value } => write!(f, "the flash file is damaged: {value:#x} at byte {at}"),
             Self::PackingOf { packing, dtype } => write!(f, "{dtype} weights do not come as {packing}"),
+            Self::PackedFor { found, expected } => write!(
+                f,
+                "the flash file is packed for {found} and this core reads {expected}: export it with --packing \
+                 {expected}, or run it with quant::Model, which reads any packing slowly"
+            ),
             Self::Misaligned { align } => {
                 write!(f, "the flash file does not lie at a multiple of {align}; include_model! aligns it")
             }

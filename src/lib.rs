@@ -27,6 +27,7 @@
 //! | [`mlp`] | forward, backward by the chain rule, the training step |
 //! | [`quant`] | integer networks: inference from flash files, and how a trained network becomes one |
 //! | [`float`] | inference from flash files of f32, f16 and bf16 |
+//! | [`micro`] | integer inference as each family of microcontrollers does it fastest, around zeros |
 //!
 //! A module uses only modules above it in this table. Shape letters are fixed once: `b` rows of a batch, `i` inputs and
 //! `o` outputs of a layer; `d` in front of a name is a gradient. Weights lie `(i, o)` row-major.
@@ -72,7 +73,9 @@
 //! - `kernel/gemm.rs`, `kernel/pack.rs`, `kernel/tile.rs`: the product, whose pointers the views of its operands bound;
 //! - `kernel/sgemm.rs`: the call of `matrixmultiply`;
 //! - `kernel/skip.rs`: products around zeros;
-//! - `kernel/cortex_m.rs`: the same in assembly.
+//! - `kernel/cortex_m.rs`: the same in assembly;
+//! - `micro/armv6m.rs`, `micro/armv7m.rs`, `micro/dsp.rs`, `micro/mve.rs`: integer kernels in assembly;
+//! - `micro/pairs/portable.rs`: the same in Rust, over the offsets of its own list.
 #![no_std]
 #![deny(unsafe_code)]
 
@@ -85,6 +88,7 @@ pub mod float;
 pub mod format;
 pub mod kernel;
 pub mod mat;
+pub mod micro;
 pub mod mlp;
 pub mod naive;
 pub mod optim;

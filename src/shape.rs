@@ -86,6 +86,11 @@ impl Shape {
         self.widths[position] as usize
     }
 
+    /// Width `position`, 0 behind the last, for code in which no panic may remain.
+    pub(crate) const fn width_or_zero(&self, position: usize) -> usize {
+        if position <= MAX_LAYERS { self.widths[position] as usize } else { 0 }
+    }
+
     /// All widths, the input first.
     pub fn widths(&self) -> impl ExactSizeIterator<Item = usize> + '_ {
         self.widths[..=self.layers()].iter().map(|&w| usize::from(w))
@@ -93,12 +98,12 @@ impl Shape {
 
     /// Inputs of the network.
     pub const fn inputs(&self) -> usize {
-        self.width(0)
+        self.width_or_zero(0)
     }
 
     /// Outputs of the network.
     pub const fn outputs(&self) -> usize {
-        self.width(self.layers())
+        self.width_or_zero(self.layers())
     }
 
     /// The widest of the hidden layers, 0 where there is none.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// Bottom to top: a module may use those in front of it, and itself.
 const LAYERS: &[&str] = &[
     "error", "rng", "mat", "shape", "arena", "format", "naive", "simd", "kernel", "team", "optim", "mlp",
-    "quant", "float",
+    "quant", "float", "micro",
 ];
 
 /// The crates of the workspace, as folders.
@@ -24,6 +24,11 @@ const UNSAFE: &[&str] = &[
     "src/kernel/sgemm.rs",
     "src/kernel/skip.rs",
     "src/kernel/tile.rs",
+    "src/micro/armv6m.rs",
+    "src/micro/armv7m.rs",
+    "src/micro/dsp.rs",
+    "src/micro/mve.rs",
+    "src/micro/pairs/portable.rs",
     "src/simd/dot.rs",
     "src/simd/dot_x86_64.rs",
     "src/simd/mod.rs",

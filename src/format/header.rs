@@ -221,8 +221,8 @@ impl Header {
         Place {
             dtype: self.dtype,
             packing: self.packing,
-            inputs: self.shape.width(l),
-            outputs: self.shape.width(l + 1),
+            inputs: self.shape.width_or_zero(l),
+            outputs: self.shape.width_or_zero(l + 1),
             patch_cols: if patches { self.image.1 as usize } else { 0 },
         }
     }
@@ -243,7 +243,7 @@ impl Header {
         let scales = take(&mut at, if integer { 4 * (layer_count + 1) } else { 0 });
         let mut layers = [NONE; MAX_LAYERS];
         let mut l = 0;
-        while l < layer_count {
+        while l < layer_count && l < MAX_LAYERS {
             let place = self.place(l);
             let rows = place.rows();
             layers[l].weights = take(&mut at, place.bytes() as usize);

@@ -79,7 +79,8 @@ impl<'a> Image<'a> {
             let _ = layers.push(layer);
         }
         let labels = str::from_utf8(section(bytes, layout.labels)?).map_err(|_| Error::Labels)?;
-        if !labels.is_empty() && labels.split('\n').count() != header.shape().outputs()
+        if !labels.is_empty()
+            && labels.bytes().filter(|&b| b == b'\n').count() + 1 != header.shape().outputs()
             || labels.chars().any(|c| c.is_control() && c != '\n')
         {
             return Err(Error::Labels);
@@ -121,7 +122,9 @@ impl<'a> Image<'a> {
 
     /// The classes' names; none where the file has none.
     pub fn labels(&self) -> impl Iterator<Item = &'a str> {
-        self.labels.split('\n').filter(|_| !self.labels.is_empty())
+        // Searching for a char would leave a panic in firmware that prints a name.
+        #[allow(clippy::manual_pattern_char_comparison)]
+        self.labels.split(|c| c == '\n').filter(|_| !self.labels.is_empty())
     }
 
     /// The name of a class, where the file has one.

@@ -5,7 +5,7 @@
 #![allow(unsafe_code)]
 
 /// Plain integers: every bit pattern is a value.
-pub(super) trait Word: Copy + sealed::Sealed {}
+pub(crate) trait Word: Copy + sealed::Sealed {}
 impl Word for i32 {}
 impl Word for u32 {}
 impl Word for u16 {}
@@ -18,10 +18,16 @@ mod sealed {
 }
 
 /// The whole of `bytes` as words, or nothing where they are not aligned or not a whole number of them.
-pub(super) fn words<T: Word>(bytes: &[u8]) -> Option<&[T]> {
+pub(crate) fn words<T: Word>(bytes: &[u8]) -> Option<&[T]> {
     // SAFETY: `Word` is sealed to integers, for which any bytes are valid; `align_to` checks alignment and length.
     let (before, words, behind) = unsafe { bytes.align_to::<T>() };
     (before.is_empty() && behind.is_empty()).then_some(words)
+}
+
+/// Words as the bytes that they consist of.
+pub(crate) fn bytes_mut(words: &mut [u32]) -> &mut [u8] {
+    // SAFETY: bytes need no alignment, any bytes are valid words, and the length is that of the same memory.
+    unsafe { core::slice::from_raw_parts_mut(words.as_mut_ptr().cast(), size_of_val(words)) }
 }
 
 #[cfg(test)]

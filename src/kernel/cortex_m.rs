@@ -13,23 +13,24 @@ core::arch::global_asm!(
     r#"
     .syntax unified
     .thumb
+    .fpu fpv4-sp-d16
     .section .text.selvedge_sweep,"ax",%progbits
     .p2align 2
     .type selvedge_sweep,%function
     .thumb_func
-    @ selvedge_sweep(args: {{x, 4 * x_step, count, from, 4 * from_step, to, 4 * to_step, blocks}}), count and blocks above 0
+    @ selvedge_sweep(args: {{x, -count, end of from, 4 * from_step, end of to, 4 * to_step, blocks}}), with at least one
+    @ row and one block; the index of a row runs from -count up to 0
 selvedge_sweep:
     push {{r4-r11, lr}}
     vpush {{d8-d12}}
-    ldm r0, {{r0-r7}}
-1:  ldr r8, [r0]
-    add r0, r1
+    ldm r0, {{r0-r6}}
+1:  ldr r8, [r0], #4
     lsls r9, r8, #1
     beq 3f
     vmov s24, r8
-    mov r9, r3
-    mov r10, r5
-    mov r11, r7
+    mla r9, r1, r3, r2
+    mla r10, r1, r5, r4
+    mov r11, r6
 2:  vldmia r9!, {{s0-s15}}
     vldmia r10, {{s16-s23}}
     .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
@@ -56,9 +57,7 @@ selvedge_sweep:
     vstmia r10!, {{s16-s23}}
     subs r11, #1
     bne 2b
-3:  add r3, r4
-    add r5, r6
-    subs r2, #1
+3:  adds r1, #1
     bne 1b
     vpop {{d8-d12}}
     pop {{r4-r11, pc}}
@@ -67,29 +66,31 @@ selvedge_sweep:
 );
 
 unsafe extern "C" {
-    fn selvedge_sweep(args: *const [usize; 8]);
+    fn selvedge_sweep(args: *const [usize; 7]);
 }
 
-/// Sweeps whole blocks of columns; returns how many columns that were.
+/// Sweeps whole blocks of columns, if the `x` lie side by side; returns how many columns that were.
 ///
 /// # Safety
 /// That of [`Sweep::columns`](super::skip::Sweep): every row that the sweep reaches is readable, those of `to` writable.
 pub(super) unsafe fn sweep_blocks(sweep: &Sweep) -> usize {
-    let blocks = sweep.n / BLOCK;
-    if blocks > 0 && sweep.count > 0 {
-        let step = |elements: usize| elements * size_of::<f32>();
-        let args = [
-            sweep.x as usize,
-            step(sweep.x_step),
-            sweep.count,
-            sweep.from as usize,
-            step(sweep.from_step),
-            sweep.to as usize,
-            step(sweep.to_step),
-            blocks,
-        ];
-        // SAFETY: the caller's promise; the function keeps the registers that the calling convention names.
-        unsafe { selvedge_sweep(&args) }
+    let &Sweep { x, x_step, count, from, from_step, to, to_step, n } = sweep;
+    let blocks = n / BLOCK;
+    if blocks == 0 || count == 0 || x_step != 1 {
+        return 0;
     }
+    let (from_step, to_step) = (from_step * size_of::<f32>(), to_step * size_of::<f32>());
+    let end = |row: usize, step: usize| row.wrapping_add(count.wrapping_mul(step));
+    let args = [
+        x as usize,
+        count.wrapping_neg(),
+        end(from as usize, from_step),
+        from_step,
+        end(to as usize, to_step),
+        to_step,
+        blocks,
+    ];
+    // SAFETY: the caller's promise; the function keeps the registers that the calling convention names.
+    unsafe { selvedge_sweep(&args) }
     blocks * BLOCK
 }

@@ -16,6 +16,7 @@
 
 use super::gemm::Gemm;
 use super::tile::End;
+use crate::mat::Mat;
 
 /// Columns from which rows are swept; below, each element is summed in a register.
 const SWEPT: usize = 8;
@@ -75,13 +76,10 @@ fn any(row: &[f32], so: impl Fn(&f32) -> bool) -> bool {
 /// Element by element.
 fn elements(gemm: &mut Gemm<'_>) {
     for r in 0..gemm.a.rows() {
-        for (column, c) in gemm.c.row_mut(r).iter_mut().enumerate() {
-            let sum = |first: f32| {
-                (0..gemm.a.cols()).fold(first, |sum, p| {
-                    let x = gemm.a.at(r, p);
-                    if x == 0.0 { sum } else { sum + x * gemm.b.at(p, column) }
-                })
-            };
+        for column in 0..gemm.b.cols() {
+            let (a, b) = (gemm.a, gemm.b);
+            let sum = |first| element(first, &a, r, &b, column);
+            let c = &mut gemm.c.row_mut(r)[column];
             *c = match gemm.end {
                 End::Scale { alpha: 1.0, beta: 1.0 } => sum(*c),
                 End::Scale { alpha, beta: 0.0 } => alpha * sum(0.0),
@@ -100,6 +98,24 @@ fn elements(gemm: &mut Gemm<'_>) {
             };
         }
     }
+}
+
+/// The sum of row `r` of A times a column of B, on top of `sum`.
+fn element(mut sum: f32, a: &Mat<'_>, r: usize, b: &Mat<'_>, column: usize) -> f32 {
+    let mut left = a.data().as_ptr().wrapping_add(r * a.row_stride());
+    let mut right = b.data().as_ptr().wrapping_add(column * b.col_stride());
+    for _ in 0..a.cols() {
+        // SAFETY: the views' constructors checked every element of the row and of the column.
+        unsafe {
+            let x = *left;
+            if x != 0.0 {
+                sum += x * *right;
+            }
+        }
+        left = left.wrapping_add(a.col_stride());
+        right = right.wrapping_add(b.row_stride());
+    }
+    sum
 }
 
 /// `to[t] += x[t] * from[t]` for each of `count` rows of `n` columns whose `x` is not zero. Steps are in elements; a step

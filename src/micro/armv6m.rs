@@ -1,0 +1,160 @@
+//! Two products in one multiplication, as [`pairs`](super::pairs) explains, in Thumb-1: Cortex-M0, M0+ and M23.
+//!
+//! Only eight registers compute; the four sums live in the others, which `ADD` reaches, and the weights are loaded one by
+//! one.
+#![allow(unsafe_code)]
+
+use core::cell::Cell;
+
+use super::pairs;
+use super::quads::Core;
+use crate::format::Packing;
+
+core::arch::global_asm!(
+    r#"
+    .syntax unified
+    .thumb
+    .macro SELVEDGE_ROW acc, at
+    ldr r3, [r1, #\at]
+    lsrs r7, r3, #8
+    ands r7, r2
+    ands r3, r2
+    muls r3, r4, r3
+    muls r7, r5, r7
+    lsrs r3, r3, #16
+    lsrs r7, r7, #16
+    add \acc, r3
+    add \acc, r7
+    .endm
+    .macro SELVEDGE_ROWS
+    SELVEDGE_ROW r8, 0
+    SELVEDGE_ROW r9, 4
+    SELVEDGE_ROW r10, 8
+    SELVEDGE_ROW r11, 12
+    .endm
+    .macro SELVEDGE_ENTER
+    push {{r4-r7, lr}}
+    mov r4, r8
+    mov r5, r9
+    mov r6, r10
+    mov r7, r11
+    push {{r3-r7}}
+    mov r12, r1
+    ldmia r3!, {{r4, r5, r6, r7}}
+    mov r8, r4
+    mov r9, r5
+    mov r10, r6
+    mov r11, r7
+    ldr r6, [sp, #40]
+    .endm
+    .macro SELVEDGE_LEAVE
+    pop {{r3}}
+    mov r4, r8
+    mov r5, r9
+    mov r6, r10
+    mov r7, r11
+    stmia r3!, {{r4, r5, r6, r7}}
+    pop {{r4-r7}}
+    mov r8, r4
+    mov r9, r5
+    mov r10, r6
+    mov r11, r7
+    pop {{r4-r7, pc}}
+    .endm
+
+    @ selvedge_skipping(list, weights, mask, acc, end): entries of three words
+    .section .text.selvedge_skipping,"ax",%progbits
+    .p2align 2
+    .type selvedge_skipping,%function
+    .thumb_func
+selvedge_skipping:
+    SELVEDGE_ENTER
+    subs r3, r6, r0
+    beq 3f
+    lsls r3, r3, #29
+    bmi 2f
+1:  ldmia r0!, {{r1, r4, r5}}
+    add r1, r12
+    SELVEDGE_ROWS
+2:  ldmia r0!, {{r1, r4, r5}}
+    add r1, r12
+    SELVEDGE_ROWS
+    cmp r0, r6
+    bne 1b
+3:  SELVEDGE_LEAVE
+    .size selvedge_skipping, . - selvedge_skipping
+
+    @ selvedge_dense(pairs, weights, mask, acc, end): entries of two words, at least one
+    .section .text.selvedge_dense,"ax",%progbits
+    .p2align 2
+    .type selvedge_dense,%function
+    .thumb_func
+selvedge_dense:
+    SELVEDGE_ENTER
+1:  ldmia r0!, {{r4, r5}}
+    SELVEDGE_ROWS
+    adds r1, #16
+    cmp r0, r6
+    bne 1b
+    SELVEDGE_LEAVE
+    .size selvedge_dense, . - selvedge_dense
+"#
+);
+
+unsafe extern "C" {
+    fn selvedge_skipping(
+        list: *const Cell<u32>,
+        weights: *const u32,
+        mask: u32,
+        acc: *mut [u32; 4],
+        end: *const Cell<u32>,
+    );
+    fn selvedge_dense(
+        pairs: *const Cell<u32>,
+        weights: *const u32,
+        mask: u32,
+        acc: *mut [u32; 4],
+        end: *const Cell<u32>,
+    );
+}
+
+/// The kernel of Armv6-M.
+pub(super) struct Armv6m;
+
+impl Core for Armv6m {
+    const PACKING: Packing = Packing::CortexM0;
+    const SUMS: bool = true;
+
+    fn pair(quad: u32) -> (u32, u32) {
+        pairs::pair(quad)
+    }
+
+    fn start(bias: i32, sum: u32) -> u32 {
+        pairs::start(bias, sum)
+    }
+
+    fn skipping(list: &[Cell<u32>], weights: &[u32], acc: &mut [u32; 4]) {
+        let (entries, _) = list.split_last_chunk::<3>().unwrap_or((&[], &[const { Cell::new(0) }; 3]));
+        let range = entries.as_ptr_range();
+        // SAFETY: the driver made the list: whole entries whose offsets are those of the quads of the four rows.
+        unsafe { selvedge_skipping(range.start, weights.as_ptr(), pairs::BYTES, acc, range.end) }
+    }
+
+    fn dense(pairs: &[Cell<u32>], weights: &[u32], acc: &mut [u32; 4]) {
+        if pairs.is_empty() || 2 * pairs.len() > weights.len() {
+            return;
+        }
+        // SAFETY: there are two words for each quad and four weights' words for each two words.
+        unsafe {
+            selvedge_dense(pairs.as_ptr(), weights.as_ptr(), pairs::BYTES, acc, pairs.as_ptr_range().end)
+        }
+    }
+
+    fn requantize(acc: u32, r: u16) -> u32 {
+        pairs::requantize(acc, r)
+    }
+
+    fn logit(acc: u32) -> i32 {
+        acc as i32
+    }
+}

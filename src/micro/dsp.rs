@@ -1,0 +1,173 @@
+//! Three instructions for four products, for cores with the DSP extension: Cortex-M4, M7, M33.
+//!
+//! With inputs x0 to x3 the pair is `Z = (256 * x0 - x1, 256 * x2 - x3)` and `X = (x1, x3)`, in halves of 16 bits, the
+//! first below. Weights keep their order, but byte 1 is one less where byte 0 is negative, and byte 3 where byte 2 is.
+//! `SXTB16` takes bytes 0 and 2; the halves of the word itself are `256 * (byte 1) + byte 0` as signed numbers, since the
+//! missing one makes up for the sign of byte 0. So
+//!
+//! ```text
+//! SXTB16 t, w        t = (w0, w2)
+//! SMLAD acc, t, Z    acc += 256 * w0 * x0 - w0 * x1 + 256 * w2 * x2 - w2 * x3
+//! SMLAD acc, w, X    acc += (256 * w1 + w0) * x1 + (256 * w3 + w2) * x3
+//! ```
+//!
+//! add up to 256 times the sum of the four products. Sums wrap around on the way; the last one is below 2^31, because the
+//! file guarantees 2^23. `SMMULR` of it and the multiplier is the requantization, rounding included.
+#![allow(unsafe_code)]
+
+use core::arch::asm;
+use core::cell::Cell;
+
+use super::quads::Core;
+use crate::format::Packing;
+
+core::arch::global_asm!(
+    r#"
+    .syntax unified
+    .thumb
+    .macro SELVEDGE_ROW acc, w
+    sxtb16 r3, \w
+    smlad \acc, r3, r4, \acc
+    smlad \acc, \w, r5, \acc
+    .endm
+    .macro SELVEDGE_ROWS
+    SELVEDGE_ROW r10, r6
+    SELVEDGE_ROW r11, r7
+    SELVEDGE_ROW r12, r8
+    SELVEDGE_ROW lr, r9
+    .endm
+
+    .macro SELVEDGE_QUAD
+    ldmia r0!, {{r3, r4, r5}}
+    add r3, r1
+    ldmia r3, {{r6, r7, r8, r9}}
+    SELVEDGE_ROWS
+    .endm
+
+    @ selvedge_skipping(list, weights, end, acc): entries of three words
+    .section .text.selvedge_skipping,"ax",%progbits
+    .p2align 2
+    .type selvedge_skipping,%function
+    .thumb_func
+selvedge_skipping:
+    push {{r3-r11, lr}}
+    ldm r3, {{r10, r11, r12, lr}}
+    subs r3, r2, r0
+    beq 9f
+    @ The first round is short by what the number of entries lacks to a multiple of four: bits 2 and 3 of 12 times it.
+    lsls r3, r3, #29
+    bcc 5f
+    bmi 4f
+    b 3f
+5:  bmi 2f
+1:  SELVEDGE_QUAD
+2:  SELVEDGE_QUAD
+3:  SELVEDGE_QUAD
+4:  SELVEDGE_QUAD
+    cmp r0, r2
+    bne 1b
+9:  pop {{r3}}
+    stm r3, {{r10, r11, r12, lr}}
+    pop {{r4-r11, pc}}
+    .size selvedge_skipping, . - selvedge_skipping
+
+    @ selvedge_dense(pairs, weights, end, acc): entries of two words, at least one
+    .section .text.selvedge_dense,"ax",%progbits
+    .p2align 2
+    .type selvedge_dense,%function
+    .thumb_func
+selvedge_dense:
+    push {{r3-r11, lr}}
+    ldm r3, {{r10, r11, r12, lr}}
+    subs r3, r2, r0
+    lsls r3, r3, #28
+    bmi 2f
+1:  ldmia r0!, {{r4, r5}}
+    ldmia r1!, {{r6, r7, r8, r9}}
+    SELVEDGE_ROWS
+2:  ldmia r0!, {{r4, r5}}
+    ldmia r1!, {{r6, r7, r8, r9}}
+    SELVEDGE_ROWS
+    cmp r0, r2
+    bne 1b
+    pop {{r3}}
+    stm r3, {{r10, r11, r12, lr}}
+    pop {{r4-r11, pc}}
+    .size selvedge_dense, . - selvedge_dense
+"#
+);
+
+unsafe extern "C" {
+    fn selvedge_skipping(
+        list: *const Cell<u32>,
+        weights: *const u32,
+        end: *const Cell<u32>,
+        acc: *mut [u32; 4],
+    );
+    fn selvedge_dense(
+        pairs: *const Cell<u32>,
+        weights: *const u32,
+        end: *const Cell<u32>,
+        acc: *mut [u32; 4],
+    );
+}
+
+/// The kernel of the DSP extension.
+pub(super) struct Dsp;
+
+impl Core for Dsp {
+    const PACKING: Packing = Packing::CortexM4;
+    const SUMS: bool = false;
+
+    #[inline(always)]
+    fn pair(quad: u32) -> (u32, u32) {
+        let odd = quad >> 8 & 0x00ff_00ff;
+        let even = (quad & 0x00ff_00ff) << 8;
+        let z: u32;
+        // SAFETY: arithmetic on registers.
+        unsafe {
+            asm!("ssub16 {}, {}, {}", lateout(reg) z, in(reg) even, in(reg) odd, options(pure, nomem, nostack));
+        }
+        (z, odd)
+    }
+
+    fn start(bias: i32, _: u32) -> u32 {
+        (bias as u32) << 8
+    }
+
+    fn skipping(list: &[Cell<u32>], weights: &[u32], acc: &mut [u32; 4]) {
+        let (entries, _) = list.split_last_chunk::<3>().unwrap_or((&[], &[const { Cell::new(0) }; 3]));
+        let range = entries.as_ptr_range();
+        // SAFETY: the driver made the list: whole entries whose offsets are those of the quads of the four rows.
+        unsafe { selvedge_skipping(range.start, weights.as_ptr(), range.end, acc) }
+    }
+
+    fn dense(pairs: &[Cell<u32>], weights: &[u32], acc: &mut [u32; 4]) {
+        if pairs.is_empty() || 2 * pairs.len() > weights.len() {
+            return;
+        }
+        // SAFETY: there are two words for each quad and four weights' words for each two words.
+        unsafe { selvedge_dense(pairs.as_ptr(), weights.as_ptr(), pairs.as_ptr_range().end, acc) }
+    }
+
+    #[inline(always)]
+    fn requantize(acc: u32, r: u16) -> u32 {
+        let y: u32;
+        // SAFETY: arithmetic on registers.
+        unsafe {
+            asm!(
+                "smmulr {y}, {acc}, {r}",
+                "usat {y}, #7, {y}",
+                y = lateout(reg) y,
+                acc = in(reg) acc,
+                r = in(reg) u32::from(r),
+                options(pure, nomem, nostack)
+            );
+        }
+        y
+    }
+
+    fn logit(acc: u32) -> i32 {
+        acc as i32 >> 8
+    }
+}

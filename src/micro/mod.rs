@@ -1,0 +1,161 @@
+//! Integer inference as a microcontroller does it: the fastest kernel for each core, around the zeros of the input.
+//!
+//! [`Model`] runs files of [`PACKING`] only, the order of weights that the kernel of this target reads; a
+//! [`quant::Model`](crate::quant::Model) runs any, slower, and both give the same logits to the bit.
+//!
+//! | target | [`PACKING`] | kernel | instructions for four products |
+//! |---|---|---|---|
+//! | Cortex-M4, M7, M33 | `cortex-m4` | assembly, `SMLAD` | 3 |
+//! | Cortex-M3 | `cortex-m0` | assembly, two products in one multiplication | 6 |
+//! | Cortex-M0, M0+, M23 | `cortex-m0` | the same in Thumb-1 | 10 |
+//! | Cortex-M55, M85 | `cortex-m55` | assembly, MVE | 0.5 |
+//! | RISC-V and everything else | `cortex-m0` | the same as on the M3, in Rust | 9 |
+//!
+//! A group of inputs that is all zero costs a look when the input is read and nothing in any row: what is left is a list
+//! of groups. Lists and groups take the place of the pixels in the lent memory, so that it stays small. Where few groups
+//! are zero a dense form runs, which [`Model::dense`] asks for always: then every image takes the same instructions.
+
+#[cfg(selvedge_core = "armv6m")]
+mod armv6m;
+#[cfg(selvedge_core = "armv7m")]
+mod armv7m;
+#[cfg(selvedge_core = "mve")]
+mod blocks;
+#[cfg(selvedge_core = "dsp")]
+mod dsp;
+#[cfg(selvedge_core = "mve")]
+mod mve;
+#[cfg(not(any(selvedge_core = "mve", selvedge_core = "dsp")))]
+mod pairs;
+#[cfg(not(selvedge_core = "mve"))]
+mod quads;
+
+#[cfg(selvedge_core = "mve")]
+use blocks as way;
+#[cfg(not(selvedge_core = "mve"))]
+use quads as way;
+
+use crate::error::Error;
+use crate::format::crc::Crc;
+use crate::format::{Dtype, Header, Image, Packing, SelfTest, Stored};
+use crate::naive;
+
+/// The order of weights that this target reads.
+pub const PACKING: Packing = way::PACKING;
+
+/// A checked file of i8 weights in the order of this target, ready to run.
+#[derive(Debug, Clone)]
+pub struct Model<'a> {
+    image: Image<'a>,
+    words: usize,
+    dense: bool,
+}
+
+/// Words of lent memory that [`Model`] needs to run a file; the pixels lie in it too.
+pub const fn scratch_words(header: &Header) -> usize {
+    way::scratch_words(header)
+}
+
+/// Bytes of RAM of an inference: [`scratch_words`] and the logits, without the stack of at most a few hundred bytes.
+pub const fn ram_bytes(header: &Header) -> usize {
+    4 * scratch_words(header) + 4 * header.shape().outputs()
+}
+
+impl<'a> Model<'a> {
+    /// The model in a file.
+    ///
+    /// # Errors
+    /// [`Error::Dtype`] where its weights are not i8, [`Error::PackedFor`] where they lie in another core's order.
+    pub fn new(image: Image<'a>) -> Result<Self, Error> {
+        let (dtype, packing) = (image.header().dtype(), image.header().packing());
+        if !matches!(dtype, Dtype::I8) {
+            return Err(Error::Dtype { found: dtype.name() });
+        }
+        if packing as u8 != PACKING as u8 {
+            return Err(Error::PackedFor { found: packing.name(), expected: PACKING.name() });
+        }
+        let words = scratch_words(image.header());
+        Ok(Self { image, words, dense: false })
+    }
+
+    /// The same, without looking for zeros: slower, but with the same instructions for every image.
+    #[must_use]
+    pub const fn dense(mut self) -> Self {
+        self.dense = true;
+        self
+    }
+
+    /// The file.
+    pub const fn image(&self) -> &Image<'a> {
+        &self.image
+    }
+
+    /// The place in `scratch` where [`run`](Self::run) expects the pixels, for whoever fills it from a camera or a wire;
+    /// empty if `scratch` has fewer than [`scratch_words`].
+    pub fn pixels<'s>(&self, scratch: &'s mut [u32]) -> &'s mut [u8] {
+        let words = scratch.get_mut(..self.words).unwrap_or_default();
+        let bytes = crate::format::bytes_mut(words);
+        let inputs = self.inputs();
+        let at = bytes.len().saturating_sub(inputs.next_multiple_of(4));
+        bytes.get_mut(at..).and_then(|b| b.get_mut(..inputs)).unwrap_or_default()
+    }
+
+    fn inputs(&self) -> usize {
+        self.image.layers().first().map_or(0, Stored::inputs)
+    }
+
+    /// The logits of the image whose [`pixels`](Self::pixels) lie in `scratch`, which keeps nothing of them.
+    ///
+    /// # Errors
+    /// [`Error::Length`] where `scratch` has fewer than [`scratch_words`], or `logits` not one for each class.
+    pub fn run(&self, scratch: &mut [u32], logits: &mut [i32]) -> Result<(), Error> {
+        let actual = scratch.len();
+        let short = Error::Length { what: "scratch words", expected: self.words, actual };
+        let scratch = scratch.get_mut(..self.words).ok_or(short)?;
+        let expected = self.image.layers().last().map_or(0, Stored::outputs);
+        if logits.len() != expected {
+            return Err(Error::Length { what: "logits", expected, actual: logits.len() });
+        }
+        way::run(&self.image, self.dense, scratch, logits);
+        Ok(())
+    }
+
+    /// The logits of an image of `inputs` bytes; one unit of them is worth [`scale`](Image::scale)`(layers)`.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run), and [`Error::Length`] for another number of pixels.
+    pub fn logits(&self, pixels: &[u8], scratch: &mut [u32], logits: &mut [i32]) -> Result<(), Error> {
+        if pixels.len() != self.inputs() {
+            return Err(Error::Length { what: "pixels", expected: self.inputs(), actual: pixels.len() });
+        }
+        let to = self.pixels(scratch);
+        // Where it is not, `run` says that the scratch is too short.
+        if to.len() == pixels.len() {
+            to.copy_from_slice(pixels);
+        }
+        self.run(scratch, logits)
+    }
+
+    /// The class of an image: the position of its largest logit, the first of equals.
+    ///
+    /// # Errors
+    /// As [`logits`](Self::logits).
+    pub fn classify(&self, pixels: &[u8], scratch: &mut [u32], logits: &mut [i32]) -> Result<usize, Error> {
+        self.logits(pixels, scratch, logits)?;
+        Ok(naive::argmax(logits))
+    }
+
+    /// Runs the file's self-test; a file without one passes.
+    ///
+    /// # Errors
+    /// [`Error::SelfTest`] where the logits are others than when the file was written, and as [`run`](Self::run).
+    pub fn self_test(&self, scratch: &mut [u32], logits: &mut [i32]) -> Result<(), Error> {
+        let Some(SelfTest { seed, crc: expected }) = self.image.header().self_test() else { return Ok(()) };
+        for (to, pixel) in self.pixels(scratch).iter_mut().zip(SelfTest::pixels(seed)) {
+            *to = pixel;
+        }
+        self.run(scratch, logits)?;
+        let actual = logits.iter().fold(Crc::new(), |crc, z| crc.of(&z.to_le_bytes())).value();
+        if actual == expected { Ok(()) } else { Err(Error::SelfTest { expected, actual }) }
+    }
+}

@@ -1,0 +1,169 @@
+//! Sixteen products in one instruction, for cores with MVE: Cortex-M55, M85.
+//!
+//! Eight rows at a time: `VMLADAV` adds sixteen products to a sum in an even register, and there are eight of those. The
+//! first layer of an image that consists of 4×4 patches takes its inputs patch by patch, one gathering load for each,
+//! because patches of zeros are twice as frequent as runs of sixteen.
+#![allow(unsafe_code)]
+
+core::arch::global_asm!(
+    r#"
+    .syntax unified
+    .thumb
+    .cpu cortex-m55
+    .macro SELVEDGE_ROW acc, q
+    vldrb.u8 \q, [r3], #16
+    vmladava.s8 \acc, q0, \q
+    .endm
+
+    @ selvedge_rows(x, list, weights, acc, end, biases): acc = biases + weights * x over the blocks of the list
+    .section .text.selvedge_rows,"ax",%progbits
+    .p2align 2
+    .type selvedge_rows,%function
+    .thumb_func
+selvedge_rows:
+    push {{r3-r11, lr}}
+    ldrd r11, r3, [sp, #40]
+    mov r7, r2
+    mov r9, r0
+    mov r5, r1
+    ldm r3, {{r0, r2, r4, r6, r8, r10, r12, lr}}
+    cmp r5, r11
+    beq 2f
+1:  ldr r3, [r5], #4
+    vldrb.u8 q0, [r9], #16
+    add r3, r7
+    SELVEDGE_ROW r0, q1
+    SELVEDGE_ROW r2, q2
+    SELVEDGE_ROW r4, q3
+    SELVEDGE_ROW r6, q1
+    SELVEDGE_ROW r8, q2
+    SELVEDGE_ROW r10, q3
+    SELVEDGE_ROW r12, q1
+    SELVEDGE_ROW lr, q2
+    cmp r5, r11
+    bne 1b
+2:  pop {{r3}}
+    stm r3, {{r0, r2, r4, r6, r8, r10, r12, lr}}
+    pop {{r4-r11, pc}}
+    .size selvedge_rows, . - selvedge_rows
+
+    @ selvedge_requantize(acc, multipliers, out): eight outputs of hidden rows
+    .section .text.selvedge_requantize,"ax",%progbits
+    .p2align 2
+    .type selvedge_requantize,%function
+    .thumb_func
+selvedge_requantize:
+    vldrh.u32 q2, [r1]
+    vldrh.u32 q3, [r1, #8]
+    vldrw.u32 q0, [r0]
+    vldrw.u32 q1, [r0, #16]
+    vshl.i32 q0, q0, #8
+    vshl.i32 q1, q1, #8
+    vrmulh.s32 q0, q0, q2
+    vrmulh.s32 q1, q1, q3
+    vmov.i32 q2, #0
+    vmov.i32 q3, #127
+    vmax.s32 q0, q0, q2
+    vmax.s32 q1, q1, q2
+    vmin.s32 q0, q0, q3
+    vmin.s32 q1, q1, q3
+    vstrb.32 q0, [r2]
+    vstrb.32 q1, [r2, #4]
+    bx lr
+    .size selvedge_requantize, . - selvedge_requantize
+
+    @ selvedge_patches(pixels, x, list, {{cols, rows / 4, cols / 4, skip}}): end of the list; halves the pixels
+    .section .text.selvedge_patches,"ax",%progbits
+    .p2align 2
+    .type selvedge_patches,%function
+    .thumb_func
+selvedge_patches:
+    push {{r4-r11, lr}}
+    ldm r3, {{r5, r6, r7, r8}}
+    movs r4, #0
+    vidup.u32 q0, r4, #1
+    vmul.i32 q0, q0, r5
+    add r9, r5, r5, lsl #1
+    movs r3, #0
+1:  mov r10, r7
+2:  vldrw.u32 q1, [r0, q0]
+    vshr.u8 q1, q1, #1
+    mov r4, r8
+    vmaxv.u8 r4, q1
+    vstrb.8 q1, [r1]
+    cbz r4, 3f
+    adds r1, #16
+    str r3, [r2], #4
+3:  adds r3, #128
+    adds r0, #4
+    subs.w r10, r10, #1
+    bne 2b
+    add r0, r9
+    subs r6, #1
+    bne 1b
+    mov r0, r2
+    pop {{r4-r11, pc}}
+    .size selvedge_patches, . - selvedge_patches
+"#
+);
+
+unsafe extern "C" {
+    fn selvedge_rows(
+        x: *const u32,
+        list: *const u32,
+        weights: *const u32,
+        acc: *mut [i32; 8],
+        end: *const u32,
+        biases: *const [i32; 8],
+    );
+    fn selvedge_requantize(acc: *const [i32; 8], multipliers: *const [u16; 8], out: *mut [u32; 2]);
+    fn selvedge_patches(
+        pixels: *const u32,
+        x: *mut u32,
+        list: *mut u32,
+        image: *const [usize; 4],
+    ) -> *const u32;
+}
+
+/// Words of a block of sixteen inputs.
+pub(super) const BLOCK: usize = 4;
+/// Bytes of the weights of eight rows for a block.
+pub(super) const WEIGHTS: usize = 128;
+
+/// The sums of eight rows: `x` holds a block of inputs for each entry of `list`, which is the byte offset of the block's
+/// weights.
+pub(super) fn rows(x: &[u32], list: &[u32], weights: &[u32], biases: &[i32; 8], acc: &mut [i32; 8]) {
+    if BLOCK * list.len() > x.len() || weights.is_empty() {
+        return;
+    }
+    let end = list.as_ptr_range().end;
+    // SAFETY: there is a block of `x` for each entry, and the driver made the entries: offsets of blocks of these rows.
+    unsafe { selvedge_rows(x.as_ptr(), list.as_ptr(), weights.as_ptr(), acc, end, biases) }
+}
+
+/// The outputs of eight hidden rows.
+pub(super) fn requantize(acc: &[i32; 8], multipliers: &[u16; 8], out: &mut [u32; 2]) {
+    // SAFETY: reads and writes eight of each.
+    unsafe { selvedge_requantize(acc, multipliers, out) }
+}
+
+/// Halves the pixels of an image of `rows` by `cols`, both multiples of four, patch by patch into `x`; those that are all
+/// zero are left out if `skip`. The offsets of their weights are written to `list`; returns how many there are.
+pub(super) fn patches(
+    pixels: &[u32],
+    (rows, cols): (usize, usize),
+    skip: bool,
+    x: &mut [u32],
+    list: &mut [u32],
+) -> usize {
+    let blocks = rows / 4 * (cols / 4);
+    let short = BLOCK * blocks > x.len().min(pixels.len()) || blocks > list.len();
+    if short || rows % 4 != 0 || cols % 4 != 0 || blocks == 0 {
+        return 0;
+    }
+    // A maximum that starts from 1 keeps every patch.
+    let image = [cols, rows / 4, cols / 4, usize::from(!skip)];
+    // SAFETY: all three slices have room for every patch.
+    let end = unsafe { selvedge_patches(pixels.as_ptr(), x.as_mut_ptr(), list.as_mut_ptr(), &image) };
+    (end as usize - list.as_ptr() as usize) / size_of::<u32>()
+}

@@ -1,0 +1,68 @@
+//! The kernel over pairs in Rust: as good as assembly where there are registers enough, as on RISC-V.
+#![allow(unsafe_code)]
+
+use core::cell::Cell;
+
+use super::BYTES;
+use crate::format::Packing;
+use crate::micro::quads::Core;
+
+/// The kernel in Rust.
+pub(in crate::micro) struct Portable;
+
+/// Adds the products of a quad of four rows; written out, so that it stays in registers at any level of optimization.
+#[inline(always)]
+fn quad(weights: &[u32; 4], even: u32, odd: u32, acc: &mut [u32; 4]) {
+    let row = |acc: u32, w: u32| {
+        let w = u32::from_le(w);
+        let (a, b) = ((w & BYTES).wrapping_mul(even), (w >> 8 & BYTES).wrapping_mul(odd));
+        acc.wrapping_add(a >> 16).wrapping_add(b >> 16)
+    };
+    let [a, b, c, d] = *acc;
+    *acc = [row(a, weights[0]), row(b, weights[1]), row(c, weights[2]), row(d, weights[3])];
+}
+
+impl Core for Portable {
+    const PACKING: Packing = Packing::CortexM0;
+    const SUMS: bool = true;
+
+    fn pair(quad: u32) -> (u32, u32) {
+        super::pair(quad)
+    }
+
+    fn start(bias: i32, sum: u32) -> u32 {
+        super::start(bias, sum)
+    }
+
+    #[inline(never)]
+    fn skipping(list: &[Cell<u32>], weights: &[u32], acc: &mut [u32; 4]) {
+        let mut sums = *acc;
+        let Some((entries, _)) = list.split_last_chunk::<3>() else { return };
+        for entry in entries.chunks_exact(3) {
+            let [at, even, odd] = entry else { break };
+            // SAFETY: the driver made the list: offsets are those of the quads of the four rows.
+            let weights = unsafe { &*weights.as_ptr().byte_add(at.get() as usize).cast::<[u32; 4]>() };
+            quad(weights, even.get(), odd.get(), &mut sums);
+        }
+        *acc = sums;
+    }
+
+    #[inline(never)]
+    fn dense(pairs: &[Cell<u32>], weights: &[u32], acc: &mut [u32; 4]) {
+        let mut sums = *acc;
+        for (pair, weights) in pairs.chunks_exact(2).zip(weights.chunks_exact(4)) {
+            if let ([even, odd], Some(weights)) = (pair, weights.first_chunk()) {
+                quad(weights, even.get(), odd.get(), &mut sums);
+            }
+        }
+        *acc = sums;
+    }
+
+    fn requantize(acc: u32, r: u16) -> u32 {
+        super::requantize(acc, r)
+    }
+
+    fn logit(acc: u32) -> i32 {
+        acc as i32
+    }
+}

@@ -1,0 +1,185 @@
+//! Inference over quads: four inputs in a word, the weights of four rows for them side by side.
+//!
+//! Everything happens in one lent piece of memory of `R` words:
+//!
+//! ```text
+//! input     the last words are the quads of the layer's inputs; those that are not all zero are counted
+//! list      from the front: for each of them {offset of its weights, pair}      three words, if they fit
+//!           or for every quad {pair}                                            two words, the dense form
+//! rows      four at a time: biases, the kernel over the list, multipliers; each four outputs are one of the last words
+//! ```
+//!
+//! The list may take the place of quads that were read already: an entry of three words for a quad of one is behind it as
+//! long as `2n` entries leave the front of the input free, and that is what `fits` says.
+
+use core::cell::Cell;
+
+use crate::format::{Header, Image, Packing, Stored};
+
+#[cfg(selvedge_core = "armv6m")]
+use super::armv6m::Armv6m as This;
+#[cfg(selvedge_core = "armv7m")]
+use super::armv7m::Armv7m as This;
+#[cfg(selvedge_core = "dsp")]
+use super::dsp::Dsp as This;
+#[cfg(selvedge_core = "portable")]
+use super::pairs::Portable as This;
+
+pub(super) const PACKING: Packing = This::PACKING;
+
+/// The offset that ends a list: added to any address, it carries.
+pub(super) const END: u32 = u32::MAX;
+
+/// What a core does in its own way.
+pub(super) trait Core {
+    const PACKING: Packing;
+    /// The two words that the kernel wants of four inputs of 0..=127.
+    fn pair(quad: u32) -> (u32, u32);
+    /// Whether [`start`](Self::start) needs the sum of the inputs.
+    const SUMS: bool;
+    /// An accumulator before the first product; `sum` is that of all inputs.
+    fn start(bias: i32, sum: u32) -> u32;
+    /// Adds the products of four rows: `list` is `{offset, pair}` for each quad and then [`END`].
+    fn skipping(list: &[Cell<u32>], weights: &[u32], acc: &mut [u32; 4]);
+    /// Adds the products of four rows: `pairs` is `{pair}` for every quad of the rows.
+    fn dense(pairs: &[Cell<u32>], weights: &[u32], acc: &mut [u32; 4]);
+    /// The output of a hidden row.
+    fn requantize(acc: u32, r: u16) -> u32;
+    /// The logit of a row of the last layer.
+    fn logit(acc: u32) -> i32;
+}
+
+/// Words of memory: in each layer dense pairs and outputs fit, and a list of up to seven eighths of the quads.
+pub(super) const fn scratch_words(header: &Header) -> usize {
+    let shape = header.shape();
+    let mut most = 0;
+    let mut l = 0;
+    while l < shape.layers() {
+        let (quads, groups) = (shape.width_or_zero(l).div_ceil(4), shape.width_or_zero(l + 1).div_ceil(4));
+        let words = 2 * quads + quads * 5 / 8 + 3 + groups;
+        if words > most {
+            most = words;
+        }
+        l += 1;
+    }
+    most
+}
+
+/// Runs a file in `scratch`, whose last words are the pixels.
+pub(super) fn run(image: &Image<'_>, dense: bool, scratch: &mut [u32], logits: &mut [i32]) {
+    let words = Cell::from_mut(scratch).as_slice_of_cells();
+    let Some(first) = image.layers().first() else { return };
+    let mut found = read(image.table(), last(words, first.inputs().div_ceil(4)));
+    for layer in image.layers() {
+        found = rows(layer, dense, found, words, logits);
+    }
+}
+
+/// The last `n` words.
+fn last(words: &[Cell<u32>], n: usize) -> &[Cell<u32>] {
+    words.get(words.len().saturating_sub(n)..).unwrap_or_default()
+}
+
+/// Turns pixels into inputs, four at a time; returns how many quads are not all zero.
+fn read(table: Option<&[u8; 256]>, quads: &[Cell<u32>]) -> usize {
+    match table {
+        None => replace(quads, |pixels| pixels >> 1 & 0x7f7f_7f7f),
+        Some(t) => {
+            replace(quads, |pixels| u32::from_le_bytes(pixels.to_le_bytes().map(|p| t[usize::from(p)])))
+        }
+    }
+}
+
+/// Replaces every quad; returns how many are not zero then.
+#[inline(always)]
+fn replace(quads: &[Cell<u32>], by: impl Fn(u32) -> u32) -> usize {
+    let mut found = 0;
+    for quad in quads {
+        let x = by(u32::from_le(quad.get()));
+        quad.set(x);
+        found += usize::from(x != 0);
+    }
+    found
+}
+
+/// A layer whose inputs, of which `found` quads are not zero, are the last words; its outputs become the last words, and
+/// how many of them are not zero is returned. The last layer's go into `logits`.
+fn rows(layer: &Stored<'_>, dense: bool, found: usize, words: &[Cell<u32>], logits: &mut [i32]) -> usize {
+    let (quads, groups) = (layer.inputs().div_ceil(4), layer.outputs().div_ceil(4));
+    let (free, outputs) = words.split_at_checked(words.len().saturating_sub(groups)).unwrap_or_default();
+    let fits = 3 * found + 3 <= free.len() && 2 * found + quads <= words.len();
+    let skipping = fits && !dense;
+    let input = last(words, quads);
+    let (len, sum) = if skipping { list(input, free) } else { pairs(input, free) };
+    let list = free.get(..len).unwrap_or_default();
+    let weights = crate::format::words(layer.weights()).unwrap_or_default();
+    let blocks = weights.chunks_exact((4 * quads).max(1));
+    let mut multipliers = layer.multipliers().chunks_exact(4);
+    let (mut logits, mut outputs, mut count) = (logits.chunks_mut(4), outputs.iter(), 0);
+    for (weights, biases) in blocks.zip(layer.biases().chunks_exact(4)) {
+        let Some(&[a, b, c, d]) = biases.first_chunk::<4>() else { break };
+        let start = |bias: i32| This::start(i32::from_le(bias), sum);
+        let mut acc = [start(a), start(b), start(c), start(d)];
+        if skipping {
+            This::skipping(list, weights, &mut acc);
+        } else {
+            This::dense(list, weights, &mut acc);
+        }
+        if let Some(&[r, s, t, u]) = multipliers.next().and_then(|m| m.first_chunk::<4>()) {
+            let y = |acc, r| This::requantize(acc, u16::from_le(r));
+            let quad = y(acc[0], r) | y(acc[1], s) << 8 | y(acc[2], t) << 16 | y(acc[3], u) << 24;
+            outputs.next().into_iter().for_each(|o| o.set(quad));
+            count += usize::from(quad != 0);
+        } else {
+            let logits = logits.next().unwrap_or_default();
+            logits.iter_mut().zip(acc).for_each(|(z, acc)| *z = This::logit(acc));
+        }
+    }
+    count
+}
+
+/// Writes the list of the quads that are not zero and its end; returns its words and the sum of the inputs.
+fn list(input: &[Cell<u32>], to: &[Cell<u32>]) -> (usize, u32) {
+    let (mut len, mut sum, mut offset) = (0, 0, 0);
+    let mut entries = to.chunks_exact(3);
+    for quad in input {
+        let x = quad.get();
+        if x != 0
+            && let Some([at, a, b]) = entries.next()
+        {
+            sum += if This::SUMS { sum_of(x) } else { 0 };
+            let pair = This::pair(x);
+            at.set(offset);
+            a.set(pair.0);
+            b.set(pair.1);
+            len += 3;
+        }
+        offset += 16;
+    }
+    if let Some([at, ..]) = entries.next() {
+        at.set(END);
+    }
+    (len + 3, sum)
+}
+
+/// Writes the pair of every quad; returns their words and the sum of the inputs.
+fn pairs(input: &[Cell<u32>], to: &[Cell<u32>]) -> (usize, u32) {
+    let (mut len, mut sum) = (0, 0);
+    for (quad, entry) in input.iter().zip(to.chunks_exact(2)) {
+        if let [a, b] = entry {
+            let x = quad.get();
+            sum += if This::SUMS { sum_of(x) } else { 0 };
+            let pair = This::pair(x);
+            a.set(pair.0);
+            b.set(pair.1);
+            len += 2;
+        }
+    }
+    (len, sum)
+}
+
+/// The sum of four inputs.
+fn sum_of(quad: u32) -> u32 {
+    let halves = (quad & 0x00ff_00ff) + (quad >> 8 & 0x00ff_00ff);
+    halves.wrapping_mul(0x0001_0001) >> 16
+}

@@ -1,0 +1,212 @@
+//! The kernel of a core against plain loops, on networks whose numbers come out of a hash: random and extreme weights,
+//! biases up to the bound, inputs from all zero to all full, widths around every group.
+//!
+//! Runs on the devices and, from `tests/micro.rs`, on the host. Nothing is stored but the file and the activations.
+
+use selvedge::format::{ALIGN, Builder, Dtype, Header, Image, row_bound};
+use selvedge::naive::integer::requantize;
+use selvedge::{Shape, micro};
+
+/// Bytes for the largest file.
+pub const FILE: usize = 8 * 1024;
+/// Words for the largest scratch.
+pub const SCRATCH: usize = 640;
+const WIDEST: usize = 784;
+
+/// A network and the side of its images, if they are square ones.
+const SHAPES: [(&[usize], usize); 13] = [
+    (&[512, 8, 3], 0),
+    (&[784, 7, 10], 28),
+    (&[64, 17, 5], 8),
+    (&[36, 7, 4], 6),
+    (&[400, 16, 10], 20),
+    (&[40, 20, 33, 7, 2], 0),
+    (&[33, 16, 48, 10], 0),
+    (&[1, 1], 0),
+    (&[3, 2, 1], 0),
+    (&[5, 4], 0),
+    (&[17, 5, 3], 0),
+    (&[31, 65, 4], 0),
+    (&[16, 130, 12], 4),
+];
+/// Random; all 127; all −127; 127 or −127; mostly 0; small.
+const KINDS: u32 = 6;
+/// All zero; all 255; random; random with whole runs of zeros; one pixel.
+const IMAGES: u32 = 5;
+
+/// Memory for a check.
+#[repr(C, align(16))]
+pub struct Memory {
+    file: [u8; FILE],
+    scratch: [u32; SCRATCH],
+    x: [u8; WIDEST],
+    y: [u8; WIDEST],
+}
+
+impl Memory {
+    /// Zeroed.
+    pub const fn new() -> Self {
+        Self { file: [0; FILE], scratch: [0; SCRATCH], x: [0; WIDEST], y: [0; WIDEST] }
+    }
+}
+
+fn hash(a: u32, b: u32, c: u32) -> u32 {
+    let mut h = a.wrapping_mul(0x9e37_79b1) ^ b.wrapping_mul(0x85eb_ca77) ^ c.wrapping_mul(0xc2b2_ae3d);
+    for _ in 0..2 {
+        h ^= h >> 15;
+        h = h.wrapping_mul(0x2c1b_3c6d);
+    }
+    h ^ h >> 13
+}
+
+fn weight(kind: u32, l: usize, row: usize, column: usize) -> i8 {
+    let h = hash(l as u32 + 10 * kind, row as u32, column as u32);
+    match kind {
+        0 => ((h % 255) as i32 - 127) as i8,
+        1 => 127,
+        2 => -127,
+        3 => {
+            if h & 1 == 0 {
+                127
+            } else {
+                -127
+            }
+        }
+        4 => if h.is_multiple_of(5) { ((h >> 8) % 255) as i32 as i8 } else { 0 }.max(-127),
+        _ => ((h % 7) as i32 - 3) as i8,
+    }
+}
+
+fn pixel(kind: u32, at: usize) -> u8 {
+    let h = hash(77, kind, at as u32);
+    match kind {
+        0 => 0,
+        1 => 255,
+        2 => h as u8,
+        3 => {
+            if hash(78, 0, at as u32 / 20).is_multiple_of(2) {
+                h as u8
+            } else {
+                0
+            }
+        }
+        _ => {
+            if at == 13 {
+                200
+            } else {
+                0
+            }
+        }
+    }
+}
+
+/// The largest bias that a row's weights leave, with a sign.
+fn bias(shape: Shape, kind: u32, l: usize, row: usize) -> Option<i32> {
+    let sum = (0..shape.width(l)).map(|c| u32::from(weight(kind, l, row, c).unsigned_abs())).sum::<u32>();
+    let most = ((1 << 23) - 1_i32).checked_sub_unsigned(127 * sum).filter(|&b| row_bound(sum, b))?;
+    Some(match row % 3 {
+        0 => most,
+        1 => -most,
+        _ => (hash(5, l as u32, row as u32) % 4001) as i32 % (most + 1),
+    })
+}
+
+fn multiplier(l: usize, row: usize) -> u16 {
+    match row % 5 {
+        0 => u16::MAX,
+        1 => 300,
+        _ => hash(6, l as u32, row as u32) as u16 >> 4,
+    }
+}
+
+/// Checks everything; returns how many images were classified, or the first that came out wrong.
+pub fn check(memory: &mut Memory) -> Result<u32, (usize, u32, u32)> {
+    let mut images = 0;
+    for (s, &(widths, side)) in SHAPES.iter().enumerate() {
+        for kind in 0..KINDS {
+            for image in 0..IMAGES {
+                match one(memory, widths, side, kind, image) {
+                    Some(true) => images += 2,
+                    Some(false) => return Err((s, kind, image)),
+                    None => {}
+                }
+            }
+        }
+    }
+    Ok(images)
+}
+
+/// Whether both forms of the kernel give what plain loops give; nothing where a row has no bias within the bound.
+fn one(memory: &mut Memory, widths: &[usize], side: usize, kind: u32, image: u32) -> Option<bool> {
+    let shape = Shape::new(widths).ok()?;
+    let mut header = Header::new(shape, Dtype::I8, micro::PACKING).ok()?;
+    if side > 0 {
+        header = header.with_image(side, side).ok()?;
+    }
+    if kind == 0 {
+        header = header.with_table();
+    }
+    assert!(header.file_bytes() <= FILE && micro::scratch_words(&header) <= SCRATCH && ALIGN <= 16);
+    let mut builder = Builder::new(header, &mut memory.file[..header.file_bytes()]).ok()?;
+    let table = core::array::from_fn(|p| (127 - p / 3) as u8);
+    builder.table(&table);
+    for l in 0..shape.layers() {
+        for row in 0..shape.width(l + 1) {
+            builder.bias(l, row, bias(shape, kind, l, row)?);
+            builder.multiplier(l, row, multiplier(l, row));
+            (0..shape.width(l))
+                .for_each(|column| builder.weight(l, row, column, weight(kind, l, row, column)));
+        }
+    }
+    let file = builder.finish().ok()?;
+    let mut expected = [0; 16];
+    plain(
+        shape,
+        kind,
+        image,
+        header.has_table().then_some(&table),
+        &mut memory.x,
+        &mut memory.y,
+        &mut expected,
+    );
+    Some([false, true].into_iter().all(|dense| both(&file, dense, image, &mut memory.scratch, &expected)))
+}
+
+fn both(file: &Image<'_>, dense: bool, image: u32, scratch: &mut [u32], expected: &[i32; 16]) -> bool {
+    let Ok(mut model) = micro::Model::new(file.clone()) else { return false };
+    if dense {
+        model = model.dense();
+    }
+    scratch.fill(0xa5a5_a5a5);
+    model.pixels(scratch).iter_mut().enumerate().for_each(|(at, p)| *p = pixel(image, at));
+    let outputs = file.header().shape().outputs();
+    let mut logits = [i32::MIN; 16];
+    model.run(scratch, &mut logits[..outputs]).is_ok() && logits[..outputs] == expected[..outputs]
+}
+
+/// The naive loop.
+fn plain(
+    shape: Shape,
+    kind: u32,
+    image: u32,
+    table: Option<&[u8; 256]>,
+    x: &mut [u8],
+    y: &mut [u8],
+    logits: &mut [i32; 16],
+) {
+    let input = |p: u8| table.map_or(p >> 1, |t| t[usize::from(p)]);
+    x.iter_mut().enumerate().for_each(|(at, x)| *x = input(pixel(image, at)));
+    for l in 0..shape.layers() {
+        for (row, y) in y.iter_mut().enumerate().take(shape.width(l + 1)) {
+            let mut acc = bias(shape, kind, l, row).unwrap_or(0);
+            for (column, &x) in x.iter().enumerate().take(shape.width(l)) {
+                acc += i32::from(weight(kind, l, row, column)) * i32::from(x);
+            }
+            match logits.get_mut(row) {
+                Some(z) if l + 1 == shape.layers() => *z = acc,
+                _ => *y = requantize(acc, multiplier(l, row)),
+            }
+        }
+        x.copy_from_slice(y);
+    }
+}

@@ -1,0 +1,58 @@
+//! The integer kernel that this host runs in a microcontroller's place, against plain loops.
+
+#[path = "firmware/src/differential.rs"]
+mod differential;
+
+use selvedge::format::{Image, Packing};
+use selvedge::{Error, micro, quant};
+
+#[test]
+fn the_kernel_gives_what_plain_loops_give() {
+    let mut memory = Box::new(differential::Memory::new());
+    let images = differential::check(&mut memory).unwrap();
+    assert!(images > 300, "{images}");
+}
+
+#[test]
+fn another_cores_file_is_an_error_that_says_what_to_do() {
+    const M4: &[u8] = selvedge::include_model!("../fixtures/i8-cortex-m4.selv");
+    const M0: &[u8] = selvedge::include_model!("../fixtures/i8-cortex-m0.selv");
+    assert_eq!(micro::PACKING, Packing::CortexM0);
+    let refused = micro::Model::new(Image::parse(M4).unwrap()).unwrap_err();
+    assert_eq!(refused, Error::PackedFor { found: "cortex-m4", expected: "cortex-m0" });
+    assert!(refused.to_string().contains("--packing cortex-m0"), "{refused}");
+
+    // The way that reads any packing runs it, and gives what the core's own way gives.
+    let (image, other) = (Image::parse(M0).unwrap(), quant::Model::new(Image::parse(M4).unwrap()).unwrap());
+    let own = micro::Model::new(image).unwrap();
+    let shape = own.image().header().shape();
+    let pixels: Vec<u8> = (0..shape.inputs()).map(|i| (i * 37 % 256) as u8).collect();
+    let mut scratch = vec![0; micro::scratch_words(own.image().header())];
+    let mut words = vec![0; quant::scratch_words(other.image().header())];
+    let (mut a, mut b) = (vec![0; shape.outputs()], vec![1; shape.outputs()]);
+    let class = own.classify(&pixels, &mut scratch, &mut a).unwrap();
+    assert_eq!(other.classify(&pixels, &mut words, &mut b).unwrap(), class);
+    assert_eq!(a, b);
+    own.self_test(&mut scratch, &mut a).unwrap();
+}
+
+#[test]
+fn wrong_lengths_are_errors() {
+    const M0: &[u8] = selvedge::include_model!("../fixtures/i8-cortex-m0.selv");
+    let model = micro::Model::new(Image::parse(M0).unwrap()).unwrap();
+    let header = *model.image().header();
+    let (words, inputs, outputs) =
+        (micro::scratch_words(&header), header.shape().inputs(), header.shape().outputs());
+    let mut scratch = vec![0; words];
+    let mut logits = vec![0; outputs];
+    let pixels = vec![9; inputs];
+    let what = |result: Result<(), Error>| match result {
+        Err(Error::Length { what, .. }) => what,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(what(model.logits(&pixels[1..], &mut scratch, &mut logits)), "pixels");
+    assert_eq!(what(model.logits(&pixels, &mut scratch[1..], &mut logits)), "scratch words");
+    assert_eq!(what(model.logits(&pixels, &mut scratch, &mut logits[1..])), "logits");
+    assert!(model.pixels(&mut scratch[1..]).is_empty());
+    assert_eq!(model.pixels(&mut scratch).len(), inputs);
+}
