@@ -1,6 +1,7 @@
 //! The command line. Its doc comments are the help text.
 
 mod exchange;
+mod sweep;
 
 use std::path::PathBuf;
 
@@ -8,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 
 pub use exchange::{Export, Import};
+pub use sweep::{Shard, Sweep, SweepAction, SweepRun};
 
 use crate::crew::Threads;
 use crate::data::Source;
@@ -43,6 +45,8 @@ pub enum Command {
     Import(Import),
     /// Write a model for another program
     Export(Export),
+    /// Train many recipes with many seeds and compare them on the validation images
+    Sweep(Box<Sweep>),
     /// Show a recipe and where its values come from, or the named recipes
     #[command(subcommand)]
     Config(Config),

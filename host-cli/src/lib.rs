@@ -3,7 +3,8 @@
 //! From the bottom up: [`error`]; [`files`] and [`memory`]; [`data`] and [`png`] make images of bytes; [`draws`] decides
 //! what is random; [`recipe`] says how to train, [`normalise`] makes inputs of images and [`model`] is what came of it;
 //! [`exchange`] speaks other programs' formats; [`crew`] spreads work over threads; [`evaluate`] and [`train`] do the work
-//! and [`mod@bench`] measures it; [`run`] and [`checkpoint`] keep it in a folder; [`terminal`] and [`interrupt`] talk to the
+//! and [`mod@bench`] measures it; [`run`] and [`checkpoint`] keep it in a folder; [`sweep`] compares
+//! many; [`terminal`] and [`interrupt`] talk to the
 //! person; [`cli`] and [`commands`] put it together.
 //!
 //! Unsafe code is in one file only: `crew/parts.rs`, whose threads run closures that lie on the stack of their caller.
@@ -27,5 +28,6 @@ pub mod normalise;
 pub mod png;
 pub mod recipe;
 pub mod run;
+pub mod sweep;
 pub mod terminal;
 pub mod train;

@@ -8,6 +8,7 @@ mod export;
 mod import;
 mod inspect;
 mod predict;
+mod sweep;
 mod train;
 
 use std::path::Path;
@@ -31,6 +32,7 @@ pub fn run(command: Command) -> Result<()> {
         Command::Import(args) => import::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Sweep(args) => sweep::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Data(args) => data::run(args),
     }

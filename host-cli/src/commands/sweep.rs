@@ -1,0 +1,194 @@
+//! `selvedge sweep`: many trials, one table.
+
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use crate::cli::{Sweep, SweepAction, SweepRun};
+use crate::crew::{Crew, Threads};
+use crate::data::{Dataset, Source};
+use crate::error::{Error, Result};
+use crate::files;
+use crate::interrupt;
+use crate::recipe::config;
+use crate::sweep::Plan;
+use crate::sweep::table::{Spread, Table};
+use crate::sweep::trials::Trials;
+use crate::terminal::Output;
+
+const PLAN: &str = "sweep.toml";
+
+/// Sweeps, or merges.
+///
+/// # Errors
+/// As the command line documents.
+pub fn run(args: &Sweep) -> Result<()> {
+    match &args.action {
+        Some(SweepAction::Merge { shards, out, data_dir }) => merge(shards, out, data_dir.as_deref()),
+        None => sweep(&args.run),
+    }
+}
+
+fn sweep(args: &SweepRun) -> Result<()> {
+    let plan = plan(args)?;
+    let folder = args.out.clone().unwrap_or_else(|| match args.shard {
+        None => "runs/sweep".into(),
+        Some(shard) => format!("runs/sweep-{}-of-{}", shard.number, shard.of).into(),
+    });
+    let mut trials = plan.trials();
+    if let Some(shard) = args.shard {
+        trials = trials.into_iter().skip(shard.number - 1).step_by(shard.of).collect();
+    }
+    let dataset = plan.recipes[0].source().load(args.data.data_dir.as_deref())?;
+    keep_plan(&folder, &plan)?;
+    interrupt::listen()?;
+    let here = Trials::of(&folder);
+    let jobs = args.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZero::get);
+    let left = Mutex::new(0);
+    for &trial in &trials {
+        *left.lock().expect("nobody panics with it") += usize::from(here.outcome(trial)?.is_none());
+    }
+    let say = |text: String| {
+        if !args.quiet {
+            eprintln!("{text}");
+        }
+    };
+    say(format!(
+        "{} recipes, {} seeds: {} trials here, {} to do, {jobs} at a time; folder {}",
+        plan.recipes.len(),
+        plan.seeds.len(),
+        trials.len(),
+        left.lock().expect("nobody panics with it"),
+        folder.display()
+    ));
+    here.run(&plan, &trials, &dataset, jobs, &|trial, outcome| {
+        let mut left = left.lock().expect("nobody panics with it");
+        *left -= 1;
+        let val = outcome.val_accuracy.map_or("diverged".into(), |v| format!("validation {:.2}%", 100.0 * v));
+        say(format!("config {} seed {}: {val}; {left} to do", trial.config + 1, trial.seed));
+    })?;
+    if args.shard.is_some() {
+        say(format!(
+            "this shard is done; `selvedge sweep merge SHARDS.. --out DIR` makes the table of all, {} is one of them",
+            folder.display()
+        ));
+        return Ok(());
+    }
+    let table = tabulate(&folder, &plan, &dataset, jobs)?;
+    let mut output = Output::default();
+    if args.json { output.json(&table) } else { output.line(table.markdown().trim_end()) }
+}
+
+/// The plan that the flags make.
+fn plan(args: &SweepRun) -> Result<Plan> {
+    let mut flags = toml::Table::try_from(&args.values).map_err(|e| Error::misused(e.to_string()))?;
+    if let Some(data) = &args.data.data {
+        flags.insert("data".into(), data.to_string().into());
+    }
+    match (&args.config, args.preset.as_deref()) {
+        (Some(path), _) => {
+            Plan::of_table(config::read(path)?, args.seeds, &flags, &path.display().to_string())
+        }
+        (None, Some("notebook")) => Plan::notebook(args.seeds, &flags),
+        (None, Some(name)) => Err(Error::misused(format!("--preset {name}: there is notebook"))),
+        (None, None) => Err(Error::misused("what to sweep? name a file with -c, or --preset notebook")),
+    }
+}
+
+/// Writes the plan into the sweep's folder, or refuses a folder of another sweep.
+fn keep_plan(folder: &Path, plan: &Plan) -> Result<()> {
+    let text = toml::to_string(plan).map_err(|e| Error::failed(e.to_string()))?;
+    let path = folder.join(PLAN);
+    if path.exists() {
+        let there = std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, &e))?;
+        if there != text {
+            return Err(Error::misused(format!(
+                "{} holds another sweep; name another --out, or remove it",
+                folder.display()
+            )));
+        }
+        return Ok(());
+    }
+    files::create_folder(folder)?;
+    files::write_atomic(&path, text.as_bytes())
+}
+
+/// Makes the table of a sweep whose trials are all done, tests its rows and writes its files.
+fn tabulate(folder: &Path, plan: &Plan, dataset: &Dataset, jobs: usize) -> Result<Table> {
+    let (here, all) = (Trials::of(folder), plan.trials());
+    let outcomes = all.iter().map(|&trial| {
+        here.outcome(trial)?.ok_or_else(|| {
+            Error::failed(format!(
+                "trial {} is not done: {} is missing",
+                trial.name(),
+                here.outcome_path(trial).display()
+            ))
+        })
+    });
+    let mut table = Table::new(plan, &outcomes.collect::<Result<Vec<_>>>()?);
+    let threads = NonZero::new(jobs).map_or(Threads::ONE, Threads::Count);
+    let crew = Crew::new(threads);
+    for row in table.to_test(plan.test) {
+        let of_row = all.iter().filter(|t| t.config == row);
+        let accuracies = of_row.map(|&t| here.test(&crew, t, dataset)).collect::<Result<Vec<_>>>()?;
+        table.rows[row].test = Spread::of(&accuracies);
+    }
+    let json = serde_json::to_string_pretty(&table).map_err(|e| Error::failed(e.to_string()))?;
+    files::write_atomic(&folder.join("table.json"), json.as_bytes())?;
+    files::write_atomic(&folder.join("table.csv"), table.csv().as_bytes())?;
+    files::write_atomic(&folder.join("table.md"), table.markdown().as_bytes())?;
+    Ok(table)
+}
+
+/// Copies the trials of shards into one folder and makes the table.
+fn merge(shards: &[PathBuf], out: &Path, data_dir: Option<&Path>) -> Result<()> {
+    let mut plan: Option<Plan> = None;
+    for shard in shards {
+        let path = shard.join(PLAN);
+        if !path.exists() {
+            return Err(Error::misused(format!(
+                "{} is no shard of a sweep: it has no {PLAN}",
+                shard.display()
+            )));
+        }
+        let this: Plan = config::read(&path)?
+            .try_into()
+            .map_err(|e: toml::de::Error| Error::failed(format!("{}: {}", path.display(), e.message())))?;
+        if plan.as_ref().is_some_and(|plan| *plan != this) {
+            return Err(Error::misused(format!(
+                "{} belongs to another sweep than {}",
+                shard.display(),
+                shards[0].display()
+            )));
+        }
+        plan = Some(this);
+    }
+    let plan = plan.expect("at least one shard was named");
+    keep_plan(out, &plan)?;
+    let to = Trials::of(out);
+    files::create_folder(&out.join("trials"))?;
+    for trial in plan.trials() {
+        for from in shards.iter().map(|s| Trials::of(s)) {
+            if from.outcome(trial)?.is_none() || to.outcome(trial)?.is_some() {
+                continue;
+            }
+            // The outcome last: where it is, the model is.
+            for (from, to) in [
+                (from.model_path(trial), to.model_path(trial)),
+                (from.outcome_path(trial), to.outcome_path(trial)),
+            ] {
+                let bytes = std::fs::read(&from).map_err(|e| Error::io("read", &from, &e))?;
+                files::write_atomic(&to, &bytes)?;
+            }
+        }
+    }
+    let missing: Vec<_> =
+        plan.trials().into_iter().filter(|&t| !to.outcome_path(t).exists()).map(|t| t.name()).collect();
+    if !missing.is_empty() {
+        return Err(Error::failed(format!("these trials are in none of the shards: {}", missing.join(", "))));
+    }
+    let source: Source = plan.recipes[0].source();
+    let dataset = source.load(data_dir)?;
+    let table = tabulate(out, &plan, &dataset, 1)?;
+    Output::default().line(table.markdown().trim_end())
+}

@@ -1,0 +1,287 @@
+//! A sweep: recipes that differ in some keys, each trained with several seeds, compared on validation images.
+//!
+//! A plan follows from a file or a preset alone and lists every trial, so that trials can be done in any order, by any
+//! number of machines, and be found done. Test images are looked at once, when the table is made, and only for the rows
+//! that the plan names: the best one, or all of them.
+
+pub mod reference;
+pub mod table;
+pub mod trials;
+
+use selvedge::Rng;
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+use crate::error::{Error, Result};
+use crate::recipe::config::{Layers, Origin, unknown};
+use crate::recipe::{Recipe, TrainOn, preset};
+
+/// The most recipes of a sweep.
+const MOST: usize = 10_000;
+
+/// The notebook's table: one network, six recipes.
+const NOTEBOOK: &str = r#"
+test = "all"
+preset = "notebook"
+[base]
+backend = "auto"
+[[list]]
+hidden = [128]
+[[list]]
+hidden = [64]
+[[list]]
+hidden = [128, 64]
+[[list]]
+lr = 0.05
+[[list]]
+batch = 32
+[[list]]
+hidden = [256]
+"#;
+
+/// Which rows of the table are tested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tested {
+    /// The one that validation picks.
+    Best,
+    /// All of them, as the notebook did; validation picks all the same.
+    All,
+}
+
+/// Every recipe and every seed of a sweep.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// Which rows are tested.
+    pub test: Tested,
+    /// Whether it is the notebook's table, which has figures to compare with.
+    pub notebook: bool,
+    /// The seeds that each recipe is trained with.
+    pub seeds: Vec<u64>,
+    /// The recipes; their own seeds do not count.
+    pub recipes: Vec<Recipe>,
+}
+
+/// One recipe with one seed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trial {
+    /// The position of the recipe, from 0.
+    pub config: usize,
+    /// The seed.
+    pub seed: u64,
+}
+
+impl Trial {
+    /// A name for its files.
+    pub fn name(self) -> String {
+        format!("{}-seed-{}", self.config + 1, self.seed)
+    }
+}
+
+impl Plan {
+    /// The notebook's sweep.
+    ///
+    /// # Errors
+    /// As [`of_table`](Self::of_table).
+    pub fn notebook(seeds: Option<usize>, flags: &Table) -> Result<Self> {
+        let table = NOTEBOOK.parse().expect("the notebook's sweep is valid TOML");
+        Ok(Self { notebook: true, ..Self::of_table(table, seeds, flags, "preset notebook")? })
+    }
+
+    /// A sweep from its file: `preset` and `[base]` for all recipes, `[[list]]` of alternatives, a `[grid]` of values,
+    /// `[random]` draws; `seeds` and `test`. `flags` go over every recipe, `seeds` over the file's.
+    ///
+    /// # Errors
+    /// Exit code 2 with what is wrong, where `from` says.
+    pub fn of_table(table: Table, seeds: Option<usize>, flags: &Table, from: &str) -> Result<Self> {
+        let bad = |why: String| Error::misused(format!("{from}: {why}"));
+        const KEYS: [&str; 7] = ["preset", "base", "list", "grid", "random", "seeds", "test"];
+        if let Some(key) = table.keys().find(|k| !KEYS.contains(&k.as_str())) {
+            return Err(bad(unknown(key, &KEYS)));
+        }
+        let file: File =
+            table.try_into().map_err(|e: toml::de::Error| bad(e.message().replace('\n', "; ")))?;
+        let origin = Origin::File(from.into());
+        let mut base = Layers::default();
+        if let Some(name) = &file.preset {
+            base.lay(preset::table(name)?, &Origin::Preset(name.clone()))?;
+            // A preset that trains on all images was found with five sixths of them, and so are its neighbours.
+            base.lay(Table::from_iter([("train_on".into(), "split".into())]), &Origin::BuiltIn)?;
+        }
+        base.lay(file.base.clone(), &origin)?;
+        let mut recipes = Vec::new();
+        for changes in file.combinations().map_err(bad)? {
+            if let Some(key) = ["data", "seed"].into_iter().find(|k| changes.contains_key(*k)) {
+                return Err(bad(format!("{key} is the same for all recipes of a sweep; put it into [base]")));
+            }
+            let mut layers = base.clone();
+            layers.lay(changes, &origin)?;
+            layers.lay(flags.clone(), &Origin::Flag)?;
+            let recipe = layers.recipe()?;
+            if recipe.train_on == TrainOn::All {
+                return Err(bad("train_on = \"all\" leaves no images to compare recipes on".into()));
+            }
+            recipes.push(recipe);
+        }
+        let own = vec![recipes[0].seed];
+        let seeds = match seeds.or(file.seeds) {
+            None | Some(1) => own,
+            Some(0) => return Err(bad("seeds = 0: train with at least one".into())),
+            Some(count) => (1..=count as u64).collect(),
+        };
+        Ok(Self { test: file.test, notebook: false, seeds, recipes })
+    }
+
+    /// All trials, recipe by recipe.
+    pub fn trials(&self) -> Vec<Trial> {
+        let of = |config: usize| self.seeds.iter().map(move |&seed| Trial { config, seed });
+        (0..self.recipes.len()).flat_map(of).collect()
+    }
+
+    /// The recipe of a trial.
+    pub fn recipe(&self, trial: Trial) -> Recipe {
+        Recipe { seed: trial.seed, ..self.recipes[trial.config].clone() }
+    }
+
+    /// The keys in which the recipes differ, besides those that the table has columns for.
+    pub fn varied(&self) -> Vec<String> {
+        let tables: Vec<Table> =
+            self.recipes.iter().map(|r| Table::try_from(r).expect("a recipe is a table")).collect();
+        let columns = ["hidden", "lr", "batch", "epochs"];
+        let keys = tables[0].keys().filter(|k| !columns.contains(&k.as_str()));
+        keys.filter(|&k| tables.iter().any(|t| t[k] != tables[0][k])).cloned().collect()
+    }
+}
+
+/// A sweep as its file says it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    preset: Option<String>,
+    #[serde(default)]
+    base: Table,
+    #[serde(default)]
+    list: Vec<Table>,
+    #[serde(default)]
+    grid: Table,
+    random: Option<Random>,
+    seeds: Option<usize>,
+    #[serde(default = "best")]
+    test: Tested,
+}
+
+fn best() -> Tested {
+    Tested::Best
+}
+
+/// Draws of some keys: `key = [a, b, c]` picks one, `key = { low, high }` draws between, evenly in the logarithm.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Random {
+    trials: usize,
+    #[serde(default)]
+    seed: u64,
+    keys: Table,
+}
+
+impl File {
+    /// The changes to the base that make each recipe.
+    fn combinations(&self) -> std::result::Result<Vec<Table>, String> {
+        let mut all = if self.list.is_empty() { vec![Table::new()] } else { self.list.clone() };
+        for (key, values) in &self.grid {
+            let values = values.as_array().filter(|v| !v.is_empty());
+            let values = values.ok_or_else(|| format!("grid.{key}: write the values in brackets"))?;
+            let with = |table: &Table, value: &Value| {
+                let mut table = table.clone();
+                table.insert(key.clone(), value.clone());
+                table
+            };
+            all = all.iter().flat_map(|t| values.iter().map(move |v| with(t, v))).collect();
+            if all.len() > MOST {
+                return Err(format!("more than {MOST} recipes"));
+            }
+        }
+        if let Some(random) = &self.random {
+            if random.trials == 0 || random.trials > MOST {
+                return Err(format!("random.trials: 1 to {MOST}"));
+            }
+            let mut rng = Rng::new(random.seed);
+            let mut drawn = Vec::new();
+            for n in 0..random.trials {
+                let mut table = all[n % all.len()].clone();
+                for (key, range) in &random.keys {
+                    table.insert(key.clone(), draw(key, range, &mut rng)?);
+                }
+                drawn.push(table);
+            }
+            all = drawn;
+        }
+        Ok(all)
+    }
+}
+
+fn draw(key: &str, range: &Value, rng: &mut Rng) -> std::result::Result<Value, String> {
+    let bad = || format!("random.keys.{key}: write values in brackets, or {{ low = 0.001, high = 0.1 }}");
+    if let Some(values) = range.as_array().filter(|v| !v.is_empty()) {
+        return Ok(values[rng.below(values.len() as u32) as usize].clone());
+    }
+    let end = |name: &str| range.get(name).and_then(Value::as_float).filter(|x| *x > 0.0);
+    let (low, high) = (end("low").ok_or_else(bad)?, end("high").ok_or_else(bad)?);
+    let exact = low * (high / low).powf(f64::from(rng.uniform()));
+    // Three figures are as many as anyone compares.
+    let rounded: f64 = format!("{exact:.2e}").parse().expect("a number that was printed");
+    Ok(Value::Float(rounded))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Plan, Tested};
+    use toml::Table;
+
+    fn plan(text: &str) -> Result<Plan, String> {
+        Plan::of_table(text.parse().unwrap(), None, &Table::new(), "f").map_err(|e| e.message)
+    }
+
+    #[test]
+    fn the_notebook_has_six_recipes() {
+        let plan = Plan::notebook(Some(10), &Table::new()).unwrap();
+        assert_eq!((plan.recipes.len(), plan.trials().len(), plan.test), (6, 60, Tested::All));
+        assert_eq!(plan.seeds, (1..=10).collect::<Vec<_>>());
+        assert_eq!(Plan::notebook(None, &Table::new()).unwrap().seeds, [42]);
+        assert!(plan.recipes.iter().all(|r| r.loss_epsilon == 1e-9 && r.backend == "auto"));
+        assert!(plan.varied().is_empty());
+    }
+
+    #[test]
+    fn lists_grids_and_draws() {
+        let both = plan("seeds = 2\n[[list]]\nhidden = [8]\n[[list]]\nhidden = [9]\n[grid]\nlr = [0.1, 0.2]\ndropout = [0.0, 0.1, 0.2]").unwrap();
+        assert_eq!(
+            (both.recipes.len(), both.seeds.len(), both.varied()),
+            (12, 2, vec!["dropout".to_string()])
+        );
+        let text = "[random]\ntrials = 20\nseed = 1\n[random.keys]\nlr = { low = 0.001, high = 0.1 }\nbatch = [32, 64]";
+        let drawn = plan(text).unwrap();
+        assert_eq!(drawn, plan(text).unwrap());
+        assert_eq!(drawn.recipes.len(), 20);
+        assert!(drawn.recipes.iter().all(|r| (0.001..=0.1).contains(&r.lr) && [32, 64].contains(&r.batch)));
+        assert!(drawn.recipes.iter().any(|r| r.lr < 0.01) && drawn.recipes.iter().any(|r| r.lr > 0.01));
+    }
+
+    #[test]
+    fn what_makes_no_sense() {
+        for (text, why) in [
+            ("grids = 1", "unknown key grids; did you mean grid?"),
+            ("[grid]\nlr = 1", "grid.lr: write the values in brackets"),
+            ("[grid]\nlrr = [1]", "unknown key lrr; did you mean lr?"),
+            ("[grid]\nseed = [1]", "seed is the same for all recipes"),
+            ("[base]\ntrain_on = 'all'", "leaves no images"),
+            ("[random]\ntrials = 1\n[random.keys]\nlr = 3", "random.keys.lr: "),
+            ("seeds = 0", "seeds = 0"),
+            ("test = 'some'", "unknown variant"),
+        ] {
+            let error = plan(text).unwrap_err();
+            assert!(error.contains(why), "{text}: {error}");
+        }
+    }
+}

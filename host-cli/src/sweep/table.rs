@@ -1,0 +1,317 @@
+//! The table of a sweep: the notebook's columns, then what several seeds allow to say. It depends on the trials alone, so
+//! that one machine and many give the same bytes.
+
+use serde::Serialize;
+use toml::Table as Keys;
+
+use super::reference::{self, Reference};
+use super::trials::Outcome;
+use super::{Plan, Tested};
+
+/// A mean and how far the values lie around it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Spread {
+    /// The mean.
+    pub mean: f64,
+    /// The standard deviation of the sample; 0 for one value.
+    pub deviation: f64,
+    /// How many.
+    pub count: usize,
+}
+
+impl Spread {
+    /// Of some values; `None` for none.
+    pub fn of(values: &[f64]) -> Option<Self> {
+        let count = values.len();
+        if count == 0 {
+            return None;
+        }
+        let mean = values.iter().sum::<f64>() / count as f64;
+        let squares: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
+        let deviation = if count > 1 { (squares / (count - 1) as f64).sqrt() } else { 0.0 };
+        Some(Self { mean, deviation, count })
+    }
+
+    /// The variance of the mean.
+    fn error(&self) -> f64 {
+        self.deviation.powi(2) / self.count as f64
+    }
+
+    /// `86.09`, or `84.03 ± 1.68`, in percent.
+    fn percent(&self) -> String {
+        if self.count == 1 {
+            return format!("{:.2}", 100.0 * self.mean);
+        }
+        format!("{:.2} ± {:.2}", 100.0 * self.mean, 100.0 * self.deviation)
+    }
+}
+
+/// One recipe and what its trials came to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Row {
+    /// Counted from 1.
+    pub config: usize,
+    /// Widths of the hidden layers.
+    pub hidden: Vec<usize>,
+    /// The learning rate.
+    pub lr: f32,
+    /// Images of a step.
+    pub batch: usize,
+    /// Epochs.
+    pub epochs: usize,
+    /// The other keys in which the sweep's recipes differ.
+    pub varied: Keys,
+    /// Parameters of the network.
+    pub parameters: usize,
+    /// On the validation images, over the seeds; `None` where every run diverged.
+    pub validation: Option<Spread>,
+    /// Runs that diverged before their first epoch was done.
+    pub diverged: usize,
+    /// Counted from 1, by the mean on the validation images.
+    pub rank: usize,
+    /// Whether its mean on the validation images lies within two standard errors of the best one's.
+    pub like_the_best: bool,
+    /// On the test images, where they were looked at.
+    pub test: Option<Spread>,
+}
+
+/// The whole.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Table {
+    /// In the plan's order.
+    pub rows: Vec<Row>,
+    /// The seeds.
+    pub seeds: Vec<u64>,
+    #[serde(skip)]
+    notebook: bool,
+}
+
+impl Table {
+    /// The table of a plan whose trials, in its order, came to `outcomes`; no row is tested yet.
+    pub fn new(plan: &Plan, outcomes: &[Outcome]) -> Self {
+        let varied = plan.varied();
+        let of = |config: usize| &outcomes[config * plan.seeds.len()..][..plan.seeds.len()];
+        let mut rows: Vec<Row> = (plan.recipes.iter().enumerate())
+            .map(|(config, recipe)| {
+                let values: Vec<f64> = of(config).iter().filter_map(|o| o.val_accuracy).collect();
+                let keys = Keys::try_from(recipe).expect("a recipe is a table");
+                Row {
+                    config: config + 1,
+                    hidden: recipe.hidden.clone(),
+                    lr: recipe.lr,
+                    batch: recipe.batch,
+                    epochs: recipe.epochs,
+                    varied: keys.into_iter().filter(|(k, _)| varied.contains(k)).collect(),
+                    parameters: of(config)[0].parameters,
+                    validation: Spread::of(&values),
+                    diverged: plan.seeds.len() - values.len(),
+                    rank: 0,
+                    like_the_best: false,
+                    test: None,
+                }
+            })
+            .collect();
+        let mean = |row: &Row| row.validation.map_or(f64::NEG_INFINITY, |v| v.mean);
+        let mut order: Vec<usize> = (0..rows.len()).collect();
+        order.sort_by(|&a, &b| mean(&rows[b]).total_cmp(&mean(&rows[a])));
+        let best = rows[order[0]].validation;
+        for (rank, &n) in order.iter().enumerate() {
+            rows[n].rank = rank + 1;
+            rows[n].like_the_best = match (best, rows[n].validation) {
+                (Some(best), Some(v)) if v.count > 1 && best.count > 1 => {
+                    best.mean - v.mean <= 2.0 * (best.error() + v.error()).sqrt()
+                }
+                _ => rank == 0,
+            };
+        }
+        Self { rows, seeds: plan.seeds.clone(), notebook: plan.notebook }
+    }
+
+    /// The rows to test, by their position.
+    pub fn to_test(&self, tested: Tested) -> Vec<usize> {
+        let chosen = |row: &Row| tested == Tested::All || row.rank == 1;
+        (0..self.rows.len()).filter(|&n| chosen(&self.rows[n])).collect()
+    }
+
+    /// For people, in the notebook's format, the best row in bold.
+    pub fn markdown(&self) -> String {
+        let varied: Vec<&String> = self.rows[0].varied.keys().collect();
+        let mut header: Vec<String> =
+            ["Config", "Hidden Sizes", "Learning Rate", "Batch Size", "Epochs"].map(String::from).to_vec();
+        header.extend(varied.iter().map(ToString::to_string));
+        header.extend(["Test Accuracy (%)", "Validation Accuracy (%)", "Rank"].map(String::from));
+        if self.notebook {
+            header.extend(self.reference_header().map(String::from));
+        }
+        let mut lines = vec![line(&header), line(&vec!["---".to_string(); header.len()])];
+        for row in &self.rows {
+            let shown = |spread: Option<Spread>| spread.map_or("–".into(), |s| s.percent());
+            let mut cells = vec![
+                row.config.to_string(),
+                format!("{:?}", row.hidden),
+                row.lr.to_string(),
+                row.batch.to_string(),
+                row.epochs.to_string(),
+            ];
+            cells.extend(varied.iter().map(|&k| short(&row.varied[k])));
+            cells.push(shown(row.test));
+            cells.push(match row.diverged {
+                0 => shown(row.validation),
+                n => format!("{}, {n} diverged", shown(row.validation)),
+            });
+            cells.push(if row.like_the_best && row.rank > 1 {
+                format!("{} =", row.rank)
+            } else {
+                row.rank.to_string()
+            });
+            if self.notebook {
+                cells.extend(self.reference(row));
+            }
+            if row.rank == 1 {
+                cells.iter_mut().for_each(|c| *c = format!("**{c}**"));
+            }
+            lines.push(line(&cells));
+        }
+        format!("{}\n\n{}\n", lines.join("\n"), self.notes().join("\n"))
+    }
+
+    /// What the table shows, in words.
+    fn notes(&self) -> Vec<String> {
+        let best = self.rows.iter().find(|r| r.rank == 1).expect("a sweep has a best row");
+        let mut notes = vec![format!(
+            "Best by validation: config {}. {} of {} configs lie within two standard errors of it (marked =).",
+            best.config,
+            self.rows.iter().filter(|r| r.like_the_best && r.rank > 1).count(),
+            self.rows.len() - 1
+        )];
+        if self.seeds.len() == 1 {
+            notes[0] = format!(
+                "Best by validation: config {}, of one seed each; `--seeds 10` tells how much of that is noise.",
+                best.config
+            );
+        }
+        let tests: Vec<Spread> = self.rows.iter().filter_map(|r| r.test).collect();
+        if self.notebook && self.seeds.len() > 1 && tests.len() == self.rows.len() {
+            let noise = tests.iter().map(|t| t.deviation).sum::<f64>() / tests.len() as f64;
+            let printed = reference::NOTEBOOK.iter().map(|r| r.printed);
+            let spread = Spread::of(&printed.clone().collect::<Vec<_>>()).expect("six figures");
+            let inside = self.rows.iter().zip(printed).filter(|(row, printed)| {
+                row.test.is_some_and(|t| (100.0 * t.mean - printed).abs() <= 200.0 * t.deviation)
+            });
+            notes.push(format!(
+                "The notebook's ranking rests on one run of each: {} of its {} figures lie within two standard \
+                 deviations of the mean here. One seed more or less moves a row by {:.1} points, and the notebook's \
+                 rows differ by {:.1}: its ranking lies inside the noise.",
+                inside.count(),
+                self.rows.len(),
+                100.0 * noise,
+                spread.deviation
+            ));
+        }
+        notes
+    }
+
+    fn reference_header(&self) -> [&'static str; 2] {
+        if self.seeds.len() == 1 {
+            ["Notebook printed", "PyTorch, run again"]
+        } else {
+            ["PyTorch, ten seeds", "Within two standard errors"]
+        }
+    }
+
+    fn reference(&self, row: &Row) -> [String; 2] {
+        let Some(Reference { printed, again, mean, deviation }) = reference::NOTEBOOK.get(row.config - 1)
+        else {
+            return [String::new(), String::new()];
+        };
+        if self.seeds.len() == 1 {
+            return [format!("{printed:.2}"), format!("{again:.2}")];
+        }
+        let agrees = row.test.map(|t| agrees(&t, *mean, *deviation));
+        let word = agrees.map_or("–", |yes| if yes { "yes" } else { "no" });
+        [format!("{mean:.2} ± {deviation:.2}"), word.into()]
+    }
+
+    /// Comma-separated values, fractions of 1.
+    pub fn csv(&self) -> String {
+        let varied: Vec<&String> = self.rows[0].varied.keys().collect();
+        let mut text = String::from("config,hidden,lr,batch,epochs,");
+        varied.iter().for_each(|k| text += &format!("{k},"));
+        text +=
+            "parameters,rank,like_the_best,seeds,diverged,val_mean,val_deviation,test_mean,test_deviation\n";
+        let number = |spread: Option<Spread>, of: fn(&Spread) -> f64| {
+            spread.as_ref().map_or(String::new(), |s| format!("{:.6}", of(s)))
+        };
+        for row in &self.rows {
+            let hidden: Vec<_> = row.hidden.iter().map(usize::to_string).collect();
+            let mut cells =
+                vec![row.config.to_string(), hidden.join("x"), row.lr.to_string(), row.batch.to_string()];
+            cells.push(row.epochs.to_string());
+            cells.extend(varied.iter().map(|&k| short(&row.varied[k]).replace(',', "x")));
+            cells.extend([row.parameters, row.rank].map(|n| n.to_string()));
+            cells.push(row.like_the_best.to_string());
+            cells.extend([self.seeds.len(), row.diverged].map(|n| n.to_string()));
+            cells.extend([number(row.validation, |s| s.mean), number(row.validation, |s| s.deviation)]);
+            cells.extend([number(row.test, |s| s.mean), number(row.test, |s| s.deviation)]);
+            text += &(cells.join(",") + "\n");
+        }
+        text
+    }
+}
+
+/// Whether a mean agrees with PyTorch's, in percent, within two standard errors of the difference.
+pub fn agrees(ours: &Spread, mean: f64, deviation: f64) -> bool {
+    let error = (1e4 * ours.error() + deviation.powi(2) / reference::SEEDS).sqrt();
+    (100.0 * ours.mean - mean).abs() <= 2.0 * error
+}
+
+fn line(cells: &[String]) -> String {
+    format!("| {} |", cells.join(" | "))
+}
+
+/// A value of a recipe, floats as the recipe holds them.
+fn short(value: &toml::Value) -> String {
+    match value {
+        toml::Value::String(text) => text.clone(),
+        toml::Value::Float(x) => (*x as f32).to_string(),
+        value => value.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Outcome, Spread, Table, agrees};
+    use crate::sweep::{Plan, Tested};
+
+    #[test]
+    fn spreads() {
+        let s = Spread::of(&[1.0, 2.0, 3.0]).unwrap();
+        assert_eq!((s.mean, s.deviation, s.count), (2.0, 1.0, 3));
+        assert_eq!(Spread::of(&[]), None);
+        assert!(agrees(&Spread { mean: 0.84, deviation: 0.017, count: 10 }, 84.03, 1.68));
+        assert!(!agrees(&Spread { mean: 0.80, deviation: 0.005, count: 10 }, 84.03, 1.0));
+    }
+
+    #[test]
+    fn validation_picks() {
+        let plan = Plan::notebook(Some(2), &toml::Table::new()).unwrap();
+        let outcomes: Vec<Outcome> = [0.8, 0.81, 0.9, 0.91, 0.7, 0.7, 0.89, 0.93, 0.5, 0.5, 0.0, 0.0]
+            .iter()
+            .map(|&v| Outcome { val_accuracy: (v > 0.0).then_some(v), epochs: 5, parameters: 1 })
+            .collect();
+        let table = Table::new(&plan, &outcomes);
+        let ranks: Vec<_> = table.rows.iter().map(|r| r.rank).collect();
+        assert_eq!(ranks, [3, 2, 4, 1, 5, 6]);
+        assert!(table.rows[1].like_the_best && !table.rows[0].like_the_best);
+        assert_eq!((table.rows[5].diverged, table.rows[5].validation), (2, None));
+        assert_eq!((table.to_test(Tested::Best), table.to_test(Tested::All).len()), (vec![3], 6));
+        let text = table.markdown();
+        assert!(
+            text.contains(
+                "| **4** | **[128]** | **0.05** | **64** | **5** | **–** | **91.00 ± 2.83** | **1** |"
+            ),
+            "{text}"
+        );
+        assert_eq!(table.csv().lines().count(), 7);
+    }
+}

@@ -1,0 +1,178 @@
+//! The trials of a sweep: each trains a network on one thread and leaves two files, the model first.
+//!
+//! A trial is done where its second file is; a sweep that was cut off goes on with the others.
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use selvedge::Mlp;
+use serde::{Deserialize, Serialize};
+
+use super::{Plan, Trial};
+use crate::crew::{Crew, Threads};
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::evaluate::evaluate;
+use crate::files;
+use crate::interrupt;
+use crate::model::{About, Model};
+use crate::train::{Ending, Epoch, Flow, Job, Observer, State, train};
+
+/// What a trial came to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Accuracy on the validation images, a fraction; `None` where the run diverged before its first epoch was done.
+    pub val_accuracy: Option<f64>,
+    /// Epochs behind the model.
+    pub epochs: usize,
+    /// Parameters of the network.
+    pub parameters: usize,
+}
+
+/// A folder of trials.
+#[derive(Debug, Clone)]
+pub struct Trials(PathBuf);
+
+impl Trials {
+    /// The trials of a sweep's folder.
+    pub fn of(folder: &Path) -> Self {
+        Self(folder.join("trials"))
+    }
+
+    /// The file of a trial's outcome.
+    pub fn outcome_path(&self, trial: Trial) -> PathBuf {
+        self.0.join(format!("{}.json", trial.name()))
+    }
+
+    /// The file of a trial's model.
+    pub fn model_path(&self, trial: Trial) -> PathBuf {
+        self.0.join(format!("{}.safetensors", trial.name()))
+    }
+
+    /// What a trial came to, if it is done.
+    ///
+    /// # Errors
+    /// Exit code 1 where its file is damaged.
+    pub fn outcome(&self, trial: Trial) -> Result<Option<Outcome>> {
+        let path = self.outcome_path(trial);
+        match std::fs::read_to_string(&path) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(Error::io("read", &path, &e)),
+            Ok(text) => serde_json::from_str(&text)
+                .map(Some)
+                .map_err(|e| Error::failed(format!("{} is damaged: {e}; remove it", path.display()))),
+        }
+    }
+
+    /// Runs those of `trials` that are not done, `jobs` at a time, and tells `done` of each.
+    ///
+    /// # Errors
+    /// The first trial's that failed, or that it was interrupted.
+    pub fn run(
+        &self,
+        plan: &Plan,
+        trials: &[Trial],
+        dataset: &Dataset,
+        jobs: usize,
+        done: &(impl Fn(Trial, &Outcome) + Sync),
+    ) -> Result<()> {
+        files::create_folder(&self.0)?;
+        files::remove_leftovers(&self.0)?;
+        let mut open = Vec::new();
+        for &trial in trials {
+            if self.outcome(trial)?.is_none() {
+                open.push(trial);
+            }
+        }
+        let (next, failed) = (AtomicUsize::new(0), Mutex::new(None::<Error>));
+        let stop = |error: Error| {
+            next.store(open.len(), Ordering::Relaxed);
+            failed.lock().expect("nobody panics with it").get_or_insert(error);
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..jobs.min(open.len()) {
+                scope.spawn(|| {
+                    while let Some(&trial) = open.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        match self.one(plan, trial, dataset) {
+                            Ok(outcome) => done(trial, &outcome),
+                            Err(error) => stop(error),
+                        }
+                    }
+                });
+            }
+        });
+        failed.into_inner().expect("nobody panics with it").map_or(Ok(()), Err)
+    }
+
+    /// Trains one network and writes its files.
+    fn one(&self, plan: &Plan, trial: Trial, dataset: &Dataset) -> Result<Outcome> {
+        let recipe = plan.recipe(trial);
+        let images = &dataset.train.images;
+        let shape = recipe.shape(images.pixels_per_image(), dataset.classes.len())?;
+        let mlp = Mlp { shape, backend: recipe.backend()? };
+        let split = recipe.split(images.count);
+        recipe.check_batch(split.train.len())?;
+        let normalisation = recipe.normalisation(images, &split);
+        let inputs = normalisation.inputs(&images.pixels);
+        let crew = Crew::new(Threads::ONE);
+        let mut state = State::new(&recipe, shape)?;
+        let job =
+            Job { crew: &crew, mlp, recipe: &recipe, set: &dataset.train, inputs: &inputs, split: &split };
+        let ending = train(&job, &mut state, &mut Silent)?;
+        if ending == Ending::Stopped {
+            return Err(Error::failed("stopped; the same command goes on where it was"));
+        }
+        let val_accuracy = match state.kept_epoch {
+            0 => None,
+            _ => Some(evaluate(&crew, &mlp, &state.kept, &inputs, &dataset.train, &split.val)?.accuracy()),
+        };
+        let epochs = state.kept_epoch;
+        let model = Model {
+            shape,
+            params: state.kept,
+            about: About {
+                version: env!("CARGO_PKG_VERSION").into(),
+                classes: dataset.classes.clone(),
+                image: Some((images.rows, images.cols)),
+                normalisation: normalisation.clone(),
+                recipe: Some(recipe.clone()),
+                epochs_done: epochs,
+                val_accuracy,
+            },
+        };
+        model.save(&self.model_path(trial))?;
+        let outcome = Outcome { val_accuracy, epochs, parameters: shape.params() };
+        let json = serde_json::to_string(&outcome).map_err(|e| Error::failed(e.to_string()))?;
+        files::write_atomic(&self.outcome_path(trial), json.as_bytes())?;
+        Ok(outcome)
+    }
+
+    /// The accuracy of a trial's model on the test images.
+    ///
+    /// # Errors
+    /// Exit code 4 where the model is damaged.
+    pub fn test(&self, crew: &Crew, trial: Trial, dataset: &Dataset) -> Result<f64> {
+        let model = Model::load(&self.model_path(trial))?;
+        let backend = match &model.about.recipe {
+            Some(recipe) => recipe.backend()?,
+            None => selvedge::Backend::detect(),
+        };
+        let mlp = Mlp { shape: model.shape, backend };
+        let inputs = model.about.normalisation.inputs(&dataset.test.images.pixels);
+        let all: Vec<u32> = (0..dataset.test.labels.len() as u32).collect();
+        Ok(evaluate(crew, &mlp, &model.params, &inputs, &dataset.test, &all)?.accuracy())
+    }
+}
+
+/// Nobody watches a trial, but Ctrl-C ends it.
+struct Silent;
+
+impl Observer for Silent {
+    fn step(&mut self, _: &State, _: usize) -> Result<Flow> {
+        Ok(if interrupt::asked() { Flow::Stop } else { Flow::Continue })
+    }
+    fn epoch(&mut self, _: &Epoch) -> Result<()> {
+        Ok(())
+    }
+}
