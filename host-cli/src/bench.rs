@@ -10,6 +10,7 @@
 
 mod bounds;
 mod busy;
+mod integers;
 mod measure;
 mod network;
 mod products;
@@ -81,6 +82,8 @@ impl Serialize for Name {
 pub enum Dtype {
     /// Floats of 32 bits.
     F32,
+    /// Integers of 8 bits; their operations count as a float's do.
+    I8,
 }
 
 /// One figure to find out.
@@ -114,6 +117,7 @@ impl Dtype {
     fn text(self) -> &'static str {
         match self {
             Self::F32 => "f32",
+            Self::I8 => "i8",
         }
     }
 }
@@ -224,6 +228,7 @@ impl Case {
             Name::Peak => Ok(Entry::Peak(measure::peak_line(self))),
             Name::Forward | Name::Weights | Name::Delta => products::measure(self).map(Entry::Line),
             Name::Step => network::step(self).map(Entry::Line),
+            Name::Infer if self.dtype == Dtype::I8 => integers::infer(self).map(Entry::Line),
             Name::Infer => network::infer(self).map(Entry::Line),
             Name::Epoch => run::epoch(self).map(Entry::Line),
             Name::Load => run::load(self).map(Entry::Line),

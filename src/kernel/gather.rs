@@ -56,6 +56,11 @@ impl Kernel for Standardised<'_> {
     }
 }
 
+/// Rows that are fetched while an earlier one is converted: a shuffled data set is in no cache.
+const AHEAD: usize = 4;
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
 struct Gather<'a> {
     pixels: &'a [u8],
     index: &'a [u32],
@@ -65,12 +70,17 @@ struct Gather<'a> {
 impl Kernel for Gather<'_> {
     type Out = ();
     #[inline(always)]
-    fn run<S: Simd>(self, _: S) {
+    fn run<S: Simd>(self, s: S) {
         let i = self.out.len() / self.index.len();
         if i == 0 {
             return;
         }
-        for (row, &n) in self.out.chunks_exact_mut(i).zip(self.index) {
+        let rows = self.out.chunks_exact_mut(i).zip(self.index);
+        for (r, (row, &n)) in rows.enumerate() {
+            if let Some(&next) = self.index.get(r + AHEAD) {
+                let pixels = &self.pixels[next as usize * i..][..i];
+                pixels.chunks(LINE).for_each(|line| s.prefetch(line.as_ptr().cast()));
+            }
             let pixels = &self.pixels[n as usize * i..][..i];
             for (x, &p) in row.iter_mut().zip(pixels) {
                 *x = unit(p);

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{BATCH, Line, Name, WIDTHS, products};
+use super::{BATCH, Dtype, Line, Name, WIDTHS, products};
 
 /// A figure against its bound.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -66,7 +66,8 @@ const RULES: [(&str, Limit, Figure); 14] = [
         l.vs_one_thread.filter(|_| l.name == Name::Step && l.busy)
     }),
     ("one image, microseconds", AtMost(2.5), |l| {
-        (l.name == Name::Infer && l.shape[0] == 1 && is_fast(l)).then_some(1e6 * l.seconds)
+        (l.name == Name::Infer && l.dtype == Dtype::F32 && l.shape[0] == 1 && is_fast(l))
+            .then_some(1e6 * l.seconds)
     }),
     ("10,000 images by their multiply-adds at the peak", AtMost(1.15), |l| {
         by_peak(l, l.name == Name::Infer && l.shape[0] > 1 && l.threads == 1)

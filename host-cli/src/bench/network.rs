@@ -9,7 +9,7 @@ use selvedge::{Activations, Arena, Backend, Init, Mlp, Rng, Shape, Solo, Team, U
 
 use super::busy::Busy;
 use super::measure::{Number, Race};
-use super::{BATCH, Case, Line, Name, WIDTHS};
+use super::{BATCH, Case, Dtype, Line, Name, WIDTHS};
 use crate::crew::{Crew, Threads};
 use crate::data::demo;
 use crate::error::{Error, Result};
@@ -49,7 +49,8 @@ pub(super) fn cases(backend: Backend, best: bool) -> Vec<Case> {
     let step = Case::new(Name::Step, backend, &shape(BATCH));
     let one = Case::new(Name::Infer, backend, &shape(1));
     let many = Case::new(Name::Infer, backend, &shape(MANY));
-    let mut cases = vec![step.clone(), one, many.clone()];
+    let integer = |case: &Case| Case { dtype: Dtype::I8, ..case.clone() };
+    let mut cases = vec![step.clone(), one.clone(), integer(&one), many.clone(), integer(&many)];
     if let Some(threads) = two_threads().filter(|_| best) {
         cases.push(Case { threads, ..step.clone() });
         cases.push(Case { threads, busy: true, ..step });

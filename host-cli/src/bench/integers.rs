@@ -1,0 +1,110 @@
+//! Predictions of an integer network.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use selvedge::format::{ALIGN, Builder, Dtype, Header, Image, Packing};
+use selvedge::naive::integer;
+use selvedge::quant::{self, Prepared, quantize};
+use selvedge::{Backend, Shape};
+
+use super::measure::Race;
+use super::network::{Net, images};
+use super::{Case, Line};
+use crate::error::{Error, Result};
+
+/// A network as the specification computes it: weights `(o, i)`, one image at a time.
+struct Plain(Vec<PlainLayer>);
+
+struct PlainLayer {
+    weights: Vec<i8>,
+    biases: Vec<i32>,
+    /// None in the last layer.
+    multipliers: Vec<u16>,
+}
+
+impl Plain {
+    fn new(image: &Image<'_>) -> Self {
+        let layers = image.layers().iter().map(|layer| {
+            let rows = 0..layer.outputs();
+            let weights = rows.clone().flat_map(|row| (0..layer.inputs()).map(move |c| (row, c)));
+            PlainLayer {
+                weights: weights.map(|(row, column)| layer.weight(row, column) as i8).collect(),
+                biases: rows.clone().map(|row| layer.bias(row)).collect(),
+                multipliers: rows
+                    .filter(|_| !layer.multipliers().is_empty())
+                    .map(|row| layer.multiplier(row))
+                    .collect(),
+            }
+        });
+        Self(layers.collect())
+    }
+
+    fn logits(&self, pixels: &[u8], logits: &mut [i32]) {
+        let mut x: Vec<u8> = pixels.iter().map(|p| p >> 1).collect();
+        for PlainLayer { weights, biases, multipliers } in &self.0 {
+            if multipliers.is_empty() {
+                integer::accumulate(&x, weights, biases, logits);
+            } else {
+                let (mut acc, mut y) = (vec![0; biases.len()], vec![0; biases.len()]);
+                integer::hidden(&x, weights, biases, multipliers, &mut acc, &mut y);
+                x = y;
+            }
+        }
+    }
+}
+
+/// Quantizes a network of drawn weights into `bytes`.
+fn file<'m>(header: Header, bytes: &'m mut [u8], widths: &[usize]) -> Result<Image<'m>> {
+    /// What an activation may reach; about what these weights make of these images.
+    const LARGEST: f32 = 4.0;
+    let refused = |e: selvedge::Error| Error::failed(e.to_string());
+    let net = Net::new(Backend::PORTABLE, widths, 1)?;
+    let shape = header.shape();
+    let mut builder = Builder::new(header, bytes).map_err(refused)?;
+    let mut rows = vec![0.0; quantize::Scales::rows_of(shape)];
+    quantize::largest_weights(shape, Dtype::I8, &net.params, &mut rows).map_err(refused)?;
+    let mut activations = vec![LARGEST / 127.0; shape.layers()];
+    activations[0] = quantize::HALVED_PIXELS;
+    let mut scales = quantize::Scales { activations: &mut activations, rows: &mut rows };
+    quantize::quantize(&mut builder, &net.params, &mut scales).map_err(refused)?;
+    builder.finish().map_err(refused)
+}
+
+/// Measures predictions beside plain loops over the same integers. There is no peak to compare with: what a CPU does in
+/// a cycle depends on which of several instructions it has.
+pub(super) fn infer(case: &Case) -> Result<Line> {
+    let refused = |e: selvedge::Error| Error::failed(e.to_string());
+    let (count, widths) = (case.shape[0], &case.shape[1..]);
+    let shape = Shape::new(widths).map_err(refused)?;
+    let header = Header::new(shape, Dtype::I8, Packing::Generic).map_err(refused)?;
+    let mut bytes = vec![0; header.file_bytes() + ALIGN];
+    let start = bytes.as_ptr().align_offset(ALIGN);
+    let image = file(header, &mut bytes[start..][..header.file_bytes()], widths)?;
+    let plain = Plain::new(&image);
+    let model = quant::Model::new(image).map_err(refused)?;
+    let mut memory = vec![0; Prepared::bytes(&header)];
+    let prepared = Prepared::new(&model, case.backend, &mut memory).map_err(refused)?;
+
+    let pixels = images(count.max(100)).0;
+    let (inputs, outputs) = (shape.inputs(), shape.outputs());
+    let mut race = Race::new();
+    let (mut scratch, mut logits) =
+        (vec![0; Prepared::scratch_bytes(&header, count)], vec![0; count * outputs]);
+    let mut turn = pixels.chunks_exact(count * inputs).cycle();
+    let own = race.enter(move || {
+        let pixels = turn.next().expect("images without end");
+        prepared.logits(pixels, &mut scratch, &mut logits).expect("lengths that fit");
+        black_box(&logits);
+    });
+    let mut logits = vec![0; outputs];
+    let mut turn = pixels.chunks_exact(count * inputs).cycle();
+    let naive = race.enter(move || {
+        for pixels in turn.next().expect("images without end").chunks_exact(inputs) {
+            plain.logits(pixels, &mut logits);
+            black_box(&logits);
+        }
+    });
+    let times = race.run(Duration::from_millis(200));
+    Ok(Line { vs_naive: Some(times.speed_up(own, naive)), ..case.line(times.seconds(own), None) })
+}
