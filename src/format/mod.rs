@@ -81,7 +81,7 @@ pub use header::{
 };
 pub use image::{Image, Stored};
 pub use place::Place;
-pub(crate) use words::{bytes_mut, words};
+pub(crate) use words::{bytes, bytes_mut, words};
 
 /// The type of a file's weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -25,6 +25,12 @@ pub(crate) fn words<T: Word>(bytes: &[u8]) -> Option<&[T]> {
 }
 
 /// Words as the bytes that they consist of.
+pub(crate) fn bytes(words: &[u32]) -> &[u8] {
+    // SAFETY: bytes need no alignment, and the length is that of the same memory.
+    unsafe { core::slice::from_raw_parts(words.as_ptr().cast(), size_of_val(words)) }
+}
+
+/// The same, to write.
 pub(crate) fn bytes_mut(words: &mut [u32]) -> &mut [u8] {
     // SAFETY: bytes need no alignment, any bytes are valid words, and the length is that of the same memory.
     unsafe { core::slice::from_raw_parts_mut(words.as_mut_ptr().cast(), size_of_val(words)) }

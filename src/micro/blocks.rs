@@ -35,17 +35,38 @@ pub(super) const fn scratch_words(header: &Header) -> usize {
 
 /// Runs a file in `scratch`, whose last words are the pixels.
 pub(super) fn run(image: &Image<'_>, dense: bool, scratch: &mut [u32], logits: &mut [i32]) {
+    layers(image, image.layers(), dense, scratch, logits);
+}
+
+/// Runs all layers but the last; returns the words of its inputs.
+pub(super) fn features<'s>(image: &Image<'_>, dense: bool, scratch: &'s mut [u32]) -> &'s [u32] {
+    let Some((output, hidden)) = image.layers().split_last() else { return &[] };
+    let x = layers(image, hidden, dense, scratch, &mut []);
+    x.get(..output.inputs().div_ceil(4)).unwrap_or_default()
+}
+
+/// Runs some layers; returns the outputs of the last of them if it is hidden.
+fn layers<'s>(
+    image: &Image<'_>,
+    layers: &[Stored<'_>],
+    dense: bool,
+    scratch: &'s mut [u32],
+    logits: &mut [i32],
+) -> &'s [u32] {
     let [even, odd, blocks, _] = areas(image.header());
     let (mut x, rest) = scratch.split_at_mut_checked(even).unwrap_or_default();
     let (mut y, rest) = rest.split_at_mut_checked(odd).unwrap_or_default();
     let (list, pixels) = rest.split_at_mut_checked(blocks).unwrap_or_default();
     let mut found = read(image, dense, pixels, x, list);
-    for layer in image.layers() {
+    for (l, layer) in layers.iter().enumerate() {
         rows(layer, x, list.get(..found).unwrap_or_default(), y, logits);
-        let outputs = layer.outputs().div_ceil(16);
-        found = compact(dense, y.get_mut(..BLOCK * outputs).unwrap_or_default(), list);
+        if l + 1 < layers.len() {
+            let outputs = layer.outputs().div_ceil(16);
+            found = compact(dense, y.get_mut(..BLOCK * outputs).unwrap_or_default(), list);
+        }
         core::mem::swap(&mut x, &mut y);
     }
+    x
 }
 
 /// Turns pixels into the blocks of the first layer and lists them; returns how many there are.

@@ -104,6 +104,20 @@ impl<'a> Model<'a> {
         self.image.layers().first().map_or(0, Stored::inputs)
     }
 
+    /// What the last layer sees of the image whose [`pixels`](Self::pixels) lie in `scratch`: its inputs, 0..=127, one unit
+    /// of which is worth [`scale`](Image::scale)`(layers - 1)`. A head of floats can be trained on them on the device.
+    ///
+    /// # Errors
+    /// [`Error::Length`] where `scratch` has fewer than [`scratch_words`].
+    pub fn features<'s>(&self, scratch: &'s mut [u32]) -> Result<&'s [u8], Error> {
+        let actual = scratch.len();
+        let short = Error::Length { what: "scratch words", expected: self.words, actual };
+        let scratch = scratch.get_mut(..self.words).ok_or(short)?;
+        let features = self.image.layers().last().map_or(0, Stored::inputs);
+        let words = way::features(&self.image, self.dense, scratch);
+        Ok(crate::format::bytes(words).get(..features).unwrap_or_default())
+    }
+
     /// The logits of the image whose [`pixels`](Self::pixels) lie in `scratch`, which keeps nothing of them.
     ///
     /// # Errors

@@ -67,10 +67,22 @@ pub(super) const fn scratch_words(header: &Header) -> usize {
 
 /// Runs a file in `scratch`, whose last words are the pixels.
 pub(super) fn run(image: &Image<'_>, dense: bool, scratch: &mut [u32], logits: &mut [i32]) {
+    layers(image, image.layers(), dense, scratch, logits);
+}
+
+/// Runs all layers but the last; returns the words of its inputs.
+pub(super) fn features<'s>(image: &Image<'_>, dense: bool, scratch: &'s mut [u32]) -> &'s [u32] {
+    let Some((output, hidden)) = image.layers().split_last() else { return &[] };
+    layers(image, hidden, dense, scratch, &mut []);
+    let words = output.inputs().div_ceil(4);
+    scratch.get(scratch.len().saturating_sub(words)..).unwrap_or_default()
+}
+
+fn layers(image: &Image<'_>, layers: &[Stored<'_>], dense: bool, scratch: &mut [u32], logits: &mut [i32]) {
     let words = Cell::from_mut(scratch).as_slice_of_cells();
     let Some(first) = image.layers().first() else { return };
     let mut found = read(image.table(), last(words, first.inputs().div_ceil(4)));
-    for layer in image.layers() {
+    for layer in layers {
         found = rows(layer, dense, found, words, logits);
     }
 }

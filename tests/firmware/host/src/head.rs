@@ -1,0 +1,107 @@
+//! Fine-tuning the last layer of a deployed network, done here with the backend that gives the same bits.
+//!
+//! The network is trained without the last two classes. The device then learns them from 200 images.
+
+use std::path::Path;
+
+use host_cli::data::Dataset;
+use host_cli::error::Result;
+use selvedge::format::{Image, Packing};
+use selvedge::{Arena, Backend, Init, Mlp, Rng, Shape, Solo, Update, Workspace, kernel, micro};
+
+use crate::images::{Aligned, packed, quantized};
+use crate::{core, of_each_class, write};
+
+/// As in `src/bin/head.rs`.
+const EPOCHS: usize = 20;
+const RATE: f32 = 0.02;
+const NEW: u8 = 8;
+const WIDTHS: [usize; 3] = [784, 128, 10];
+const BATCH: usize = 64;
+
+/// Writes `head-PACKING.selv`, `head-train`, `head-test` and the parameters that the device must end with.
+pub fn prepare(dir: &Path, data: &Dataset) -> Result<()> {
+    let mut file = deployed(data).map_err(core)?;
+    let image = Image::parse(file.bytes()).map_err(core)?;
+    for packing in Packing::ALL {
+        let bytes = packed(&image, packing).map_err(core)?;
+        write(&dir.join(format!("head-{}.selv", packing.name())), &bytes)?;
+    }
+    // Half of the images that the device learns from are of the new classes.
+    let labels = &data.train.labels;
+    let mut train = of_each_class(labels, 10, 50);
+    let mut old = 100;
+    train.retain(|&n| {
+        old -= i32::from(labels[n] < NEW);
+        labels[n] >= NEW || old >= 0
+    });
+    let test = of_each_class(&data.test.labels, 10, 100);
+    let write_images = |name: &str, set: &host_cli::data::Set, index: &[usize]| {
+        let one =
+            |&n: &usize| [&set.images.pixels[n * WIDTHS[0]..][..WIDTHS[0]], &set.labels[n..=n]].concat();
+        write(&dir.join(name), &index.iter().flat_map(one).collect::<Vec<u8>>())
+    };
+    write_images("head-train", &data.train, &train)?;
+    write_images("head-test", &data.test, &test)?;
+    let mut own = Aligned::of(&packed(&image, micro::PACKING).map_err(core)?);
+    let head = learned(&Image::parse(own.bytes()).map_err(core)?, data, &train).map_err(core)?;
+    write(&dir.join("head.expected"), &head.iter().flat_map(|p| p.to_le_bytes()).collect::<Vec<_>>())
+}
+
+/// A file of a network that was trained without the new classes.
+fn deployed(data: &Dataset) -> std::result::Result<Aligned, selvedge::Error> {
+    let shape = Shape::new(&WIDTHS)?;
+    let mlp = Mlp { shape, backend: Backend::detect() };
+    let known: Vec<u32> = (0..).zip(&data.train.labels).filter(|(_, l)| **l < NEW).map(|(n, _)| n).collect();
+    let mut params = vec![0.0; shape.params()];
+    Init::He.draw(shape, &mut Rng::new(8), &mut params)?;
+    let mut memory = vec![0.0; Workspace::floats(shape, BATCH) + 15];
+    let mut workspace = Workspace::new(shape, BATCH, &mut Arena::new(&mut memory))?;
+    let gather = |index: &[u32], rows: &mut [f32]| {
+        kernel::gather(mlp.backend, &data.train.images.pixels, index, rows);
+    };
+    for index in known.chunks_exact(BATCH).cycle().take(2 * known.len() / BATCH) {
+        let labels: Vec<_> = index.iter().map(|&n| data.train.labels[n as usize]).collect();
+        let fill =
+            |first: usize, rows: &mut [f32]| gather(&index[first..first + rows.len() / WIDTHS[0]], rows);
+        mlp.step(&Solo, &mut params, &mut workspace, &labels, &fill, Update::Sgd { rate: 0.1 })?;
+    }
+    quantized(shape, &params, data, &known[..2048], "")
+}
+
+/// The head that the device must come to.
+fn learned(
+    image: &Image<'_>,
+    data: &Dataset,
+    train: &[usize],
+) -> std::result::Result<Vec<f32>, selvedge::Error> {
+    let (features, classes) = (WIDTHS[1], WIDTHS[2]);
+    let shape = Shape::new(&[features, classes])?;
+    let mut params = vec![0.0; shape.params()];
+    let layer = &image.layers()[1];
+    let unit = image.scale(2);
+    for row in 0..classes {
+        params[features * classes + row] = layer.bias(row) as f32 * unit;
+        for column in 0..features {
+            params[column * classes + row] = layer.weight(row, column) as f32 * (unit / image.scale(1));
+        }
+    }
+    let model = micro::Model::new(image.clone())?;
+    let mut scratch = vec![0; micro::scratch_words(image.header())];
+    let mut memory = vec![0.0; Workspace::floats(shape, 1) + 15];
+    let mut workspace = Workspace::new(shape, 1, &mut Arena::new(&mut memory))?;
+    let head = Mlp { shape, backend: Backend::PORTABLE };
+    for _ in 0..EPOCHS {
+        for &n in train {
+            model
+                .pixels(&mut scratch)
+                .copy_from_slice(&data.train.images.pixels[n * WIDTHS[0]..][..WIDTHS[0]]);
+            let y = model.features(&mut scratch)?;
+            let x: Vec<_> = y.iter().map(|&y| f32::from(y) * image.scale(1)).collect();
+            let fill = |_: usize, rows: &mut [f32]| rows.copy_from_slice(&x);
+            let update = Update::Sgd { rate: RATE };
+            head.step(&Solo, &mut params, &mut workspace, &data.train.labels[n..=n], &fill, update)?;
+        }
+    }
+    Ok(params)
+}

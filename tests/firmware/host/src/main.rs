@@ -1,0 +1,126 @@
+//! The host's side of the firmware tests: writes what the devices read, and compares what they wrote with the desktop.
+//!
+//! Everything that a device computes is computed here by the same crate on this machine; files agree to the byte or the
+//! test fails.
+
+mod elf;
+mod head;
+mod images;
+mod train;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use host_cli::data::Source;
+use host_cli::error::{Error, Result};
+
+#[derive(Debug, Parser)]
+#[command(about = "What tests/firmware/run needs on the host")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write the files that the devices read, and what they must answer
+    Prepare {
+        /// The folder to write to
+        dir: PathBuf,
+        /// The trained model that is deployed as i8
+        #[arg(long)]
+        model: PathBuf,
+        /// The data set
+        #[arg(long)]
+        data: Source,
+        /// Test images to classify: the first so many of each class
+        #[arg(long, default_value_t = 20)]
+        per_class: usize,
+    },
+    /// Compare logits with the desktop's; prints how many differ
+    Compare {
+        /// The bytes that a device wrote
+        device: PathBuf,
+        /// Those of the desktop
+        desktop: PathBuf,
+    },
+    /// Print flash, RAM and the size of the inference code of an ELF file; fails where a panic is linked
+    Elf {
+        /// The program
+        file: PathBuf,
+        /// The flash file in it, to say what is code
+        #[arg(long)]
+        model: Option<PathBuf>,
+    },
+    /// Flip one bit of the flash file inside an ELF file
+    Flip {
+        /// The program
+        file: PathBuf,
+        /// Where to write the damaged one
+        out: PathBuf,
+        /// The flash file in it
+        #[arg(long)]
+        model: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("{e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<()> {
+    match command {
+        Command::Prepare { dir, model, data, per_class } => {
+            let data = data.load(None)?;
+            images::prepare(&dir, &model, &data, per_class)?;
+            train::prepare(&dir, &data)?;
+            head::prepare(&dir, &data)
+        }
+        Command::Compare { device, desktop } => compare(&read(&device)?, &read(&desktop)?),
+        Command::Elf { file, model } => elf::report(&file, model.as_deref()),
+        Command::Flip { file, out, model } => elf::flip(&file, &out, &model),
+    }
+}
+
+/// Fails unless both are the same numbers, four bytes each.
+fn compare(device: &[u8], desktop: &[u8]) -> Result<()> {
+    if device.len() != desktop.len() {
+        return Err(Error::failed(format!(
+            "{} bytes from the device, {} expected",
+            device.len(),
+            desktop.len()
+        )));
+    }
+    let differing = device.chunks(4).zip(desktop.chunks(4)).filter(|(a, b)| a != b).count();
+    println!("{} numbers, {differing} differing", device.len() / 4);
+    if differing == 0 { Ok(()) } else { Err(Error::failed(format!("{differing} numbers differ"))) }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|e| Error::io("read", path, &e))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    std::fs::write(path, bytes).map_err(|e| Error::io("write", path, &e))
+}
+
+/// The core's refusal as the program's.
+fn core(e: selvedge::Error) -> Error {
+    Error::failed(e.to_string())
+}
+
+/// The positions of the first `per_class` images of each class, class after class in turn.
+fn of_each_class(labels: &[u8], classes: usize, per_class: usize) -> Vec<usize> {
+    let of = |class: usize| {
+        labels.iter().enumerate().filter(move |(_, l)| usize::from(**l) == class).map(|(n, _)| n)
+    };
+    let mut each: Vec<_> = (0..classes).map(of).collect();
+    (0..per_class).flat_map(|_| each.iter_mut().filter_map(Iterator::next).collect::<Vec<_>>()).collect()
+}

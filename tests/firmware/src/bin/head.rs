@@ -1,0 +1,147 @@
+//! A deployed i8 network learns two classes that it never saw: its integer layers make the features, and a head of floats
+//! is trained on them on the device, starting from the network's own last layer.
+//!
+//! `HEAD_MODEL`, when it is built, names the flash file. Reads `head-train` and `head-test` (each 784 pixels and a
+//! class), prints the accuracy before and after, writes `head`, the parameters that the host compares bit for bit.
+#![no_std]
+#![no_main]
+
+use selvedge::format::{Header, Image};
+use selvedge::{Activations, Arena, Backend, Memory, Mlp, Shape, Solo, Update, Workspace, micro, naive};
+use selvedge_firmware::console::File;
+use selvedge_firmware::{Lent, console, count, entry};
+
+selvedge_firmware::printed_panics!();
+
+const FILE: &[u8] = selvedge::include_model!(env!("HEAD_MODEL"));
+const HEADER: Header = match Header::read(FILE) {
+    Ok(header) => header,
+    Err(_) => panic!(),
+};
+const LAYERS: usize = HEADER.shape().layers();
+const INPUTS: usize = HEADER.shape().inputs();
+const FEATURES: usize = HEADER.shape().width(LAYERS - 1);
+const CLASSES: usize = HEADER.shape().outputs();
+const HEAD: Shape = match Shape::new(&[FEATURES, CLASSES]) {
+    Ok(shape) => shape,
+    Err(_) => panic!(),
+};
+const FLOATS: usize = Workspace::floats(HEAD, 1);
+const EPOCHS: usize = 20;
+const RATE: f32 = 0.02;
+/// From this class on the classes are new.
+const NEW: usize = 8;
+
+#[entry]
+fn main() -> ! {
+    static PARAMS: Lent<[f32; HEAD.params()]> = Lent::new([0.0; HEAD.params()]);
+    static MEMORY: Lent<Memory<FLOATS>> = Lent::new(Memory::new());
+    static SCRATCH: Lent<[u32; micro::scratch_words(&HEADER)]> =
+        Lent::new([0; micro::scratch_words(&HEADER)]);
+    let (Some(params), Some(memory), Some(scratch)) = (PARAMS.take(), MEMORY.take(), SCRATCH.take()) else {
+        console::exit(false)
+    };
+    let Ok(model) = Image::parse(FILE).and_then(micro::Model::new) else { console::exit(false) };
+    start(model.image(), params);
+    let mut workspace = match Workspace::new(HEAD, 1, &mut Arena::new(memory.floats())) {
+        Ok(workspace) => workspace,
+        Err(_) => console::exit(false),
+    };
+    report("before", &model, params, workspace.activations(), scratch);
+    let instructions = train(&model, params, &mut workspace, scratch);
+    report("after", &model, params, workspace.activations(), scratch);
+    console::field("head_bytes", (size_of_val(params) + 4 * FLOATS) as i32);
+    console::field("scratch", size_of_val(scratch) as i32);
+    console::field("step", instructions as i32);
+    console::text("\n");
+    let mut file = File::create(c"head");
+    params.iter().for_each(|p| file.write(&p.to_bits().to_le_bytes()));
+    console::exit(true)
+}
+
+/// The network's own last layer, in floats.
+fn start(image: &Image<'_>, params: &mut [f32]) {
+    let (Some(layer), Ok(mut head)) = (image.layers().last(), HEAD.split_mut(params)) else { return };
+    let unit = image.scale(LAYERS);
+    for row in 0..CLASSES {
+        head[0].biases[row] = layer.bias(row) as f32 * unit;
+        for column in 0..FEATURES {
+            let weight = layer.weight(row, column) as f32;
+            head[0].weights[column * CLASSES + row] = weight * (unit / image.scale(LAYERS - 1));
+        }
+    }
+}
+
+/// Reads the next image; makes its features.
+fn features(
+    file: &mut File,
+    model: &micro::Model<'_>,
+    scratch: &mut [u32],
+    x: &mut [f32; FEATURES],
+) -> Option<u8> {
+    let mut label = [0];
+    let mut pixels = [0; INPUTS];
+    if !file.read(&mut pixels) || !file.read(&mut label) {
+        return None;
+    }
+    model.pixels(scratch).copy_from_slice(&pixels);
+    let scale = model.image().scale(LAYERS - 1);
+    for (x, &y) in x.iter_mut().zip(model.features(scratch).ok()?) {
+        *x = f32::from(y) * scale;
+    }
+    Some(label[0])
+}
+
+/// Trains the head; returns the mean instructions of a step, the features left out.
+fn train(
+    model: &micro::Model<'_>,
+    params: &mut [f32],
+    workspace: &mut Workspace<'_>,
+    scratch: &mut [u32],
+) -> u32 {
+    let counter = count::Counter::calibrated();
+    let head = Mlp { shape: HEAD, backend: Backend::PORTABLE };
+    let (mut x, mut steps, mut sum) = ([0.0; FEATURES], 0, 0);
+    for _ in 0..EPOCHS {
+        let mut file = File::open(c"head-train");
+        while let Some(label) = features(&mut file, model, scratch, &mut x) {
+            let fill = |_: usize, rows: &mut [f32]| rows.copy_from_slice(&x);
+            let mut step =
+                || head.step(&Solo, params, workspace, &[label], &fill, Update::Sgd { rate: RATE });
+            sum += counter.count(|| {
+                if step().is_err() {
+                    console::exit(false)
+                }
+            });
+            steps += 1;
+        }
+    }
+    sum / steps
+}
+
+/// Prints how many of the test images the head gets right, in thousandths: of all classes, and of the new ones.
+fn report(
+    when: &str,
+    model: &micro::Model<'_>,
+    params: &[f32],
+    lent: &mut Activations<'_>,
+    scratch: &mut [u32],
+) {
+    let head = Mlp { shape: HEAD, backend: Backend::PORTABLE };
+    let (mut x, mut seen, mut right) = ([0.0; FEATURES], [0; 2], [0; 2]);
+    let mut file = File::open(c"head-test");
+    while let Some(label) = features(&mut file, model, scratch, &mut x) {
+        let fill = |_: usize, rows: &mut [f32]| rows.copy_from_slice(&x);
+        let Ok(logits) = head.forward(&Solo, params, lent, 1, &fill) else { console::exit(false) };
+        let group = usize::from(usize::from(label) >= NEW);
+        seen[group] += 1;
+        right[group] += i32::from(naive::argmax(logits) == usize::from(label));
+    }
+    console::text(when);
+    console::text(" ");
+    console::field("images", seen[0] + seen[1]);
+    console::field("right", right[0] + right[1]);
+    console::field("new_images", seen[1]);
+    console::field("new_right", right[1]);
+    console::text("\n");
+}

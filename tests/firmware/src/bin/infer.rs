@@ -1,0 +1,112 @@
+//! Classifies images with a flash file built into the program; the inference image that is measured.
+//!
+//! `MODEL`, when it is built, names the file. At boot the file is checked and its self-test run; a device whose flash is
+//! damaged says so and classifies nothing. Then the images of the host's file `images` are classified one by one: their
+//! logits go into the file `logits`, and instructions, not cycles, and memory are printed. The program contains no
+//! panic: its handler cannot be linked.
+#![no_std]
+#![no_main]
+
+use selvedge::format::{Header, Image};
+use selvedge::{micro, naive};
+use selvedge_firmware::console::File;
+use selvedge_firmware::{Lent, console, count, entry, stack};
+
+selvedge_firmware::no_panics!();
+
+const FILE: &[u8] = selvedge::include_model!(env!("MODEL"));
+const HEADER: Header = match Header::read(FILE) {
+    Ok(header) => header,
+    Err(_) => panic!(),
+};
+const INPUTS: usize = HEADER.shape().inputs();
+const CLASSES: usize = HEADER.shape().outputs();
+const WORDS: usize = micro::scratch_words(&HEADER);
+
+#[entry]
+fn main() -> ! {
+    static SCRATCH: Lent<[u32; WORDS]> = Lent::new([0; WORDS]);
+    let Some(scratch) = SCRATCH.take() else { console::exit(false) };
+    let mut logits = [0; CLASSES];
+    let Some(model) = boot(scratch, &mut logits) else { console::exit(false) };
+    measure(&model, scratch, &mut logits);
+    console::exit(true)
+}
+
+/// The checked model, or the reason why there is none.
+fn boot(scratch: &mut [u32], logits: &mut [i32]) -> Option<micro::Model<'static>> {
+    let model = match Image::parse(FILE).and_then(micro::Model::new) {
+        Ok(model) => model,
+        Err(_) => {
+            console::text("the flash file is damaged or packed for another core: no inference\n");
+            return None;
+        }
+    };
+    if model.self_test(scratch, logits).is_err() {
+        console::text("the self-test failed: no inference\n");
+        return None;
+    }
+    console::text("checked ");
+    console::text(micro::PACKING.name());
+    console::text("\n");
+    Some(model)
+}
+
+fn measure(model: &micro::Model<'_>, scratch: &mut [u32], logits: &mut [i32; CLASSES]) {
+    let counter = count::Counter::calibrated();
+    let dense = model.clone().dense();
+    let (mut images, mut file) = (File::open(c"images"), File::create(c"logits"));
+    let (mut n, mut sum, mut sum_dense, mut most, mut deepest) = (0, 0_u32, 0_u32, 0, 0);
+    let mut pixels = [0; INPUTS];
+    while images.read(&mut pixels) {
+        let mut class = 0;
+        let mut classify = |model: &micro::Model<'_>, logits: &mut [i32]| {
+            let mut once = |scratch: &mut [u32]| {
+                if model.run(scratch, logits).is_ok() {
+                    class = naive::argmax(logits);
+                }
+            };
+            fill(model, scratch, &pixels);
+            deepest = stack::used(|| once(scratch)).max(deepest);
+            fill(model, scratch, &pixels);
+            counter.count(|| once(scratch))
+        };
+        let mut other = [0; CLASSES];
+        let slow = classify(&dense, &mut other);
+        let fast = classify(model, logits);
+        for (z, y) in logits.iter().zip(other) {
+            file.write(&z.to_le_bytes());
+            if *z != y {
+                console::text("the dense form differs\n");
+            }
+        }
+        if n < 10 {
+            console::text("class=");
+            console::text(model.image().label(class).unwrap_or("?"));
+            console::text(" logits=");
+            for z in logits.iter() {
+                console::number(*z);
+                console::text(" ");
+            }
+            console::text("\n");
+        }
+        (n, most) = (n + 1, fast.max(most));
+        (sum, sum_dense) = (sum + fast / 8, sum_dense + slow / 8);
+    }
+    let mean = |sum: u32| (u64::from(sum) * 8).checked_div(n).unwrap_or(0) as i32;
+    console::field("images", n as i32);
+    console::field("mean", mean(sum));
+    console::field("dense", mean(sum_dense));
+    console::field("most", most as i32);
+    console::field("scratch", 4 * WORDS as i32);
+    console::field("logits", 4 * CLASSES as i32);
+    console::field("stack", deepest as i32);
+    console::text("\n");
+}
+
+/// Puts an image where the model expects it; a camera would write there itself.
+fn fill(model: &micro::Model<'_>, scratch: &mut [u32], pixels: &[u8; INPUTS]) {
+    for (to, from) in model.pixels(scratch).iter_mut().zip(pixels) {
+        *to = *from;
+    }
+}
