@@ -337,6 +337,43 @@ fn bits_do_not_depend_on_the_way() {
     }
 }
 
+/// A single row leaves out zeros, rows that come together do not: no bit shows it, not even where a sum becomes −0 because a
+/// product is too small, or the bias is −0.
+#[test]
+fn one_row_has_the_bits_that_it_has_among_others() {
+    for (k, o) in [(1, 1), (63, 3), (64, 10), (65, 16), (130, 33), (784, 128), (300, 300)] {
+        let mut x = painted(2 * k, 1);
+        for (at, x) in x.iter_mut().enumerate() {
+            match at % 5 {
+                0 | 1 => *x = 0.0,
+                2 => *x = -0.0,
+                _ if at % 3 == 0 => *x = 1e-30 * x.signum(),
+                _ => {}
+            }
+        }
+        let (mut w, mut bias) = (painted(k * o, 2), painted(o, 3));
+        for column in (0..o).step_by(3) {
+            // Only products that are too small for a float.
+            w.iter_mut().skip(column).step_by(o).for_each(|w| *w *= 1e-30);
+            bias[column] = -0.0;
+        }
+        x.iter_mut().skip(k + 64).for_each(|x| *x *= 1e-30);
+        for backend in backends().filter(|b| b.name() != "matrixmultiply") {
+            for relu in [false, true] {
+                let dense = |rows: usize, x: &[f32]| {
+                    let mut z = vec![f32::NAN; rows * o];
+                    let (x, w) = (Mat::new(x, rows, k), Mat::new(&w, k, o));
+                    kernel::dense(backend, x, w, &bias, relu, MatMut::new(&mut z, rows, o));
+                    z
+                };
+                let together = dense(2, &x);
+                let alone = [dense(1, &x[..k]), dense(1, &x[k..])].concat();
+                assert_eq!(bits(&together), bits(&alone), "{} {k} {o} relu {relu}", backend.name());
+            }
+        }
+    }
+}
+
 /// What `scalar` and `portable` promise: the same bits, whatever the lanes.
 #[test]
 fn scalar_and_portable_agree_bit_for_bit() {

@@ -19,6 +19,11 @@
 //! costs nothing. Every element is one sum over `k` in order, in one chain, from zero or, for `C += A * B` on exact backends,
 //! from `C`: its bits depend neither on blocks, nor on its place in a tile, nor on how rows are spread over threads.
 //!
+//! A single row of activations takes as long as reading `B` takes. Its tile leaves out the terms whose `A` is zero, with the
+//! bits that it would have had: a term of 0 or −0 changes a sum of −0 only. On a backend that fuses, a sum becomes −0 where
+//! a negative product is too small for a float, and stays so in the result where the bias is −0 too; a row with a −0 in it is
+//! computed again with every term. Where `B` is infinite or no number the term is left out, as `scalar` and `portable` do.
+//!
 //! Backends of one lane do not tile: they leave out the terms whose `A` is zero, in [`skip`](super::skip). A backend that
 //! promises the same bits computes a product again in that way where leaving out could make a difference.
 #![allow(unsafe_code)]
@@ -69,7 +74,11 @@ impl Kernel for Gemm<'_> {
         }
         let small = size_of::<f32>() * (k * self.b.row_stride()).max(m * self.c.row_stride()) <= IN_PLACE;
         if self.b.col_stride() == 1 && (small || m < 2 * S::TILE_ROWS) || n == 1 {
-            self.in_place(s);
+            let around_zeros = m == 1 && self.a.col_stride() == 1 && matches!(self.end, End::Bias { .. });
+            self.in_place(s, around_zeros);
+            if around_zeros && skip::has_negative_zero(self.c.row_mut(0)) {
+                self.in_place(s, false);
+            }
         } else {
             self.packed(s);
         }
@@ -97,6 +106,7 @@ impl<'a> Gemm<'a> {
             sums_stride: self.c.row_stride(),
             first: !from_c,
             last: !from_c,
+            skip: false,
             next: None,
             c,
             c_stride: self.c.row_stride(),
@@ -109,12 +119,12 @@ impl<'a> Gemm<'a> {
     }
 
     #[inline(always)]
-    fn in_place<S: Simd>(&mut self, s: S) {
+    fn in_place<S: Simd>(&mut self, s: S, skip: bool) {
         let (m, n) = (self.c.rows(), self.c.cols());
         let mut column = 0;
         while column < n {
             let width = vectors::<S>(m, n - column) * S::LANES;
-            let panel = self.panel(s, column, width);
+            let panel = Panel { skip, ..self.panel(s, column, width) };
             // SAFETY: `column < n`, so the first element of the panel lies in the views of B and C if they have rows; the
             // tile reads and writes only for `p < k` and `r < m`, where the views' constructors checked the bounds.
             unsafe { panel_rows(s, &panel, 0, m) };

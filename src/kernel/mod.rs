@@ -48,6 +48,9 @@ pub fn gemm(backend: Backend, alpha: f32, a: Mat<'_>, b: Mat<'_>, beta: f32, mut
 
 /// A dense layer: `Z(b,o) = X(b,i) * W(i,o) + bias(o)`, and 0 where that is negative if `relu`.
 ///
+/// Of one row alone every backend that tiles leaves out the terms whose `X` is 0. As long as `W` is finite, the row has the
+/// bits that it would have had among others.
+///
 /// # Panics
 /// If the shapes disagree, or the columns of `W` are not adjacent.
 pub fn dense(backend: Backend, x: Mat<'_>, w: Mat<'_>, bias: &[f32], relu: bool, mut z: MatMut<'_>) {

@@ -54,13 +54,17 @@ pub(super) fn product(gemm: &mut Gemm<'_>) {
 /// Whether leaving out could make a difference to a product that cannot be computed again, since it changes a `C` that it
 /// reads: where `C += A * B` starts from −0, and where `B` is not finite.
 pub(super) fn matters_before(gemm: &mut Gemm<'_>) -> bool {
-    const NEGATIVE_ZERO: u32 = 0x8000_0000;
-    let starts = |c: &f32| c.to_bits() == NEGATIVE_ZERO;
     if !gemm.end.reads_c() {
         return false;
     }
     (0..gemm.b.rows()).any(|p| any(gemm.b.row(p), |x| !x.is_finite()))
-        || gemm.end.adds() && (0..gemm.a.rows()).any(|r| any(gemm.c.row_mut(r), starts))
+        || gemm.end.adds() && (0..gemm.a.rows()).any(|r| has_negative_zero(gemm.c.row_mut(r)))
+}
+
+/// Whether a row has a −0.
+pub(super) fn has_negative_zero(row: &[f32]) -> bool {
+    const NEGATIVE_ZERO: u32 = 0x8000_0000;
+    any(row, |x| x.to_bits() == NEGATIVE_ZERO)
 }
 
 /// Whether a product that can be computed again, and in which nothing was left out, shows that this made a difference.

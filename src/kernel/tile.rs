@@ -6,6 +6,10 @@
 //! C = end(acc)                                        scale and add, bias and ReLU, or the derivative of ReLU
 //! ```
 //!
+//! One row alone leaves out the terms whose `A` is zero, if it is told to: half of an image is zeros, a sum that is made for
+//! one row only takes its time for reading B, and rows of B that no term needs are not read. See
+//! [`Gemm`](super::gemm::Gemm) for why this changes no bits.
+//!
 //! A sum over a part of `k` is kept in `sums` and taken up again where it stopped: storing and loading a float changes
 //! no bits. The tile allocates nothing and knows nothing of blocks or threads.
 #![allow(unsafe_code)]
@@ -64,6 +68,8 @@ pub(super) struct Panel<'a> {
     /// Whether the sums start here from 0, and whether they end here.
     pub first: bool,
     pub last: bool,
+    /// Whether a tile of one row leaves out the terms whose `A` is zero; its elements must be adjacent.
+    pub skip: bool,
     /// What the tiles fetch meanwhile.
     pub next: Option<Fetch>,
     /// The panel's first element of C, and floats to its next row.
@@ -123,6 +129,29 @@ impl<const NV: usize, const PARTIAL: bool> Kernel for Rows<'_, NV, PARTIAL> {
             };
         }
     }
+}
+
+/// Terms whose zeros are looked for at once.
+const TERMS: usize = u64::BITS as usize;
+
+/// Which of the first `n` floats, of [`TERMS`] at most, are not zero: a bit for each.
+///
+/// # Safety
+/// They are readable.
+#[inline(always)]
+unsafe fn nonzero<S: Simd>(s: S, from: *const f32, n: usize) -> u64 {
+    let (mut bits, mut at, n) = (0, 0, n.min(TERMS));
+    // SAFETY: both kinds of load stay below `n`.
+    unsafe {
+        while at + S::LANES <= n {
+            bits |= u64::from(s.nonzero(s.load(from.add(at)))) << at;
+            at += S::LANES;
+        }
+        if at < n {
+            bits |= u64::from(s.nonzero(s.load_first(n - at, from.add(at)))) << at;
+        }
+    }
+    bits
 }
 
 /// `MR` rows of a panel of `NV` vectors, the last of which is `PARTIAL`; returns `MR`.
@@ -189,7 +218,21 @@ unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const PARTIAL: bool>(
             // Nothing: what is nearest.
             _ => (core::ptr::from_ref(panel).cast(), 0),
         };
-        for _ in 0..k {
+        if MR == 1 && panel.skip {
+            for first in (0..k).step_by(TERMS) {
+                let mut left = nonzero(s, a[0].add(first), k - first);
+                while left != 0 {
+                    let p = first + left.trailing_zeros() as usize;
+                    left &= left - 1;
+                    let (av, b) = (s.splat(*a[0].add(p)), b.wrapping_add(p * b_stride));
+                    for v in 0..NV {
+                        acc[0][v] = s.mul_add(av, load!(v, b.add(v * S::LANES)), acc[0][v]);
+                    }
+                }
+            }
+        }
+        let dense = if MR == 1 && panel.skip { 0 } else { k };
+        for _ in 0..dense {
             s.prefetch(next);
             next = next.wrapping_add(step);
             let mut bv = [s.splat(0.0); NV];

@@ -82,6 +82,8 @@ pub unsafe trait Simd: Copy + Send + Sync {
     fn min(self, a: Self::V, b: Self::V) -> Self::V;
     /// `x` where `cond > 0`, else 0.
     fn where_positive(self, cond: Self::V, x: Self::V) -> Self::V;
+    /// A bit for each lane that is neither 0 nor −0, the first lane's the lowest.
+    fn nonzero(self, x: Self::V) -> u32;
     /// 2ⁿ for integral `n` in −126..=127.
     fn pow2(self, n: Self::V) -> Self::V;
     /// Transposes a block: `LANES` rows of `LANES` floats, `from_stride` apart, into rows `to_stride` apart.

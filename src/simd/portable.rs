@@ -114,6 +114,10 @@ unsafe impl Simd for Wide {
         cond.simd_gt(f32x4::ZERO) & x
     }
     #[inline(always)]
+    fn nonzero(self, x: f32x4) -> u32 {
+        x.simd_ne(f32x4::ZERO).to_bitmask()
+    }
+    #[inline(always)]
     fn pow2(self, n: f32x4) -> f32x4 {
         f32x4::new(n.to_array().map(|n| Scalar.pow2(n)))
     }
@@ -196,6 +200,10 @@ unsafe impl Simd for Scalar {
     #[inline(always)]
     fn where_positive(self, cond: f32, x: f32) -> f32 {
         if cond > 0.0 { x } else { 0.0 }
+    }
+    #[inline(always)]
+    fn nonzero(self, x: f32) -> u32 {
+        u32::from(x != 0.0)
     }
     #[inline(always)]
     fn pow2(self, n: f32) -> f32 {

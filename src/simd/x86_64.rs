@@ -148,6 +148,11 @@ unsafe impl Simd for Avx2 {
         unsafe { _mm256_and_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(cond, _mm256_setzero_ps()), x) }
     }
     #[inline(always)]
+    fn nonzero(self, x: __m256) -> u32 {
+        // Of NaN too: it is unequal to 0.
+        unsafe { _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NEQ_UQ>(x, _mm256_setzero_ps())) as u32 }
+    }
+    #[inline(always)]
     fn pow2(self, n: __m256) -> __m256 {
         unsafe {
             let exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
@@ -245,6 +250,10 @@ unsafe impl Simd for Avx512 {
             let positive = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(cond, _mm512_setzero_ps());
             _mm512_maskz_mov_ps(positive, x)
         }
+    }
+    #[inline(always)]
+    fn nonzero(self, x: __m512) -> u32 {
+        u32::from(unsafe { _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(x, _mm512_setzero_ps()) })
     }
     #[inline(always)]
     fn pow2(self, n: __m512) -> __m512 {
