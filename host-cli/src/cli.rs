@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 
-pub use exchange::{Export, Import};
+pub use exchange::{Estimate, Export, Import, IntegerType, Quantize};
 pub use sweep::{Shard, Sweep, SweepAction, SweepRun};
 
 use crate::crew::Threads;
@@ -21,7 +21,7 @@ use crate::recipe::{Hidden, Optimizer, Plan, Standardise, TrainOn, Weights};
 /// Trains multilayer perceptrons as fast as the CPU multiplies and adds, and runs them.
 ///
 /// Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 misused, 3 data missing or corrupt,
-/// 4 model invalid.
+/// 4 model invalid, 6 over budget.
 #[derive(Debug, Parser)]
 #[command(name = "selvedge", version, arg_required_else_help = true)]
 pub struct Cli {
@@ -41,6 +41,10 @@ pub enum Command {
     Predict(Predict),
     /// Show what a model file holds, or which backends this CPU has
     Inspect(Inspect),
+    /// Make a flash file of integers, and measure what that costs
+    Quantize(Quantize),
+    /// Say what a model takes on a microcontroller, and whether that is there
+    Estimate(Estimate),
     /// Make a model of a network that another program trained
     Import(Import),
     /// Write a model for another program
@@ -240,6 +244,9 @@ pub struct Eval {
     /// Threads: auto for as many as pay off, or a number
     #[arg(long, default_value_t = Threads::Auto, value_name = "auto|N")]
     pub threads: Threads,
+    /// Write the images, their classes and the logits as an npz file, for other programs to compare with theirs
+    #[arg(long, value_name = "FILE")]
+    pub logits: Option<PathBuf>,
     /// One JSON object on stdout
     #[arg(long)]
     pub json: bool,

@@ -19,6 +19,8 @@ pub enum Exit {
     Data = 3,
     /// The model file is missing or invalid.
     Model = 4,
+    /// The model does not fit the budget.
+    Budget = 6,
 }
 
 /// One line for people and the exit code that goes with it.

@@ -3,6 +3,7 @@
 use std::ops::{Deref, DerefMut};
 
 use selvedge::arena::LINE;
+use selvedge::format::ALIGN;
 
 use crate::error::{Error, Result};
 
@@ -63,6 +64,56 @@ impl DerefMut for Floats {
     }
 }
 
+/// Zeroed bytes at the address that a flash file needs.
+#[derive(Debug, Clone)]
+pub struct Bytes {
+    memory: Vec<u8>,
+    len: usize,
+}
+
+impl Bytes {
+    /// `len` zeros for `purpose`, which the error names.
+    ///
+    /// # Errors
+    /// Exit code 1 where this machine does not have the memory.
+    pub fn zeroed(len: usize, purpose: &str) -> Result<Self> {
+        let mut memory = Vec::new();
+        memory
+            .try_reserve_exact(len.saturating_add(ALIGN))
+            .map_err(|_| Error::failed(format!("{purpose} needs {} of memory", size(len as u64))))?;
+        memory.resize(len + ALIGN, 0);
+        Ok(Self { memory, len })
+    }
+
+    /// A copy of `bytes`.
+    ///
+    /// # Errors
+    /// As [`zeroed`](Self::zeroed).
+    pub fn copy_of(bytes: &[u8], purpose: &str) -> Result<Self> {
+        let mut copy = Self::zeroed(bytes.len(), purpose)?;
+        copy.copy_from_slice(bytes);
+        Ok(copy)
+    }
+
+    fn start(&self) -> usize {
+        self.memory.as_ptr().align_offset(ALIGN).min(ALIGN)
+    }
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        &self.memory[self.start()..][..self.len]
+    }
+}
+
+impl DerefMut for Bytes {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        let start = self.start();
+        &mut self.memory[start..][..self.len]
+    }
+}
+
 /// Bytes that can be had without swapping, where the system tells.
 fn available() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
@@ -88,7 +139,7 @@ pub fn size(bytes: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Floats, size};
+    use super::{Bytes, Floats, size};
 
     #[test]
     fn aligned_and_zeroed() {
@@ -97,6 +148,14 @@ mod tests {
             assert_eq!(floats.len(), len);
             assert_eq!(floats.as_ptr() as usize % 64, 0);
             assert!(floats.iter().all(|&x| x == 0.0));
+        }
+    }
+
+    #[test]
+    fn bytes_stay_aligned_when_they_move() {
+        let bytes = Bytes::copy_of(&[1, 2, 3], "a test").unwrap();
+        for bytes in [bytes.clone(), bytes] {
+            assert_eq!((&bytes[..], bytes.as_ptr() as usize % 16), (&[1, 2, 3][..], 0));
         }
     }
 

@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use selvedge::Shape;
+use selvedge::format::{Image, MAGIC};
 use selvedge::shape::MAX_LAYERS;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::files;
-use crate::memory::Floats;
+use crate::memory::{Bytes, Floats};
 use crate::normalise::Normalisation;
 use crate::recipe::Recipe;
 
@@ -131,6 +132,23 @@ impl Model {
     pub fn class(&self, label: usize) -> String {
         self.about.classes.get(label).cloned().unwrap_or_else(|| label.to_string())
     }
+}
+
+/// The bytes of a flash file, or `None` where the file is no such file.
+///
+/// # Errors
+/// Exit code 1 without the memory.
+pub fn flash(path: &Path) -> Result<Option<Bytes>> {
+    let bytes = std::fs::read(file_of(path)).ok().filter(|bytes| bytes.starts_with(&MAGIC));
+    bytes.map(|bytes| Bytes::copy_of(&bytes, "the model")).transpose()
+}
+
+/// Checks the bytes of [`flash`].
+///
+/// # Errors
+/// Exit code 4 with what is wrong with them.
+pub fn parse_flash<'a>(path: &Path, bytes: &'a Bytes) -> Result<Image<'a>> {
+    Image::parse(bytes).map_err(|e| Error::model(format!("{}: {e}", path.display())))
 }
 
 /// What a file says of itself, nothing where it is from elsewhere; or why it cannot be read.

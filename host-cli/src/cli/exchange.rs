@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
+use super::DataArgs;
+use crate::budget::{Bytes, Hertz};
 use crate::exchange::Format;
+use crate::quantize::clip::Clip;
 
 /// `import`.
 #[derive(Debug, Args)]
@@ -31,14 +34,80 @@ pub struct Import {
 /// `export`.
 #[derive(Debug, Args)]
 pub struct Export {
-    /// A model file or a run's folder
+    /// A model file, a run's folder, or a flash file
     pub model: PathBuf,
     /// What to write
     #[arg(long, value_enum)]
     pub format: Format,
-    /// The file to write
+    /// The file to write; of c two, with the endings .c and .h
     #[arg(short, long, value_name = "FILE")]
     pub out: PathBuf,
+    /// What the names in C start with [default: the file's name]
+    #[arg(long, value_name = "NAME")]
+    pub prefix: Option<String>,
+    /// One JSON object on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The integer types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum IntegerType {
+    /// A byte a weight
+    I8,
+    /// Half a byte a weight
+    I4,
+}
+
+/// `quantize`.
+#[derive(Debug, Args)]
+pub struct Quantize {
+    /// A model file or a run's folder
+    pub model: PathBuf,
+    /// The type of the weights
+    #[arg(long, value_enum)]
+    pub dtype: IntegerType,
+    /// The data set; by default the one that the model was trained on
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// Training images that the scales of the activations are taken from
+    #[arg(long, value_name = "IMAGES", default_value_t = 2048)]
+    pub calibrate: usize,
+    /// Where to cut off large weights and activations: max (nowhere), mse (where the squared error is least), or
+    /// percentile:99.9
+    #[arg(long, default_value = "mse")]
+    pub clip: Clip,
+    /// Epochs of fine-tuning with the weights as they will be [default: 0 for i8, 5 for i4]
+    #[arg(long, value_name = "EPOCHS")]
+    pub qat: Option<usize>,
+    /// The flash file to write
+    #[arg(short, long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Class by class and layer by layer
+    #[arg(long)]
+    pub report: bool,
+    /// One JSON object on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `estimate`.
+#[derive(Debug, Args)]
+pub struct Estimate {
+    /// A flash file; or a model, which is taken as i8 in the target's packing
+    pub model: PathBuf,
+    /// The core: m0 (or cortex-m0), m3, m4, m7, m55, rv32
+    #[arg(long)]
+    pub target: String,
+    /// Its clock, such as 168MHz [default: a usual one]
+    #[arg(long)]
+    pub clock: Option<Hertz>,
+    /// Flash that is there for model and code, such as 128K
+    #[arg(long, value_name = "BYTES")]
+    pub flash: Option<Bytes>,
+    /// RAM that is there for inference, such as 8K
+    #[arg(long, value_name = "BYTES")]
+    pub ram: Option<Bytes>,
     /// One JSON object on stdout
     #[arg(long)]
     pub json: bool,

@@ -7,8 +7,11 @@ use super::load_data;
 use crate::cli::{Eval, SplitName};
 use crate::crew::Crew;
 use crate::error::{Error, Result};
-use crate::evaluate::{Evaluation, evaluate};
-use crate::model::Model;
+use crate::evaluate::{Evaluation, check_fit, evaluate};
+use crate::exchange::{self, Logits};
+use crate::files;
+use crate::model::{self, Model};
+use crate::quantize::proof;
 use crate::terminal::{Output, table};
 
 /// Evaluates a model.
@@ -16,6 +19,15 @@ use crate::terminal::{Output, table};
 /// # Errors
 /// As the command line documents.
 pub fn run(args: &Eval) -> Result<()> {
+    if let (Some(out), Some(bytes)) = (&args.logits, model::flash(&args.model)?) {
+        let image = model::parse_flash(&args.model, &bytes)?;
+        let test = load_data(&args.data, None)?.test;
+        let mlp = Mlp { shape: image.header().shape(), backend: Backend::detect() };
+        check_fit(&mlp, &test)?;
+        let all: Vec<u32> = (0..test.labels.len() as u32).collect();
+        let logits = Logits::Integer(proof::integer_logits(&image, &test.images.pixels, &all)?);
+        return files::write_atomic(out, &exchange::logits(&test, &all, &logits)?);
+    }
     let model = Model::load(&args.model)?;
     let dataset = load_data(&args.data, model.about.recipe.as_ref())?;
     let (name, set, index) = match args.split {
@@ -37,6 +49,10 @@ pub fn run(args: &Eval) -> Result<()> {
     let mlp = Mlp { shape: model.shape, backend: Backend::detect() };
     let inputs = model.about.normalisation.inputs(&set.images.pixels);
     let evaluation = evaluate(&Crew::new(args.threads), &mlp, &model.params, &inputs, set, &index)?;
+    if let Some(out) = &args.logits {
+        let logits = Logits::Float(proof::float_logits(&model, &set.images.pixels, &index)?);
+        files::write_atomic(out, &exchange::logits(set, &index, &logits)?)?;
+    }
     let mut output = Output::default();
     if args.json {
         let classes = 0..model.shape.outputs();

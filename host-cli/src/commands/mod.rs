@@ -3,11 +3,13 @@
 mod bench;
 mod config;
 mod data;
+mod estimate;
 mod eval;
 mod export;
 mod import;
 mod inspect;
 mod predict;
+mod quantize;
 mod sweep;
 mod train;
 
@@ -29,6 +31,8 @@ pub fn run(command: Command) -> Result<()> {
         Command::Eval(args) => eval::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Quantize(args) => quantize::run(&args),
+        Command::Estimate(args) => estimate::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Bench(args) => bench::run(&args),

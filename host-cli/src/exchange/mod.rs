@@ -4,17 +4,21 @@
 //! in one place; what is none is refused by the name of the tensor or the operator. Numbers pass unchanged: a network
 //! that went out and came back gives the same logits.
 
+mod c;
 mod npz;
 pub mod onnx;
 mod safetensors;
 mod tensors;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use selvedge::Shape;
+use selvedge::format::Image;
 
+use crate::data::Set;
 use crate::error::{Error, Result};
+use crate::fold::Folded;
 use crate::memory::Floats;
 use crate::model::{About, Model};
 use crate::normalise::Normalisation;
@@ -100,16 +104,19 @@ fn assemble(layers: Vec<Dense>, about: About) -> Clause<Imported> {
         return Err(format!("{} class names for {} outputs", about.classes.len(), shape.outputs()));
     }
     let names = layers.into_iter().map(|l| l.names).collect();
-    let about =
-        About { version: env!("CARGO_PKG_VERSION").into(), normalisation: Normalisation::default(), ..about };
+    about.normalisation.check(shape.inputs())?;
+    let about = About { version: env!("CARGO_PKG_VERSION").into(), ..about };
     Ok(Imported { model: Model { shape, params, about }, names })
 }
 
 /// Makes a network that was trained on `(x - mean) / std` take `x`: the first layer absorbs both.
 ///
 /// # Errors
-/// Exit code 4 where the weights overflow.
+/// Exit code 2 where the model has a normalisation already, 4 where the weights overflow.
 pub fn fold_normalisation(model: &mut Model, mean: f32, std: f32) -> Result<()> {
+    if model.about.normalisation != Normalisation::default() {
+        return Err(Error::misused("--mean and --std: the file says itself how its inputs are normalised"));
+    }
     let o = model.shape.width(1);
     let layers = model.shape.split_mut(&mut model.params).map_err(|e| Error::failed(e.to_string()))?;
     let first = layers.into_iter().next().expect("a network has a layer");
@@ -146,33 +153,71 @@ pub enum Format {
     Onnx,
     /// numpy arrays with the names of the state dict
     Npz,
+    /// C99: a header and a source with weights and an inference function
+    C,
 }
 
-/// The model with its normalisation folded into its first layer, so that it takes pixels divided by 255.
-fn plain(model: &Model) -> Result<Model> {
-    let normalisation = &model.about.normalisation;
-    if normalisation.table().is_some() {
-        return Err(Error::failed(
-            "cannot export the model: its pixels go through a gamma table, which the format cannot hold; train with \
-             --gamma 1",
-        ));
-    }
-    let mut params = Floats::copy_of(&model.params, "a copy of the parameters")?;
-    normalisation.fold(model.shape, &mut params)?;
-    let about = About { normalisation: Normalisation::default(), ..model.about.clone() };
-    Ok(Model { shape: model.shape, params, about })
+/// The logits of images, image by image.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Logits {
+    /// Of a network of floats.
+    Float(Vec<f32>),
+    /// Of a file of integers.
+    Integer(Vec<i32>),
 }
 
-/// The bytes of `model` in another program's format.
+/// The images at `index` of a set, their classes and their logits as an npz file, for other programs to compare with
+/// theirs.
 ///
 /// # Errors
-/// Exit code 1 where the format cannot hold it.
-pub fn export(model: &Model, format: Format) -> Result<Vec<u8>> {
-    let model = &plain(model)?;
-    let written = match format {
-        Format::Safetensors => safetensors::write(&tensors::of_model(model)?),
-        Format::Onnx => onnx::write(model),
-        Format::Npz => npz::write(&tensors::of_model(model)?),
+/// Exit code 1 where it cannot be written.
+pub fn logits(set: &Set, index: &[u32], logits: &Logits) -> Result<Vec<u8>> {
+    npz::write(&tensors::of_images(set, index, logits)).map_err(Error::failed)
+}
+
+/// What is written.
+#[derive(Debug, Clone, Copy)]
+pub enum Net<'a> {
+    /// A network of floats, and the names of its classes.
+    Float(&'a Folded, &'a [String]),
+    /// A flash file of integers.
+    Integer(&'a Image<'a>),
+}
+
+/// The files that hold `net` in another program's format, `out` the first of them. `prefix` is what C's names start with,
+/// if not the file's name.
+///
+/// # Errors
+/// Exit code 1 where the format cannot hold it, 2 for a bad prefix.
+pub fn export(
+    net: Net<'_>,
+    format: Format,
+    out: &Path,
+    prefix: Option<&str>,
+) -> Result<Vec<(PathBuf, Vec<u8>)>> {
+    if prefix.is_some() && format != Format::C {
+        return Err(Error::misused("--prefix goes with --format c alone"));
+    }
+    let tensors = || match net {
+        Net::Float(net, _) => tensors::of(net),
+        Net::Integer(image) => Ok(tensors::of_integers(image)),
     };
-    written.map_err(|why| Error::failed(format!("cannot export the model: {why}")))
+    let bytes = match format {
+        Format::Safetensors => tensors().and_then(|t| safetensors::write(&t)),
+        Format::Npz => tensors().and_then(|t| npz::write(&t)),
+        Format::Onnx => match net {
+            Net::Float(net, classes) => onnx::write(net, classes),
+            Net::Integer(image) => Ok(onnx::write_integer(image)),
+        },
+        Format::C => {
+            let name = c::prefix(prefix, out)?;
+            let files = match net {
+                Net::Float(net, classes) => c::float(net, classes, &name),
+                Net::Integer(image) => c::integer(image, &name),
+            };
+            return Ok(c::named(files, out, &name));
+        }
+    };
+    let bytes = bytes.map_err(|why| Error::failed(format!("cannot export the model: {why}")))?;
+    Ok(vec![(out.to_path_buf(), bytes)])
 }

@@ -27,6 +27,10 @@ pub(super) fn write(tensors: &[Tensor]) -> Clause<Vec<u8>> {
 fn header(tensor: &Tensor) -> Vec<u8> {
     let kind = match tensor.kind {
         Kind::F32 => "<f4",
+        Kind::I32 => "<i4",
+        Kind::U16 => "<u2",
+        Kind::I8 => "|i1",
+        Kind::U8 => "|u1",
     };
     // A tuple of one needs its comma.
     let dims: String = tensor.dims.iter().map(|d| format!("{d}, ")).collect();

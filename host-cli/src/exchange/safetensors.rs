@@ -139,6 +139,10 @@ pub(super) fn write(tensors: &[Tensor]) -> Clause<Vec<u8>> {
     let views = tensors.iter().map(|t| {
         let dtype = match t.kind {
             Kind::F32 => Dtype::F32,
+            Kind::I32 => Dtype::I32,
+            Kind::U16 => Dtype::U16,
+            Kind::I8 => Dtype::I8,
+            Kind::U8 => Dtype::U8,
         };
         TensorView::new(dtype, t.dims.clone(), &t.bytes).map(|view| (&t.name, view))
     });

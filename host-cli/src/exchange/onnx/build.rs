@@ -6,7 +6,6 @@ use super::proto::{
     Attribute, Dim, Entry, Graph, Model, Node, OperatorSet, Tensor, TensorShape, TensorType, ValueInfo,
     ValueType, dtype,
 };
-use crate::model::About;
 
 /// The oldest operator set with everything that is written here, scales for each output included, and its file version.
 const OPSET: i64 = 13;
@@ -51,7 +50,7 @@ impl Builder {
     }
 
     /// The file of the graph whose input is `(batch, width)`.
-    pub fn finish(self, input: (&str, i32, usize), doc: String, about: &About) -> Vec<u8> {
+    pub fn finish(self, input: (&str, i32, usize), doc: String, classes: &[String]) -> Vec<u8> {
         let entry = |key: &str, value: String| Entry { key: key.into(), value };
         let graph = Graph {
             node: self.nodes,
@@ -62,8 +61,8 @@ impl Builder {
             output: self.outputs,
         };
         let mut metadata_props = Vec::new();
-        if !about.classes.is_empty() {
-            metadata_props.push(entry("classes", serde_json::json!(about.classes).to_string()));
+        if !classes.is_empty() {
+            metadata_props.push(entry("classes", serde_json::json!(classes).to_string()));
         }
         Model {
             ir_version: IR_VERSION,

@@ -1,10 +1,12 @@
 //! ONNX: a chain of dense layers as a graph of operators, read and written.
 //!
-//! Written: `Gemm`, `Relu` and a `Softmax`, with the logits as an output of their own. Read: the same, and what other
+//! Written: `Gemm`, `Relu` and a `Softmax`, with the logits as an output of their own, around integers where the network
+//! is one of integers. Read: the float form, and what other
 //! exporters make of such networks ([`read`] lists it). The messages are declared here by hand, since of the format's
 //! hundreds only a dozen matter.
 
 mod build;
+mod integer;
 mod proto;
 mod read;
 #[cfg(test)]
@@ -14,18 +16,22 @@ mod values;
 use selvedge::kernel::transpose;
 
 use super::Clause;
-use crate::model::Model;
+use crate::fold::Folded;
 use build::{Builder, integer};
 use proto::dtype;
 
+pub(super) use integer::write as write_integer;
 pub use read::read;
 
 /// The float graph.
-pub(super) fn write(model: &Model) -> Clause<Vec<u8>> {
+pub(super) fn write(net: &Folded, classes: &[String]) -> Clause<Vec<u8>> {
     let mut graph = Builder::default();
-    let shape = model.shape;
-    let layers = shape.split(&model.params).map_err(|e| e.to_string())?;
+    let shape = net.shape;
+    let layers = shape.split(&net.params).map_err(|e| e.to_string())?;
     let mut value = String::from("input");
+    if let Some(table) = &net.table {
+        value = look_up(&mut graph, table);
+    }
     for (n, layer) in layers.iter().enumerate() {
         let (i, o) = (shape.width(n), shape.width(n + 1));
         let mut weights = vec![0.0; i * o];
@@ -47,5 +53,17 @@ pub(super) fn write(model: &Model) -> Clause<Vec<u8>> {
     graph.output("logits", shape.outputs());
     graph.output("probabilities", shape.outputs());
     let doc = format!("{shape}; input is a row of pixels, each divided by 255");
-    Ok(graph.finish(("input", dtype::FLOAT, shape.inputs()), doc, &model.about))
+    Ok(graph.finish(("input", dtype::FLOAT, shape.inputs()), doc, classes))
+}
+
+/// What the table makes of the inputs. They are bytes over 255, so that rounding finds the bytes again.
+fn look_up(graph: &mut Builder, table: &[u8; 256]) -> String {
+    let values: Vec<f32> = table.iter().map(|&u| f32::from(u) / 255.0).collect();
+    graph.floats("table", &[256], &values);
+    graph.floats("most", &[], &[255.0]);
+    graph.node("Mul", "scaled", &["input", "most"], Vec::new());
+    graph.node("Round", "rounded", &["scaled"], Vec::new());
+    graph.node("Cast", "position", &["rounded"], vec![integer("to", dtype::INT32.into())]);
+    graph.node("Gather", "pixels", &["table", "position"], vec![integer("axis", 0)]);
+    "pixels".into()
 }

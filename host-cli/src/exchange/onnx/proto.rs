@@ -6,6 +6,9 @@ use prost::Message;
 /// `TensorProto.DataType`.
 pub(super) mod dtype {
     pub const FLOAT: i32 = 1;
+    pub const UINT8: i32 = 2;
+    pub const INT8: i32 = 3;
+    pub const INT32: i32 = 6;
     pub const FLOAT16: i32 = 10;
     pub const BFLOAT16: i32 = 16;
 

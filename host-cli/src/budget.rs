@@ -1,0 +1,234 @@
+//! What a flash file will take on a microcontroller: bytes of flash and RAM, instructions, and a range of time.
+//!
+//! Bytes of weights, inputs and activations are exact, since they follow from the header. The rest is one table, [`CORES`]:
+//! code, stack, and what a kernel spends on each part of its work. Instructions are not cycles; what a cycle brings is a
+//! range, from code in fast memory to code behind the flash's wait states.
+
+use std::str::FromStr;
+
+use selvedge::format::{Dtype, Header, Packing};
+use selvedge::quant::ram_bytes;
+
+/// A family of cores and its kernel.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Core {
+    /// As `--target` calls it.
+    pub name: &'static str,
+    /// What it is and what its kernel relies on.
+    pub about: &'static str,
+    /// The packing that its kernel reads.
+    pub packing: Packing,
+    /// Bytes of the inference code, and of its stack.
+    pub code: usize,
+    /// Bytes of stack.
+    pub stack: usize,
+    /// Instructions for an image.
+    pub cost: Cost,
+    /// Instructions for a product where the file is packed for another core.
+    pub generic: f64,
+    /// Cycles for an instruction, at best and at worst.
+    pub cycles: [f64; 2],
+    /// The clock where `--clock` says nothing, in Hz.
+    pub clock: f64,
+}
+
+/// What a kernel spends, in instructions.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Cost {
+    /// Inputs that are multiplied together and skipped together.
+    pub together: usize,
+    /// Rows that are summed together.
+    pub rows: usize,
+    /// For each `together` inputs of each `rows` rows, unless the inputs are all 0.
+    pub product: f64,
+    /// For each `together` inputs, to prepare them.
+    pub prepare: f64,
+    /// For each row, to requantize it.
+    pub row: f64,
+    /// The part of the first layer's inputs, taken `together`, that is not all 0 in an image of Fashion-MNIST.
+    pub busy: f64,
+}
+
+const fn quads(product: f64, prepare: f64, row: f64) -> Cost {
+    Cost { together: 4, rows: 4, product, prepare, row, busy: 118.0 / 196.0 }
+}
+
+/// The cores that are known.
+pub const CORES: [Core; 6] = [
+    Core {
+        name: "m0",
+        about: "Cortex-M0 and M0+, two products in a multiplication of one cycle",
+        packing: Packing::CortexM0,
+        code: 1_600,
+        stack: 256,
+        cost: quads(41.5, 26.0, 21.0),
+        generic: 5.85,
+        cycles: [1.2, 2.0],
+        clock: 48e6,
+    },
+    Core {
+        name: "m3",
+        about: "Cortex-M3, two products in a multiplication",
+        packing: Packing::CortexM0,
+        code: 1_600,
+        stack: 256,
+        cost: quads(26.4, 22.0, 14.0),
+        generic: 3.16,
+        cycles: [1.1, 1.8],
+        clock: 72e6,
+    },
+    Core {
+        name: "m4",
+        about: "Cortex-M4 and M33 with the DSP extension",
+        packing: Packing::CortexM4,
+        code: 1_600,
+        stack: 256,
+        cost: quads(14.9, 20.0, 12.0),
+        generic: 3.16,
+        cycles: [1.0, 1.6],
+        clock: 168e6,
+    },
+    Core {
+        name: "m7",
+        about: "Cortex-M7, which issues up to two instructions in a cycle",
+        packing: Packing::CortexM4,
+        code: 1_600,
+        stack: 256,
+        cost: quads(14.9, 20.0, 12.0),
+        generic: 3.16,
+        cycles: [0.6, 1.3],
+        clock: 480e6,
+    },
+    Core {
+        name: "m55",
+        about: "Cortex-M55 with MVE, whose vectors take two cycles for most of their instructions",
+        packing: Packing::CortexM55,
+        code: 1_600,
+        stack: 256,
+        cost: Cost { together: 16, rows: 8, product: 17.7, prepare: 30.0, row: 8.0, busy: 0.72 },
+        generic: 0.28,
+        cycles: [1.3, 2.2],
+        clock: 400e6,
+    },
+    Core {
+        name: "rv32",
+        about: "RV32IMC, two products in a multiplication of one cycle",
+        packing: Packing::CortexM0,
+        code: 1_600,
+        stack: 256,
+        cost: quads(43.5, 26.0, 18.0),
+        generic: 7.0,
+        cycles: [1.0, 1.8],
+        clock: 160e6,
+    },
+];
+
+/// The core of a name, `m4` or `cortex-m4`.
+pub fn core(name: &str) -> Option<&'static Core> {
+    CORES.iter().find(|core| core.name == name.strip_prefix("cortex-").unwrap_or(name))
+}
+
+/// What a file takes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Budget {
+    /// The file and the code.
+    pub flash: usize,
+    /// Image, activations, logits and stack.
+    pub ram: usize,
+    /// Multiply-adds of an image.
+    pub macs: usize,
+    /// Instructions of an image, where a model for this type of weights was measured.
+    pub instructions: Option<u64>,
+}
+
+impl Budget {
+    /// Of a file with this header on a core.
+    pub fn new(header: &Header, core: &Core) -> Self {
+        Self {
+            flash: header.file_bytes() + core.code,
+            ram: ram_bytes(header) + core.stack,
+            macs: header.shape().macs(),
+            instructions: (header.dtype() == Dtype::I8).then(|| instructions(header, core).round() as u64),
+        }
+    }
+
+    /// Seconds for an image at a clock, at best and at worst.
+    pub fn seconds(&self, core: &Core, clock: f64) -> Option<[f64; 2]> {
+        self.instructions.map(|n| core.cycles.map(|cycles| n as f64 * cycles / clock))
+    }
+}
+
+fn instructions(header: &Header, core: &Core) -> f64 {
+    let (shape, cost) = (header.shape(), core.cost);
+    if header.packing() != core.packing {
+        return core.generic * shape.macs() as f64;
+    }
+    let layer = |l: usize| {
+        let together = shape.width(l).div_ceil(cost.together) as f64;
+        let groups = shape.width(l + 1).div_ceil(cost.rows) as f64;
+        let busy = if l == 0 { cost.busy } else { 1.0 };
+        groups * together * busy * cost.product
+            + together * cost.prepare
+            + shape.width(l + 1) as f64 * cost.row
+    };
+    (0..shape.layers()).map(layer).sum()
+}
+
+/// A number of bytes as people write it: `2048`, `8K`, `1M`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bytes(pub usize);
+
+impl FromStr for Bytes {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let upper = text.to_ascii_uppercase();
+        let digits = upper.trim_end_matches("IB").trim_end_matches('B');
+        let (digits, unit) = match digits.as_bytes().last() {
+            Some(b'K') => (&digits[..digits.len() - 1], 1024),
+            Some(b'M') => (&digits[..digits.len() - 1], 1024 * 1024),
+            _ => (digits, 1),
+        };
+        let bytes = digits.trim().parse::<usize>().ok().and_then(|n| n.checked_mul(unit));
+        bytes.map(Self).ok_or("write bytes, such as 2048, 8K or 1M".into())
+    }
+}
+
+/// A frequency as people write it: `168MHz`, `16000000`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Hertz(pub f64);
+
+impl FromStr for Hertz {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let lower = text.to_ascii_lowercase();
+        let units = [("ghz", 1e9), ("mhz", 1e6), ("khz", 1e3), ("hz", 1.0), ("", 1.0)];
+        let (digits, unit) = units
+            .into_iter()
+            .find_map(|(name, unit)| Some((lower.strip_suffix(name)?, unit)))
+            .expect("the last fits all");
+        let hertz = digits.trim().parse::<f64>().ok().map(|n| n * unit);
+        hertz.filter(|h| h.is_finite() && *h >= 1.0).map(Self).ok_or("write a clock, such as 168MHz".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Bytes, Hertz};
+
+    #[test]
+    fn units() {
+        let bytes = |text: &str| text.parse::<Bytes>().map(|b| b.0);
+        assert_eq!(
+            [bytes("2048"), bytes("8K"), bytes("8KiB"), bytes("1m")],
+            [2048, 8192, 8192, 1 << 20].map(Ok)
+        );
+        let hertz = |text: &str| text.parse::<Hertz>().map(|h| h.0);
+        assert_eq!([hertz("168MHz"), hertz("16000000"), hertz("1.5 GHz")], [168e6, 16e6, 1.5e9].map(Ok));
+        for bad in ["", "K", "-1", "x", "99999999999999999999", "18446744073709551615K"] {
+            bytes(bad).unwrap_err();
+        }
+        for bad in ["", "MHz", "0", "nan", "-1MHz"] {
+            hertz(bad).unwrap_err();
+        }
+    }
+}

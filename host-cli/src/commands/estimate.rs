@@ -1,0 +1,122 @@
+//! `selvedge estimate`: what a model takes on a microcontroller, and whether that is there.
+
+use selvedge::format::{Dtype, Header};
+use serde_json::json;
+
+use crate::budget::{Budget, Bytes, CORES, Core, core};
+use crate::cli::Estimate;
+use crate::error::{Error, Exit, Result};
+use crate::model::{self, Model};
+use crate::terminal::{Output, table};
+
+/// Estimates.
+///
+/// # Errors
+/// Exit code 2 for an unknown target, 4 for an invalid model, 6 where it does not fit.
+pub fn run(args: &Estimate) -> Result<()> {
+    let core = core(&args.target).ok_or_else(|| {
+        let names: Vec<_> = CORES.iter().map(|c| c.name).collect();
+        Error::misused(format!("--target {}: the targets are {}", args.target, names.join(", ")))
+    })?;
+    let header = header_of(args, core)?;
+    let budget = Budget::new(&header, core);
+    let over = over(args, &budget);
+    let mut output = Output::default();
+    if args.json {
+        output.json(&json!({
+            "target": core.name,
+            "flash_bytes": budget.flash,
+            "ram_bytes": budget.ram,
+            "macs": budget.macs,
+            "instructions": budget.instructions,
+            "fits": over.is_none(),
+        }))?;
+    } else {
+        output.line(text(args, &header, core, &budget))?;
+    }
+    over.map_or(Ok(()), |message| Err(Error { exit: Exit::Budget, message }))
+}
+
+/// Of a flash file its own, of a model that of the file that `quantize` and `export` would make for the target.
+fn header_of(args: &Estimate, core: &Core) -> Result<Header> {
+    if let Some(bytes) = model::flash(&args.model)? {
+        return Ok(*model::parse_flash(&args.model, &bytes)?.header());
+    }
+    let model = Model::load(&args.model)?;
+    let refused = |e: selvedge::Error| Error::model(format!("{}: {e}", args.model.display()));
+    Header::new(model.shape, Dtype::I8, core.packing)
+        .and_then(|h| h.with_label_bytes(model.about.classes.join("\n").len()))
+        .and_then(|h| model.about.image.map_or(Ok(h), |(rows, cols)| h.with_image(rows, cols)))
+        .map_err(refused)
+}
+
+/// Why it does not fit.
+fn over(args: &Estimate, budget: &Budget) -> Option<String> {
+    let short = |name: &str, needed: usize, there: Option<Bytes>| {
+        let there = there.filter(|t| needed > t.0)?.0;
+        Some(format!("{needed} bytes of {name} needed, {there} there"))
+    };
+    let short = [short("flash", budget.flash, args.flash), short("RAM", budget.ram, args.ram)];
+    let short: Vec<_> = short.into_iter().flatten().collect();
+    if short.is_empty() {
+        return None;
+    }
+    Some(format!(
+        "over budget: {}; take fewer or narrower layers, or `selvedge quantize --dtype i4`",
+        short.join(", ")
+    ))
+}
+
+fn text(args: &Estimate, header: &Header, core: &Core, budget: &Budget) -> String {
+    let clock = args.clock.map_or(core.clock, |c| c.0);
+    let rows = [
+        [
+            "flash".into(),
+            format!("{} bytes", budget.flash),
+            format!("file {}, code {}", header.file_bytes(), core.code),
+        ],
+        [
+            "RAM".into(),
+            format!("{} bytes", budget.ram),
+            format!("image, activations and logits {}, stack {}", budget.ram - core.stack, core.stack),
+        ],
+        ["multiply-adds".into(), budget.macs.to_string(), "of an image".into()],
+        [
+            "instructions".into(),
+            budget.instructions.map_or("not modelled".into(), |n| format!("about {n}")),
+            assumption(header, core),
+        ],
+        [
+            "time".into(),
+            budget.seconds(core, clock).map_or("not modelled".into(), |[best, worst]| {
+                format!("{:.2} to {:.2} ms", 1e3 * best, 1e3 * worst)
+            }),
+            format!("at {} MHz, {} to {} cycles an instruction", clock / 1e6, core.cycles[0], core.cycles[1]),
+        ],
+    ];
+    let head = [core.name, "", core.about].map(String::from);
+    format!(
+        "{}, {}, packing {}\n\n{}",
+        header.shape(),
+        header.dtype().name(),
+        header.packing().name(),
+        table(head, rows)
+    )
+}
+
+fn assumption(header: &Header, core: &Core) -> String {
+    if header.dtype() != Dtype::I8 {
+        return "only i8 was measured".into();
+    }
+    if header.packing() != core.packing {
+        return format!(
+            "every product taken; `selvedge export --packing {}` skips zeros",
+            core.packing.name()
+        );
+    }
+    format!(
+        "{:.0} % of the image's groups of {} pixels not all 0",
+        100.0 * core.cost.busy,
+        core.cost.together
+    )
+}

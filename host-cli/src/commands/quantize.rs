@@ -1,0 +1,152 @@
+//! `selvedge quantize`: a flash file of integers, and what that cost.
+
+use selvedge::format::{Dtype, Image};
+use selvedge::quant::ram_bytes;
+use serde_json::json;
+
+use super::load_data;
+use crate::cli::{IntegerType, Quantize};
+use crate::data::Dataset;
+use crate::draws::{Generator, Split};
+use crate::error::{Error, Result};
+use crate::files;
+use crate::memory::size;
+use crate::model::Model;
+use crate::quantize::proof::{float_classes, integer_classes, noise};
+use crate::quantize::{Options, quantize};
+use crate::terminal::{Output, table};
+
+/// The split of a model that does not say how it was trained.
+const SEED: u64 = 42;
+
+/// Quantizes a model.
+///
+/// # Errors
+/// As the command line documents.
+pub fn run(args: &Quantize) -> Result<()> {
+    if args.calibrate == 0 {
+        return Err(Error::misused("--calibrate 0: scales are taken from at least 1 image"));
+    }
+    let model = Model::load(&args.model)?;
+    let dataset = load_data(&args.data, model.about.recipe.as_ref())?;
+    let mlp = selvedge::Mlp { shape: model.shape, backend: selvedge::Backend::detect() };
+    crate::evaluate::check_fit(&mlp, &dataset.train)?;
+    let dtype = match args.dtype {
+        IntegerType::I8 => Dtype::I8,
+        IntegerType::I4 => Dtype::I4,
+    };
+    let images = dataset.train.labels.len();
+    let recipe = model.about.recipe.as_ref();
+    let seed = recipe.map_or(SEED, |r| r.seed);
+    let split = recipe.map_or_else(|| Split::new(Generator::Selvedge, SEED, images), |r| r.split(images));
+    let qat = args.qat.unwrap_or(if dtype == Dtype::I4 { 5 } else { 0 });
+    let options = Options { dtype, calibrate: args.calibrate, clip: args.clip, qat, seed };
+    let bytes = quantize(&model, &dataset.train, &split.train, options, &mut |epoch, loss| {
+        eprintln!("fine-tuning {epoch}/{qat}: mean loss {loss:.4}");
+    })?;
+    let image = Image::parse(&bytes).map_err(|e| Error::failed(format!("the file is not sound: {e}")))?;
+    let proof = Proof::new(&model, &image, &dataset, &split)?;
+    files::write_atomic(&args.out, &bytes)?;
+
+    let mut output = Output::default();
+    if args.json {
+        let mut line = json!({
+            "dtype": dtype.name(),
+            "file": args.out.display().to_string(),
+            "bytes": bytes.len(),
+            "ram_bytes": ram_bytes(image.header()),
+            "val_accuracy_before": proof.val[0],
+            "val_accuracy": proof.val[1],
+            "test_accuracy_before": proof.test[0],
+            "test_accuracy": proof.test[1],
+            "flips": proof.flips,
+        });
+        if args.report {
+            line["per_class"] = json!(proof.per_class);
+            line["noise_db"] = json!(proof.noise);
+        }
+        return output.json(&line);
+    }
+    output.line(proof.summary(&args.out.display().to_string(), &image))?;
+    if args.report { output.line(format!("\n{}", proof.report(&model, &image))) } else { Ok(()) }
+}
+
+/// Accuracies are `[before, after]`.
+struct Proof {
+    val: [f64; 2],
+    test: [f64; 2],
+    images: usize,
+    flips: usize,
+    per_class: Vec<[f64; 2]>,
+    noise: Vec<f64>,
+}
+
+impl Proof {
+    fn new(model: &Model, image: &Image<'_>, dataset: &Dataset, split: &Split) -> Result<Self> {
+        let (train, test) = (&dataset.train, &dataset.test);
+        let all: Vec<u32> = (0..test.labels.len() as u32).collect();
+        let both = |pixels: &[u8], index: &[u32]| -> Result<[Vec<u8>; 2]> {
+            Ok([float_classes(model, pixels, index)?, integer_classes(image, pixels, index)?])
+        };
+        let of_val = both(&train.images.pixels, &split.val)?;
+        let of_test = both(&test.images.pixels, &all)?;
+        let right = |found: &[u8], labels: &[u8], index: &[u32]| {
+            let hits = found.iter().zip(index).filter(|&(&c, &n)| c == labels[n as usize]).count();
+            hits as f64 / index.len().max(1) as f64
+        };
+        let recall = |class: usize| {
+            let index: Vec<u32> =
+                all.iter().copied().filter(|&n| usize::from(test.labels[n as usize]) == class).collect();
+            of_test.each_ref().map(|found| {
+                let found: Vec<u8> = index.iter().map(|&n| found[n as usize]).collect();
+                right(&found, &test.labels, &index)
+            })
+        };
+        let some = &split.train[..split.train.len().min(1024)];
+        Ok(Self {
+            val: of_val.each_ref().map(|found| right(found, &train.labels, &split.val)),
+            test: of_test.each_ref().map(|found| right(found, &test.labels, &all)),
+            images: all.len(),
+            flips: of_test[0].iter().zip(&of_test[1]).filter(|(a, b)| a != b).count(),
+            per_class: (0..model.shape.outputs()).map(recall).collect(),
+            noise: noise(model, image, &train.images.pixels, some)?,
+        })
+    }
+
+    fn summary(&self, file: &str, image: &Image<'_>) -> String {
+        let header = image.header();
+        let row = |name: &str, [before, after]: [f64; 2]| {
+            let points = 100.0 * (after - before);
+            [name.into(), percent(before), percent(after), format!("{points:+.2}")]
+        };
+        let head = ["accuracy", "before", header.dtype().name(), "points"].map(String::from);
+        let accuracies = table(head, [row("validation", self.val), row("test", self.test)]);
+        format!(
+            "{accuracies}\n\n{} of {} test images are classified otherwise\n{file}: {} of flash, {} of RAM",
+            self.flips,
+            self.images,
+            size(header.file_bytes() as u64),
+            size(ram_bytes(header) as u64)
+        )
+    }
+
+    fn report(&self, model: &Model, image: &Image<'_>) -> String {
+        let rows = self.per_class.iter().enumerate().map(|(c, &[before, after])| {
+            let points = 100.0 * (after - before);
+            [model.class(c), percent(before), percent(after), format!("{points:+.1}")]
+        });
+        let classes = table(["class", "before", "after", "points"].map(String::from), rows);
+        let layout = image.header().layout();
+        let rows = self.noise.iter().enumerate().map(|(l, noise)| {
+            let spans = layout.layers[l];
+            let bytes = spans.weights.len + spans.biases.len + spans.multipliers.len;
+            [format!("fc{}", l + 1), format!("{noise:.1} dB"), bytes.to_string()]
+        });
+        let layers = table(["layer", "signal to noise", "bytes"].map(String::from), rows);
+        format!("{classes}\n\n{layers}")
+    }
+}
+
+fn percent(fraction: f64) -> String {
+    format!("{:.2}%", 100.0 * fraction)
+}

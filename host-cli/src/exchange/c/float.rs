@@ -1,0 +1,89 @@
+//! C for float networks: an input goes into the sums of all outputs at once, which keeps the order of summation and skips
+//! the inputs that are 0.
+
+use std::fmt::Write;
+
+use super::{Files, array, classify, header};
+use crate::fold::Folded;
+
+/// The C of a network.
+pub fn write(folded: &Folded, labels: &[String], name: &str) -> Files {
+    let shape = folded.shape;
+    let mut source = String::from("/* See HEADER. */\n#include \"HEADER\"\n");
+    let mut rest = &folded.params[..];
+    for l in 0..shape.layers() {
+        let (i, o) = (shape.width(l), shape.width(l + 1));
+        let (weights, tail) = rest.split_at(i * o);
+        let (biases, tail) = tail.split_at(o);
+        rest = tail;
+        let literals = |values: &[f32]| values.iter().map(|x| format!("{x:e}f")).collect::<Vec<_>>();
+        array(&mut source, "float", &format!("{name}_weights{}", l + 1), literals(weights).into_iter());
+        array(&mut source, "float", &format!("{name}_biases{}", l + 1), literals(biases).into_iter());
+    }
+    if let Some(table) = folded.table {
+        array(&mut source, "uint8_t", &format!("{name}_table"), table.iter());
+    }
+    source += &LAYER.replace("NAME", name);
+    source += &logits(folded, name);
+    source += &classify(name, shape, "float", labels);
+    Files { header: header(name, shape, "float", "Single precision.", labels), source }
+}
+
+fn logits(folded: &Folded, name: &str) -> String {
+    let shape = folded.shape;
+    let widest = |parity: usize| (parity..shape.layers()).step_by(2).map(|l| shape.width(l)).max();
+    let mut text = format!("\nvoid {name}_logits(const uint8_t *pixels, float *logits)\n{{\n");
+    for (buffer, parity) in [("x", 0), ("y", 1)] {
+        if let Some(width) = widest(parity) {
+            let _ = writeln!(text, "    float {buffer}[{width}];");
+        }
+    }
+    let of = if folded.table.is_some() { "NAME_table[pixels[i]]" } else { "pixels[i]" };
+    let _ = write!(
+        text,
+        "    uint32_t i;\n    for (i = 0; i < {}; i++) {{\n        x[i] = (float){} / 255.0f;\n    }}\n",
+        shape.inputs(),
+        of.replace("NAME", name)
+    );
+    for l in 0..shape.layers() {
+        let (from, to) = if l % 2 == 0 { ("x", "y") } else { ("y", "x") };
+        let last = l + 1 == shape.layers();
+        let _ = writeln!(
+            text,
+            "    {name}_layer({from}, {}, {name}_weights{n}, {name}_biases{n}, {}, {}, {});",
+            shape.width(l),
+            shape.width(l + 1),
+            u8::from(!last),
+            if last { "logits" } else { to },
+            n = l + 1
+        );
+    }
+    text + "}\n"
+}
+
+const LAYER: &str = "
+/* z = x W + bias, W one input a row; 0 where that is negative if relu. */
+static void NAME_layer(const float *x, uint32_t inputs, const float *w, const float *bias, uint32_t outputs,
+                       int relu, float *z)
+{
+    uint32_t i;
+    uint32_t o;
+    for (o = 0; o < outputs; o++) {
+        z[o] = 0.0f;
+    }
+    for (i = 0; i < inputs; i++, w += outputs) {
+        const float v = x[i];
+        if (v != 0.0f) {
+            for (o = 0; o < outputs; o++) {
+                z[o] += v * w[o];
+            }
+        }
+    }
+    for (o = 0; o < outputs; o++) {
+        z[o] += bias[o];
+        if (relu && z[o] < 0.0f) {
+            z[o] = 0.0f;
+        }
+    }
+}
+";

@@ -1,0 +1,102 @@
+//! What flows through a network on some training images: how large, how often.
+//!
+//! Only that decides the scales of activations, and it says which weights matter. Inputs are taken as the integer
+//! network will see them.
+
+use selvedge::{Activations, Arena, Mlp, Solo};
+
+use super::clip::Histogram;
+use crate::error::{Error, Result};
+use crate::memory::Floats;
+
+/// Images of a forward pass.
+const BATCH: usize = 256;
+
+/// Images for a network: their bytes, and which of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Images<'a> {
+    /// All images, one after the other.
+    pub pixels: &'a [u8],
+    /// Those that are meant.
+    pub index: &'a [u32],
+    /// What a byte is worth as an input.
+    pub values: &'a [f32; 256],
+}
+
+impl Images<'_> {
+    /// Calls `see` with the memory of each forward pass and its number of rows.
+    ///
+    /// # Errors
+    /// Exit code 1 without the memory, or where the core refuses the network.
+    pub fn forward(
+        &self,
+        mlp: &Mlp,
+        params: &[f32],
+        mut see: impl FnMut(&Activations<'_>, usize),
+    ) -> Result<()> {
+        let refused = |e: selvedge::Error| Error::failed(e.to_string());
+        let floats = Activations::floats(mlp.shape, BATCH);
+        let mut memory = Floats::zeroed(floats, &format!("a forward pass through {}", mlp.shape))?;
+        let mut activations =
+            Activations::new(mlp.shape, BATCH, &mut Arena::new(&mut memory)).map_err(refused)?;
+        for index in self.index.chunks(BATCH) {
+            let fill = |first: usize, rows: &mut [f32]| self.fill(&index[first..], mlp.shape.inputs(), rows);
+            mlp.forward(&Solo, params, &mut activations, index.len(), &fill).map_err(refused)?;
+            see(&activations, index.len());
+        }
+        Ok(())
+    }
+
+    /// Writes the inputs of the images at `index`, as many as `rows` has room for.
+    pub fn fill(&self, index: &[u32], inputs: usize, rows: &mut [f32]) {
+        for (row, &n) in rows.chunks_exact_mut(inputs).zip(index) {
+            let pixels = &self.pixels[n as usize * inputs..][..inputs];
+            for (x, &p) in row.iter_mut().zip(pixels) {
+                *x = self.values[usize::from(p)];
+            }
+        }
+    }
+}
+
+/// What the calibration images made of each layer's inputs.
+#[derive(Debug)]
+pub struct Calibration {
+    /// By layer and input: the mean of its squares.
+    pub power: Vec<Vec<f64>>,
+    /// By layer and input: its mean.
+    pub mean: Vec<Vec<f64>>,
+    /// By hidden layer: its outputs.
+    pub outputs: Vec<Histogram>,
+}
+
+impl Calibration {
+    /// Looks at the images.
+    ///
+    /// # Errors
+    /// Exit code 1 without the memory.
+    pub fn new(mlp: &Mlp, params: &[f32], images: Images<'_>) -> Result<Self> {
+        let shape = mlp.shape;
+        let zeros = || (0..shape.layers()).map(|l| vec![0.0; shape.width(l)]).collect::<Vec<_>>();
+        let (mut power, mut mean) = (zeros(), zeros());
+        let mut most = vec![0.0f32; shape.layers()];
+        let count = images.index.len() as f64;
+        images.forward(mlp, params, |activations, b| {
+            for l in 0..shape.layers() {
+                for row in activations.activation(l, b).chunks_exact(shape.width(l)) {
+                    for ((power, mean), &x) in power[l].iter_mut().zip(&mut mean[l]).zip(row) {
+                        *power += f64::from(x) * f64::from(x) / count;
+                        *mean += f64::from(x) / count;
+                        most[l] = most[l].max(x);
+                    }
+                }
+            }
+        })?;
+        let mut outputs: Vec<_> = most[1..].iter().map(|&most| Histogram::new(most)).collect();
+        images.forward(mlp, params, |activations, b| {
+            for (l, histogram) in (1..).zip(&mut outputs) {
+                histogram.count(activations.activation(l, b));
+            }
+        })?;
+        Ok(Self { power, mean, outputs })
+    }
+}

@@ -1,0 +1,147 @@
+//! What quantizing cost: classes before and after, image by image, and how much noise each layer got.
+
+use selvedge::format::{Dtype, Image};
+use selvedge::naive::{self, integer};
+use selvedge::quant::{self, Prepared};
+use selvedge::{Backend, Mlp};
+
+use super::calibrate::Images;
+use crate::error::{Error, Result};
+use crate::fold::{Folded, fold};
+use crate::memory::Bytes;
+use crate::model::Model;
+
+fn refused(e: selvedge::Error) -> Error {
+    Error::failed(e.to_string())
+}
+
+/// The CRC of the logits of a self-test.
+///
+/// # Errors
+/// What the core refuses.
+pub fn self_test(seed: u32, image: &Image<'_>) -> std::result::Result<u32, selvedge::Error> {
+    let model = quant::Model::new(image.clone())?;
+    let mut scratch = vec![0; quant::scratch_words(image.header())];
+    let mut logits = vec![0; image.header().shape().outputs()];
+    model.self_test_crc(seed, &mut scratch, &mut logits)
+}
+
+/// What a pixel is worth as an input of the float network.
+fn values(folded: &Folded) -> [f32; 256] {
+    std::array::from_fn(|p| f32::from(folded.table.map_or(p as u8, |t| t[p])) / 255.0)
+}
+
+/// The class of each image at `index`, by the float network.
+///
+/// # Errors
+/// Exit code 1 without the memory.
+pub fn float_classes(model: &Model, pixels: &[u8], index: &[u32]) -> Result<Vec<u8>> {
+    Ok(classes(&float_logits(model, pixels, index)?, model.shape.outputs()))
+}
+
+fn classes<T: PartialOrd + Copy>(logits: &[T], outputs: usize) -> Vec<u8> {
+    logits.chunks_exact(outputs).map(|row| naive::argmax(row) as u8).collect()
+}
+
+/// The logits of each image at `index`, by the float network.
+///
+/// # Errors
+/// Exit code 1 without the memory.
+pub fn float_logits(model: &Model, pixels: &[u8], index: &[u32]) -> Result<Vec<f32>> {
+    let folded = fold(model)?;
+    let mlp = Mlp { shape: folded.shape, backend: Backend::detect() };
+    let values = values(&folded);
+    let mut logits = Vec::new();
+    Images { pixels, index, values: &values }
+        .forward(&mlp, &folded.params, |activations, b| logits.extend_from_slice(activations.logits(b)))?;
+    Ok(logits)
+}
+
+/// The logits of each image at `index`, by the integer network.
+///
+/// # Errors
+/// Exit code 1 without the memory, or where the core refuses the file.
+pub fn integer_logits(image: &Image<'_>, pixels: &[u8], index: &[u32]) -> Result<Vec<i32>> {
+    const BATCH: usize = 256;
+    let header = image.header();
+    let (i, o) = (header.shape().inputs(), header.shape().outputs());
+    let model = quant::Model::new(image.clone()).map_err(refused)?;
+    let mut memory = Bytes::zeroed(Prepared::bytes(header), "the model")?;
+    let prepared = Prepared::new(&model, Backend::detect(), &mut memory).map_err(refused)?;
+    let mut scratch = Bytes::zeroed(Prepared::scratch_bytes(header, BATCH), "a forward pass")?;
+    let mut logits = vec![0; index.len() * o];
+    for (index, logits) in index.chunks(BATCH).zip(logits.chunks_mut(BATCH * o)) {
+        let rows: Vec<u8> = index.iter().flat_map(|&n| &pixels[n as usize * i..][..i]).copied().collect();
+        prepared.logits(&rows, &mut scratch, logits).map_err(refused)?;
+    }
+    Ok(logits)
+}
+
+/// The class of each image at `index`, by the integer network.
+///
+/// # Errors
+/// As [`integer_logits`].
+pub fn integer_classes(image: &Image<'_>, pixels: &[u8], index: &[u32]) -> Result<Vec<u8>> {
+    Ok(classes(&integer_logits(image, pixels, index)?, image.header().shape().outputs()))
+}
+
+/// Of each layer, the power of its outputs over the power of what quantizing adds to them, in decibels.
+///
+/// # Errors
+/// Exit code 1 without the memory.
+pub fn noise(model: &Model, image: &Image<'_>, pixels: &[u8], index: &[u32]) -> Result<Vec<f64>> {
+    let folded = fold(model)?;
+    let shape = folded.shape;
+    let mlp = Mlp { shape, backend: Backend::detect() };
+    let values = values(&folded);
+    let layers = layers_of(image);
+    let mut powers = vec![[0.0f64; 2]; shape.layers()];
+    let mut next = index.iter();
+    Images { pixels, index, values: &values }.forward(&mlp, &folded.params, |activations, b| {
+        for (row, &n) in (0..b).zip(next.by_ref()) {
+            let pixels = &pixels[n as usize * shape.inputs()..][..shape.inputs()];
+            let table = |&p: &u8| image.table().map_or(p >> 1, |t| t[usize::from(p)]);
+            let mut x: Vec<u8> = pixels.iter().map(table).collect();
+            for (l, layer) in layers.iter().enumerate() {
+                let o = shape.width(l + 1);
+                let mut sums = vec![0; o];
+                integer::accumulate(&x, &layer.weights, &layer.biases, &mut sums);
+                let last = l + 1 == shape.layers();
+                x = if last {
+                    Vec::new()
+                } else {
+                    sums.iter().zip(&layer.multipliers).map(|(&a, &r)| integer::requantize(a, r)).collect()
+                };
+                let real = if last { activations.logits(b) } else { activations.activation(l + 1, b) };
+                let scale = image.scale(l + 1);
+                for (at, &real) in real[row * o..][..o].iter().enumerate() {
+                    let found = scale * if last { sums[at] as f32 } else { f32::from(x[at]) };
+                    powers[l][0] += f64::from(real).powi(2);
+                    powers[l][1] += f64::from(real - found).powi(2);
+                }
+            }
+        }
+    })?;
+    Ok(powers.iter().map(|[signal, noise]| 10.0 * (signal / noise).log10()).collect())
+}
+
+/// A layer's numbers as the specification takes them.
+struct Layer {
+    weights: Vec<i8>,
+    biases: Vec<i32>,
+    multipliers: Vec<u16>,
+}
+
+fn layers_of(image: &Image<'_>) -> Vec<Layer> {
+    debug_assert!(matches!(image.header().dtype(), Dtype::I8 | Dtype::I4));
+    let of = |layer: &selvedge::format::Stored<'_>| {
+        let rows = 0..layer.outputs();
+        let row = |r: usize| (0..layer.inputs()).map(move |c| layer.weight(r, c) as i8);
+        Layer {
+            weights: rows.clone().flat_map(row).collect(),
+            biases: rows.clone().map(|r| layer.bias(r)).collect(),
+            multipliers: rows.map(|r| layer.multiplier(r)).collect(),
+        }
+    };
+    image.layers().iter().map(of).collect()
+}

@@ -1,0 +1,116 @@
+//! The exported C, compiled by this machine's compiler without a warning and run on every test image of the demo.
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use host_cli::crew::{Crew, Threads};
+use host_cli::data::Source;
+use host_cli::evaluate::Predictor;
+use host_cli::memory::Bytes;
+use host_cli::model::Model;
+use host_cli::normalise::Inputs;
+use selvedge::format::Image;
+use selvedge::{Backend, Mlp, quant};
+use support::{fails, succeeds};
+
+/// Prints the bytes of the logits of each image on stdin, and their class.
+const MAIN: &str = r#"
+#include "NAME.h"
+#include <stdio.h>
+int main(void)
+{
+    static uint8_t pixels[UPPER_INPUTS];
+    VALUE logits[UPPER_OUTPUTS];
+    while (fread(pixels, 1, UPPER_INPUTS, stdin) == UPPER_INPUTS) {
+        uint32_t class = NAME_classify(pixels);
+        NAME_logits(pixels, logits);
+        if (fwrite(logits, sizeof logits[0], UPPER_OUTPUTS, stdout) != UPPER_OUTPUTS) {
+            return 1;
+        }
+        if (fwrite(&class, sizeof class, 1, stdout) != 1) {
+            return 1;
+        }
+    }
+    return 0;
+}
+"#;
+
+/// Compiles `NAME.c` with a main program and feeds it `pixels`; the logits' four bytes, and the classes.
+fn run(folder: &Path, name: &str, value: &str, outputs: usize, pixels: &[u8]) -> (Vec<[u8; 4]>, Vec<u32>) {
+    let main = MAIN.replace("UPPER", &name.to_uppercase()).replace("NAME", name).replace("VALUE", value);
+    fs::write(folder.join("main.c"), main).unwrap();
+    fs::write(folder.join("pixels"), pixels).unwrap();
+    let source = format!("{name}.c");
+    let words =
+        ["-Wall", "-Wextra", "-Werror", "-Wconversion", "-std=c99", "-pedantic", "-O2", "-o", "program"];
+    let compiled =
+        Command::new("cc").current_dir(folder).args(words).args(["main.c", &source]).output().unwrap();
+    assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
+    let stdin = fs::File::open(folder.join("pixels")).unwrap();
+    let ran = Command::new(folder.join("program")).stdin(stdin).output().unwrap();
+    assert!(ran.status.success());
+    let words: Vec<[u8; 4]> = ran.stdout.chunks_exact(4).map(|w| w.try_into().unwrap()).collect();
+    let rows = words.chunks_exact(outputs + 1);
+    let classes = rows.clone().map(|row| u32::from_ne_bytes(row[outputs])).collect();
+    (rows.flat_map(|row| row[..outputs].to_vec()).collect(), classes)
+}
+
+#[test]
+fn float_c_adds_up_as_we_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let train = ["train", "--data", "demo", "--epochs", "1", "--out", "run", "-q", "--hidden"];
+    succeeds(here, &[&train[..], &["32,16"]].concat());
+    succeeds(here, &["export", "run", "--format", "c", "-o", "net.c"]);
+    let header = fs::read_to_string(here.join("net.h")).unwrap();
+    assert!(header.contains("net_labels[10]") && header.contains("#define NET_INPUTS 784"), "{header}");
+
+    let model = Model::load(&here.join("run")).unwrap();
+    let test = Source::Demo.load(None).unwrap().test;
+    let all: Vec<u32> = (0..test.labels.len() as u32).collect();
+    let (words, classes) = run(here, "net", "float", 10, &test.images.pixels);
+    assert_eq!(classes.len(), all.len());
+    // The portable backend never fuses a product and a sum, and neither does C99.
+    let mlp = Mlp { shape: model.shape, backend: Backend::PORTABLE };
+    let inputs = Inputs::plain(&test.images.pixels);
+    let mut predictor = Predictor::new(mlp, all.len()).unwrap();
+    let logits = predictor.logits(&Crew::new(Threads::ONE), &model.params, &inputs, &all).unwrap();
+    let differing = words.iter().zip(&logits).filter(|(w, z)| f32::from_ne_bytes(**w) != **z).count();
+    assert_eq!(differing, 0, "of {} logits", logits.len());
+
+    let words = ["export", "run", "--format", "c", "-o", "net.c", "--prefix", "1st"];
+    assert!(fails(here, &words, 2).contains("--prefix 1st"));
+    let words = ["export", "run", "--format", "npz", "-o", "net.npz", "--prefix", "a"];
+    assert!(fails(here, &words, 2).contains("--format c alone"));
+}
+
+#[test]
+fn integer_c_gives_the_files_logits() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let test = Source::Demo.load(None).unwrap().test;
+    for (hidden, dtype) in [("32,13", "i8"), ("30", "i4"), ("none", "i8")] {
+        let _ = fs::remove_dir_all(here.join("run"));
+        succeeds(
+            here,
+            &["train", "--data", "demo", "--epochs", "1", "--out", "run", "-q", "--hidden", hidden],
+        );
+        succeeds(here, &["quantize", "run", "--dtype", dtype, "--qat", "0", "-o", "net.selv"]);
+        succeeds(here, &["export", "net.selv", "--format", "c", "-o", "net.c", "--prefix", "net"]);
+        let bytes = Bytes::copy_of(&fs::read(here.join("net.selv")).unwrap(), "the file").unwrap();
+        let image = Image::parse(&bytes).unwrap();
+        let model = quant::Model::new(image.clone()).unwrap();
+        let mut scratch = vec![0; quant::scratch_words(image.header())];
+        let (words, classes) = run(here, "net", "int32_t", 10, &test.images.pixels);
+        assert_eq!(classes.len(), test.labels.len());
+        let mut logits = [0; 10];
+        for (n, pixels) in test.images.pixels.chunks_exact(784).enumerate() {
+            let class = model.classify(pixels, &mut scratch, &mut logits).unwrap();
+            let found: Vec<i32> = words[10 * n..][..10].iter().map(|w| i32::from_ne_bytes(*w)).collect();
+            assert_eq!((&found[..], classes[n] as usize), (&logits[..], class), "{dtype}, image {n}");
+        }
+    }
+}

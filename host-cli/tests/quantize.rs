@@ -1,0 +1,110 @@
+//! Quantizing as a person meets it: accuracy, the file, the words, what is refused.
+
+mod support;
+
+use std::fs;
+
+use support::{fails, json_lines, small_data, succeeds};
+
+const TRAIN: [&str; 9] = ["train", "--data", "data", "--hidden", "16", "--batch", "16", "--init", "he"];
+
+#[test]
+fn both_types_keep_what_was_learnt() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    small_data(here);
+    succeeds(here, &[&TRAIN[..], &["--out", "run", "-q"]].concat());
+    for (dtype, bytes) in [("i8", 864), ("i4", 576)] {
+        let words = ["quantize", "run", "--dtype", dtype, "-o", "q.selv", "--json"];
+        let json = json_lines(&succeeds(here, &words)).remove(0);
+        let keys = json.as_object().unwrap();
+        let names = [
+            "dtype",
+            "file",
+            "bytes",
+            "ram_bytes",
+            "val_accuracy_before",
+            "val_accuracy",
+            "test_accuracy_before",
+            "test_accuracy",
+            "flips",
+        ];
+        assert!(names.iter().all(|n| keys.contains_key(*n)) && keys.len() == names.len(), "{json}");
+        assert_eq!((&json["dtype"], &json["file"]), (&dtype.into(), &"q.selv".into()));
+        assert_eq!(json["bytes"], fs::read(here.join("q.selv")).unwrap().len());
+        assert_eq!(json["bytes"], bytes, "{json}");
+        assert_eq!(json["ram_bytes"], 36 + 36 + 16 + 16);
+        assert!(json["test_accuracy"].as_f64().unwrap() > 0.95, "{json}");
+        let eval = json_lines(&succeeds(here, &["eval", "run", "--json"])).remove(0);
+        assert_eq!(json["test_accuracy_before"], eval["accuracy"]);
+        // The same words give the same bytes.
+        let file = fs::read(here.join("q.selv")).unwrap();
+        succeeds(here, &words);
+        assert_eq!(fs::read(here.join("q.selv")).unwrap(), file);
+    }
+}
+
+#[test]
+fn clipping_reports_and_refusals() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    small_data(here);
+    succeeds(here, &[&TRAIN[..], &["--out", "run", "-q"]].concat());
+    let quantize = |more: &[&'static str]| [&["quantize", "run", "--dtype", "i4"], more].concat();
+    let mut files = Vec::new();
+    for clip in ["max", "mse", "percentile:99"] {
+        succeeds(here, &quantize(&["--qat", "0", "--clip", clip, "-o", "q.selv"]));
+        files.push(fs::read(here.join("q.selv")).unwrap());
+    }
+    assert!(files[0] != files[1] && files[1] != files[2]);
+    let text = succeeds(here, &quantize(&["--qat", "1", "--report", "-o", "q.selv"]));
+    for part in
+        ["validation", "upper", "signal to noise", "fc2", " dB", "test images are classified otherwise"]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let json = json_lines(&succeeds(here, &quantize(&["--report", "--json", "-o", "q.selv"]))).remove(0);
+    assert_eq!(json["per_class"].as_array().unwrap().len(), 4);
+    assert_eq!(json["noise_db"].as_array().unwrap().len(), 2);
+
+    fs::remove_file(here.join("q.selv")).unwrap();
+    assert!(fails(here, &quantize(&["--clip", "least", "-o", "q.selv"]), 2).contains("percentile:99.9"));
+    assert!(fails(here, &quantize(&["--calibrate", "0", "-o", "q.selv"]), 2).contains("--calibrate 0"));
+    assert!(fails(here, &quantize(&["--data", "nowhere", "-o", "q.selv"]), 3).contains("nowhere"));
+    assert!(
+        fails(here, &quantize(&["--data", "demo", "-o", "q.selv"]), 4).contains("the model takes 36 inputs")
+    );
+    fs::write(here.join("bad"), "bad").unwrap();
+    assert!(fails(here, &["quantize", "bad", "--dtype", "i8", "-o", "q.selv"], 4).contains("bad"));
+    assert!(!here.join("q.selv").exists());
+}
+
+#[test]
+fn estimates_and_budgets() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    small_data(here);
+    succeeds(here, &[&TRAIN[..], &["--out", "run", "-q"]].concat());
+    succeeds(here, &["quantize", "run", "--dtype", "i8", "-o", "q.selv"]);
+    let file = fs::read(here.join("q.selv")).unwrap().len() as u64;
+    let mut counts = Vec::new();
+    for target in ["cortex-m0", "m3", "m4", "m7", "m55", "rv32"] {
+        let json = json_lines(&succeeds(here, &["estimate", "run", "--target", target, "--json"])).remove(0);
+        let names = ["target", "flash_bytes", "ram_bytes", "macs", "instructions", "fits"];
+        assert!(names.iter().all(|n| json.get(n).is_some()), "{json}");
+        assert_eq!((&json["macs"], &json["fits"]), (&(36 * 16 + 16 * 4).into(), &true.into()));
+        assert!(json["flash_bytes"].as_u64().unwrap() > file, "{json}");
+        counts.push(json["instructions"].as_u64().unwrap());
+    }
+    assert!(counts[0] > counts[1] && counts[1] > counts[2] && counts[2] > counts[4], "{counts:?}");
+    let text = succeeds(here, &["estimate", "q.selv", "--target", "m4", "--clock", "84MHz"]);
+    assert!(text.contains("at 84 MHz") && text.contains("--packing cortex-m4"), "{text}");
+
+    let small = ["estimate", "run", "--target", "m4", "--flash", "1K", "--ram", "8K"];
+    let line = fails(here, &small, 6);
+    assert!(line.contains("bytes of flash needed, 1024 there") && !line.contains("RAM needed"), "{line}");
+    let output = support::run(here, &[&small[..], &["--json"]].concat());
+    assert_eq!(json_lines(std::str::from_utf8(&output.stdout).unwrap())[0]["fits"], false);
+    assert!(fails(here, &["estimate", "run", "--target", "z80"], 2).contains("m55, rv32"));
+    assert!(fails(here, &["estimate", "run", "--target", "m4", "--ram", "much"], 2).contains("8K or 1M"));
+}
