@@ -89,7 +89,9 @@ impl<'a> Model<'a> {
         let short = Error::Length { what: "scratch floats", expected: odd + even, actual: scratch.len() };
         let (mut x, mut y) =
             scratch.get_mut(..odd + even).and_then(|s| s.split_at_mut_checked(odd)).ok_or(short)?;
-        let mut pixels = Some(pixels.take(inputs).map(naive::unit));
+        let table = self.image.table();
+        let input = |p: u8| naive::unit(table.map_or(p, |t| t[usize::from(p)]));
+        let mut pixels = Some(pixels.take(inputs).map(input));
         for (l, layer) in layers.iter().enumerate() {
             let last = l + 1 == layers.len();
             let z = if last { Some(&mut *logits) } else { y.get_mut(..layer.outputs()) };

@@ -21,6 +21,7 @@ const UNSAFE: &[&str] = &[
     "src/kernel/gemm.rs",
     "src/kernel/igemm.rs",
     "src/kernel/pack.rs",
+    "src/kernel/peak.rs",
     "src/kernel/sgemm.rs",
     "src/kernel/skip.rs",
     "src/kernel/tile.rs",

@@ -12,7 +12,7 @@ use std::path::Path;
 use common::flash::{Aligned, Network, float_logits, integer_logits, kinds};
 use proptest::prelude::*;
 use selvedge::format::crc::Crc;
-use selvedge::format::{Dtype, HEADER, Header, Image, Packing, SelfTest, row_bound};
+use selvedge::format::{Builder, Dtype, HEADER, Header, Image, Packing, SelfTest, row_bound};
 use selvedge::naive::integer::{self, requantize};
 use selvedge::{Activations, Arena, Backend, Error, Mlp, Shape, Solo, kernel, quant};
 
@@ -403,6 +403,22 @@ fn a_file_of_f32_gives_the_bits_of_the_portable_backend() {
         let expected = bits(batch_logits(&network, Backend::PORTABLE, &pixels));
         assert_eq!(bits(float_logits(file.get(), &pixels)), expected, "{widths:?}");
     }
+}
+
+#[test]
+fn a_table_in_a_file_of_floats_makes_other_pixels() {
+    let mut network = Network::new(&[64, 9, 5], 8);
+    let pixels: Vec<u8> = SelfTest::pixels(2).take(64).collect();
+    let negative: Vec<u8> = pixels.iter().map(|p| 255 - p).collect();
+    let plain = network.file(Dtype::F32, Packing::Generic);
+    network.table = Some(std::array::from_fn(|p| 255 - p as u8));
+    let header = network.header(Dtype::F32, Packing::Generic).with_table();
+    let mut memory = Aligned::zeroed(header.file_bytes());
+    let mut builder = Builder::new(header, memory.get_mut()).unwrap();
+    builder.table(&network.table.unwrap());
+    selvedge::float::store(&mut builder, &network.problem.params).unwrap();
+    builder.finish().unwrap();
+    assert_eq!(float_logits(memory.get(), &pixels), float_logits(plain.get(), &negative));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::cell::Cell;
 
 use common::Problem;
 use common::flash::{Network, kinds};
-use selvedge::format::Image;
+use selvedge::format::{Dtype, Image, Packing};
 use selvedge::{Arena, Backend, Memory, Shape, Solo, Update, Workspace, float, quant};
 
 struct Counting;
@@ -86,6 +86,23 @@ fn parsing_and_inference_allocate_nothing() {
             assert!(Image::parse(&file.get()[1..]).is_err());
         });
         assert_eq!(count, 0, "{} {}", dtype.name(), packing.name());
+    }
+}
+
+#[test]
+fn batches_of_integers_allocate_nothing() {
+    let file = Network::golden().file(Dtype::I8, Packing::Generic);
+    let model = quant::Model::new(Image::parse(file.get()).unwrap()).unwrap();
+    let header = *model.image().header();
+    let mut memory = vec![0; quant::Prepared::bytes(&header)];
+    let mut scratch = vec![0; quant::Prepared::scratch_bytes(&header, 3)];
+    for backend in Backend::available() {
+        let count = allocations(|| {
+            let prepared = quant::Prepared::new(&model, backend, &mut memory).unwrap();
+            prepared.logits(&[9; 3 * 64], &mut scratch, &mut [0; 15]).unwrap();
+            prepared.logits(&[9; 64], &mut scratch, &mut [0; 5]).unwrap();
+        });
+        assert_eq!(count, 0, "{}", backend.name());
     }
 }
 

@@ -17,7 +17,7 @@ pub struct Builder<'m> {
 }
 
 impl<'m> Builder<'m> {
-    /// Starts a file of zero weights, scales of 1 and a table of `p >> 1`, in exactly
+    /// Starts a file of zero weights, scales of 1 and a table that does what none would, in exactly
     /// [`Header::file_bytes`] bytes, aligned to [`ALIGN`](super::ALIGN).
     ///
     /// # Errors
@@ -30,7 +30,7 @@ impl<'m> Builder<'m> {
         bytes.fill(0);
         let mut builder = Self { header, layout, bytes };
         for (p, x) in builder.part(layout.table).iter_mut().enumerate() {
-            *x = (p >> 1) as u8;
+            *x = if header.dtype().is_integer() { p >> 1 } else { p } as u8;
         }
         for l in 0..=header.shape().layers() {
             builder.scale(l, 1.0);

@@ -55,7 +55,8 @@ impl<'a> Image<'a> {
             return Err(Error::Crc { expected: header.crc(), actual });
         }
         let table = section(bytes, layout.table)?;
-        if let Some(at) = table.iter().position(|&x| x > 127) {
+        let most = if header.dtype().is_integer() { 127 } else { u8::MAX };
+        if let Some(at) = table.iter().position(|&x| x > most) {
             return Err(Error::Field { at: layout.table.at + at, value: u32::from(table[at]) });
         }
         let scales = words(section(bytes, layout.scales)?).ok_or(Error::Misaligned { align: ALIGN })?;
@@ -104,7 +105,8 @@ impl<'a> Image<'a> {
         self.bytes
     }
 
-    /// What turns a pixel into an input of 0..=127, where it is not half the pixel.
+    /// What turns a pixel into an input, where it does not go in as it is: in the integer types one of 0..=127 in place
+    /// of half the pixel, in the float types another pixel.
     pub const fn table(&self) -> Option<&'a [u8; 256]> {
         self.table
     }

@@ -23,7 +23,7 @@
 //!
 //! The CRC is integrity, not authenticity. Behind the header lie, each padded with zeros to a multiple of 16 bytes:
 //!
-//! 1. the input table, 256 bytes of 0..=127, where the header says so;
+//! 1. the input table, 256 bytes, where the header says so; of 0..=127 in `i8` and `i4`;
 //! 2. L + 1 f32, in `i8` and `i4` only: what one unit of the inputs of each layer, and of the logits, is worth;
 //! 3. for each layer with `i` inputs and `o` outputs: the weights; a bias for each row, i32, or f32 in the float types; a
 //!    multiplier for each row, u16, in `i8` and `i4` except for the last layer. Packings in groups of rows have biases
@@ -34,7 +34,7 @@
 //! `a = bias + Σ x·w` with w in −127..=127, and the file guarantees `127·Σ|w| + |bias| < 2²³`. A hidden layer passes on
 //! `(a·r + 2²³) >> 24`, clamped to 0..=127, with the row's multiplier r; the last layer's `a` are the logits. A nibble q
 //! of `i4`, −7..=7, is the weight `16·q`: that makes `i4` the same arithmetic, and lets every r fit 16 bits. Float types
-//! take `x = p / 255` and add up `z = (0 + x[0]·w[0] + x[1]·w[1] + ..) + bias`, in that order, every operation rounded to
+//! take `x = p / 255`, or `x = table[p] / 255`, and add up `z = (0 + x[0]·w[0] + x[1]·w[1] + ..) + bias`, in that order, every operation rounded to
 //! f32; hidden layers pass on 0 where z is negative.
 //!
 //! **Weights.** Weight `(row, column)` of output row and input column lies

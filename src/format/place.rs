@@ -90,6 +90,25 @@ impl Place {
         }
     }
 
+    /// The integer weights of four columns from `4 * quad` on, which lie together in every packing; columns behind the
+    /// last are 0.
+    #[inline]
+    pub fn quad(&self, weights: &[u8], row: usize, quad: usize) -> [i32; 4] {
+        let at = self.byte(row, 4 * quad);
+        let bytes: [u8; 4] = weights.get(at..).and_then(|w| w.first_chunk()).copied().unwrap_or_default();
+        let signed = |b: u8| i32::from(b as i8);
+        match (self.dtype, self.packing) {
+            (Dtype::I4, _) if quad.is_multiple_of(2) => bytes.map(|b| signed(b << 4)),
+            (Dtype::I4, _) => bytes.map(|b| signed(b & 0xf0)),
+            (_, Packing::CortexM0) => bytes.map(|b| i32::from(b) - 128),
+            (_, Packing::CortexM4) => {
+                let [a, b, c, d] = bytes;
+                [a, b.wrapping_add(a >> 7), c, d.wrapping_add(c >> 7)].map(signed)
+            }
+            _ => bytes.map(signed),
+        }
+    }
+
     /// Stores an integer weight, of which an i4 is a multiple of sixteen.
     pub(super) const fn set_weight(&self, weights: &mut [u8], row: usize, column: usize, weight: i8) {
         let at = self.byte(row, column);

@@ -13,14 +13,12 @@
 //! of a picture's are.
 #![allow(unsafe_code)]
 
-use crate::simd::{Backend, Dot, DotKernel};
+use crate::simd::{Backend, Dot, DotKernel, MOST_LANES};
 
 /// Vectors of a group.
 pub const GROUP: usize = 2;
 /// Groups of a single image's pass.
 const GROUPS: usize = 4;
-/// The most rows that a vector has, on any backend.
-pub const MOST_LANES: usize = 16;
 /// Bytes of a cache line.
 pub const LINE: usize = 64;
 

@@ -23,7 +23,7 @@ use gemm::Gemm;
 use tile::End;
 
 pub use gather::{gather, gather_standardised};
-pub use peak::peak;
+pub use peak::{dot_peak, peak};
 pub use softmax::softmax_loss;
 
 /// `C(m,n) = alpha * A(m,k) * B(k,n) + beta * C`; with `beta == 0` the old `C` is never read.

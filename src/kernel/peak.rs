@@ -5,7 +5,7 @@
 
 use core::hint::black_box;
 
-use crate::simd::{Backend, Kernel, Simd};
+use crate::simd::{Backend, Dot, DotKernel, Kernel, MOST_LANES, Simd};
 
 /// Chains in flight.
 const CHAINS: usize = 14;
@@ -47,14 +47,48 @@ impl Kernel for Peak {
     }
 }
 
+/// The same for the integer dot products of a backend: how many multiply-adds of 7-bit inputs with 8-bit weights
+/// `rounds` rounds did. The weights, 64 bytes at most, come from the first cache, as an instruction's operand can.
+pub fn dot_peak(backend: Backend, rounds: usize) -> f64 {
+    backend.run_dot(DotPeak { rounds })
+}
+
+struct DotPeak {
+    rounds: usize,
+}
+
+impl DotKernel for DotPeak {
+    type Out = f64;
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    fn run<D: Dot>(self, d: D) -> f64 {
+        let (weights, x) = (black_box([1i8; 4 * MOST_LANES]), black_box(0x0102_0304));
+        let mut acc = [d.zero(); CHAINS];
+        for _ in 0..self.rounds {
+            for acc in &mut acc {
+                // SAFETY: the array holds the weights of the widest vector.
+                *acc = unsafe { d.dot(*acc, x, weights.as_ptr()) };
+            }
+        }
+        black_box(acc);
+        4.0 * (self.rounds * CHAINS * D::LANES) as f64
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::peak;
+    use super::{dot_peak, peak};
     use crate::simd::Backend;
 
     #[test]
     fn counts_both_operations_of_every_lane() {
         for backend in Backend::available() {
+            assert_eq!(
+                dot_peak(backend, 3),
+                4.0 * 3.0 * 14.0 * backend.dot_lanes() as f64,
+                "{}",
+                backend.name()
+            );
             assert_eq!(peak(backend, 3), 2.0 * 3.0 * 14.0 * backend.lanes() as f64, "{}", backend.name());
         }
     }

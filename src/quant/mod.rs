@@ -131,14 +131,11 @@ fn pack(mut values: impl Iterator<Item = u8>, words: &mut [u32]) {
 /// `bias + Σ x·w` of a row.
 fn dot(layer: &Stored<'_>, row: usize, x: &[u32]) -> i32 {
     let mut acc = layer.bias(row);
-    for (q, &word) in x.iter().enumerate().take(layer.inputs().div_ceil(4)) {
+    for (quad, &word) in x.iter().enumerate().take(layer.inputs().div_ceil(4)) {
         if word != 0 {
-            for (k, x) in word.to_le_bytes().into_iter().enumerate() {
-                let column = 4 * q + k;
-                // Columns behind the last hold other weights or none.
-                if column < layer.inputs() {
-                    acc = acc.wrapping_add(layer.weight(row, column).wrapping_mul(i32::from(x)));
-                }
+            let weights = layer.place().quad(layer.weights(), row, quad);
+            for (w, x) in weights.into_iter().zip(word.to_le_bytes()) {
+                acc = acc.wrapping_add(w.wrapping_mul(i32::from(x)));
             }
         }
     }

@@ -9,9 +9,9 @@ use heapless::Vec;
 use super::Model;
 use crate::error::Error;
 use crate::format::Header;
-use crate::kernel::igemm::{LINE, MOST_LANES, Packed, Target, integer_layer, packed, padded_rows};
+use crate::kernel::igemm::{LINE, Packed, Target, integer_layer, packed, padded_rows};
 use crate::shape::MAX_LAYERS;
-use crate::simd::Backend;
+use crate::simd::{Backend, MOST_LANES};
 
 /// Images that go through the layers together: enough to share the weights, few enough for the second cache.
 const CHUNK: usize = 64;

@@ -20,6 +20,9 @@ use super::dot_x86_64::Vnni;
 use super::portable::{Portable, Scalar, Wide};
 use super::{Backend, Kind};
 
+/// The most rows that a vector has, on any backend.
+pub const MOST_LANES: usize = 16;
+
 /// Operations on sums of `LANES` rows.
 ///
 /// # Safety

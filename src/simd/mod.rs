@@ -17,7 +17,7 @@ mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
-pub use dot::{Dot, DotKernel};
+pub use dot::{Dot, DotKernel, MOST_LANES};
 pub use portable::{Scalar, Wide};
 #[cfg(target_arch = "x86_64")]
 pub use x86_64::{Avx2, Avx512};
