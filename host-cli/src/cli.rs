@@ -1,6 +1,7 @@
 //! The command line. Its doc comments are the help text.
 
 mod exchange;
+mod flash;
 mod sweep;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 
 pub use exchange::{Estimate, Export, Import, IntegerType, Quantize};
+pub use flash::Verify;
 pub use sweep::{Shard, Sweep, SweepAction, SweepRun};
 
 use crate::crew::Threads;
@@ -21,7 +23,7 @@ use crate::recipe::{Hidden, Optimizer, Plan, Standardise, TrainOn, Weights};
 /// Trains multilayer perceptrons as fast as the CPU multiplies and adds, and runs them.
 ///
 /// Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 misused, 3 data missing or corrupt,
-/// 4 model invalid, 6 over budget.
+/// 4 model invalid, 5 two models differ, 6 over budget.
 #[derive(Debug, Parser)]
 #[command(name = "selvedge", version, arg_required_else_help = true)]
 pub struct Cli {
@@ -47,8 +49,10 @@ pub enum Command {
     Estimate(Estimate),
     /// Make a model of a network that another program trained
     Import(Import),
-    /// Write a model for another program
+    /// Write a model for another program, or for a microcontroller
     Export(Export),
+    /// Compare two files of one network, image by image and layer by layer
+    Verify(Verify),
     /// Train many recipes with many seeds and compare them on the validation images
     Sweep(Box<Sweep>),
     /// Show a recipe and where its values come from, or the named recipes

@@ -19,6 +19,8 @@ pub enum Exit {
     Data = 3,
     /// The model file is missing or invalid.
     Model = 4,
+    /// Two models that should be the same are not.
+    Differ = 5,
     /// The model does not fit the budget.
     Budget = 6,
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use selvedge::format::{Dtype, Packing};
 
 use super::DataArgs;
 use crate::budget::{Bytes, Hertz};
@@ -42,6 +43,14 @@ pub struct Export {
     /// The file to write; of c two, with the endings .c and .h
     #[arg(short, long, value_name = "FILE")]
     pub out: PathBuf,
+    /// The cores that the weights of a flash file are packed for: generic, cortex-m0 (and m0+, m3, rv32), cortex-m4 (and
+    /// m7, m33), cortex-m55 (and m85) [default: generic, or as the flash file is]
+    #[arg(long, value_name = "CORE", value_parser = packing)]
+    pub packing: Option<Packing>,
+    /// The type of a flash file's weights: f32, f16, bf16, or the integers of a flash file [default: f32, or as the flash
+    /// file has]
+    #[arg(long, value_name = "TYPE", value_parser = dtype)]
+    pub dtype: Option<Dtype>,
     /// What the names in C start with [default: the file's name]
     #[arg(long, value_name = "NAME")]
     pub prefix: Option<String>,
@@ -111,4 +120,15 @@ pub struct Estimate {
     /// One JSON object on stdout
     #[arg(long)]
     pub json: bool,
+}
+
+fn packing(text: &str) -> Result<Packing, String> {
+    selvedge::quant::packing_for(text).ok_or_else(|| {
+        "write generic, cortex-m0, cortex-m3, cortex-m4, cortex-m7, cortex-m33, cortex-m55 or rv32".into()
+    })
+}
+
+fn dtype(text: &str) -> Result<Dtype, String> {
+    let found = Dtype::ALL.into_iter().find(|d| d.name() == text);
+    found.ok_or_else(|| "write f32, f16, bf16, i8 or i4".into())
 }

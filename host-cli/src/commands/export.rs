@@ -2,15 +2,18 @@
 
 use std::path::PathBuf;
 
+use selvedge::format::{Dtype, Image, Packing};
 use serde_json::json;
 
 use crate::cli::Export;
-use crate::error::Result;
-use crate::exchange::{self, Net};
+use crate::error::{Error, Result};
+use crate::exchange::{self, Format, Net};
 use crate::files;
+use crate::flash;
 use crate::fold;
 use crate::memory::size;
 use crate::model::{self, Model};
+use crate::network::Network;
 use crate::terminal::Output;
 
 /// Exports a model.
@@ -18,6 +21,13 @@ use crate::terminal::Output;
 /// # Errors
 /// Exit code 4 for an invalid model, 1 where the file cannot be written.
 pub fn run(args: &Export) -> Result<()> {
+    let flash_file = matches!(args.format, Format::Selv | Format::Rust);
+    if !flash_file && (args.packing.is_some() || args.dtype.is_some()) {
+        return Err(Error::misused("--packing and --dtype go with --format selv and rust"));
+    }
+    if flash_file {
+        return flash_or_module(args);
+    }
     let bytes = model::flash(&args.model)?;
     let image = bytes.as_ref().map(|bytes| model::parse_flash(&args.model, bytes)).transpose()?;
     let (folded, classes): (_, Vec<String>);
@@ -47,4 +57,36 @@ pub fn run(args: &Export) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// A flash file, or a Rust module around one.
+fn flash_or_module(args: &Export) -> Result<()> {
+    if args.prefix.is_some() {
+        return Err(Error::misused("--prefix goes with --format c alone"));
+    }
+    let bytes = match Network::load(&args.model)? {
+        Network::Master(model) => flash::of_model(
+            &model,
+            args.dtype.unwrap_or(Dtype::F32),
+            args.packing.unwrap_or(Packing::Generic),
+        )?,
+        Network::Flash(flash) => {
+            let image = flash.image();
+            let (dtype, packing) = (image.header().dtype(), image.header().packing());
+            flash::repack(&image, args.dtype.unwrap_or(dtype), args.packing.unwrap_or(packing))?
+        }
+    };
+    let image = Image::parse(&bytes).map_err(|e| Error::failed(format!("the file is not sound: {e}")))?;
+    match args.format {
+        Format::Rust => files::write_atomic(&args.out, flash::module(&image).as_bytes())?,
+        _ => files::write_atomic(&args.out, &bytes)?,
+    }
+    let header = image.header();
+    let (file, dtype, packing) =
+        (args.out.display().to_string(), header.dtype().name(), header.packing().name());
+    let mut output = Output::default();
+    if args.json {
+        return output.json(&json!({"file": file, "bytes": bytes.len(), "dtype": dtype, "packing": packing}));
+    }
+    output.line(format!("{file}, {} of flash, {dtype} packed as {packing}", size(bytes.len() as u64)))
 }

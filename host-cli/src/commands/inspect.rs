@@ -4,8 +4,10 @@ use selvedge::{Activations, Backend, Workspace};
 
 use crate::cli::Inspect;
 use crate::error::Result;
+use crate::flash;
 use crate::memory::size;
 use crate::model::Model;
+use crate::network::Network;
 use crate::terminal::{Output, table};
 
 /// Shows a model or the backends.
@@ -14,7 +16,10 @@ use crate::terminal::{Output, table};
 /// Exit code 4 for an invalid model.
 pub fn run(args: &Inspect) -> Result<()> {
     let text = match &args.model {
-        Some(path) => describe(&Model::load(path)?),
+        Some(path) => match Network::load(path)? {
+            Network::Master(model) => describe(&model),
+            Network::Flash(flash) => flash::describe(&flash.image()),
+        },
         None => backends(),
     };
     Output::default().line(text)

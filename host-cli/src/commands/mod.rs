@@ -12,13 +12,14 @@ mod predict;
 mod quantize;
 mod sweep;
 mod train;
+mod verify;
 
 use std::path::Path;
 
 use crate::cli::{Command, DataArgs};
 use crate::data::{Dataset, Source};
 use crate::error::{Error, Result};
-use crate::model::Model;
+use crate::network::Network;
 use crate::recipe::Recipe;
 
 /// Carries a command out.
@@ -37,6 +38,7 @@ pub fn run(command: Command) -> Result<()> {
         Command::Export(args) => export::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Sweep(args) => sweep::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Data(args) => data::run(args),
     }
@@ -50,12 +52,11 @@ fn load_data(args: &DataArgs, recipe: Option<&Recipe>) -> Result<Dataset> {
 }
 
 /// Refuses an image that the model was not made for.
-fn check_image(model: &Model, rows: usize, cols: usize, from: &Path) -> Result<()> {
-    let expected = model.about.image.map_or_else(
-        || format!("{} pixels", model.shape.inputs()),
-        |(rows, cols)| format!("{cols} x {rows} pixels"),
-    );
-    let fits = model.about.image.map_or(rows * cols == model.shape.inputs(), |size| size == (rows, cols));
+fn check_image(network: &Network, rows: usize, cols: usize, from: &Path) -> Result<()> {
+    let (size, inputs) = (network.image_size(), network.shape().inputs());
+    let expected =
+        size.map_or_else(|| format!("{inputs} pixels"), |(rows, cols)| format!("{cols} x {rows} pixels"));
+    let fits = size.map_or(rows * cols == inputs, |size| size == (rows, cols));
     if fits {
         return Ok(());
     }

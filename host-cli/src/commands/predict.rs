@@ -2,16 +2,14 @@
 
 use std::path::Path;
 
-use selvedge::{Backend, Mlp, naive};
+use selvedge::naive;
 use serde_json::json;
 
 use super::{check_image, load_data};
 use crate::cli::Predict;
-use crate::crew::{Crew, Threads};
 use crate::data::idx::{self, Images};
 use crate::error::{Error, Result};
-use crate::evaluate::{Predictor, check_fit};
-use crate::model::Model;
+use crate::network::{Network, softmax};
 use crate::png;
 use crate::terminal::{Output, picture, table};
 
@@ -20,8 +18,7 @@ use crate::terminal::{Output, picture, table};
 /// # Errors
 /// As the command line documents.
 pub fn run(args: &Predict) -> Result<()> {
-    let model = Model::load(&args.model)?;
-    let mlp = Mlp { shape: model.shape, backend: Backend::detect() };
+    let model = Network::load(&args.model)?;
     let (images, n, truth) = match &args.image {
         Some(path) => {
             let images = read(path)?;
@@ -29,8 +26,8 @@ pub fn run(args: &Predict) -> Result<()> {
             (images, args.index.unwrap_or(0), None)
         }
         None => {
-            let dataset = load_data(&args.data, model.about.recipe.as_ref())?;
-            check_fit(&mlp, &dataset.test)?;
+            let dataset = load_data(&args.data, model.recipe())?;
+            model.check_fit(&dataset.test)?;
             let n = args.index.unwrap_or(0);
             let truth = dataset.test.labels.get(n).copied();
             (dataset.test.images, n, truth)
@@ -39,8 +36,7 @@ pub fn run(args: &Predict) -> Result<()> {
     let pixels = images.image(n).ok_or_else(|| {
         Error::misused(format!("--index {n}: there are {} images, counted from 0", images.count))
     })?;
-    let inputs = model.about.normalisation.inputs(pixels);
-    let logits = Predictor::new(mlp, 1)?.logits(&Crew::new(Threads::ONE), &model.params, &inputs, &[0])?;
+    let logits = model.logits(pixels, &[0])?;
     let probabilities = softmax(&logits);
     let class = naive::argmax(&logits);
 
@@ -64,12 +60,4 @@ fn read(path: &Path) -> Result<Images> {
         std::fs::read(path).map_err(|e| Error::data(format!("cannot read {}: {e}", path.display())))?;
     let name = path.display().to_string();
     if png::is_png(&bytes) { png::parse(&name, &bytes) } else { idx::parse_images(&name, &bytes) }
-}
-
-/// Probabilities in f64, so that they add up to 1 as printed.
-fn softmax(logits: &[f32]) -> Vec<f64> {
-    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let exps: Vec<f64> = logits.iter().map(|&z| f64::from(z - max).exp()).collect();
-    let sum: f64 = exps.iter().sum();
-    exps.into_iter().map(|e| e / sum).collect()
 }

@@ -155,6 +155,10 @@ pub enum Format {
     Npz,
     /// C99: a header and a source with weights and an inference function
     C,
+    /// A flash file
+    Selv,
+    /// A Rust module around a flash file
+    Rust,
 }
 
 /// The logits of images, image by image.
@@ -205,6 +209,8 @@ pub fn export(
     let bytes = match format {
         Format::Safetensors => tensors().and_then(|t| safetensors::write(&t)),
         Format::Npz => tensors().and_then(|t| npz::write(&t)),
+        // Written from the model itself, which knows its images and packs its weights.
+        Format::Selv | Format::Rust => return Err(Error::misused("flash files are no exchange format")),
         Format::Onnx => match net {
             Net::Float(net, classes) => onnx::write(net, classes),
             Net::Integer(image) => Ok(onnx::write_integer(image)),

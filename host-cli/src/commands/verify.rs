@@ -1,0 +1,64 @@
+//! `selvedge verify`: whether two files hold the same network, image by image and layer by layer.
+
+use selvedge::naive;
+use serde_json::json;
+
+use super::load_data;
+use crate::cli::Verify;
+use crate::error::{Error, Exit, Result};
+use crate::flash::{Difference, Trace, first_difference};
+use crate::network::Network;
+use crate::terminal::Output;
+
+/// Compares two networks.
+///
+/// # Errors
+/// Exit code 5 where they differ, 4 where they cannot be compared.
+pub fn run(args: &Verify) -> Result<()> {
+    let (a, b) = (Network::load(&args.a)?, Network::load(&args.b)?);
+    if a.shape() != b.shape() {
+        return Err(Error::model(format!(
+            "{} is {} and {} is {}: there is nothing to compare",
+            args.a.display(),
+            a.shape(),
+            args.b.display(),
+            b.shape()
+        )));
+    }
+    let test = load_data(&args.data, a.recipe().or(b.recipe()))?.test;
+    a.check_fit(&test)?;
+    let (left, right) = (Trace::new(&a)?, Trace::new(&b)?);
+    let real = !(left.is_integer() && right.is_integer());
+    let (mut differing, mut classes, mut first) = (0, 0, None::<(usize, Difference)>);
+    let images = test.labels.len();
+    for n in 0..images {
+        let pixels = test.images.image(n).unwrap_or_default();
+        let (of_a, of_b) = (left.layers(pixels, real), right.layers(pixels, real));
+        if let Some(difference) = first_difference(&of_a, &of_b) {
+            differing += 1;
+            first.get_or_insert((n, difference));
+            let class = |layers: &[Vec<f64>]| layers.last().map(|z| naive::argmax(z));
+            classes += usize::from(class(&of_a) != class(&of_b));
+        }
+    }
+    let mut output = Output::default();
+    if args.json {
+        let first = first.map(
+            |(image, d)| json!({"image": image, "layer": d.layer, "index": d.index, "a": d.a, "b": d.b}),
+        );
+        output.json(&json!({
+            "equal": differing == 0, "images": images, "differing": differing, "first": first,
+        }))?;
+    } else if differing == 0 {
+        output.line(format!("bit-exact on {images} images, in every layer"))?;
+    }
+    let Some((image, Difference { layer, index, a, b })) = first else { return Ok(()) };
+    Err(Error {
+        exit: Exit::Differ,
+        message: format!(
+            "{differing} of {images} images differ, {classes} of them in their class; the first is image {image}, in \
+             output {index} of layer fc{}: {a} and {b}",
+            layer + 1
+        ),
+    })
+}

@@ -1,0 +1,118 @@
+//! Flash files as the program writes them: from a trained model in floats, or from another flash file in another packing.
+//!
+//! Packing again moves bytes and changes no weight, so that the new file computes what the old one did. Integers are made
+//! by `quantize`, which needs images; here they only come from integers.
+
+mod describe;
+mod rust;
+mod trace;
+
+use selvedge::format::{Builder, Dtype, Header, Image, Packing};
+use selvedge::{float, quant};
+
+use crate::error::{Error, Result};
+use crate::fold::{Folded, fold};
+use crate::memory::Bytes;
+use crate::model::Model;
+
+pub use describe::describe;
+pub use rust::module;
+pub use trace::{Difference, Trace, first_difference};
+
+/// The seed of the self-test of every file.
+const SELF_TEST: u32 = 1;
+
+/// A flash file of a trained model, in a float type.
+///
+/// # Errors
+/// Exit code 2 for an integer type or a packing that floats do not come in, 4 where a parameter is beyond the type.
+pub fn of_model(model: &Model, dtype: Dtype, packing: Packing) -> Result<Bytes> {
+    if dtype.is_integer() {
+        return Err(Error::misused(format!(
+            "--dtype {0}: integers need images to find their scales; `selvedge quantize MODEL --dtype {0} -o FILE.selv` \
+             makes a flash file, which can be exported",
+            dtype.name()
+        )));
+    }
+    let Folded { shape, table, params } = fold(model)?;
+    let names = model.about.classes.join("\n");
+    let mut header = Header::new(shape, dtype, packing)
+        .and_then(|h| h.with_label_bytes(names.len()))
+        .map_err(|e| Error::misused(e.to_string()))?;
+    if let Some((rows, cols)) = model.about.image {
+        header = header.with_image(rows, cols).map_err(refused)?;
+    }
+    if table.is_some() {
+        header = header.with_table();
+    }
+    let mut bytes = Bytes::zeroed(header.file_bytes(), "the file")?;
+    let mut builder = Builder::new(header, &mut bytes).map_err(refused)?;
+    float::store(&mut builder, &params).map_err(refused)?;
+    if let Some(table) = &table {
+        builder.table(table);
+    }
+    builder.labels(&names).map_err(refused)?;
+    builder.finish_with(SELF_TEST, self_test).map_err(refused)?;
+    Ok(bytes)
+}
+
+/// A flash file of what another one holds, in another packing, or in another float type.
+///
+/// # Errors
+/// Exit code 2 where the weights cannot become that type or do not come in that packing.
+pub fn repack(from: &Image<'_>, dtype: Dtype, packing: Packing) -> Result<Bytes> {
+    let old = from.header();
+    if dtype != old.dtype() && (dtype.is_integer() || old.dtype().is_integer()) {
+        return Err(Error::misused(format!(
+            "--dtype {}: the file holds {} weights; start from the model that it was made of",
+            dtype.name(),
+            old.dtype().name()
+        )));
+    }
+    let names: Vec<&str> = from.labels().collect();
+    let names = names.join("\n");
+    let mut header = Header::new(old.shape(), dtype, packing)
+        .and_then(|h| h.with_label_bytes(names.len()))
+        .map_err(|e| Error::misused(e.to_string()))?;
+    if let Some((rows, cols)) = old.image() {
+        header = header.with_image(rows, cols).map_err(refused)?;
+    }
+    if old.has_table() {
+        header = header.with_table();
+    }
+    let mut bytes = Bytes::zeroed(header.file_bytes(), "the file")?;
+    let mut builder = Builder::new(header, &mut bytes).map_err(refused)?;
+    if dtype == old.dtype() {
+        builder.copy(from).map_err(refused)?;
+    } else {
+        let Folded { params, .. } = crate::fold::of_file(from)?;
+        float::store(&mut builder, &params).map_err(refused)?;
+        if let Some(table) = from.table() {
+            builder.table(table);
+        }
+    }
+    builder.labels(&names).map_err(refused)?;
+    let seed = old.self_test().map_or(SELF_TEST, |test| test.seed);
+    builder.finish_with(seed, self_test).map_err(refused)?;
+    Ok(bytes)
+}
+
+fn refused(e: selvedge::Error) -> Error {
+    Error::model(format!("the network does not go into a flash file: {e}"))
+}
+
+/// The CRC of the logits of a self-test, of any type.
+///
+/// # Errors
+/// What the core refuses.
+pub fn self_test(seed: u32, image: &Image<'_>) -> std::result::Result<u32, selvedge::Error> {
+    let header = image.header();
+    let outputs = header.shape().outputs();
+    if header.dtype().is_integer() {
+        let mut scratch = vec![0; quant::scratch_words(header)];
+        quant::Model::new(image.clone())?.self_test_crc(seed, &mut scratch, &mut vec![0; outputs])
+    } else {
+        let mut scratch = vec![0.0; float::scratch_floats(header)];
+        float::Model::new(image.clone())?.self_test_crc(seed, &mut scratch, &mut vec![0.0; outputs])
+    }
+}

@@ -1,0 +1,126 @@
+//! Two networks side by side, layer by layer, by the specification's plain loops.
+//!
+//! Two integer networks are compared in the integers that they compute; otherwise both sides are real numbers, a float
+//! network's to the bit of single precision.
+
+use selvedge::format::Image;
+use selvedge::naive::{self, Operand, integer};
+
+use crate::error::Result;
+use crate::fold::{Folded, fold, of_file};
+use crate::network::Network;
+
+/// A network taken apart.
+#[derive(Debug)]
+pub enum Trace {
+    /// In integers.
+    Integer {
+        /// The layers.
+        layers: Vec<Integers>,
+        /// What a byte becomes.
+        input: Box<[u8; 256]>,
+        /// What one unit of each layer's outputs is worth.
+        scales: Vec<f64>,
+    },
+    /// In floats.
+    Float(Box<Folded>),
+}
+
+/// A layer's numbers as the specification takes them.
+#[derive(Debug)]
+pub struct Integers {
+    weights: Vec<i8>,
+    biases: Vec<i32>,
+    multipliers: Vec<u16>,
+}
+
+/// Where two networks part.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub struct Difference {
+    /// The layer, from 0.
+    pub layer: usize,
+    /// The output of that layer.
+    pub index: usize,
+    /// What the first network has there.
+    pub a: f64,
+    /// What the second has.
+    pub b: f64,
+}
+
+impl Trace {
+    /// Takes a network apart.
+    ///
+    /// # Errors
+    /// Exit code 1 without the memory.
+    pub fn new(network: &Network) -> Result<Self> {
+        Ok(match network {
+            Network::Master(model) => Self::Float(Box::new(fold(model)?)),
+            Network::Flash(flash) if flash.image().header().dtype().is_integer() => integers(&flash.image()),
+            Network::Flash(flash) => Self::Float(Box::new(of_file(&flash.image())?)),
+        })
+    }
+
+    /// Whether it computes in integers.
+    pub fn is_integer(&self) -> bool {
+        matches!(self, Self::Integer { .. })
+    }
+
+    /// What every layer passes on for an image, the last one's logits included; times its scale where `real`.
+    pub fn layers(&self, pixels: &[u8], real: bool) -> Vec<Vec<f64>> {
+        let mut outputs = Vec::new();
+        match self {
+            Self::Integer { layers, input, scales } => {
+                let mut x: Vec<u8> = pixels.iter().map(|&p| input[usize::from(p)]).collect();
+                for (l, layer) in layers.iter().enumerate() {
+                    let (mut sums, mut y) = (vec![0; layer.biases.len()], vec![0; layer.biases.len()]);
+                    let Integers { weights, biases, multipliers } = layer;
+                    integer::hidden(&x, weights, biases, multipliers, &mut sums, &mut y);
+                    let unit = if real { scales[l] } else { 1.0 };
+                    let last = l + 1 == layers.len();
+                    let passed = sums.iter().zip(&y).map(|(&a, &y)| if last { a } else { i32::from(y) });
+                    outputs.push(passed.map(|v| unit * f64::from(v)).collect());
+                    x = y;
+                }
+            }
+            Self::Float(network) => {
+                let Folded { shape, table, params } = &**network;
+                let input = |&p: &u8| naive::unit(table.map_or(p, |t| t[usize::from(p)]));
+                let mut x: Vec<f32> = pixels.iter().map(input).collect();
+                let layers = shape.split(params).expect("a network has its parameters");
+                for (l, layer) in layers.iter().enumerate() {
+                    let (i, o) = (x.len(), layer.biases.len());
+                    let mut z = vec![0.0; o];
+                    naive::gemm((1, i, o), 1.0, Operand::dense(&x, i), layer.weights, o, 0.0, &mut z, o);
+                    naive::bias_relu(&mut z, layer.biases, l + 1 < layers.len());
+                    outputs.push(z.iter().copied().map(f64::from).collect());
+                    x = z;
+                }
+            }
+        }
+        outputs
+    }
+}
+
+fn integers(image: &Image<'_>) -> Trace {
+    let layers = image.layers().iter().map(|layer| {
+        let (i, o) = (layer.inputs(), layer.outputs());
+        Integers {
+            weights: (0..o * i).map(|at| layer.weight(at / i, at % i) as i8).collect(),
+            biases: (0..o).map(|row| layer.bias(row)).collect(),
+            multipliers: (0..o).map(|row| layer.multiplier(row)).collect(),
+        }
+    });
+    Trace::Integer {
+        layers: layers.collect(),
+        input: Box::new(std::array::from_fn(|p| image.table().map_or((p >> 1) as u8, |t| t[p]))),
+        scales: (1..=image.layers().len()).map(|l| f64::from(image.scale(l))).collect(),
+    }
+}
+
+/// Where the outputs of two networks for the same image first differ.
+pub fn first_difference(a: &[Vec<f64>], b: &[Vec<f64>]) -> Option<Difference> {
+    a.iter().zip(b).enumerate().find_map(|(layer, (a, b))| {
+        let index = a.iter().zip(b).position(|(a, b)| a != b)?;
+        Some(Difference { layer, index, a: a[index], b: b[index] })
+    })
+}

@@ -1,0 +1,180 @@
+//! A network to run, from either kind of file: a master, or a flash file.
+//!
+//! The commands that only look on take this, and do not care which it is. A flash file is run as a device would run it: integers
+//! by the integer kernels, floats on the backend whose bits every machine has.
+
+use std::path::Path;
+
+use selvedge::format::Image;
+use selvedge::{Backend, Mlp, Shape, naive};
+
+use crate::crew::{Crew, Threads};
+use crate::data::Set;
+use crate::error::Result;
+use crate::evaluate::{Evaluation, Predictor, check_fit, evaluate};
+use crate::exchange::Logits;
+use crate::fold::{self, Folded};
+use crate::memory::Bytes;
+use crate::model::{self, Model};
+use crate::quantize::calibrate::Images;
+use crate::quantize::proof;
+use crate::recipe::Recipe;
+
+/// A network from a file.
+#[derive(Debug)]
+pub enum Network {
+    /// A master.
+    Master(Box<Model>),
+    /// A flash file.
+    Flash(Flash),
+}
+
+/// A flash file that was checked.
+#[derive(Debug)]
+pub struct Flash {
+    bytes: Bytes,
+    shape: Shape,
+}
+
+impl Flash {
+    /// The file.
+    pub fn image(&self) -> Image<'_> {
+        Image::parse(&self.bytes)
+            .expect("the file was checked when it was read, and its memory stays aligned")
+    }
+}
+
+impl Network {
+    /// Reads a flash file, a model file, or the one in a run's folder.
+    ///
+    /// # Errors
+    /// Exit code 4 with what is wrong with it.
+    pub fn load(path: &Path) -> Result<Self> {
+        let Some(bytes) = model::flash(path)? else { return Ok(Self::Master(Box::new(Model::load(path)?))) };
+        let shape = model::parse_flash(path, &bytes)?.header().shape();
+        Ok(Self::Flash(Flash { bytes, shape }))
+    }
+
+    /// Its widths.
+    pub fn shape(&self) -> Shape {
+        match self {
+            Self::Master(model) => model.shape,
+            Self::Flash(flash) => flash.shape,
+        }
+    }
+
+    /// The name of a class.
+    pub fn class(&self, label: usize) -> String {
+        match self {
+            Self::Master(model) => model.class(label),
+            Self::Flash(flash) => flash.image().label(label).map_or_else(|| label.to_string(), String::from),
+        }
+    }
+
+    /// Rows and columns of its images, where it knows them.
+    pub fn image_size(&self) -> Option<(usize, usize)> {
+        match self {
+            Self::Master(model) => model.about.image,
+            Self::Flash(flash) => flash.image().header().image(),
+        }
+    }
+
+    /// How it was trained; a flash file does not say.
+    pub fn recipe(&self) -> Option<&Recipe> {
+        match self {
+            Self::Master(model) => model.about.recipe.as_ref(),
+            Self::Flash(_) => None,
+        }
+    }
+
+    /// Refuses images of another size than its inputs, and classes that it does not know.
+    ///
+    /// # Errors
+    /// Exit code 4 with both numbers.
+    pub fn check_fit(&self, set: &Set) -> Result<()> {
+        check_fit(&Mlp { shape: self.shape(), backend: Backend::PORTABLE }, set)
+    }
+
+    /// Evaluates on the images at `index` of `set`.
+    ///
+    /// # Errors
+    /// Exit code 1 without the memory, 4 where the network does not fit the images.
+    pub fn evaluate(&self, crew: &Crew, set: &Set, index: &[u32]) -> Result<Evaluation> {
+        if let Self::Master(model) = self {
+            let mlp = Mlp { shape: model.shape, backend: Backend::detect() };
+            let inputs = model.about.normalisation.inputs(&set.images.pixels);
+            return evaluate(crew, &mlp, &model.params, &inputs, set, index);
+        }
+        self.check_fit(set)?;
+        let classes = self.shape().outputs();
+        let confusion = vec![vec![0; classes]; classes];
+        let mut evaluation = Evaluation { images: index.len(), loss_sum: 0.0, confusion };
+        let logits = self.logits(&set.images.pixels, index)?;
+        for (row, &n) in logits.chunks_exact(classes).zip(index) {
+            let label = usize::from(set.labels[n as usize]);
+            evaluation.confusion[label][naive::argmax(row)] += 1;
+            evaluation.loss_sum -= softmax(row)[label].ln();
+        }
+        Ok(evaluation)
+    }
+
+    /// The logits of each image at `index`, as real numbers.
+    ///
+    /// # Errors
+    /// Exit code 1 without the memory.
+    pub fn logits(&self, pixels: &[u8], index: &[u32]) -> Result<Vec<f64>> {
+        Ok(match self.exact_logits(pixels, index)? {
+            Logits::Float(logits) => logits.into_iter().map(f64::from).collect(),
+            Logits::Integer(logits) => {
+                let Self::Flash(flash) = self else { unreachable!("a master computes in floats") };
+                let scale = f64::from(flash.image().scale(flash.shape.layers()));
+                logits.into_iter().map(|z| scale * f64::from(z)).collect()
+            }
+        })
+    }
+
+    /// The logits of each image at `index`, as the network computes them.
+    ///
+    /// # Errors
+    /// Exit code 1 without the memory.
+    pub fn exact_logits(&self, pixels: &[u8], index: &[u32]) -> Result<Logits> {
+        let flash = match self {
+            Self::Master(model) => return master_logits(model, pixels, index).map(Logits::Float),
+            Self::Flash(flash) => flash,
+        };
+        let image = flash.image();
+        if image.header().dtype().is_integer() {
+            return Ok(Logits::Integer(proof::integer_logits(&image, pixels, index)?));
+        }
+        let Folded { shape, table, params } = fold::of_file(&image)?;
+        let values = std::array::from_fn(|p| naive::unit(table.map_or(p as u8, |t| t[p])));
+        let mut logits = Vec::new();
+        Images { pixels, index, values: &values }.forward(
+            &Mlp { shape, backend: Backend::PORTABLE },
+            &params,
+            |activations, b| logits.extend_from_slice(activations.logits(b)),
+        )?;
+        Ok(Logits::Float(logits))
+    }
+}
+
+/// A master's logits, as training would compute them.
+fn master_logits(model: &Model, pixels: &[u8], index: &[u32]) -> Result<Vec<f32>> {
+    const BATCH: usize = 256;
+    let mlp = Mlp { shape: model.shape, backend: Backend::detect() };
+    let inputs = model.about.normalisation.inputs(pixels);
+    let mut predictor = Predictor::new(mlp, BATCH.min(index.len()))?;
+    let mut logits = Vec::new();
+    for index in index.chunks(BATCH) {
+        logits.extend(predictor.logits(&Crew::new(Threads::ONE), &model.params, &inputs, index)?);
+    }
+    Ok(logits)
+}
+
+/// Probabilities in f64, so that they add up to 1 as printed.
+pub fn softmax(logits: &[f64]) -> Vec<f64> {
+    let max = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let exps: Vec<f64> = logits.iter().map(|&z| (z - max).exp()).collect();
+    let sum: f64 = exps.iter().sum();
+    exps.into_iter().map(|e| e / sum).collect()
+}

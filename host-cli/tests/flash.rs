@@ -1,0 +1,176 @@
+//! Flash files as a person meets them: exported, packed again, looked at, run, compared; and a Rust module that compiles
+//! and runs.
+//!
+//! `SELVEDGE_BLESS=1` writes `fixtures/i8.rs` again.
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+use support::{fails, json_lines, run, small_data, succeeds};
+
+/// The module that `export --format rust` makes of `fixtures/i8.selv`.
+mod exported {
+    #![allow(dead_code)]
+    include!("../../fixtures/i8.rs");
+}
+
+fn fixture(name: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures");
+    folder.canonicalize().unwrap().join(name).display().to_string()
+}
+
+/// A folder with data and a trained run.
+fn trained() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    small_data(folder.path());
+    let words =
+        ["train", "--data", "data", "--hidden", "16", "--batch", "16", "--init", "he", "--out", "run", "-q"];
+    succeeds(folder.path(), &words);
+    folder
+}
+
+fn json(folder: &Path, words: &[&str]) -> Value {
+    json_lines(&succeeds(folder, &[words, &["--json"]].concat())).remove(0)
+}
+
+#[test]
+fn a_module_compiles_and_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    succeeds(folder.path(), &["export", &fixture("i8.selv"), "--format", "rust", "-o", "i8.rs"]);
+    let written = fs::read_to_string(folder.path().join("i8.rs")).unwrap();
+    if std::env::var_os("SELVEDGE_BLESS").is_some() {
+        fs::write(fixture("i8.rs"), &written).unwrap();
+    }
+    assert!(written == include_str!("../../fixtures/i8.rs"), "fixtures/i8.rs is not what is written today");
+    assert_eq!(exported::FILE, fs::read(fixture("i8.selv")).unwrap());
+    assert_eq!((exported::INPUTS, exported::OUTPUTS, exported::LABELS[1]), (64, 5, "boot"));
+    let mut network = exported::Network::new().unwrap();
+    // The ramp of the format's specification.
+    let class = network.classify(&std::array::from_fn(|p| 4 * p as u8)).unwrap();
+    assert_eq!((class, network.logits()), (1, &[2655, 8592, -3689, -4908, 2455]));
+}
+
+#[test]
+fn floats_in_flash_are_the_trained_network() {
+    let folder = trained();
+    let here = folder.path();
+    let before = json(here, &["eval", "run"]);
+    for dtype in ["f32", "f16", "bf16"] {
+        let file = format!("{dtype}.selv");
+        let made = json(here, &["export", "run", "--format", "selv", "--dtype", dtype, "-o", &file]);
+        assert_eq!((&made["dtype"], &made["packing"]), (&Value::from(dtype), &Value::from("generic")));
+        assert_eq!(made["bytes"], fs::metadata(here.join(&file)).unwrap().len());
+        let after = json(here, &["eval", &file, "--data", "data"]);
+        assert!((after["accuracy"].as_f64().unwrap() - before["accuracy"].as_f64().unwrap()).abs() < 0.05);
+        let predicted = json(here, &["predict", &file, "--data", "data", "--index", "3"]);
+        assert_eq!(predicted["label"], json(here, &["predict", "run", "--index", "3"])["label"]);
+    }
+    // Single precision loses nothing, half precision something.
+    let equal = json(here, &["verify", "run", "f32.selv"]);
+    assert_eq!(equal, serde_json::json!({"equal": true, "images": 60, "differing": 0, "first": null}));
+    assert!(succeeds(here, &["verify", "run", "f32.selv"]).contains("bit-exact on 60 images"));
+    let output = run(here, &["verify", "run", "f16.selv", "--json"]);
+    assert_eq!(output.status.code(), Some(5));
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&found["equal"], &found["first"]["image"], &found["first"]["layer"]),
+        (&false.into(), &0.into(), &0.into())
+    );
+    assert!(fails(here, &["verify", "run", "f16.selv"], 5).contains("the first is image 0, in output "));
+    // A file of halves widens to single precision without a change.
+    succeeds(here, &["export", "f16.selv", "--format", "selv", "--dtype", "f32", "-o", "wide.selv"]);
+    succeeds(here, &["verify", "f16.selv", "wide.selv", "--data", "data"]);
+}
+
+#[test]
+fn integers_are_packed_again_without_a_change() {
+    let folder = trained();
+    let here = folder.path();
+    for dtype in ["i8", "i4"] {
+        let file = format!("{dtype}.selv");
+        succeeds(here, &["quantize", "run", "--dtype", dtype, "-o", &file]);
+        let accuracy = &json(here, &["eval", &file, "--data", "data"])["accuracy"];
+        assert!(accuracy.as_f64().unwrap() > 0.9, "{dtype}: {accuracy}");
+        let text = succeeds(here, &["inspect", &file]);
+        for part in [
+            "36-16-4",
+            "packing      generic",
+            "CRC-32",
+            "passed here",
+            "multipliers",
+            "6 x 6 pixels",
+            "upper",
+        ] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+    }
+    let mut files = Vec::new();
+    for core in ["cortex-m4", "cortex-m0", "cortex-m3", "rv32", "cortex-m55", "generic"] {
+        let file = format!("{core}.selv");
+        succeeds(here, &["export", "i8.selv", "--format", "selv", "--packing", core, "-o", &file]);
+        assert_eq!(json(here, &["verify", "i8.selv", &file, "--data", "data"])["equal"], true, "{core}");
+        assert!(succeeds(here, &["inspect", &file]).contains("passed here"));
+        files.push(file);
+    }
+    let read = |name: &str| fs::read(here.join(name)).unwrap();
+    assert_eq!(read("generic.selv"), read("i8.selv"));
+    assert_eq!(read("cortex-m3.selv"), read("cortex-m0.selv"));
+    succeeds(
+        here,
+        &["export", "cortex-m55.selv", "--format", "selv", "--packing", "generic", "-o", "back.selv"],
+    );
+    assert_eq!(read("back.selv"), read("i8.selv"));
+    let predicted = json(here, &["predict", "cortex-m4.selv", "--data", "data", "--index", "5"]);
+    assert_eq!(predicted, json(here, &["predict", "i8.selv", "--data", "data", "--index", "5"]));
+    let differing = json_lines(
+        &String::from_utf8(run(here, &["verify", "i8.selv", "i4.selv", "--data", "data", "--json"]).stdout)
+            .unwrap(),
+    );
+    assert_eq!(differing[0]["equal"], false);
+}
+
+#[test]
+fn what_cannot_be() {
+    let folder = trained();
+    let here = folder.path();
+    let export = |words: &[&str], code| fails(here, &[&["export"], words, &["-o", "x.selv"]].concat(), code);
+    assert!(
+        export(&["run", "--format", "selv", "--dtype", "i8"], 2)
+            .contains("selvedge quantize MODEL --dtype i8")
+    );
+    let line = export(&["run", "--format", "selv", "--packing", "cortex-m4"], 2);
+    assert!(line.contains("f32 weights do not come as cortex-m4"), "{line}");
+    assert!(export(&["run", "--format", "onnx", "--dtype", "f16"], 2).contains("--format selv and rust"));
+    assert!(export(&["run", "--format", "selv", "--packing", "avr"], 2).contains("cortex-m55 or rv32"));
+    let i4 = fixture("i4.selv");
+    assert!(export(&[&i4, "--format", "selv", "--dtype", "i8"], 2).contains("the file holds i4 weights"));
+    assert!(
+        export(&[&i4, "--format", "selv", "--packing", "cortex-m0"], 2).contains("i4 weights do not come as")
+    );
+    assert!(!here.join("x.selv").exists());
+    let line = fails(here, &["verify", "run", &i4, "--data", "data"], 4);
+    assert!(line.contains("36-16-4") && line.contains("64-19-5"), "{line}");
+    let line = fails(here, &["eval", &i4, "--data", "data"], 4);
+    assert!(line.contains("takes 64 inputs"), "{line}");
+    assert!(fails(here, &["eval", &i4, "--data", "data", "--split", "val"], 4).contains("--split test"));
+    let mut bytes = fs::read(&i4).unwrap();
+    for (change, part) in [(bytes.len() - 40, "its CRC is"), (5, "damaged"), (4, "version")] {
+        bytes[change] ^= 0x40;
+        fs::write(here.join("bad.selv"), &bytes).unwrap();
+        for command in ["inspect", "eval", "predict"] {
+            let words = if command == "predict" {
+                vec![command, "bad.selv", "--index", "0"]
+            } else {
+                vec![command, "bad.selv"]
+            };
+            let line = fails(here, &words, 4);
+            assert!(line.contains("bad.selv") && line.contains(part), "{line}");
+        }
+        bytes[change] ^= 0x40;
+    }
+    fs::write(here.join("bad.selv"), &bytes[..100]).unwrap();
+    assert!(fails(here, &["inspect", "bad.selv"], 4).contains("damaged"));
+}
