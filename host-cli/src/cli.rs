@@ -55,6 +55,8 @@ pub enum Command {
     Verify(Verify),
     /// Train many recipes with many seeds and compare them on the validation images
     Sweep(Box<Sweep>),
+    /// Make one HTML page of a run or a sweep
+    Report(Report),
     /// Show a recipe and where its values come from, or the named recipes
     #[command(subcommand)]
     Config(Config),
@@ -280,6 +282,20 @@ pub struct Predict {
 pub struct Inspect {
     /// A model file or a run's folder; without it, this CPU's backends
     pub model: Option<PathBuf>,
+}
+
+/// `report`.
+#[derive(Debug, Args)]
+pub struct Report {
+    /// A run's folder, a model file, or a sweep's folder
+    #[arg(value_name = "RUN|SWEEP")]
+    pub of: PathBuf,
+    /// The page to write
+    #[arg(short, long, value_name = "FILE", default_value = "report.html")]
+    pub out: PathBuf,
+    /// The data set; by default the one that the model was trained on
+    #[command(flatten)]
+    pub data: DataArgs,
 }
 
 /// `config`.

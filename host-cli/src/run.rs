@@ -106,6 +106,11 @@ impl Folder {
         text.lines().filter_map(|l| serde_json::from_str(l).ok()).collect()
     }
 
+    /// What `run.json` says, if it is there, as text.
+    pub fn place_text(&self) -> String {
+        std::fs::read_to_string(self.0.join(PLACE)).unwrap_or_default()
+    }
+
     /// Replaces `metrics.jsonl`.
     ///
     /// # Errors

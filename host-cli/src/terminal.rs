@@ -72,6 +72,14 @@ pub fn bar(steps: usize, show: bool) -> ProgressBar {
     bar
 }
 
+/// Numbers as a line of eighth blocks, the smallest lowest.
+pub fn sparkline(values: &[f64]) -> String {
+    let (low, high) =
+        values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), &v| (l.min(v), h.max(v)));
+    let level = |v: f64| if high > low { (7.0 * (v - low) / (high - low)).round() as u32 } else { 0 };
+    values.iter().filter_map(|&v| char::from_u32(0x2581 + level(v))).collect()
+}
+
 /// Grey pixels as text: half blocks in 24 greys on a terminal, characters of growing ink elsewhere or where `NO_COLOR`
 /// is set.
 pub fn picture(pixels: &[u8], cols: usize) -> String {
@@ -109,7 +117,13 @@ fn draw(pixels: &[u8], cols: usize, colour: bool) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{draw, table};
+    use super::{draw, sparkline, table};
+
+    #[test]
+    fn sparklines_reach_from_low_to_high() {
+        assert_eq!(sparkline(&[3.0, 1.0, 2.0]), "█▁▅");
+        assert_eq!(sparkline(&[1.0]), "▁");
+    }
 
     #[test]
     fn pictures_in_ink_and_in_colour() {

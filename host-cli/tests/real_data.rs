@@ -106,7 +106,7 @@ fn presets_reach_their_accuracy() {
 }
 
 /// The notebook's table. With PyTorch's random numbers each row lies near the printed one: the last steps are chaotic, so
-/// that roundings alone move a row by up to a point or two. Over ten seeds each mean agrees with PyTorch's.
+/// that roundings alone move a row by up to a point or two. Over ten seeds the means agree with PyTorch's.
 #[test]
 #[ignore = "needs the real data; .ci/run runs it"]
 fn the_notebooks_table() {
@@ -127,6 +127,14 @@ fn the_notebooks_table() {
     let ten = [&words[..], &["--seeds", "10", "--out", "ten"]].concat();
     let shown = succeeds(folder.path(), &ten);
     println!("{shown}");
-    assert_eq!(shown.matches("| yes").count() + shown.matches("**yes**").count(), 6, "{shown}");
-    assert!(shown.contains("its ranking lies inside the noise"), "{shown}");
+    // The table says which rows agree within two standard errors. Of six comparisons one in four sets fails at least one
+    // of them by chance alone, so what must hold here for each is three.
+    for (row, reference) in rows("ten").iter().zip(host_cli::sweep::reference::NOTEBOOK) {
+        let figure = |key: &str| 100.0 * row["test"][key].as_f64().unwrap();
+        let error = ((figure("deviation").powi(2) + reference.deviation.powi(2)) / 10.0).sqrt();
+        let errors = (figure("mean") - reference.mean).abs() / error;
+        println!("config {}: {errors:.2} standard errors from PyTorch's mean", row["config"]);
+        assert!(errors <= 3.0, "{row}");
+    }
+    assert!(shown.contains("it lies inside the noise"), "{shown}");
 }

@@ -10,6 +10,7 @@ mod import;
 mod inspect;
 mod predict;
 mod quantize;
+mod report;
 mod sweep;
 mod train;
 mod verify;
@@ -37,6 +38,7 @@ pub fn run(command: Command) -> Result<()> {
         Command::Import(args) => import::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Sweep(args) => sweep::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Config(args) => config::run(&args),

@@ -192,23 +192,27 @@ impl Table {
         }
         let tests: Vec<Spread> = self.rows.iter().filter_map(|r| r.test).collect();
         if self.notebook && self.seeds.len() > 1 && tests.len() == self.rows.len() {
-            let noise = tests.iter().map(|t| t.deviation).sum::<f64>() / tests.len() as f64;
-            let printed = reference::NOTEBOOK.iter().map(|r| r.printed);
-            let spread = Spread::of(&printed.clone().collect::<Vec<_>>()).expect("six figures");
-            let inside = self.rows.iter().zip(printed).filter(|(row, printed)| {
-                row.test.is_some_and(|t| (100.0 * t.mean - printed).abs() <= 200.0 * t.deviation)
-            });
+            let (small, steps) = self.small_steps();
             notes.push(format!(
-                "The notebook's ranking rests on one run of each: {} of its {} figures lie within two standard \
-                 deviations of the mean here. One seed more or less moves a row by {:.1} points, and the notebook's \
-                 rows differ by {:.1}: its ranking lies inside the noise.",
-                inside.count(),
-                self.rows.len(),
-                100.0 * noise,
-                spread.deviation
+                "The notebook ranked its configs by one run of each. Of the {steps} steps of that ranking, {small} are \
+                 smaller than two standard deviations of the difference of two runs, as measured here: {}.",
+                if 2 * small > steps { "it lies inside the noise" } else { "it stands out of the noise" }
             ));
         }
         notes
+    }
+
+    /// Of the steps from one row of the notebook's ranking to the next, how many one more run could turn round, and how
+    /// many there are.
+    fn small_steps(&self) -> (usize, usize) {
+        let mut order: Vec<usize> = (0..self.rows.len().min(reference::NOTEBOOK.len())).collect();
+        order.sort_by(|&a, &b| reference::NOTEBOOK[b].printed.total_cmp(&reference::NOTEBOOK[a].printed));
+        let variance = |n: usize| self.rows[n].test.map_or(0.0, |t| t.deviation.powi(2));
+        let small = order.windows(2).filter(|pair| {
+            let step = reference::NOTEBOOK[pair[0]].printed - reference::NOTEBOOK[pair[1]].printed;
+            step <= 200.0 * (variance(pair[0]) + variance(pair[1])).sqrt()
+        });
+        (small.count(), order.len() - 1)
     }
 
     fn reference_header(&self) -> [&'static str; 2] {

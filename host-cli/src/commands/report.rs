@@ -1,0 +1,33 @@
+//! `selvedge report`: a run or a sweep as one HTML page.
+
+use super::load_data;
+use crate::cli::Report;
+use crate::error::{Error, Result};
+use crate::files;
+use crate::memory::size;
+use crate::model::Model;
+use crate::report;
+use crate::run::Folder;
+use crate::terminal::Output;
+
+/// Writes a report.
+///
+/// # Errors
+/// As the command line documents.
+pub fn run(args: &Report) -> Result<()> {
+    let name = args.of.file_name().map_or("here".into(), |n| n.to_string_lossy().into_owned());
+    let table = args.of.join("table.json");
+    let page = if table.exists() {
+        let text = std::fs::read_to_string(&table).map_err(|e| Error::io("read", &table, &e))?;
+        let table = serde_json::from_str(&text)
+            .map_err(|e| Error::failed(format!("{} is damaged: {e}", table.display())))?;
+        report::sweep(&name, &table)
+    } else {
+        let model = Model::load(&args.of)?;
+        let dataset = load_data(&args.data, model.about.recipe.as_ref())?;
+        let folder = Folder(args.of.clone());
+        report::run(&name, &model, &folder.metrics(), &folder.place_text(), &dataset)?
+    };
+    files::write_atomic(&args.out, page.as_bytes())?;
+    Output::default().line(format!("{}, {}", args.out.display(), size(page.len() as u64)))
+}

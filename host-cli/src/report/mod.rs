@@ -1,0 +1,51 @@
+//! A report of a run or a sweep: one HTML page that needs nothing else, no network and no script.
+//!
+//! Pictures are SVG of a small writer and PNG inside the page, each with a text that says what it shows; colours are those
+//! of Okabe and Ito, which the colour-blind tell apart.
+
+mod picture;
+mod run;
+mod svg;
+mod sweep;
+
+pub use run::run;
+pub use sweep::sweep;
+
+/// Okabe and Ito's blue, orange and green.
+const COLOURS: [&str; 3] = ["#0072b2", "#d55e00", "#009e73"];
+
+const STYLE: &str = "\
+:root{color-scheme:light}body{font:16px/1.5 system-ui,sans-serif;color:#1a1a1a;background:#fff;margin:0 auto;\
+max-width:64rem;padding:1rem}h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2rem}svg{width:100%;height:auto;\
+max-width:40rem;display:block}svg text{font:12px system-ui,sans-serif;fill:#1a1a1a}table{border-collapse:collapse;\
+font-size:.85rem}th,td{padding:.25rem .5rem;text-align:right}th:first-child{text-align:left}.wide{overflow-x:auto}\
+.grid{display:flex;flex-wrap:wrap;gap:.75rem}.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(20rem,\
+100%),1fr));gap:1rem}figure{margin:0}figcaption{font-size:.8rem;max-width:8rem}figcaption.chart{max-width:none}img{image-rendering:pixelated;height:auto}.mistake img\
+{width:5.25rem}.weights img{width:100%;max-width:40rem}pre{overflow-x:auto;background:#f4f4f4;padding:.75rem}\
+tr.best{font-weight:bold}";
+
+/// The page around its sections.
+fn page(title: &str, body: &str) -> String {
+    let title = escape(title);
+    format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
+         content=\"width=device-width,initial-scale=1\"><link rel=\"icon\" href=\"data:,\"><title>{title}</title>\
+         <style>{STYLE}</style></head>\n<body><h1>{title}</h1>\n{body}</body></html>\n"
+    )
+}
+
+/// A section with a heading and an id.
+fn section(id: &str, heading: &str, body: &str) -> String {
+    format!("<section id=\"{id}\"><h2>{}</h2>\n{body}</section>\n", escape(heading))
+}
+
+/// Text as HTML.
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// A background for a share of 0 to 1 and a text colour that is readable on it.
+fn shade(share: f64) -> String {
+    let text = if share > 0.5 { "#fff" } else { "#1a1a1a" };
+    format!("style=\"background:rgba(0,114,178,{:.2});color:{text}\"", share.sqrt())
+}

@@ -1,0 +1,187 @@
+//! The page of a run: how it learned, what it confuses, what its weights look like, how it was made.
+
+use std::fmt::Write;
+
+use selvedge::{Activations, Arena, Mlp, Solo};
+use serde_json::Value;
+
+use super::svg::Chart;
+use super::{escape, page, picture, section, shade};
+use crate::crew::{Crew, Threads};
+use crate::data::{Dataset, Set};
+use crate::error::{Error, Result};
+use crate::evaluate::{BATCH, Evaluation, Predictor, evaluate};
+use crate::memory::Floats;
+use crate::model::Model;
+
+/// Mistakes shown.
+const MISTAKES: usize = 24;
+/// Units of the first layer shown.
+const UNITS: usize = 64;
+/// Bins of a histogram.
+const BINS: usize = 60;
+/// Images behind the activations' histograms.
+const SAMPLE: usize = 1000;
+
+/// The page of a finished or unfinished run; `metrics` are its lines, `place` what its folder says of the machine.
+///
+/// # Errors
+/// Exit code 4 where the model does not fit the data.
+pub fn run(name: &str, model: &Model, metrics: &[Value], place: &str, dataset: &Dataset) -> Result<String> {
+    let mlp = Mlp { shape: model.shape, backend: selvedge::Backend::detect() };
+    let crew = Crew::new(Threads::Auto);
+    let set = &dataset.test;
+    let inputs = model.about.normalisation.inputs(&set.images.pixels);
+    let all: Vec<u32> = (0..set.labels.len() as u32).collect();
+    let tested = evaluate(&crew, &mlp, &model.params, &inputs, set, &all)?;
+    let mut body = format!(
+        "<p id=\"summary\">{}, {} parameters. Test accuracy <strong>{:.2} %</strong> of {} images.</p>\n",
+        model.shape,
+        model.shape.params(),
+        100.0 * tested.accuracy(),
+        tested.images
+    );
+    body += &curves(model, metrics);
+    body += &section("confusion", "What is taken for what", &confusion(model, &tested));
+    let mut predictor = Predictor::new(mlp, BATCH)?;
+    let mut logits = Vec::with_capacity(all.len() * mlp.shape.outputs());
+    for index in all.chunks(BATCH) {
+        logits.extend(predictor.logits(&crew, &model.params, &inputs, index)?);
+    }
+    body += &section("mistakes", "The most confident mistakes", &mistakes(model, set, &logits)?);
+    body += &section("weights", "First-layer weights", &first_layer(model, set)?);
+    body += &section("histograms", "Weights and activations", &histograms(model, set)?);
+    let recipe = model.about.recipe.as_ref().map_or(Ok(String::new()), |r| r.to_toml())?;
+    let about = format!(
+        "<pre>{}</pre>\n<pre>{}</pre>\n<p>Input: {}. Written by selvedge {}.</p>\n",
+        escape(recipe.trim_end()),
+        escape(place.trim_end()),
+        escape(&model.about.normalisation.describe()),
+        escape(&model.about.version)
+    );
+    body += &section("recipe", "Recipe and machine", &about);
+    Ok(page(&format!("Run {name}"), &body))
+}
+
+fn curves(model: &Model, metrics: &[Value]) -> String {
+    let of = |key: &str, factor: f64| -> Vec<(f64, f64)> {
+        let point = |line: &Value| Some((line["epoch"].as_f64()?, factor * line[key].as_f64()?));
+        metrics.iter().filter_map(point).collect()
+    };
+    let (loss, train, val) = (of("loss", 1.0), of("train_accuracy", 100.0), of("val_accuracy", 100.0));
+    if loss.is_empty() {
+        return section("curves", "How it learned", "<p>No epoch was recorded.</p>\n");
+    }
+    let best = val.iter().copied().reduce(|a, b| if b.1 > a.1 { b } else { a });
+    let losses = Chart::lines("Mean training loss by epoch", &[("loss", loss)]).finish("epoch");
+    let mut accuracies = Chart::lines(
+        "Accuracy by epoch in percent, on training images as they were met and on validation images",
+        &[("training %", train), ("validation %", val)],
+    );
+    let mut note = String::new();
+    if let Some((epoch, value)) = best {
+        accuracies = accuracies.mark(epoch, "best");
+        note = format!(
+            "<p>Best validation accuracy {value:.2} % after epoch {epoch}; the model is that of epoch {}.</p>\n",
+            model.about.epochs_done
+        );
+    }
+    let plots = format!("<div class=\"plots\">{losses}{}</div>\n{note}", accuracies.finish("epoch"));
+    section("curves", "How it learned", &plots)
+}
+
+fn confusion(model: &Model, tested: &Evaluation) -> String {
+    let classes = model.shape.outputs();
+    let mut text = String::from("<div class=\"wide\"><table><thead><tr><th>true \\ predicted</th>");
+    (0..classes).for_each(|c| text += &format!("<th>{}</th>", escape(&model.class(c))));
+    text += "<th>found</th></tr></thead><tbody>\n";
+    for (c, row) in tested.confusion.iter().enumerate() {
+        let _ = write!(text, "<tr><th>{}</th>", escape(&model.class(c)));
+        for &count in row {
+            let share = f64::from(count) / f64::from(tested.of_class(c).max(1));
+            let _ = write!(text, "<td {}>{count}</td>", shade(share));
+        }
+        let _ = writeln!(text, "<td>{:.1} %</td></tr>", 100.0 * tested.recall(c));
+    }
+    text + "</tbody></table></div>\n"
+}
+
+/// The images whose wrong class got the highest probability.
+fn mistakes(model: &Model, set: &Set, logits: &[f32]) -> Result<String> {
+    let classes = model.shape.outputs();
+    let mut wrong: Vec<(f64, usize, usize)> = Vec::new();
+    for (n, row) in logits.chunks_exact(classes).enumerate() {
+        let class = selvedge::naive::argmax(row);
+        if class != usize::from(set.labels[n]) {
+            let sum: f64 = row.iter().map(|&z| f64::from(z - row[class]).exp()).sum();
+            wrong.push((1.0 / sum, n, class));
+        }
+    }
+    wrong.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    let mut text = String::from("<div class=\"grid\">\n");
+    for &(probability, n, class) in wrong.iter().take(MISTAKES) {
+        let (truth, taken) = (model.class(usize::from(set.labels[n])), model.class(class));
+        let words = format!("test image {n}: {truth} taken for {taken}, {:.1} %", 100.0 * probability);
+        let pixels = set.images.image(n).unwrap_or_default();
+        let _ = writeln!(
+            text,
+            "<figure class=\"mistake\">{}<figcaption>{} → {}, {:.1} %</figcaption></figure>",
+            picture::grey(pixels, set.images.cols, &words)?,
+            escape(&truth),
+            escape(&taken),
+            100.0 * probability
+        );
+    }
+    Ok(text + "</div>\n")
+}
+
+fn first_layer(model: &Model, set: &Set) -> Result<String> {
+    let (i, o) = (model.shape.width(0), model.shape.width(1));
+    let units: Vec<Vec<f32>> =
+        (0..o.min(UNITS)).map(|u| (0..i).map(|p| model.params[p * o + u]).collect()).collect();
+    let words = format!(
+        "The weights of {} of {o} units of the first layer as images: blue below 0, white at 0, orange above",
+        units.len()
+    );
+    let image = picture::weights(&units, set.images.cols, 16.min(units.len()), &words)?;
+    Ok(format!("<div class=\"weights\">{image}</div>\n<p>{words}.</p>\n"))
+}
+
+fn histograms(model: &Model, set: &Set) -> Result<String> {
+    let refused = |e: selvedge::Error| Error::failed(e.to_string());
+    let mut plots = String::new();
+    for (l, layer) in model.shape.split(&model.params).map_err(refused)?.iter().enumerate() {
+        plots += &histogram(&format!("Weights of layer {}", l + 1), layer.weights, "weight");
+    }
+    let b = SAMPLE.min(set.labels.len());
+    let mlp = Mlp { shape: model.shape, backend: selvedge::Backend::detect() };
+    let mut memory = Floats::zeroed(Activations::floats(model.shape, b), "the activations of a sample")?;
+    let mut activations = Activations::new(model.shape, b, &mut Arena::new(&mut memory)).map_err(refused)?;
+    let inputs = model.about.normalisation.inputs(&set.images.pixels);
+    let index: Vec<u32> = (0..b as u32).collect();
+    let fill = |first: usize, rows: &mut [f32]| {
+        inputs.fill(mlp.backend, &index[first..][..rows.len() / model.shape.inputs()], rows);
+    };
+    mlp.forward(&Solo, &model.params, &mut activations, b, &fill).map_err(refused)?;
+    for l in 1..model.shape.layers() {
+        let all = activations.activation(l, b);
+        let positive: Vec<f32> = all.iter().copied().filter(|a| *a > 0.0).collect();
+        let share = 100.0 * (1.0 - positive.len() as f64 / all.len() as f64);
+        let words = format!("Activations above 0 behind layer {l}; {share:.0} % are 0");
+        plots += &histogram(&words, &positive, "activation");
+    }
+    Ok(format!("<div class=\"plots\">{plots}</div>\n"))
+}
+
+fn histogram(words: &str, values: &[f32], x: &str) -> String {
+    let (low, high) =
+        values.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), &v| (l.min(v), h.max(v)));
+    if low >= high {
+        return format!("<p>{}: nothing to count.</p>", escape(words));
+    }
+    let mut counts = vec![0; BINS];
+    for v in values {
+        counts[(((v - low) / (high - low) * BINS as f32) as usize).min(BINS - 1)] += 1;
+    }
+    Chart::histogram(words, f64::from(low), f64::from(high), &counts).finish(x)
+}
