@@ -19,6 +19,7 @@ const UNSAFE: &[&str] = &[
     "src/format/words.rs",
     "src/kernel/cortex_m.rs",
     "src/kernel/gemm.rs",
+    "src/kernel/half.rs",
     "src/kernel/igemm.rs",
     "src/kernel/pack.rs",
     "src/kernel/peak.rs",

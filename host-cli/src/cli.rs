@@ -18,7 +18,7 @@ use crate::data::Source;
 use crate::draws::Generator;
 use crate::error::{Error, Result};
 use crate::recipe::config::Layers;
-use crate::recipe::{Hidden, Optimizer, Plan, Standardise, TrainOn, Weights};
+use crate::recipe::{Hidden, Optimizer, Plan, Precision, Standardise, TrainOn, Weights};
 
 /// Trains multilayer perceptrons as fast as the CPU multiplies and adds, and runs them.
 ///
@@ -179,6 +179,9 @@ pub struct RecipeValues {
     /// Who does the arithmetic: auto, or a name that `selvedge inspect` lists [default: auto]
     #[arg(long)]
     pub backend: Option<String>,
+    /// How the products of a step take their operands; weights and evaluations are f32 whatever it is [default: f32]
+    #[arg(long, value_enum)]
+    pub precision: Option<Precision>,
 }
 
 impl RecipeArgs {

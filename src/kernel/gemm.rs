@@ -42,9 +42,9 @@ const IN_PLACE: usize = 512 * 1024;
 /// Tiles of a block of rows, all of whose panels come before the next block.
 const BLOCK_TILES: usize = 16;
 /// Rows whose sums lie on the stack at once, and floats of one; no backend's panel is wider.
-const ASIDE: usize = 64;
-const WIDTH: usize = 32;
-type Sums = [MaybeUninit<f32>; ASIDE * WIDTH];
+pub(super) const ASIDE: usize = 64;
+pub(super) const WIDTH: usize = 32;
+pub(super) type Sums = [MaybeUninit<f32>; ASIDE * WIDTH];
 
 /// The arguments of one product.
 pub(super) struct Gemm<'a> {
@@ -59,15 +59,8 @@ impl Kernel for Gemm<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) {
+        self.check();
         let (m, k, n) = (self.a.rows(), self.a.cols(), self.b.cols());
-        assert!(self.b.rows() == k && self.c.rows() == m && self.c.cols() == n, "gemm: shapes disagree");
-        match self.end {
-            End::Scale { .. } => {}
-            End::Bias { bias, .. } => assert_eq!(bias.len(), n, "gemm: one bias for each column"),
-            End::Gate { gate } => {
-                assert!(gate.rows() == m && gate.cols() == n, "gemm: one gate for each element");
-            }
-        }
         if S::LANES == 1 || S::EXACT && skip::matters_before(&mut self) {
             skip::product(&mut self);
             return;
@@ -89,9 +82,22 @@ impl Kernel for Gemm<'_> {
 }
 
 impl<'a> Gemm<'a> {
+    /// Asserts that the shapes agree.
+    pub(super) fn check(&self) {
+        let (m, k, n) = (self.a.rows(), self.a.cols(), self.b.cols());
+        assert!(self.b.rows() == k && self.c.rows() == m && self.c.cols() == n, "gemm: shapes disagree");
+        match self.end {
+            End::Scale { .. } => {}
+            End::Bias { bias, .. } => assert_eq!(bias.len(), n, "gemm: one bias for each column"),
+            End::Gate { gate } => {
+                assert!(gate.rows() == m && gate.cols() == n, "gemm: one gate for each element");
+            }
+        }
+    }
+
     /// The panel of `B` in place, with all of `k`, of up to `width` columns from `column` on.
     #[inline(always)]
-    fn panel<S: Simd>(&mut self, _: S, column: usize, width: usize) -> Panel<'a> {
+    pub(super) fn panel<S: Simd>(&mut self, _: S, column: usize, width: usize) -> Panel<'a> {
         let columns = width.min(self.c.cols() - column);
         let vectors = columns.div_ceil(S::LANES);
         let from_c = S::EXACT && self.end.adds();
@@ -127,7 +133,7 @@ impl<'a> Gemm<'a> {
             let panel = Panel { skip, ..self.panel(s, column, width) };
             // SAFETY: `column < n`, so the first element of the panel lies in the views of B and C if they have rows; the
             // tile reads and writes only for `p < k` and `r < m`, where the views' constructors checked the bounds.
-            unsafe { panel_rows(s, &panel, 0, m) };
+            unsafe { panel_rows::<S, false>(s, &panel, 0, m) };
             column += width;
         }
     }
@@ -192,7 +198,7 @@ impl<'a> Gemm<'a> {
                         }
                         let to = rows.1.min(row + BLOCK_TILES * S::TILE_ROWS);
                         // SAFETY: as in `in_place`; the packed panel has `terms` rows, and `sums` rows `rows.0..rows.1`.
-                        unsafe { panel_rows(s, &panel, row, to) };
+                        unsafe { panel_rows::<S, false>(s, &panel, row, to) };
                     }
                 }
             }
@@ -224,23 +230,21 @@ fn vectors<S: Simd>(m: usize, cols: usize) -> usize {
     }
 }
 
-/// Rows `from..to` of a panel.
+/// Rows `from..to` of a panel, of bf16 pairs if `HALF`.
 ///
 /// # Safety
 /// The panel's pointers are good for `to` rows.
 #[inline(always)]
-unsafe fn panel_rows<S: Simd>(s: S, panel: &Panel<'_>, from: usize, to: usize) {
+pub(super) unsafe fn panel_rows<S: Simd, const HALF: bool>(s: S, panel: &Panel<'_>, from: usize, to: usize) {
     // SAFETY: the caller's promise.
     unsafe {
         match (panel.vectors, panel.lanes == S::LANES) {
-            (8, _) => s.outlined(Rows::<8, false>::new(panel, from, to)),
-            (4, _) => s.outlined(Rows::<4, false>::new(panel, from, to)),
-            (3, true) => s.outlined(Rows::<3, false>::new(panel, from, to)),
-            (3, false) => s.outlined(Rows::<3, true>::new(panel, from, to)),
-            (2, true) => s.outlined(Rows::<2, false>::new(panel, from, to)),
-            (2, false) => s.outlined(Rows::<2, true>::new(panel, from, to)),
-            (_, true) => s.outlined(Rows::<1, false>::new(panel, from, to)),
-            (_, false) => s.outlined(Rows::<1, true>::new(panel, from, to)),
+            (8, _) if !HALF => s.outlined(Rows::<8, false, HALF>::new(panel, from, to)),
+            (4, _) if !HALF => s.outlined(Rows::<4, false, HALF>::new(panel, from, to)),
+            (2, true) => s.outlined(Rows::<2, false, HALF>::new(panel, from, to)),
+            (2, false) => s.outlined(Rows::<2, true, HALF>::new(panel, from, to)),
+            (_, true) => s.outlined(Rows::<1, false, HALF>::new(panel, from, to)),
+            (_, false) => s.outlined(Rows::<1, true, HALF>::new(panel, from, to)),
         }
     }
 }

@@ -7,6 +7,7 @@
 mod cortex_m;
 mod gather;
 mod gemm;
+mod half;
 pub mod igemm;
 mod pack;
 mod peak;
@@ -18,8 +19,9 @@ mod tile;
 
 use crate::mat::{Mat, MatMut};
 use crate::naive;
-use crate::simd::{Backend, Kernel, Kind, Simd};
+use crate::simd::{Backend, Kernel, Kind, Precision, Simd};
 use gemm::Gemm;
+use half::Half;
 use tile::End;
 
 pub use gather::{gather, gather_standardised};
@@ -36,6 +38,9 @@ pub use softmax::softmax_loss;
 /// If the shapes disagree, or the columns of `B` are not adjacent.
 pub fn gemm(backend: Backend, alpha: f32, a: Mat<'_>, b: Mat<'_>, beta: f32, mut c: MatMut<'_>) {
     match backend.0 {
+        _ if backend.precision() == Precision::Bf16 => {
+            backend.run_pairs(Half(Gemm { a, b, c, end: End::Scale { alpha, beta } }));
+        }
         Kind::Naive => naive_gemm(alpha, a, b, beta, &mut c),
         #[cfg(feature = "std")]
         Kind::Matrixmultiply => sgemm::sgemm(alpha, a, b, beta, c),
@@ -55,6 +60,9 @@ pub fn gemm(backend: Backend, alpha: f32, a: Mat<'_>, b: Mat<'_>, beta: f32, mut
 /// If the shapes disagree, or the columns of `W` are not adjacent.
 pub fn dense(backend: Backend, x: Mat<'_>, w: Mat<'_>, bias: &[f32], relu: bool, mut z: MatMut<'_>) {
     match backend.0 {
+        _ if backend.precision() == Precision::Bf16 => {
+            backend.run_pairs(Half(Gemm { a: x, b: w, c: z, end: End::Bias { bias, relu } }));
+        }
         Kind::Naive => {
             naive_gemm(1.0, x, w, 0.0, &mut z);
             for r in 0..z.rows() {

@@ -34,6 +34,12 @@ impl Packed {
         self.0.as_ptr().cast::<f32>().wrapping_add(k * column)
     }
 
+    /// `len` floats of the room from `at` on.
+    #[inline(always)]
+    pub(super) fn at(&mut self, at: usize, len: usize) -> &mut [MaybeUninit<f32>] {
+        &mut self.0[at..][..len]
+    }
+
     /// Copies rows `from..from + k` and columns `column..column + cols` of `b` into a panel of `width` columns, a multiple
     /// of the lanes, that starts at column `at` of the room. Columns from `cols` on are left as they are.
     ///

@@ -5,7 +5,7 @@
 
 use core::hint::black_box;
 
-use crate::simd::{Backend, Dot, DotKernel, Kernel, MOST_LANES, Simd};
+use crate::simd::{Backend, Dot, DotKernel, Kernel, MOST_LANES, Precision, Simd};
 
 /// Chains in flight.
 const CHAINS: usize = 14;
@@ -13,7 +13,10 @@ const CHAINS: usize = 14;
 /// Does `rounds` rounds of multiply-adds in registers and returns how many floating-point operations they were. A
 /// backend that does not fuse multiplies and adds one after the other; both count.
 pub fn peak(backend: Backend, rounds: usize) -> f64 {
-    backend.run(Peak { rounds })
+    match backend.precision() {
+        Precision::F32 => backend.run(Peak { rounds }),
+        Precision::Bf16 => backend.run_pairs(PairPeak { rounds }),
+    }
 }
 
 struct Peak {
@@ -44,6 +47,28 @@ impl Kernel for Peak {
         }
         black_box(x);
         2.0 * (self.rounds * CHAINS * S::LANES) as f64
+    }
+}
+
+/// The same with products of bf16 pairs: four operations a lane.
+struct PairPeak {
+    rounds: usize,
+}
+
+impl Kernel for PairPeak {
+    type Out = f64;
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) -> f64 {
+        let half = s.splat(black_box(0.5));
+        let half = s.pair(half, half);
+        let mut x = [s.splat(black_box(1.0)); CHAINS];
+        for _ in 0..self.rounds {
+            for x in &mut x {
+                *x = s.dot_pairs(*x, half, half);
+            }
+        }
+        black_box(x);
+        4.0 * (self.rounds * CHAINS * S::LANES) as f64
     }
 }
 

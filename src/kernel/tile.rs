@@ -10,6 +10,8 @@
 //! one row only takes its time for reading B, and rows of B that no term needs are not read. See
 //! [`Gemm`](super::gemm::Gemm) for why this changes no bits.
 //!
+//! With `HALF` a term is a pair of terms in bf16 (half.rs), and the multiply-add that of pairs.
+//!
 //! A sum over a part of `k` is kept in `sums` and taken up again where it stopped: storing and loading a float changes
 //! no bits. The tile allocates nothing and knows nothing of blocks or threads.
 #![allow(unsafe_code)]
@@ -88,13 +90,13 @@ pub(super) struct Panel<'a> {
 
 /// Rows of a panel of `NV` vectors, the last of which is `PARTIAL`, in tiles. A remainder is cut so that the tiles stay
 /// tall: eight rows are two tiles of four, not six and two, since a short tile cannot hide the latency of its additions.
-pub(super) struct Rows<'a, const NV: usize, const PARTIAL: bool> {
+pub(super) struct Rows<'a, const NV: usize, const PARTIAL: bool, const HALF: bool> {
     panel: &'a Panel<'a>,
     from: usize,
     to: usize,
 }
 
-impl<'a, const NV: usize, const PARTIAL: bool> Rows<'a, NV, PARTIAL> {
+impl<'a, const NV: usize, const PARTIAL: bool, const HALF: bool> Rows<'a, NV, PARTIAL, HALF> {
     /// Rows `from..to`.
     ///
     /// # Safety
@@ -104,7 +106,7 @@ impl<'a, const NV: usize, const PARTIAL: bool> Rows<'a, NV, PARTIAL> {
     }
 }
 
-impl<const NV: usize, const PARTIAL: bool> Kernel for Rows<'_, NV, PARTIAL> {
+impl<const NV: usize, const PARTIAL: bool, const HALF: bool> Kernel for Rows<'_, NV, PARTIAL, HALF> {
     type Out = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
@@ -116,15 +118,15 @@ impl<const NV: usize, const PARTIAL: bool> Kernel for Rows<'_, NV, PARTIAL> {
             // SAFETY: each tile covers rows below `to`.
             row += unsafe {
                 if fits(8) && left >= 8 {
-                    tile::<S, 8, NV, PARTIAL>(s, panel, row)
+                    tile::<S, 8, NV, PARTIAL, HALF>(s, panel, row)
                 } else if fits(6) && left >= 6 && left != 8 {
-                    tile::<S, 6, NV, PARTIAL>(s, panel, row)
+                    tile::<S, 6, NV, PARTIAL, HALF>(s, panel, row)
                 } else if fits(4) && left >= 4 {
-                    tile::<S, 4, NV, PARTIAL>(s, panel, row)
+                    tile::<S, 4, NV, PARTIAL, HALF>(s, panel, row)
                 } else if fits(2) && left >= 2 {
-                    tile::<S, 2, NV, PARTIAL>(s, panel, row)
+                    tile::<S, 2, NV, PARTIAL, HALF>(s, panel, row)
                 } else {
-                    tile::<S, 1, NV, PARTIAL>(s, panel, row)
+                    tile::<S, 1, NV, PARTIAL, HALF>(s, panel, row)
                 }
             };
         }
@@ -160,7 +162,7 @@ unsafe fn nonzero<S: Simd>(s: S, from: *const f32, n: usize) -> u64 {
 /// The panel's pointers are good for rows `row..row + MR`.
 #[inline(always)]
 #[allow(clippy::needless_range_loop)] // Loops over rows and vectors index several arrays; constant bounds unroll them.
-unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const PARTIAL: bool>(
+unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const PARTIAL: bool, const HALF: bool>(
     s: S,
     panel: &Panel<'_>,
     row: usize,
@@ -242,7 +244,11 @@ unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const PARTIAL: bool>(
             for r in 0..MR {
                 let av = s.splat(*a[r].add(p));
                 for v in 0..NV {
-                    acc[r][v] = s.mul_add(av, bv[v], acc[r][v]);
+                    acc[r][v] = if HALF {
+                        s.dot_pairs(acc[r][v], av, bv[v])
+                    } else {
+                        s.mul_add(av, bv[v], acc[r][v])
+                    };
                 }
             }
             p += csa;

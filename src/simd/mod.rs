@@ -13,11 +13,14 @@
 mod dot;
 #[cfg(target_arch = "x86_64")]
 mod dot_x86_64;
+mod pairs;
 mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
 pub use dot::{Dot, DotKernel, MOST_LANES};
+pub use pairs::Precision;
+pub(crate) use pairs::pair;
 pub use portable::{Scalar, Wide};
 #[cfg(target_arch = "x86_64")]
 pub use x86_64::{Avx2, Avx512};
@@ -95,6 +98,22 @@ pub unsafe trait Simd: Copy + Send + Sync {
     #[inline(always)]
     fn prefetch(self, _at: *const f32) {}
 
+    /// Two vectors rounded to bf16, lane by lane: pairs of an even and an odd term.
+    #[inline(always)]
+    fn pair(self, even: Self::V, odd: Self::V) -> Self::V {
+        pairs::pair_lanes(self, even, odd)
+    }
+    /// Neighbouring floats rounded to bf16, those of `low` and then those of `high`: pairs of neighbours.
+    #[inline(always)]
+    fn halves(self, low: Self::V, high: Self::V) -> Self::V {
+        pairs::halves_lanes(self, low, high)
+    }
+    /// `acc + a · b` of bf16 pairs, the odd products first, each sum rounded once; what is smaller than the smallest normal
+    /// number is 0, before and after.
+    #[inline(always)]
+    fn dot_pairs(self, acc: Self::V, a: Self::V, b: Self::V) -> Self::V {
+        pairs::dot_lanes(self, acc, a, b)
+    }
     /// Runs a kernel in a function of its own, so that its loops have all registers to themselves.
     fn outlined<K: Kernel>(self, kernel: K) -> K::Out;
 
@@ -134,9 +153,10 @@ pub trait Kernel {
     fn run<S: Simd>(self, s: S) -> Self::Out;
 }
 
-/// A way to do the arithmetic that this CPU has.
+/// A way to do the arithmetic that this CPU has, and how its products take their operands: [`Precision::F32`] unless
+/// asked otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Backend(pub(crate) Kind);
+pub struct Backend(pub(crate) Kind, Precision);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -153,22 +173,38 @@ pub(crate) enum Kind {
 
 impl Backend {
     /// The specification's plain loops.
-    pub const NAIVE: Self = Self(Kind::Naive);
+    pub const NAIVE: Self = Self::new(Kind::Naive);
     /// One lane: what a core without vector instructions runs.
-    pub const SCALAR: Self = Self(Kind::Scalar);
+    pub const SCALAR: Self = Self::new(Kind::Scalar);
     /// The vectors that the target always has (SSE2, NEON, simd128; none on a microcontroller), the same bits everywhere.
-    pub const PORTABLE: Self = Self(Kind::Portable);
+    pub const PORTABLE: Self = Self::new(Kind::Portable);
+
+    const fn new(kind: Kind) -> Self {
+        Self(kind, Precision::F32)
+    }
+
+    /// The same with another precision.
+    pub const fn with(self, precision: Precision) -> Self {
+        Self(self.0, precision)
+    }
+
+    /// How its products take their operands.
+    pub const fn precision(self) -> Precision {
+        self.1
+    }
 
     /// Every backend of this CPU, the slowest first.
     pub fn available() -> impl Iterator<Item = Self> {
         let always = [Some(Self::NAIVE), Some(Self::SCALAR), Some(Self::PORTABLE)];
         #[cfg(feature = "std")]
-        let borrowed = [Some(Self(Kind::Matrixmultiply))];
+        let borrowed = [Some(Self::new(Kind::Matrixmultiply))];
         #[cfg(not(feature = "std"))]
         let borrowed = [None];
         #[cfg(target_arch = "x86_64")]
-        let detected =
-            [Avx2::detect().map(|t| Self(Kind::Avx2(t))), Avx512::detect().map(|t| Self(Kind::Avx512(t)))];
+        let detected = [
+            Avx2::detect().map(|t| Self::new(Kind::Avx2(t))),
+            Avx512::detect().map(|t| Self::new(Kind::Avx512(t))),
+        ];
         #[cfg(not(target_arch = "x86_64"))]
         let detected = [None];
         always.into_iter().chain(borrowed).chain(detected).flatten()
@@ -223,6 +259,19 @@ impl Backend {
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512(token) => token.vectorize(kernel),
             _ => kernel.run(portable::Portable::new()),
+        }
+    }
+
+    /// As [`run`](Self::run), for kernels that multiply bf16 pairs.
+    #[inline]
+    pub(crate) fn run_pairs<K: Kernel>(self, kernel: K) -> K::Out {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512(token) => match token.with_bf16() {
+                Some(token) => token.vectorize(kernel),
+                None => token.vectorize(kernel),
+            },
+            _ => self.run(kernel),
         }
     }
 }

@@ -5,15 +5,18 @@
 
 use core::arch::x86_64::*;
 
-use super::{Kernel, Simd};
+use super::{Kernel, Simd, pairs};
 
 /// Proof that this CPU has AVX2 and FMA.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Avx2(());
 
-/// Proof that this CPU has AVX-512F, next to AVX2 and FMA.
+/// Proof that this CPU has AVX-512F, next to AVX2 and FMA, and where `BF16` its products of bf16 pairs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Avx512(());
+pub struct Avx512Of<const BF16: bool>(());
+
+/// Proof that this CPU has AVX-512F, next to AVX2 and FMA.
+pub type Avx512 = Avx512Of<false>;
 
 /// Whether the CPU has every one of the features.
 macro_rules! has {
@@ -46,12 +49,17 @@ impl Avx2 {
 impl Avx512 {
     /// The token, if the CPU has the features.
     pub fn detect() -> Option<Self> {
-        has!("avx512f", "avx2", "fma").then_some(Self(()))
+        has!("avx512f", "avx2", "fma").then_some(Avx512Of(()))
     }
 
     /// Whether the CPU has the integer dot products too.
     pub(super) fn has_vnni(self) -> bool {
         has!("avx512vnni")
+    }
+
+    /// The token that proves products of bf16 pairs too, if the CPU has them.
+    pub(super) fn with_bf16(self) -> Option<Avx512Of<true>> {
+        has!("avx512bf16", "avx512bw").then_some(Avx512Of(()))
     }
 
     /// Its vectors of half the length, which it proves too.
@@ -64,6 +72,19 @@ impl Avx512 {
     pub(super) fn vectorize<K: Kernel>(self, kernel: K) -> K::Out {
         #[target_feature(enable = "avx512f,avx2,fma")]
         fn with_features<K: Kernel>(s: Avx512, kernel: K) -> K::Out {
+            kernel.run(s)
+        }
+        // SAFETY: the token proves the features.
+        unsafe { with_features(self, kernel) }
+    }
+}
+
+impl Avx512Of<true> {
+    /// Runs `kernel` in a function compiled for the features.
+    #[inline]
+    pub(super) fn vectorize<K: Kernel>(self, kernel: K) -> K::Out {
+        #[target_feature(enable = "avx512f,avx512bw,avx512bf16,avx2,fma")]
+        fn with_features<K: Kernel>(s: Avx512Of<true>, kernel: K) -> K::Out {
             kernel.run(s)
         }
         // SAFETY: the token proves the features.
@@ -186,7 +207,7 @@ const fn first_bits(n: usize) -> __mmask16 {
 
 // SAFETY (of every block): the token proves AVX-512F; pointers are the caller's promise, and a masked lane is neither
 // read nor written.
-unsafe impl Simd for Avx512 {
+unsafe impl<const BF16: bool> Simd for Avx512Of<BF16> {
     type V = __m512;
     const LANES: usize = 16;
     const TILE_ROWS: usize = 8;
@@ -266,11 +287,28 @@ unsafe impl Simd for Avx512 {
     fn outlined<K: Kernel>(self, kernel: K) -> K::Out {
         #[inline(never)]
         #[target_feature(enable = "avx512f,avx2,fma")]
-        fn with_features<K: Kernel>(s: Avx512, kernel: K) -> K::Out {
+        fn with_features<S: Simd, K: Kernel>(s: S, kernel: K) -> K::Out {
+            kernel.run(s)
+        }
+        #[inline(never)]
+        #[target_feature(enable = "avx512f,avx512bw,avx512bf16,avx2,fma")]
+        fn with_bf16<S: Simd, K: Kernel>(s: S, kernel: K) -> K::Out {
             kernel.run(s)
         }
         // SAFETY: the token proves the features.
-        unsafe { with_features(self, kernel) }
+        unsafe { if BF16 { with_bf16(self, kernel) } else { with_features(self, kernel) } }
+    }
+    #[inline(always)]
+    fn pair(self, even: __m512, odd: __m512) -> __m512 {
+        if BF16 { unsafe { pair_bf16(even, odd) } } else { pairs::pair_lanes(self, even, odd) }
+    }
+    #[inline(always)]
+    fn halves(self, low: __m512, high: __m512) -> __m512 {
+        if BF16 { unsafe { halves_bf16(low, high) } } else { pairs::halves_lanes(self, low, high) }
+    }
+    #[inline(always)]
+    fn dot_pairs(self, acc: __m512, a: __m512, b: __m512) -> __m512 {
+        if BF16 { unsafe { dot_bf16(acc, a, b) } } else { pairs::dot_lanes(self, acc, a, b) }
     }
     #[inline(always)]
     unsafe fn transpose(self, from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize) {
@@ -313,4 +351,37 @@ unsafe fn transpose_8x8(from: *const f32, from_stride: usize, to: *mut f32, to_s
             _mm256_storeu_ps(to.add(3 * to_stride), _mm256_shuffle_ps::<0xee>(ab2, cd2));
         }
     }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+fn pair_bf16(even: __m512, odd: __m512) -> __m512 {
+    // Word 2l is word l of the even half, word 2l + 1 word l of the odd one.
+    const INTERLEAVE: [i16; 32] = {
+        let mut index = [0; 32];
+        let mut w = 0;
+        while w < 32 {
+            index[w] = (w / 2 + 16 * (w % 2)) as i16;
+            w += 1;
+        }
+        index
+    };
+    // SAFETY: the array is as large as the register.
+    let index = unsafe { _mm512_loadu_si512(INTERLEAVE.as_ptr().cast()) };
+    _mm512_castsi512_ps(_mm512_permutexvar_epi16(index, _mm512_castps_si512(halves_bf16(even, odd))))
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bf16")]
+fn halves_bf16(low: __m512, high: __m512) -> __m512 {
+    // SAFETY: both types are 64 bytes without a meaning of their own.
+    unsafe { core::mem::transmute(_mm512_cvtne2ps_pbh(high, low)) }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bf16")]
+fn dot_bf16(acc: __m512, a: __m512, b: __m512) -> __m512 {
+    // SAFETY: as above.
+    let half = |x: __m512| unsafe { core::mem::transmute::<__m512, __m512bh>(x) };
+    _mm512_dpbf16_ps(acc, half(a), half(b))
 }

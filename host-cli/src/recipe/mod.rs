@@ -4,7 +4,7 @@ pub mod config;
 pub mod preset;
 mod values;
 
-pub use values::{Hidden, Optimizer, Plan, Standardise, TrainOn, Weights};
+pub use values::{Hidden, Optimizer, Plan, Precision, Standardise, TrainOn, Weights};
 
 use selvedge::optim::{self, Rule};
 use selvedge::shape::{MAX_LAYERS, MAX_WIDTH};
@@ -82,6 +82,8 @@ pub struct Recipe {
     pub rng: Generator,
     /// Who does the arithmetic; `auto` is the fastest that the CPU has.
     pub backend: String,
+    /// How a step's products take their operands.
+    pub precision: Precision,
 }
 
 impl Default for Recipe {
@@ -115,6 +117,7 @@ impl Default for Recipe {
             seed: 42,
             rng: Generator::Selvedge,
             backend: "auto".into(),
+            precision: Precision::F32,
         }
     }
 }

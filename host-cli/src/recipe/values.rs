@@ -87,6 +87,25 @@ pub enum TrainOn {
     All,
 }
 
+/// How a step's products take their operands; weights, sums and evaluations are in single precision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Precision {
+    /// In single precision
+    F32,
+    /// Rounded to bf16: faster where the CPU multiplies pairs (AVX512-BF16), the same bits but slow elsewhere
+    Bf16,
+}
+
+impl From<Precision> for selvedge::simd::Precision {
+    fn from(precision: Precision) -> Self {
+        match precision {
+            Precision::F32 => Self::F32,
+            Precision::Bf16 => Self::Bf16,
+        }
+    }
+}
+
 /// [`Schedule`] as people write it: `constant`, `linear`, `cosine`, `one-cycle` or `step:EPOCHS:FACTOR`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -201,6 +201,7 @@ impl Stepper<'_, '_> {
             };
             let fill = |first: usize, rows: &mut [f32]| batches.fill(mlp.backend, first, rows);
             let (params, labels) = (&mut state.params, batches.labels());
+            let mlp = Mlp { backend: mlp.backend.with(recipe.precision.into()), ..mlp };
             let outcome = mlp.step_regularized(crew, params, workspace, labels, &fill, update, regularize)?;
             if let Some(rule) = rule {
                 follow(job, state, gradient, rule, rate)?;
