@@ -18,7 +18,7 @@ fn main() -> ! {
         console::field("expected", expected as i32);
         console::field("counted", counted as i32);
         console::text("\n");
-        exact &= counted.abs_diff(expected) <= 4 + expected / 50_000;
+        exact &= counted.abs_diff(expected) <= 16 + expected / 50_000;
     }
     console::exit(exact)
 }
