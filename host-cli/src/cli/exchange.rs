@@ -86,9 +86,9 @@ pub struct Quantize {
     /// percentile:99.9
     #[arg(long, default_value = "mse")]
     pub clip: Clip,
-    /// Epochs of fine-tuning with the weights as they will be [default: 0 for i8, 5 for i4]
-    #[arg(long, value_name = "EPOCHS")]
-    pub qat: Option<usize>,
+    /// Epochs of fine-tuning with the weights as they will be; where clipping is mse, i4 loses less without
+    #[arg(long, value_name = "EPOCHS", default_value_t = 0)]
+    pub qat: usize,
     /// The flash file to write
     #[arg(short, long, value_name = "FILE")]
     pub out: PathBuf,

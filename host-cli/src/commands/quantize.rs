@@ -39,7 +39,7 @@ pub fn run(args: &Quantize) -> Result<()> {
     let recipe = model.about.recipe.as_ref();
     let seed = recipe.map_or(SEED, |r| r.seed);
     let split = recipe.map_or_else(|| Split::new(Generator::Selvedge, SEED, images), |r| r.split(images));
-    let qat = args.qat.unwrap_or(if dtype == Dtype::I4 { 5 } else { 0 });
+    let qat = args.qat;
     let options = Options { dtype, calibrate: args.calibrate, clip: args.clip, qat, seed };
     let bytes = quantize(&model, &dataset.train, &split.train, options, &mut |epoch, loss| {
         eprintln!("fine-tuning {epoch}/{qat}: mean loss {loss:.4}");
@@ -55,8 +55,8 @@ pub fn run(args: &Quantize) -> Result<()> {
             "file": args.out.display().to_string(),
             "bytes": bytes.len(),
             "ram_bytes": ram_bytes(image.header()),
-            "val_accuracy_before": proof.val[0],
-            "val_accuracy": proof.val[1],
+            "val_accuracy_before": proof.val.map(|v| v[0]),
+            "val_accuracy": proof.val.map(|v| v[1]),
             "test_accuracy_before": proof.test[0],
             "test_accuracy": proof.test[1],
             "flips": proof.flips,
@@ -73,7 +73,8 @@ pub fn run(args: &Quantize) -> Result<()> {
 
 /// Accuracies are `[before, after]`.
 struct Proof {
-    val: [f64; 2],
+    /// None where the model learned from all images.
+    val: Option<[f64; 2]>,
     test: [f64; 2],
     images: usize,
     flips: usize,
@@ -104,7 +105,8 @@ impl Proof {
         };
         let some = &split.train[..split.train.len().min(1024)];
         Ok(Self {
-            val: of_val.each_ref().map(|found| right(found, &train.labels, &split.val)),
+            val: (!split.val.is_empty())
+                .then(|| of_val.each_ref().map(|found| right(found, &train.labels, &split.val))),
             test: of_test.each_ref().map(|found| right(found, &test.labels, &all)),
             images: all.len(),
             flips: of_test[0].iter().zip(&of_test[1]).filter(|(a, b)| a != b).count(),
@@ -120,7 +122,8 @@ impl Proof {
             [name.into(), percent(before), percent(after), format!("{points:+.2}")]
         };
         let head = ["accuracy", "before", header.dtype().name(), "points"].map(String::from);
-        let accuracies = table(head, [row("validation", self.val), row("test", self.test)]);
+        let val = self.val.map(|val| row("validation", val));
+        let accuracies = table(head, val.into_iter().chain([row("test", self.test)]));
         format!(
             "{accuracies}\n\n{} of {} test images are classified otherwise\n{file}: {} of flash, {} of RAM",
             self.flips,

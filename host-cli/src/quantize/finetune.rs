@@ -1,8 +1,8 @@
 //! Fine-tuning with quantized weights: the network learns to live with its steps.
 //!
 //! Forward and backward see the weights rounded to their steps, and the inputs as the chip sees them; the update goes to
-//! a master copy that is never rounded (the straight-through estimator). A weight that lies beyond the largest step gets
-//! no gradient that would carry it further. The steps are chosen again before every epoch, since the weights move.
+//! a master copy that is never rounded (the straight-through estimator). The steps are chosen again before every epoch,
+//! since the weights move.
 
 use selvedge::mlp::Regularize;
 use selvedge::optim::{Follow, Rule, Schedule, rate};
