@@ -148,6 +148,9 @@ pub struct Line {
     /// How many times faster than one thread.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vs_one_thread: Option<f64>,
+    /// How many times faster than the same predictions in floats.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vs_f32: Option<f64>,
     /// What the last layer's products take of a step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output_layer_percent: Option<f64>,
@@ -214,6 +217,7 @@ impl Case {
             vs_naive: None,
             vs_matrixmultiply: None,
             vs_one_thread: None,
+            vs_f32: None,
             output_layer_percent: None,
             busy: self.busy,
         }

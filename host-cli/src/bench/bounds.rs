@@ -34,7 +34,7 @@ use Limit::{AtLeast, AtMost};
 type Figure = fn(&Line) -> Option<f64>;
 
 /// The rules.
-const RULES: [(&str, Limit, Figure); 14] = [
+const RULES: [(&str, Limit, Figure); 16] = [
     ("avx512: percent of peak, large products of the network", AtLeast(90.0), |l| {
         of_peak(l, "avx512", is_large(l))
     }),
@@ -70,10 +70,14 @@ const RULES: [(&str, Limit, Figure); 14] = [
             .then_some(1e6 * l.seconds)
     }),
     ("10,000 images by their multiply-adds at the peak", AtMost(1.15), |l| {
-        by_peak(l, l.name == Name::Infer && l.shape[0] > 1 && l.threads == 1)
+        by_peak(l, l.name == Name::Infer && l.dtype == Dtype::F32 && l.shape[0] > 1 && l.threads == 1)
     }),
     ("10,000 images on two threads by one", AtLeast(1.65), |l| {
         l.vs_one_thread.filter(|_| l.name == Name::Infer)
+    }),
+    ("one image in integers, microseconds", AtMost(0.9), |l| is_integer(l, 1).then_some(1e6 * l.seconds)),
+    ("10,000 images in integers, milliseconds", AtMost(2.8), |l| {
+        is_integer(l, 10_000).then_some(1e3 * l.seconds)
     }),
     ("reading 70,000 images, seconds", AtMost(0.35), |l| (l.name == Name::Load).then_some(l.seconds)),
 ];
@@ -81,6 +85,11 @@ const RULES: [(&str, Limit, Figure); 14] = [
 /// Whether it is the fastest backend of this CPU, which the bounds on whole steps are about.
 fn is_fast(line: &Line) -> bool {
     line.backend == selvedge::Backend::detect().name()
+}
+
+/// Predictions of so many images in integers, by the fastest backend.
+fn is_integer(line: &Line, images: usize) -> bool {
+    line.name == Name::Infer && line.dtype == Dtype::I8 && line.shape[0] == images && is_fast(line)
 }
 
 fn is_product(line: &Line) -> bool {

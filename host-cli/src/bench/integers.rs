@@ -9,7 +9,7 @@ use selvedge::quant::{self, Prepared, quantize};
 use selvedge::{Backend, Shape};
 
 use super::measure::Race;
-use super::network::{Net, images};
+use super::network::{DRAWN, Net, crew, enter_infer, images};
 use super::{Case, Line};
 use crate::error::{Error, Result};
 
@@ -71,8 +71,8 @@ fn file<'m>(header: Header, bytes: &'m mut [u8], widths: &[usize]) -> Result<Ima
     builder.finish().map_err(refused)
 }
 
-/// Measures predictions beside plain loops over the same integers. There is no peak to compare with: what a CPU does in
-/// a cycle depends on which of several instructions it has.
+/// Measures predictions beside plain loops over the same integers, and beside the same network in floats. There is no
+/// peak to compare with: what a CPU does in a cycle depends on which of several instructions it has.
 pub(super) fn infer(case: &Case) -> Result<Line> {
     let refused = |e: selvedge::Error| Error::failed(e.to_string());
     let (count, widths) = (case.shape[0], &case.shape[1..]);
@@ -86,8 +86,9 @@ pub(super) fn infer(case: &Case) -> Result<Line> {
     let mut memory = vec![0; Prepared::bytes(&header)];
     let prepared = Prepared::new(&model, case.backend, &mut memory).map_err(refused)?;
 
-    let pixels = images(count.max(100)).0;
+    let pixels = images(count.max(DRAWN)).0;
     let (inputs, outputs) = (shape.inputs(), shape.outputs());
+    let crew = crew(1);
     let mut race = Race::new();
     let (mut scratch, mut logits) =
         (vec![0; Prepared::scratch_bytes(&header, count)], vec![0; count * outputs]);
@@ -105,6 +106,11 @@ pub(super) fn infer(case: &Case) -> Result<Line> {
             black_box(&logits);
         }
     });
-    let times = race.run(Duration::from_millis(200));
-    Ok(Line { vs_naive: Some(times.speed_up(own, naive)), ..case.line(times.seconds(own), None) })
+    let floats = enter_infer(&mut race, case, case.backend, &pixels, &crew)?;
+    let times = race.run(Duration::from_millis(500));
+    Ok(Line {
+        vs_naive: Some(times.speed_up(own, naive)),
+        vs_f32: Some(times.speed_up(own, floats)),
+        ..case.line(times.seconds(own), None)
+    })
 }

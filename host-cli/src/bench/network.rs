@@ -20,7 +20,7 @@ use crate::normalise::Inputs;
 /// Images of a large batch of predictions.
 const MANY: usize = 10_000;
 /// Garments drawn; larger sets repeat them.
-const DRAWN: usize = 2_000;
+pub(super) const DRAWN: usize = 2_000;
 
 /// Multiply-adds of a forward pass of `[b, widths..]`.
 pub(super) fn forward_macs(shape: &[usize]) -> f64 {
@@ -213,7 +213,7 @@ pub(super) fn infer(case: &Case) -> Result<Line> {
     Ok(Line { vs_naive, vs_matrixmultiply, vs_one_thread, ..case.line(times.seconds(own), Some(of_peak)) })
 }
 
-fn enter_infer<'a>(
+pub(super) fn enter_infer<'a>(
     race: &mut Race<'a>,
     case: &Case,
     backend: Backend,

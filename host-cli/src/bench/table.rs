@@ -44,6 +44,7 @@ fn table_of_lines(lines: &[&Line]) -> String {
         "x naive",
         "x matrixmultiply",
         "x one thread",
+        "x f32",
     ];
     let number = |value: Option<f64>, digits: usize| value.map_or("-".into(), |v| format!("{v:.digits$}"));
     let row = |l: &&Line| {
@@ -60,6 +61,7 @@ fn table_of_lines(lines: &[&Line]) -> String {
             number(l.vs_naive, 1),
             number(l.vs_matrixmultiply, 2),
             number(l.vs_one_thread, 2),
+            number(l.vs_f32, 2),
         ]
     };
     terminal::table(header.map(String::from), lines.iter().map(row))
