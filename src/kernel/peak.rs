@@ -87,12 +87,14 @@ impl DotKernel for DotPeak {
     #[inline(always)]
     #[allow(unsafe_code)]
     fn run<D: Dot>(self, d: D) -> f64 {
-        let (weights, x) = (black_box([1i8; 4 * MOST_LANES]), black_box(0x0102_0304));
+        let (weights, x) = (black_box([1i8; 4 * MOST_LANES]), black_box([0x0102_0304; CHAINS]));
         let mut acc = [d.zero(); CHAINS];
         for _ in 0..self.rounds {
-            for acc in &mut acc {
+            // Where a dot product is several instructions, the compiler would else do those without the sum only once.
+            let weights = black_box(weights.as_ptr());
+            for (acc, &x) in acc.iter_mut().zip(&x) {
                 // SAFETY: the array holds the weights of the widest vector.
-                *acc = unsafe { d.dot(*acc, x, weights.as_ptr()) };
+                *acc = unsafe { d.dot(*acc, x, weights) };
             }
         }
         black_box(acc);

@@ -71,6 +71,17 @@ impl<'a> Race<'a> {
         (self.enter(run), operations)
     }
 
+    /// The same with the integer dot products of `backend`.
+    pub(super) fn enter_dot_peak(&mut self, backend: Backend) -> (Number, f64) {
+        /// 100 µs, about, at 14 dot products in 7 to 14 cycles.
+        const PEAK_ROUNDS: usize = 30_000;
+        let operations = 2.0 * kernel::dot_peak(backend, PEAK_ROUNDS);
+        let run = move || {
+            black_box(kernel::dot_peak(backend, black_box(PEAK_ROUNDS)));
+        };
+        (self.enter(run), operations)
+    }
+
     /// Runs for about `budget`. An entrant that has had its share of it takes part in no further rounds.
     pub(super) fn run(mut self, budget: Duration) -> Times {
         for entrant in &mut self.entrants {
