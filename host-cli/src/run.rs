@@ -71,6 +71,7 @@ impl Folder {
         for old in [CONFIG, model::FILE, METRICS, checkpoint::FILE, PLACE] {
             self.remove(old)?;
         }
+        files::remove_leftovers(&self.0)?;
         let place = serde_json::to_string_pretty(place).map_err(|e| Error::failed(e.to_string()))?;
         files::write_atomic(&self.0.join(PLACE), place.as_bytes())?;
         files::write_atomic(&self.0.join(CONFIG), recipe.to_toml()?.as_bytes())

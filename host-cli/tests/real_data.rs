@@ -46,8 +46,8 @@ fn every_backend_learns_as_the_notebook_did() {
 
 /// With PyTorch's random numbers the losses are the notebook's own: to its last digit after the first epoch, within what
 /// roundings grow to after the others. Near step 330 an activation is so close to 0 that roundings decide its sign:
-/// backends that round otherwise than the preset's may leave the digits there, and stay as close as a one-digit change of
-/// the weights does.
+/// vectors that fuse multiply and add, as PyTorch's do, keep every digit there; the other backends leave the digits and
+/// stay as close as a one-digit change of the weights does.
 #[test]
 #[ignore = "needs the real data; .ci/run runs it"]
 fn the_notebook_itself() {

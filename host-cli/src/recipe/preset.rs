@@ -28,7 +28,6 @@ pub const PRESETS: [Preset; 4] = [
         loss_epsilon = 1e-9
         init = "normal:0.01"
         seed = 42
-        backend = "portable" # the same bits on every machine, so that every digit of the losses can be compared
     "#,
     },
     Preset {
