@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
-use support::{fails, json_lines, run, small_data, succeeds};
+use support::{TRAIN, fails, json_lines, run, small_data, succeeds, with};
 
 /// The module that `export --format rust` makes of `fixtures/i8.selv`.
 mod exported {
@@ -26,9 +26,7 @@ fn fixture(name: &str) -> String {
 fn trained() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     small_data(folder.path());
-    let words =
-        ["train", "--data", "data", "--hidden", "16", "--batch", "16", "--init", "he", "--out", "run", "-q"];
-    succeeds(folder.path(), &words);
+    succeeds(folder.path(), &with(&TRAIN, &["--out", "run", "-q"]));
     folder
 }
 

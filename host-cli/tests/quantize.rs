@@ -4,16 +4,14 @@ mod support;
 
 use std::fs;
 
-use support::{fails, json_lines, small_data, succeeds};
-
-const TRAIN: [&str; 9] = ["train", "--data", "data", "--hidden", "16", "--batch", "16", "--init", "he"];
+use support::{TRAIN, fails, json_lines, small_data, succeeds, with};
 
 #[test]
 fn both_types_keep_what_was_learnt() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     small_data(here);
-    succeeds(here, &[&TRAIN[..], &["--out", "run", "-q"]].concat());
+    succeeds(here, &with(&TRAIN, &["--out", "run", "-q"]));
     for (dtype, bytes) in [("i8", 864), ("i4", 576)] {
         let words = ["quantize", "run", "--dtype", dtype, "-o", "q.selv", "--json"];
         let json = json_lines(&succeeds(here, &words)).remove(0);
@@ -49,7 +47,7 @@ fn clipping_reports_and_refusals() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     small_data(here);
-    succeeds(here, &[&TRAIN[..], &["--out", "run", "-q"]].concat());
+    succeeds(here, &with(&TRAIN, &["--out", "run", "-q"]));
     let quantize = |more: &[&'static str]| [&["quantize", "run", "--dtype", "i4"], more].concat();
     let mut files = Vec::new();
     for clip in ["max", "mse", "percentile:99"] {
@@ -84,7 +82,7 @@ fn estimates_and_budgets() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     small_data(here);
-    succeeds(here, &[&TRAIN[..], &["--out", "run", "-q"]].concat());
+    succeeds(here, &with(&TRAIN, &["--out", "run", "-q"]));
     succeeds(here, &["quantize", "run", "--dtype", "i8", "-o", "q.selv"]);
     let file = fs::read(here.join("q.selv")).unwrap().len() as u64;
     let mut counts = Vec::new();

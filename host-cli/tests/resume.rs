@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use selvedge::Rng;
 use serde_json::Value;
-use support::{fails, json_lines, selvedge, small_data, succeeds};
+use support::{TRAIN, fails, json_lines, selvedge, small_data, succeeds, with};
 
 /// Everything that a run's state can hold.
 const FULL: &str = r#"
@@ -167,9 +167,7 @@ fn a_run_that_waits_keeps_its_best_model() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     small_data(here);
-    let words =
-        ["train", "--data", "data", "--hidden", "16", "--batch", "16", "--init", "he", "--patience", "2"];
-    succeeds(here, &[&words[..], &["--epochs", "50", "--out", "run", "-q"]].concat());
+    succeeds(here, &with(&TRAIN, &["--patience", "2", "--epochs", "50", "--out", "run", "-q"]));
     let (_, metrics) = outcome(&here.join("run"));
     let epochs = &metrics[..metrics.len() - 1];
     assert!(epochs.len() < 50, "{}", epochs.len());

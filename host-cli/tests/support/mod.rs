@@ -10,6 +10,14 @@ use host_cli::data::idx::{self, Images};
 use selvedge::Rng;
 use serde_json::Value;
 
+/// Training on [`small_data`], as the tests do unless they say otherwise.
+pub const TRAIN: [&str; 9] = ["train", "--data", "data", "--hidden", "16", "--batch", "16", "--init", "he"];
+
+/// Some words and more.
+pub fn with<'a>(base: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
+    [base, more].concat()
+}
+
 /// The program under test.
 pub fn selvedge() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));

@@ -1,0 +1,209 @@
+//! Inference from flash files: every type and packing, on every backend, computes what the specification says.
+
+mod common;
+
+use common::flash::{Aligned, Network, float_logits, integer_logits, kinds};
+use proptest::prelude::*;
+use selvedge::format::{Builder, Dtype, Image, Packing, SelfTest, row_bound};
+use selvedge::naive::integer::{self, requantize};
+use selvedge::{Activations, Arena, Backend, Mlp, Solo, kernel, quant};
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+    /// Every class of accumulator near its bounds, with every class of multiplier.
+    #[test]
+    fn requantizing_is_one_rounding_and_a_clamp(
+        near in prop::sample::select(vec![-(1 << 23) + 1, -1i32, 0, 1 << 12, 1 << 22, (1 << 23) - 1]),
+        off in -5000i32..5000,
+        r in prop_oneof![Just(0u16), Just(1), Just(u16::MAX), any::<u16>(), 0u16..600],
+    ) {
+        let acc = (near + off).clamp(-(1 << 23) + 1, (1 << 23) - 1);
+        let exact = (f64::from(acc) * f64::from(r) / 16_777_216.0 + 0.5).floor().clamp(0.0, 127.0);
+        prop_assert_eq!(f64::from(requantize(acc, r)), exact);
+        let short = (((acc >> 12) * i32::from(r) + (((acc & 0xfff) * i32::from(r)) >> 12)) + (1 << 11)) >> 12;
+        prop_assert_eq!(short.clamp(0, 127) as u8, requantize(acc, r));
+        // SMMULR on Cortex-M4: the upper half of 256 acc * r, rounded.
+        let long = ((i64::from(acc << 8) * i64::from(r) + (1 << 31)) >> 32) as i32;
+        prop_assert_eq!(long.clamp(0, 127) as u8, requantize(acc, r));
+    }
+
+    /// Networks of any small shape: each packing gives what the specification computes from the weights.
+    #[test]
+    fn every_packing_of_any_shape(
+        widths in prop::collection::vec(1usize..40, 2..6),
+        seed in any::<u64>(),
+        pixels in prop::collection::vec(any::<u8>(), 40),
+    ) {
+        let network = Network::new(&widths, seed);
+        for (dtype, packing) in kinds().filter(|(d, _)| d.is_integer()) {
+            let file = network.file(dtype, packing);
+            let got = integer_logits(file.get(), &pixels[..widths[0]]);
+            prop_assert_eq!(got, specification(file.get(), &pixels[..widths[0]]), "{} {:?}", packing.name(), widths);
+        }
+    }
+}
+
+/// A batch on a backend, between guards that nobody may touch.
+fn prepared_logits(file: &[u8], backend: Backend, pixels: &[u8]) -> Vec<i32> {
+    const GUARD: usize = 40;
+    let model = quant::Model::new(Image::parse(file).unwrap()).unwrap();
+    let header = *model.image().header();
+    let b = pixels.len() / header.shape().inputs();
+    let mut memory = vec![0xa5; quant::Prepared::bytes(&header)];
+    let prepared = quant::Prepared::new(&model, backend, &mut memory).unwrap();
+    let mut scratch = vec![0xa5; quant::Prepared::scratch_bytes(&header, b) + GUARD];
+    let mut logits = vec![i32::MIN; b * header.shape().outputs() + 2 * GUARD];
+    let (end, guard) = (logits.len() - GUARD, scratch.len() - GUARD);
+    prepared.logits(pixels, &mut scratch[..guard], &mut logits[GUARD..end]).unwrap();
+    assert!(scratch[guard..].iter().all(|&b| b == 0xa5), "{} wrote behind its scratch", backend.name());
+    assert!(logits[..GUARD].iter().chain(&logits[end..]).all(|&z| z == i32::MIN), "{}", backend.name());
+    logits[GUARD..end].to_vec()
+}
+
+/// Batches of any size on every backend: what one image at a time gives.
+#[test]
+fn every_backend_gives_the_same_integers() {
+    let shapes: [&[usize]; 7] = [
+        &[64, 19, 5],
+        &[784, 128, 10],
+        &[3, 2],
+        &[33, 64, 17, 100, 9],
+        &[5, 1, 1],
+        &[16, 200, 32],
+        &[100, 47, 48, 3],
+    ];
+    for widths in shapes {
+        let network = Network::new(widths, 21);
+        let images: Vec<u8> = SelfTest::pixels(3).take(131 * widths[0]).collect();
+        for (dtype, packing) in
+            [(Dtype::I8, Packing::Generic), (Dtype::I8, Packing::CortexM4), (Dtype::I4, Packing::Generic)]
+        {
+            let file = network.file(dtype, packing);
+            let expected: Vec<i32> =
+                images.chunks(widths[0]).flat_map(|image| integer_logits(file.get(), image)).collect();
+            assert_eq!(expected[..*widths.last().unwrap()], specification(file.get(), &images[..widths[0]]));
+            for backend in common::backends() {
+                for b in [0, 1, 2, 3, 7, 8, 13, 64, 65, 131] {
+                    let got = prepared_logits(file.get(), backend, &images[..b * widths[0]]);
+                    assert_eq!(got, expected[..got.len()], "{} {widths:?} {b}", backend.name());
+                }
+            }
+        }
+    }
+}
+
+/// The logits by the plain loops, from weights asked for one by one.
+fn specification(file: &[u8], pixels: &[u8]) -> Vec<i32> {
+    let image = Image::parse(file).unwrap();
+    let mut x: Vec<u8> =
+        pixels.iter().map(|&p| image.table().map_or(p >> 1, |t| t[usize::from(p)])).collect();
+    let mut acc = Vec::new();
+    for layer in image.layers() {
+        let (i, o) = (layer.inputs(), layer.outputs());
+        let weights: Vec<i8> = (0..o * i).map(|at| layer.weight(at / i, at % i) as i8).collect();
+        let biases: Vec<i32> = (0..o).map(|row| layer.bias(row)).collect();
+        let multipliers: Vec<u16> = (0..o).map(|row| layer.multiplier(row)).collect();
+        for row in weights.chunks_exact(i).zip(&biases) {
+            assert!(row_bound(row.0.iter().map(|w| u32::from(w.unsigned_abs())).sum(), *row.1));
+        }
+        acc = vec![0; o];
+        let mut y = vec![0; o];
+        integer::hidden(&x, &weights, &biases, &multipliers, &mut acc, &mut y);
+        x = y;
+    }
+    acc
+}
+
+/// The largest accumulators that there can be, on both sides.
+#[test]
+fn extremes_stay_in_range() {
+    for sign in [1.0f32, -1.0] {
+        let mut network = Network::new(&[520, 3, 2], 1);
+        network.problem.params.fill(sign);
+        network.maxima = vec![520.0];
+        for (dtype, packing) in kinds().filter(|(d, _)| d.is_integer()) {
+            let file = network.file(dtype, packing);
+            for pixels in [[255; 520], [0; 520], [128; 520]] {
+                let got = integer_logits(file.get(), &pixels);
+                assert_eq!(got, specification(file.get(), &pixels), "{}", packing.name());
+                for backend in common::backends() {
+                    assert_eq!(prepared_logits(file.get(), backend, &pixels), got, "{}", backend.name());
+                    let twice = prepared_logits(file.get(), backend, &[pixels, pixels].concat());
+                    assert_eq!(twice, [&got[..], &got[..]].concat(), "{}", backend.name());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn multipliers_that_would_pass_sixteen_bits_make_the_outputs_coarser() {
+    let mut network = Network::new(&[2, 3, 2], 5);
+    network.maxima = vec![1e-3];
+    let file = network.file(Dtype::I8, Packing::Generic);
+    let image = Image::parse(file.get()).unwrap();
+    let most = (0..3).map(|row| image.layers()[0].multiplier(row)).max().unwrap();
+    assert!(most > 65_000, "{most}");
+    assert!(image.scale(1) > 1e-3 / 127.0);
+}
+
+#[test]
+fn integers_approximate_the_network() {
+    let network = Network::new(&[64, 32, 10], 11);
+    let shape = network.problem.shape;
+    for (dtype, bound) in [(Dtype::I8, 0.05), (Dtype::I4, 0.5)] {
+        let file = network.file(dtype, Packing::Generic);
+        let scale = Image::parse(file.get()).unwrap().scale(shape.layers());
+        let pixels: Vec<u8> = SelfTest::pixels(9).take(64).collect();
+        let exact = batch_logits(&network, Backend::PORTABLE, &pixels);
+        let spread = exact.iter().fold(0.0f32, |m, z| m.max(z.abs()));
+        for (z, real) in integer_logits(file.get(), &pixels).into_iter().zip(exact) {
+            assert!(
+                (z as f32 * scale - real).abs() < bound * spread,
+                "{}: {z} * {scale} for {real}",
+                dtype.name()
+            );
+        }
+    }
+}
+
+fn batch_logits(network: &Network, backend: Backend, pixels: &[u8]) -> Vec<f32> {
+    let shape = network.problem.shape;
+    let b = pixels.len() / shape.inputs();
+    let mut memory = vec![0.0; Activations::floats(shape, b) + 15];
+    let mut activations = Activations::new(shape, b, &mut Arena::new(&mut memory)).unwrap();
+    let index: Vec<u32> = (0..b as u32).collect();
+    let fill = |first: usize, rows: &mut [f32]| {
+        kernel::gather(backend, pixels, &index[first..][..rows.len() / shape.inputs()], rows);
+    };
+    let mlp = Mlp { shape, backend };
+    mlp.forward(&Solo, &network.problem.params, &mut activations, b, &fill).unwrap().to_vec()
+}
+
+#[test]
+fn a_file_of_f32_gives_the_bits_of_the_portable_backend() {
+    for widths in [&[64, 19, 5][..], &[9, 4], &[30, 20, 10, 5]] {
+        let network = Network::new(widths, 4);
+        let file = network.file(Dtype::F32, Packing::Generic);
+        let pixels: Vec<u8> = SelfTest::pixels(1).take(widths[0]).collect();
+        let bits = |v: Vec<f32>| common::bits(&v);
+        let expected = bits(batch_logits(&network, Backend::PORTABLE, &pixels));
+        assert_eq!(bits(float_logits(file.get(), &pixels)), expected, "{widths:?}");
+    }
+}
+
+#[test]
+fn a_table_in_a_file_of_floats_makes_other_pixels() {
+    let mut network = Network::new(&[64, 9, 5], 8);
+    let pixels: Vec<u8> = SelfTest::pixels(2).take(64).collect();
+    let negative: Vec<u8> = pixels.iter().map(|p| 255 - p).collect();
+    let plain = network.file(Dtype::F32, Packing::Generic);
+    network.table = Some(std::array::from_fn(|p| 255 - p as u8));
+    let header = network.header(Dtype::F32, Packing::Generic).with_table();
+    let mut memory = Aligned::zeroed(header.file_bytes());
+    let mut builder = Builder::new(header, memory.get_mut()).unwrap();
+    builder.table(&network.table.unwrap());
+    selvedge::float::store(&mut builder, &network.problem.params).unwrap();
+    builder.finish().unwrap();
+    assert_eq!(float_logits(memory.get(), &pixels), float_logits(plain.get(), &negative));
+}
