@@ -1,7 +1,7 @@
 //! Flash files as a person meets them: exported, packed again, looked at, run, compared; and a Rust module that compiles
 //! and runs.
 //!
-//! `SELVEDGE_BLESS=1` writes `fixtures/i8.rs` again.
+//! `SELVEDGE_BLESS=1` writes the modules in `fixtures/` again.
 
 mod support;
 
@@ -11,10 +11,16 @@ use std::path::Path;
 use serde_json::Value;
 use support::{TRAIN, fails, json_lines, run, small_data, succeeds, with};
 
-/// The module that `export --format rust` makes of `fixtures/i8.selv`.
-mod exported {
+/// The module that `export --format rust` makes of `fixtures/i8.selv`, which runs anywhere.
+mod generic {
     #![allow(dead_code)]
     include!("../../fixtures/i8.rs");
+}
+
+/// And of `fixtures/i8-cortex-m0.selv`, which the kernels for cores without vectors read; they run here too.
+mod packed {
+    #![allow(dead_code)]
+    include!("../../fixtures/i8-cortex-m0.rs");
 }
 
 fn fixture(name: &str) -> String {
@@ -34,21 +40,31 @@ fn json(folder: &Path, words: &[&str]) -> Value {
     json_lines(&succeeds(folder, &[words, &["--json"]].concat())).remove(0)
 }
 
-#[test]
-fn a_module_compiles_and_runs() {
+/// Exports a fixture as a module and compares it with the one that was compiled into this test.
+fn exports_as(name: &str, compiled: &str) {
     let folder = tempfile::tempdir().unwrap();
-    succeeds(folder.path(), &["export", &fixture("i8.selv"), "--format", "rust", "-o", "i8.rs"]);
-    let written = fs::read_to_string(folder.path().join("i8.rs")).unwrap();
+    let (file, module) = (fixture(&format!("{name}.selv")), format!("{name}.rs"));
+    succeeds(folder.path(), &["export", &file, "--format", "rust", "-o", &module]);
+    let written = fs::read_to_string(folder.path().join(&module)).unwrap();
     if std::env::var_os("SELVEDGE_BLESS").is_some() {
-        fs::write(fixture("i8.rs"), &written).unwrap();
+        fs::write(fixture(&module), &written).unwrap();
     }
-    assert!(written == include_str!("../../fixtures/i8.rs"), "fixtures/i8.rs is not what is written today");
-    assert_eq!(exported::FILE, fs::read(fixture("i8.selv")).unwrap());
-    assert_eq!((exported::INPUTS, exported::OUTPUTS, exported::LABELS[1]), (64, 5, "boot"));
-    let mut network = exported::Network::new().unwrap();
+    assert!(written == compiled, "fixtures/{module} is not what is written today");
+}
+
+#[test]
+fn modules_compile_and_run() {
+    exports_as("i8", include_str!("../../fixtures/i8.rs"));
+    exports_as("i8-cortex-m0", include_str!("../../fixtures/i8-cortex-m0.rs"));
+    assert_eq!(generic::FILE, fs::read(fixture("i8.selv")).unwrap());
+    assert_eq!((generic::INPUTS, generic::OUTPUTS, generic::LABELS[1]), (64, 5, "boot"));
     // The ramp of the format's specification.
-    let class = network.classify(&std::array::from_fn(|p| 4 * p as u8)).unwrap();
+    let ramp = std::array::from_fn(|p| 4 * p as u8);
+    let mut network = generic::Network::new().unwrap();
+    let class = network.classify(&ramp).unwrap();
     assert_eq!((class, network.logits()), (1, &[2655, 8592, -3689, -4908, 2455]));
+    let mut fast = packed::Network::new().unwrap();
+    assert_eq!((fast.classify(&ramp).unwrap(), fast.logits()), (class, network.logits()));
 }
 
 #[test]

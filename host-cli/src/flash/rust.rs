@@ -2,18 +2,21 @@
 
 use std::fmt::Write as _;
 
-use selvedge::format::Image;
+use selvedge::format::{Image, Packing};
 
-/// The module's source. It needs the crate `selvedge`, also without its features.
+/// The module's source. It needs the crate `selvedge`, also without its features. A file packed for a core runs with that
+/// core's kernels, a generic one anywhere.
 pub fn module(image: &Image<'_>) -> String {
     let header = image.header();
     let shape = header.shape();
     let (dtype, packing) = (header.dtype().name(), header.packing().name());
-    let (module, number, logit, scratch) = if header.dtype().is_integer() {
-        ("quant", "u32", "i32", "scratch_words")
-    } else {
-        ("float", "f32", "f32", "scratch_floats")
+    let (module, number, logit, scratch) = match (header.dtype().is_integer(), header.packing()) {
+        (false, _) => ("float", "f32", "f32", "scratch_floats"),
+        (true, Packing::Generic) => ("quant", "u32", "i32", "scratch_words"),
+        (true, _) => ("micro", "u32", "i32", "scratch_words"),
     };
+    let wrong_core =
+        if module == "micro" { ", or the file is packed for another core than this" } else { "" };
     let zero = if number == "f32" { "0.0" } else { "0" };
     let logit_zero = if logit == "f32" { "0.0" } else { "0" };
     let labels: Vec<String> = (0..shape.outputs())
@@ -55,7 +58,7 @@ pub fn module(image: &Image<'_>) -> String {
              /// Checks the file and runs its self-test.\n    \
              ///\n    \
              /// # Errors\n    \
-             /// Where flash or processor are damaged.\n    \
+             /// Where flash or processor are damaged{wrong_core}.\n    \
              pub fn new() -> Result<Self, Error> {{\n        \
                  let model = {module}::Model::new(Image::parse(FILE)?)?;\n        \
                  let mut network = Self {{ model, scratch: [{zero}; SCRATCH], logits: [{logit_zero}; OUTPUTS] }};\n        \
