@@ -95,6 +95,10 @@ pub struct RecipeArgs {
 /// A recipe's values as flags; the names are the config file's keys.
 #[derive(Debug, Args, Serialize)]
 pub struct RecipeValues {
+    /// Train the model of a file or a run's folder further, with its weights, its shape and its normalisation; where it is
+    /// not given, weights are drawn
+    #[arg(long, value_name = "MODEL")]
+    pub from: Option<String>,
     /// Units of each hidden layer, such as 128 or 128,64; none for a linear classifier [default: 128]
     #[arg(long)]
     pub hidden: Option<Hidden>,

@@ -2,7 +2,7 @@
 //!
 //! From the bottom up: [`error`]; [`files`] and [`memory`]; [`data`] and [`png`] make images of bytes; [`draws`] decides
 //! what is random; [`recipe`] says how to train, [`normalise`] makes inputs of images and [`model`] is what came of it;
-//! [`fold`] makes of it what a chip is to run; [`exchange`] speaks other programs' formats; [`crew`] spreads work over
+//! [`fold`] makes of it what a chip is to run, [`start`] the beginning of another run; [`exchange`] speaks other programs' formats; [`crew`] spreads work over
 //! threads; [`evaluate`], [`train`] and [`quantize`] do the work and [`mod@bench`] measures it; [`run`] and
 //! [`checkpoint`] keep it in a folder, [`sweep`] compares many, [`report`] makes pages of them; [`budget`] says what a
 //! chip must have; [`terminal`] and [`interrupt`] talk to the person; [`cli`] and [`commands`] put it together.
@@ -34,6 +34,7 @@ pub mod quantize;
 pub mod recipe;
 pub mod report;
 pub mod run;
+pub mod start;
 pub mod sweep;
 pub mod terminal;
 pub mod train;

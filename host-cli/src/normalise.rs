@@ -120,6 +120,16 @@ impl Normalisation {
         Self { gamma, mean, scale }
     }
 
+    /// The exponent of the table.
+    pub fn gamma(&self) -> f32 {
+        self.gamma
+    }
+
+    /// Whether pixels lose a mean behind the table.
+    pub fn standardises(&self) -> bool {
+        !self.mean.is_empty()
+    }
+
     /// What a byte becomes first, unless it stays as it is.
     pub fn table(&self) -> Option<[u8; 256]> {
         let value = |p: usize| (255.0 * (p as f64 / 255.0).powf(f64::from(self.gamma))).round() as u8;

@@ -1,5 +1,5 @@
 //! The folder of a run: `config.toml` says how it is trained, `run.json` where, `metrics.jsonl` what came of each epoch;
-//! then the model, and a checkpoint until then.
+//! then the model, and until then a checkpoint and a copy of the model that the run starts from, if there is one.
 //!
 //! Each file is whole at every moment. `config.toml` is written last at the start: where it is, the run can be taken up.
 
@@ -10,12 +10,13 @@ use serde::{Deserialize, Serialize};
 use crate::checkpoint;
 use crate::error::{Error, Result};
 use crate::files;
-use crate::model;
+use crate::model::{self, Model};
 use crate::recipe::{Recipe, config};
 
 const CONFIG: &str = "config.toml";
 const METRICS: &str = "metrics.jsonl";
 const PLACE: &str = "run.json";
+const START: &str = "start.safetensors";
 
 /// Where and with what a run is trained; nothing of it is part of the recipe, but a run that is taken up goes on so.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,11 +64,16 @@ impl Folder {
         Ok(Self(path))
     }
 
-    /// Removes what an overwritten run left, and writes what the run is.
+    /// Removes what an overwritten run left, and writes what the run is; a model that it starts from is copied first,
+    /// since it may be the one that is removed.
     ///
     /// # Errors
     /// Exit code 1 where the folder cannot be written.
-    pub fn start(&self, recipe: &Recipe, place: &Place) -> Result<()> {
+    pub fn start(&self, recipe: &Recipe, place: &Place, from: Option<&Model>) -> Result<()> {
+        match from {
+            Some(model) => model.save(&self.0.join(START))?,
+            None => self.remove(START)?,
+        }
         for old in [CONFIG, model::FILE, METRICS, checkpoint::FILE, PLACE] {
             self.remove(old)?;
         }
@@ -112,6 +118,22 @@ impl Folder {
         std::fs::read_to_string(self.0.join(PLACE)).unwrap_or_default()
     }
 
+    /// The model that the run starts from, where its recipe names one.
+    ///
+    /// # Errors
+    /// Exit code 4 where it cannot be read.
+    pub fn from(&self, recipe: &Recipe) -> Result<Option<Model>> {
+        if recipe.from.is_empty() { Ok(None) } else { Model::load(&self.0.join(START)).map(Some) }
+    }
+
+    /// Removes what only an unfinished run needs.
+    ///
+    /// # Errors
+    /// Exit code 1 where it cannot be removed.
+    pub fn finish(&self) -> Result<()> {
+        [checkpoint::FILE, START].iter().try_for_each(|name| self.remove(name))
+    }
+
     /// Replaces `metrics.jsonl`.
     ///
     /// # Errors
@@ -134,7 +156,7 @@ impl Folder {
     ///
     /// # Errors
     /// Exit code 1 where it cannot be removed.
-    pub fn remove(&self, name: &str) -> Result<()> {
+    fn remove(&self, name: &str) -> Result<()> {
         let path = self.0.join(name);
         match std::fs::remove_file(&path) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::io("replace", &path, &e)),

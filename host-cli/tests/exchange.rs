@@ -195,3 +195,77 @@ fn class_names_and_normalisation_come_along() {
     assert!(fails(here, &with(&["--classes", "none.txt"]), 3).contains("none.txt"));
     assert!(fails(here, &with(&["--std", "0"]), 2).contains("--std 0"));
 }
+
+/// A network as PyTorch would write it, all the way to integers on a chip: imported, trained further, quantized, exported.
+#[test]
+fn an_imported_network_is_trained_further() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    small_data(here);
+    let noise = |count: usize, salt: usize| -> Vec<f32> {
+        (0..count).map(|n| (((n + salt) * 7919 % 251) as f32 / 125.0 - 1.0) / 6.0).collect()
+    };
+    let f = Dtype::F32;
+    let tensors = [
+        ("0.weight", f, &[12, 36][..], noise(432, 1)),
+        ("0.bias", f, &[12], noise(12, 2)),
+        ("2.weight", f, &[4, 12], noise(48, 3)),
+        ("2.bias", f, &[4], noise(4, 4)),
+    ];
+    write(&here.join("torch.safetensors"), &tensors);
+    succeeds(here, &["import", "torch.safetensors", "-o", "net", "--mean", "0.2", "--std", "0.3"]);
+    let accuracy = |model: &str| {
+        let line = json_lines(&succeeds(here, &["eval", model, "--data", "data", "--json"])).remove(0);
+        line["accuracy"].as_f64().unwrap()
+    };
+    let before = accuracy("net");
+    let words = ["train", "--from", "net", "--data", "data", "--batch", "16", "-q"];
+    // A preset's shape and pixel table give way; its optimizer stays.
+    succeeds(here, &[&words[..], &["--preset", "fast", "--epochs", "20", "--out", "run"]].concat());
+    let (net, run) = (Model::load(&here.join("net")).unwrap(), Model::load(&here.join("run")).unwrap());
+    assert_eq!((run.shape, &run.about.normalisation), (net.shape, &net.about.normalisation));
+    let recipe = run.about.recipe.unwrap();
+    assert_eq!((&recipe.hidden[..], recipe.gamma, &recipe.from[..]), (&[12][..], 1.0, "net"));
+    let after = accuracy("run");
+    assert!(before < 0.6 && after > 0.9, "{before} {after}");
+    assert!(!here.join("run/start.safetensors").exists());
+    // Nothing is drawn: with next to no learning rate it is the same network.
+    succeeds(here, &[&words[..], &["--lr", "1e-30", "--epochs", "1", "--out", "still"]].concat());
+    let still = Model::load(&here.join("still")).unwrap();
+    assert!(still.params.iter().zip(&net.params[..]).all(|(a, b)| (a - b).abs() < 1e-20));
+
+    succeeds(here, &["quantize", "run", "--dtype", "i8", "-o", "net.selv"]);
+    assert!((accuracy("net.selv") - after).abs() <= 0.05);
+    succeeds(here, &["export", "net.selv", "--format", "rust", "-o", "net.rs"]);
+    succeeds(here, &["export", "net.selv", "--format", "c", "-o", "net.c"]);
+
+    // A model that was standardised is trained further with the means that it knows.
+    let words = ["train", "--data", "data", "--hidden", "8", "--batch", "16", "--epochs", "2", "-q"];
+    succeeds(here, &[&words[..], &["--gamma", "0.5", "--standardise", "pixel", "--out", "first"]].concat());
+    succeeds(here, &["train", "--from", "first", "--data", "data", "--epochs", "1", "--out", "second", "-q"]);
+    let about = |name: &str| Model::load(&here.join(name)).unwrap().about;
+    assert_eq!(about("first").normalisation, about("second").normalisation);
+    assert_eq!(about("second").recipe.unwrap().gamma, 0.5);
+    let shown = succeeds(here, &["config", "show", "--from", "first"]);
+    assert!(shown.contains("hidden = [8]") && shown.contains("# model first"), "{shown}");
+
+    let other = ["train", "--from", "first", "--data", "data"];
+    for (flags, why) in [
+        (&["--hidden", "9"][..], "hidden = [9], but model first has [8]"),
+        (&["--gamma", "1"], "gamma = 1.0, but model first has 0.5"),
+        (&["--standardise", "none"], "standardise = \"none\", but model first has \"pixel\""),
+        (&["--init", "he"], "init draws weights, but those of model first are kept"),
+    ] {
+        let line = fails(here, &[&other[..], flags].concat(), 2);
+        assert!(line.contains(why), "{line}");
+    }
+    for (from, data, code, why) in [
+        ("net.selv", "data", 4, "a flash file holds rounded weights"),
+        ("nowhere", "data", 4, "cannot read the model nowhere"),
+        ("first", "demo", 4, "first is 36-8-4, but the images of demo take 784-8-10"),
+    ] {
+        let line = fails(here, &["train", "--from", from, "--data", data, "--out", "none"], code);
+        assert!(line.contains(why), "{line}");
+    }
+    assert!(!here.join("none").exists());
+}

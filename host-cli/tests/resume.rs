@@ -162,6 +162,42 @@ fn a_run_knows_how_it_goes_on() {
     assert!(damage("").contains("no readable checkpoint") && damage("x").contains("remove it to start"));
 }
 
+/// The run's folder holds the model until the end, whatever becomes of the one that was named.
+#[test]
+fn a_run_from_a_model_can_be_taken_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    small_data(here);
+    succeeds(here, &["train", "--data", "data", "--hidden", "64", "--epochs", "1", "--out", "base", "-q"]);
+    let words = ["train", "--from", "base", "--data", "data", "--epochs", "200", "--batch", "16", "-q"];
+    succeeds(here, &[&words[..], &["--out", "alone"]].concat());
+    let expected = outcome(&here.join("alone"));
+    let interrupted = |words: &[&str], kept: &str| {
+        let mut child = selvedge().current_dir(here).args(words).stdout(Stdio::null()).spawn().unwrap();
+        while !here.join(kept).exists() {
+            assert!(child.try_wait().unwrap().is_none(), "the run was over too soon");
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+    };
+    // Killed before a checkpoint, and behind one.
+    let start = [&words[..], &["--out", "run", "--checkpoint-every", "40"]].concat();
+    interrupted(&start, "run/config.toml");
+    fs::remove_dir_all(here.join("base")).unwrap();
+    interrupted(&["train", "--resume", "run", "-q"], "run/checkpoint.safetensors");
+    assert!(here.join("run/start.safetensors").exists());
+    succeeds(here, &["train", "--resume", "run", "-q"]);
+    assert!(outcome(&here.join("run")) == expected);
+    assert!(!here.join("run/start.safetensors").exists());
+    // A run may go on from itself and take its own place.
+    succeeds(
+        here,
+        &["train", "--from", "run", "--data", "data", "--epochs", "1", "--out", "run", "--overwrite"],
+    );
+    assert!(outcome(&here.join("run")).0 != expected.0);
+}
+
 #[test]
 fn a_run_that_waits_keeps_its_best_model() {
     let folder = tempfile::tempdir().unwrap();

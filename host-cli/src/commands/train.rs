@@ -11,6 +11,7 @@ use crate::checkpoint::{self, fingerprint};
 use crate::cli;
 use crate::crew::Crew;
 use crate::data::{Dataset, Source};
+use crate::draws::Split;
 use crate::error::{Error, Exit, Result};
 use crate::evaluate::evaluate;
 use crate::interrupt;
@@ -19,36 +20,50 @@ use crate::model::{About, Model};
 use crate::normalise::Normalisation;
 use crate::recipe::Recipe;
 use crate::run::{Folder, Place};
+use crate::start;
 use crate::terminal::{self, Output};
 use crate::train::{Ending, Epoch, Flow, Job, Observer, State, train};
+
+/// What a run is made of, and its folder where it has one.
+struct Plan {
+    recipe: Recipe,
+    place: Place,
+    from: Option<Model>,
+    folder: Option<Folder>,
+}
 
 /// Trains as the flags say, or as a run that stopped was to go on.
 ///
 /// # Errors
 /// As the command line documents.
 pub fn run(args: &cli::Train) -> Result<()> {
-    let (recipe, place, folder) = match &args.resume {
+    let plan = match &args.resume {
         Some(path) => {
             let folder = Folder(path.clone());
             let (recipe, place) = resume(args, &folder)?;
             if folder.finished() {
-                folder.remove(checkpoint::FILE)?;
+                folder.finish()?;
                 let line =
                     format!("{} is finished; its model is {}", path.display(), folder.model().display());
                 return if args.json { Ok(()) } else { Output::default().line(line) };
             }
-            (recipe, place, Some(folder))
+            Plan { from: folder.from(&recipe)?, recipe, place, folder: Some(folder) }
         }
         None => {
-            let recipe = args.recipe.layers(args.data.data.as_ref())?.recipe()?;
-            let place = place(args, &recipe)?;
-            (recipe, place, None)
+            let mut layers = args.recipe.layers(args.data.data.as_ref())?;
+            let from = start::of(&mut layers)?;
+            let recipe = layers.recipe()?;
+            Plan { place: place(args, &recipe)?, recipe, from, folder: None }
         }
     };
+    follow(args, plan)
+}
+
+/// Trains.
+fn follow(args: &cli::Train, Plan { recipe, place, from, folder }: Plan) -> Result<()> {
     let source = place.data.clone().map_or_else(|| recipe.source(), Source::Folder);
     let mut dataset = source.load(place.data_dir.as_deref())?;
     dataset.name.clone_from(&recipe.data);
-    let shape = recipe.shape(dataset.train.images.pixels_per_image(), dataset.classes.len())?;
     let backend = Backend::by_name(&place.backend).ok_or_else(|| {
         Error::misused(format!(
             "the run was started on backend {}, which this CPU does not have; add --backend to go on with other \
@@ -56,10 +71,17 @@ pub fn run(args: &cli::Train) -> Result<()> {
             place.backend
         ))
     })?;
+    let shape = recipe.shape(dataset.train.images.pixels_per_image(), dataset.classes.len())?;
+    if let Some(model) = from.as_ref().filter(|model| model.shape != shape) {
+        return Err(Error::model(format!(
+            "{} is {}, but the images of {} take {shape}",
+            recipe.from, model.shape, recipe.data
+        )));
+    }
     let mlp = Mlp { shape, backend };
     let split = recipe.split(dataset.train.images.count);
     recipe.check_batch(split.train.len())?;
-    let fresh = State::new(&recipe, shape)?;
+    let fresh = State::new(&recipe, shape, from.as_ref().map(|model| &model.params[..]))?;
     let name = Path::new(&dataset.name).file_name().map_or("data".into(), |n| n.to_string_lossy());
     let is_new = folder.is_none();
     let folder = match folder {
@@ -72,23 +94,24 @@ pub fn run(args: &cli::Train) -> Result<()> {
     interrupt::listen()?;
     let data = fingerprint(&dataset.train);
     let mut state = if is_new {
-        folder.start(&recipe, &place)?;
+        folder.start(&recipe, &place, from.as_ref())?;
         fresh
     } else {
         checkpoint::load(&folder.0, &recipe, &data, shape)?.unwrap_or(fresh)
     };
-    let normalisation = recipe.normalisation(&dataset.train.images, &split);
+    let normalisation = match &from {
+        Some(model) => model.about.normalisation.clone(),
+        None => recipe.normalisation(&dataset.train.images, &split),
+    };
     if !args.quiet {
-        eprintln!(
-            "{shape}, {} parameters ({}), backend {}, {} training and {} validation images; run folder {}{}",
-            shape.params(),
-            size(4 * shape.params() as u64),
-            backend.name(),
-            split.train.len(),
-            split.val.len(),
-            folder.0.display(),
-            if state.at.steps > 0 { format!(", from step {}", state.at.steps) } else { String::new() }
-        );
+        greet(&recipe, &mlp, &split, &folder, state.at.steps);
+        if from.as_ref().is_some_and(|model| start::has_met_validation(model, &recipe)) {
+            eprintln!(
+                "{} was trained with another split of the images: it has met some of those that validate; its own \
+                 --seed keeps them apart",
+                recipe.from
+            );
+        }
     }
     let crew = Crew::new(args.threads);
     let inputs = normalisation.inputs(&dataset.train.images.pixels);
@@ -98,6 +121,22 @@ pub fn run(args: &cli::Train) -> Result<()> {
     let ending = train(&job, &mut state, &mut watch)?;
     watch.bar.finish_and_clear();
     watch.end(ending, &job, &dataset, &normalisation, state)
+}
+
+/// Says what is about to be trained, behind so many steps.
+fn greet(recipe: &Recipe, mlp: &Mlp, split: &Split, folder: &Folder, steps: u64) {
+    let shape = mlp.shape;
+    let from = if recipe.from.is_empty() { String::new() } else { format!(", from {}", recipe.from) };
+    let behind = if steps > 0 { format!(", from step {steps}") } else { String::new() };
+    eprintln!(
+        "{shape}, {} parameters ({}){from}, backend {}, {} training and {} validation images; run folder {}{behind}",
+        shape.params(),
+        size(4 * shape.params() as u64),
+        mlp.backend.name(),
+        split.train.len(),
+        split.val.len(),
+        folder.0.display(),
+    );
 }
 
 /// Where a new run is trained.
@@ -238,7 +277,7 @@ impl<'a> Watch<'a> {
             "parameters": job.mlp.shape.params(),
         });
         self.log(&result)?;
-        self.folder.remove(checkpoint::FILE)?;
+        self.folder.finish()?;
         if self.args.json {
             return self.output.json(&result);
         }

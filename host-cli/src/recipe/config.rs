@@ -1,5 +1,5 @@
 //! Where the values of a recipe come from: built-in values, then a preset, then a file, then flags, each over the ones
-//! before it, key by key.
+//! before it, key by key. What a model decides from which a run starts goes over a preset; files and flags may not differ.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,6 +17,8 @@ pub enum Origin {
     BuiltIn,
     /// `--preset`.
     Preset(String),
+    /// `--from`.
+    Model(PathBuf),
     /// `-c`.
     File(PathBuf),
     /// A flag of the command line.
@@ -28,6 +30,7 @@ impl fmt::Display for Origin {
         match self {
             Self::BuiltIn => f.write_str("built in"),
             Self::Preset(name) => write!(f, "preset {name}"),
+            Self::Model(path) => write!(f, "model {}", path.display()),
             Self::File(path) => write!(f, "{}", path.display()),
             Self::Flag => f.write_str("flag"),
         }
@@ -73,6 +76,30 @@ impl Layers {
             self.check(&key, &value).map_err(|why| Error::misused(format!("{origin}: {why}")))?;
             self.values.insert(key.clone(), value);
             self.origins.insert(key, origin.clone());
+        }
+        Ok(())
+    }
+
+    /// Lays those values of `kept` that are others here over what is built in or a preset's: `model` decides them.
+    ///
+    /// # Errors
+    /// Exit code 2 where a file or a flag has set one of them, and for `init` as a flag, since nothing is drawn.
+    pub fn keep(&mut self, kept: &Recipe, model: &Path) -> Result<()> {
+        let model = Origin::Model(model.into());
+        if self.origins.get("init") == Some(&Origin::Flag) {
+            return Err(Error::misused(format!("flag: init draws weights, but those of {model} are kept")));
+        }
+        let asked = keys(&self.recipe()?);
+        for (key, value) in keys(kept).into_iter().filter(|(key, value)| asked[key] != *value) {
+            if let Some(origin @ (Origin::File(_) | Origin::Flag)) = self.origins.get(&key) {
+                return Err(Error::misused(format!(
+                    "{origin}: {key} = {}, but {model} has {value}, and a run keeps the shape and the normalisation \
+                     that it starts from; leave {key} out",
+                    asked[&key]
+                )));
+            }
+            self.values.insert(key.clone(), value);
+            self.origins.insert(key, model.clone());
         }
         Ok(())
     }

@@ -28,6 +28,8 @@ const MOST_SHIFT: usize = 8;
 pub struct Recipe {
     /// `fashion-mnist`, `demo` or a folder.
     pub data: String,
+    /// The model that training goes on from; empty to draw weights.
+    pub from: String,
     /// Widths of the hidden layers.
     pub hidden: Vec<usize>,
     /// Passes over the training images.
@@ -90,6 +92,7 @@ impl Default for Recipe {
     fn default() -> Self {
         Self {
             data: "fashion-mnist".into(),
+            from: String::new(),
             hidden: vec![128],
             epochs: 5,
             batch: 64,

@@ -119,6 +119,9 @@ impl Plan {
             layers.lay(changes, &origin)?;
             layers.lay(flags.clone(), &Origin::Flag)?;
             let recipe = layers.recipe()?;
+            if !recipe.from.is_empty() {
+                return Err(bad("from is for one run; a sweep draws the weights of each of its own".into()));
+            }
             if recipe.train_on == TrainOn::All {
                 return Err(bad("train_on = \"all\" leaves no images to compare recipes on".into()));
             }
@@ -276,6 +279,7 @@ mod tests {
             ("[grid]\nlrr = [1]", "unknown key lrr; did you mean lr?"),
             ("[grid]\nseed = [1]", "seed is the same for all recipes"),
             ("[base]\ntrain_on = 'all'", "leaves no images"),
+            ("[base]\nfrom = 'net'", "from is for one run"),
             ("[random]\ntrials = 1\n[random.keys]\nlr = 3", "random.keys.lr: "),
             ("seeds = 0", "seeds = 0"),
             ("test = 'some'", "unknown variant"),

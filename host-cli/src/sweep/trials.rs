@@ -116,7 +116,7 @@ impl Trials {
         let normalisation = recipe.normalisation(images, &split);
         let inputs = normalisation.inputs(&images.pixels);
         let crew = Crew::new(Threads::ONE);
-        let mut state = State::new(&recipe, shape)?;
+        let mut state = State::new(&recipe, shape, None)?;
         let job =
             Job { crew: &crew, mlp, recipe: &recipe, set: &dataset.train, inputs: &inputs, split: &split };
         let ending = train(&job, &mut state, &mut Silent)?;

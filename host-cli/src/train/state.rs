@@ -51,14 +51,19 @@ pub struct State {
 }
 
 impl State {
-    /// A run that has not begun, with its initial weights.
+    /// A run that has not begun, with drawn weights or those that it starts `from`.
     ///
     /// # Errors
     /// Exit code 1 without the memory, 2 where the weights cannot be drawn.
-    pub fn new(recipe: &Recipe, shape: Shape) -> Result<Self> {
+    pub fn new(recipe: &Recipe, shape: Shape, from: Option<&[f32]>) -> Result<Self> {
         let mut state = Self::blank(recipe, shape)?;
-        let mut draws = Draws::new(recipe.rng, recipe.seed);
-        draws.weights(recipe.init.0, shape, &mut state.params).map_err(Error::misused)?;
+        match from {
+            Some(params) => state.params.copy_from_slice(params),
+            None => {
+                let mut draws = Draws::new(recipe.rng, recipe.seed);
+                draws.weights(recipe.init.0, shape, &mut state.params).map_err(Error::misused)?;
+            }
+        }
         state.kept.copy_from_slice(&state.params);
         if !state.average.is_empty() {
             state.average.copy_from_slice(&state.params);

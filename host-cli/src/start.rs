@@ -1,0 +1,52 @@
+//! A run that starts from a model in place of drawn weights: what the model decides, and what then may not be asked for.
+//!
+//! The model's shape and its normalisation stay, since its weights mean nothing without them. Flash files are refused: they
+//! hold rounded weights, and training goes on from the ones that were not.
+
+use std::path::PathBuf;
+
+use crate::error::{Error, Result};
+use crate::model::{self, Model};
+use crate::recipe::config::Layers;
+use crate::recipe::{Recipe, Standardise};
+
+/// The model that a recipe's `from` names, whose shape and normalisation are laid over the recipe's presets.
+///
+/// # Errors
+/// Exit code 2 where a file or a flag asks for another shape or normalisation, 4 where the model cannot be read.
+pub fn of(layers: &mut Layers) -> Result<Option<Model>> {
+    let asked = layers.recipe()?;
+    if asked.from.is_empty() {
+        return Ok(None);
+    }
+    let path = &PathBuf::from(&asked.from);
+    if model::flash(path)?.is_some() {
+        return Err(Error::model(format!(
+            "{}: a flash file holds rounded weights; --from takes the model that it was made of",
+            path.display()
+        )));
+    }
+    let model = Model::load(path)?;
+    let normalisation = &model.about.normalisation;
+    let before = model.about.recipe.as_ref();
+    let kept = Recipe {
+        hidden: model.shape.widths().skip(1).take(model.shape.layers() - 1).collect(),
+        gamma: normalisation.gamma(),
+        standardise: match before {
+            _ if !normalisation.standardises() => Standardise::None,
+            Some(recipe) => recipe.standardise,
+            None => Standardise::Pixel,
+        },
+        ..asked
+    };
+    layers.keep(&kept, path)?;
+    Ok(Some(model))
+}
+
+/// Whether the model may have been trained on images that `recipe` validates on.
+pub fn has_met_validation(model: &Model, recipe: &Recipe) -> bool {
+    model.about.recipe.as_ref().is_some_and(|before| {
+        let split = |r: &Recipe| (r.seed, r.rng, r.train_on);
+        before.data == recipe.data && split(before) != split(recipe)
+    })
+}
