@@ -5,28 +5,11 @@ mod common;
 use common::flash::{Aligned, Network, float_logits, integer_logits, kinds};
 use proptest::prelude::*;
 use selvedge::format::{Builder, Dtype, Image, Packing, SelfTest, row_bound};
-use selvedge::naive::integer::{self, requantize};
+use selvedge::naive::integer;
 use selvedge::{Activations, Arena, Backend, Mlp, Solo, kernel, quant};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
-    /// Every class of accumulator near its bounds, with every class of multiplier.
-    #[test]
-    fn requantizing_is_one_rounding_and_a_clamp(
-        near in prop::sample::select(vec![-(1 << 23) + 1, -1i32, 0, 1 << 12, 1 << 22, (1 << 23) - 1]),
-        off in -5000i32..5000,
-        r in prop_oneof![Just(0u16), Just(1), Just(u16::MAX), any::<u16>(), 0u16..600],
-    ) {
-        let acc = (near + off).clamp(-(1 << 23) + 1, (1 << 23) - 1);
-        let exact = (f64::from(acc) * f64::from(r) / 16_777_216.0 + 0.5).floor().clamp(0.0, 127.0);
-        prop_assert_eq!(f64::from(requantize(acc, r)), exact);
-        let short = (((acc >> 12) * i32::from(r) + (((acc & 0xfff) * i32::from(r)) >> 12)) + (1 << 11)) >> 12;
-        prop_assert_eq!(short.clamp(0, 127) as u8, requantize(acc, r));
-        // SMMULR on Cortex-M4: the upper half of 256 acc * r, rounded.
-        let long = ((i64::from(acc << 8) * i64::from(r) + (1 << 31)) >> 32) as i32;
-        prop_assert_eq!(long.clamp(0, 127) as u8, requantize(acc, r));
-    }
-
     /// Networks of any small shape: each packing gives what the specification computes from the weights.
     #[test]
     fn every_packing_of_any_shape(

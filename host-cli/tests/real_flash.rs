@@ -1,5 +1,5 @@
 //! Flash files of a network trained on the real data: every packing and every backend gives the same logits for every
-//! test image, halves cost no accuracy, and a damaged file is refused. Needs Fashion-MNIST: `SELVEDGE_TEST_DATA=FOLDER
+//! test image, and so does the exported C; halves cost no accuracy, and a damaged file is refused. Needs Fashion-MNIST: `SELVEDGE_TEST_DATA=FOLDER
 //! cargo test -p host-cli --test real_flash -- --ignored`, which `.ci/run` does where the data is there.
 
 mod support;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use host_cli::data::Source;
 use host_cli::memory::Bytes;
 use selvedge::format::{Image, Packing};
-use selvedge::{Backend, Rng, quant};
+use selvedge::{Backend, Rng, naive, quant};
 use serde_json::Value;
 use support::{json_lines, succeeds};
 
@@ -71,6 +71,18 @@ fn read(folder: &Path, name: &str) -> Bytes {
     Bytes::copy_of(&fs::read(folder.join(name)).unwrap(), name).unwrap()
 }
 
+/// Exports `NAME.selv` as C and compiles it: logits of all test images, which must be `expected`, and their classes.
+fn c_source(folder: &Path, name: &str, pixels: &[u8], expected: &[i32]) {
+    let from = format!("{name}.selv");
+    succeeds(folder, &["export", &from, "--format", "c", "-o", "net.c", "--prefix", "net"]);
+    let (logits, classes) = support::c::run(folder, "net", "int32_t", 10, pixels);
+    let logits: Vec<i32> = logits.into_iter().map(i32::from_ne_bytes).collect();
+    assert!(logits == expected, "{name}: the C source has other logits");
+    let ours = expected.chunks_exact(10).map(|row| naive::argmax(row) as u32);
+    assert!(classes.iter().copied().eq(ours), "{name}: the C source has other classes");
+    println!("{name} as C99: {} logits, 0 differing", logits.len());
+}
+
 /// Whether every backend computes `expected` from a file, image by image and in batches; how many ways those were.
 fn every_backend(name: &str, file: &[u8], pixels: &[u8], expected: &[i32]) -> usize {
     let mut ways = 0;
@@ -103,12 +115,14 @@ fn every_packing_and_backend_gives_the_same_logits_for_every_test_image() {
         assert_eq!((&verified["equal"], &verified["differing"]), (&true.into(), &0.into()), "{name}");
         println!("{name}: {} bytes, verify {verified}", file.len());
     }
+    c_source(here, "i8", &pixels, &expected);
     println!("i8: {} logits in {ways} ways and 4 in place: 0 differing", expected.len());
     let file = quantized(here, "i4");
     assert!(file.len() <= 54_000, "i4: {} bytes", file.len());
     let expected = in_place(&file, &pixels);
     let ways = every_backend("i4", &file, &pixels, &expected);
     println!("i4: {} bytes, {} logits in {ways} ways and in place: 0 differing", file.len(), expected.len());
+    c_source(here, "i4", &pixels, &expected);
     let before = accuracy(here, "run");
     for (dtype, points) in [("f32", 0.01), ("f16", 0.02), ("bf16", 0.02)] {
         let name = format!("{dtype}.selv");

@@ -1,6 +1,8 @@
 //! What the program's tests share: the program itself, and small data sets for it.
 #![allow(dead_code)] // Each test binary uses its own part.
 
+pub mod c;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -1,0 +1,167 @@
+//! The one rounding of integer inference, proved: `clamp(⌊acc · r / 2²⁴ + ½⌋, 0, 127)` for every accumulator and every
+//! multiplier, in each of the ways in which cores compute it.
+//!
+//! An output steps from `k − 1` to `k` at the smallest accumulator with `acc · r ≥ (2k − 1) · 2²³`. A way that is right on
+//! both sides of every step of a multiplier, and never falls, is right for all 2²⁴ accumulators. That it never falls
+//! follows from its form, and [`no_output_falls`] sees it for multipliers of every size. Sums are those of i128; tests are
+//! built with overflow checks, so nothing wraps around on the way.
+//!
+//! `SELVEDGE_WHOLE=1` goes through every accumulator for 785 multipliers in place of one of each size.
+
+mod common;
+
+use common::flash::Aligned;
+use selvedge::format::{Builder, Dtype, Header, Image, Packing, SelfTest};
+use selvedge::naive::integer::requantize;
+use selvedge::{Backend, Shape, quant};
+
+/// The largest accumulator; the smallest is its negative.
+const MOST: i32 = (1 << 23) - 1;
+
+/// The specification in exact rational numbers: `⌊(acc · r + 2²³) / 2²⁴⌋`, clamped.
+fn exact(acc: i32, r: u16) -> u8 {
+    (i128::from(acc) * i128::from(r) + (1 << 23)).div_euclid(1 << 24).clamp(0, 127) as u8
+}
+
+/// Two multiplications of 32 bits: the vectors of the desktop, Cortex-M0 and M3, RISC-V.
+fn two_short(acc: i32, r: u16) -> u8 {
+    let (high, low) = ((acc >> 12) * i32::from(r), ((acc & 0xfff) * i32::from(r)) >> 12);
+    ((high + low + (1 << 11)) >> 12).clamp(0, 127) as u8
+}
+
+/// `SMMULR` and `USAT` on 256 times the accumulator: the upper half of the product, rounded.
+fn smmulr(acc: i32, r: u16) -> u8 {
+    let upper = (i64::from(256 * acc) * i64::from(r) + (1 << 31)) >> 32;
+    i32::try_from(upper).expect("half of the bits").clamp(0, 127) as u8
+}
+
+/// The exported C: nothing is negative behind its first line.
+fn c_source(acc: i32, r: u16) -> u8 {
+    if acc <= 0 {
+        return 0;
+    }
+    let y = u32::try_from((u64::from(acc.unsigned_abs()) * u64::from(r) + 0x80_0000) >> 24).expect("32 bits");
+    if y > 127 { 127 } else { y as u8 }
+}
+
+type Way = (&'static str, fn(i32, u16) -> u8);
+const WAYS: [Way; 4] =
+    [("specification", requantize), ("two short", two_short), ("smmulr", smmulr), ("c", c_source)];
+
+/// The smallest accumulator whose output is at least `k`, if there is one.
+fn step(k: i64, r: u16) -> Option<i32> {
+    let acc = ((2 * k - 1) << 23).checked_div_euclid(i64::from(r))?;
+    let exactly = acc * i64::from(r) == (2 * k - 1) << 23;
+    i32::try_from(if exactly { acc } else { acc + 1 }).ok().filter(|acc| *acc <= MOST)
+}
+
+#[test]
+fn every_step_of_every_multiplier_is_where_it_belongs() {
+    let mut steps = 0u64;
+    for r in 0..=u16::MAX {
+        let mut highest = 0;
+        for k in 1..=127 {
+            let Some(acc) = step(k, r) else { break };
+            assert_eq!((exact(acc - 1, r), exact(acc, r)), (k as u8 - 1, k as u8), "{acc} {r}");
+            for (name, way) in WAYS {
+                assert_eq!((way(acc - 1, r), way(acc, r)), (k as u8 - 1, k as u8), "{name}: {acc} {r}");
+            }
+            (highest, steps) = (k as u8, steps + 1);
+        }
+        for (name, way) in WAYS {
+            assert_eq!(
+                [way(-MOST, r), way(-1, r), way(0, r), way(MOST, r)],
+                [0, 0, 0, highest],
+                "{name}: {r}"
+            );
+        }
+    }
+    // From 254 on the largest accumulator reaches 127, so that every step is there.
+    assert!(steps > (65_536 - 254) * 127, "{steps}");
+    println!("{steps} steps of 65,536 multipliers");
+}
+
+/// Multipliers of every size: the powers of two, what lies beside them, and some between.
+fn multipliers(between: u32) -> Vec<u16> {
+    let mut all = vec![0, 1, u16::MAX, u16::MAX - 1];
+    for bits in 1..16 {
+        all.extend([(1u16 << bits) - 1, 1 << bits, (1 << bits) + 1]);
+        let of = |n: u32| (1u32 << bits) + ((1u32 << bits) * n / (between + 1)) + 1;
+        all.extend((1..=between).map(|n| of(n) as u16));
+    }
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+#[test]
+fn no_output_falls() {
+    let whole = std::env::var_os("SELVEDGE_WHOLE").is_some();
+    let one_of_each_size = || (0..16).map(|bits| ((3u32 << bits) / 2) as u16).chain([u16::MAX]).collect();
+    let multipliers = if whole { multipliers(70) } else { one_of_each_size() };
+    for &r in &multipliers {
+        let mut before = [0; WAYS.len()];
+        for acc in -MOST..=MOST {
+            for ((_, way), before) in WAYS.iter().zip(&mut before) {
+                let y = way(acc, r);
+                assert!(y >= *before, "{acc} {r}");
+                *before = y;
+            }
+        }
+    }
+    println!("{} accumulators of {} multipliers", 2 * MOST + 1, multipliers.len());
+}
+
+/// Rows in one layer, so that a file takes many pairs at once.
+const ROWS: usize = 96;
+
+/// A file whose hidden rows have the sums `acc` whatever the image is, and whose logits are their outputs.
+fn file(packing: Packing, pairs: &[(i32, u16)]) -> Aligned {
+    let header = Header::new(Shape::new(&[1, ROWS, ROWS]).unwrap(), Dtype::I8, packing).unwrap();
+    let mut memory = Aligned::zeroed(header.file_bytes());
+    let mut builder = Builder::new(header, memory.get_mut()).unwrap();
+    (0..3).for_each(|l| builder.scale(l, 1.0));
+    for row in 0..ROWS {
+        let (acc, r) = pairs.get(row).copied().unwrap_or_default();
+        builder.weight(0, row, 0, 0);
+        builder.bias(0, row, acc);
+        builder.multiplier(0, row, r);
+        builder.bias(1, row, 0);
+        (0..ROWS).for_each(|column| builder.weight(1, row, column, i8::from(row == column)));
+    }
+    builder.finish().unwrap();
+    memory
+}
+
+/// What the kernels themselves make of the steps: every backend, and the way that reads any packing in place.
+#[test]
+fn kernels_step_where_they_should() {
+    let mut pairs = Vec::new();
+    for r in multipliers(2) {
+        for k in [1, 2, 3, 63, 64, 126, 127] {
+            pairs.extend(step(k, r).into_iter().flat_map(|acc| [(acc - 1, r), (acc, r)]));
+        }
+        pairs.extend([-MOST, -1, 0, 1, 0xfff, 0x1000, MOST - 1, MOST].map(|acc| (acc, r)));
+    }
+    let backends: Vec<Backend> = common::backends().collect();
+    for pairs in pairs.chunks(ROWS) {
+        let mut expected = pairs.iter().map(|&(acc, r)| i32::from(exact(acc, r))).collect::<Vec<_>>();
+        expected.resize(ROWS, 0);
+        for packing in Packing::ALL {
+            let file = file(packing, pairs);
+            assert_eq!(common::flash::integer_logits(file.get(), &[0]), expected, "{}", packing.name());
+            let model = quant::Model::new(Image::parse(file.get()).unwrap()).unwrap();
+            let header = *model.image().header();
+            for &backend in &backends {
+                let mut memory = vec![0; quant::Prepared::bytes(&header)];
+                let prepared = quant::Prepared::new(&model, backend, &mut memory).unwrap();
+                let mut logits = vec![0; 3 * ROWS];
+                let mut scratch = vec![0; quant::Prepared::scratch_bytes(&header, 3)];
+                let images: Vec<u8> = SelfTest::pixels(1).take(3).collect();
+                prepared.logits(&images, &mut scratch, &mut logits).unwrap();
+                assert!(logits.chunks(ROWS).all(|logits| logits == expected), "{}", backend.name());
+            }
+        }
+    }
+    println!("{} pairs on {} backends in {} packings", pairs.len(), backends.len(), Packing::ALL.len());
+}
