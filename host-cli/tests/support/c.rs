@@ -27,7 +27,13 @@ int main(void)
 "#;
 
 /// Compiles `NAME.c` with a main program and feeds it `pixels`; the logits' four bytes, and the classes.
-pub fn run(folder: &Path, name: &str, value: &str, outputs: usize, pixels: &[u8]) -> (Vec<[u8; 4]>, Vec<u32>) {
+pub fn run(
+    folder: &Path,
+    name: &str,
+    value: &str,
+    outputs: usize,
+    pixels: &[u8],
+) -> (Vec<[u8; 4]>, Vec<u32>) {
     let main = MAIN.replace("UPPER", &name.to_uppercase()).replace("NAME", name).replace("VALUE", value);
     fs::write(folder.join("main.c"), main).unwrap();
     fs::write(folder.join("pixels"), pixels).unwrap();
