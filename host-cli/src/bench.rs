@@ -20,6 +20,7 @@ mod table;
 use std::fmt;
 
 use selvedge::Backend;
+use selvedge::simd::Precision;
 use serde::{Serialize, Serializer};
 
 use crate::error::{Error, Result};
@@ -82,6 +83,8 @@ impl Serialize for Name {
 pub enum Dtype {
     /// Floats of 32 bits.
     F32,
+    /// Operands rounded to floats of 16 bits, sums of 32.
+    Bf16,
     /// Integers of 8 bits; their operations count as a float's do.
     I8,
 }
@@ -93,7 +96,7 @@ pub struct Case {
     pub name: Name,
     /// In which numbers.
     pub dtype: Dtype,
-    /// Who computes.
+    /// Who computes, and how its products take their operands.
     pub backend: Backend,
     /// On how many threads.
     pub threads: usize,
@@ -117,6 +120,7 @@ impl Dtype {
     fn text(self) -> &'static str {
         match self {
             Self::F32 => "f32",
+            Self::Bf16 => "bf16",
             Self::I8 => "i8",
         }
     }
@@ -148,7 +152,7 @@ pub struct Line {
     /// How many times faster than one thread.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vs_one_thread: Option<f64>,
-    /// How many times faster than the same predictions in floats.
+    /// How many times faster than the same in single precision.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vs_f32: Option<f64>,
     /// What the last layer's products take of a step.
@@ -185,9 +189,18 @@ pub enum Entry {
 }
 
 impl Case {
-    /// A case of one thread on idle cores.
+    /// A case of one thread on idle cores, in floats.
     fn new(name: Name, backend: Backend, shape: &[usize]) -> Self {
-        Self { name, dtype: Dtype::F32, backend, threads: 1, shape: shape.to_vec(), busy: false }
+        let dtype = match backend.precision() {
+            Precision::F32 => Dtype::F32,
+            Precision::Bf16 => Dtype::Bf16,
+        };
+        Self { name, dtype, backend, threads: 1, shape: shape.to_vec(), busy: false }
+    }
+
+    /// Who computes the same in single precision, if the case does not.
+    fn single(&self) -> Option<Backend> {
+        (self.dtype == Dtype::Bf16).then(|| self.backend.with(Precision::F32))
     }
 
     /// Multiply-adds of the case.
@@ -245,14 +258,19 @@ pub fn cases() -> Vec<Case> {
     let best = Backend::detect();
     let own: Vec<_> =
         Backend::available().filter(|b| !["naive", "matrixmultiply"].contains(&b.name())).collect();
-    let mut cases: Vec<_> = own.iter().map(|&b| Case::new(Name::Peak, b, &[])).collect();
-    for &backend in &own {
+    // Emulated products of bf16 pairs would only show that they are slow.
+    let halves = own.iter().filter(|b| b.multiplies_pairs()).map(|b| b.with(Precision::Bf16));
+    let all: Vec<_> = own.iter().copied().chain(halves).collect();
+    let peak = |&backend: &Backend| Case::new(Name::Peak, backend, &[]);
+    let integer = |&backend: &Backend| Case { dtype: Dtype::I8, ..peak(&backend) };
+    let mut cases: Vec<_> = all.iter().map(peak).chain(own.iter().map(integer)).collect();
+    for &backend in &all {
         cases.extend(products::cases(backend, backend == best));
     }
-    for &backend in &own {
+    for &backend in &all {
         cases.extend(network::cases(backend, backend == best));
     }
-    cases.extend(run::cases(&own, best));
+    cases.extend(run::cases(&all, best));
     cases
 }
 

@@ -2,6 +2,7 @@
 
 mod support;
 
+use selvedge::Backend;
 use serde_json::Value;
 use support::{fails, json_lines, succeeds};
 
@@ -17,10 +18,18 @@ fn json(filter: &str) -> Vec<Value> {
 #[test]
 fn the_peak_of_every_backend_with_vectors_or_one_lane() {
     let lines = json("peak");
-    let names: Vec<_> = lines.iter().map(|l| l["backend"].as_str().unwrap().to_string()).collect();
-    let own =
-        selvedge::Backend::available().map(|b| b.name()).filter(|n| !["naive", "matrixmultiply"].contains(n));
-    assert_eq!(names, own.collect::<Vec<_>>());
+    let own: Vec<_> =
+        Backend::available().filter(|b| !["naive", "matrixmultiply"].contains(&b.name())).collect();
+    let pairs = own.iter().filter(|b| b.multiplies_pairs());
+    let expected: Vec<_> = own
+        .iter()
+        .map(|b| (b.name(), "f32"))
+        .chain(pairs.map(|b| (b.name(), "bf16")))
+        .chain(own.iter().map(|b| (b.name(), "i8")))
+        .collect();
+    let text = |line: &Value, key: &str| line[key].as_str().unwrap().to_string();
+    let names: Vec<_> = lines.iter().map(|l| (text(l, "backend"), text(l, "dtype"))).collect();
+    assert!(names.iter().map(|(b, t)| (b.as_str(), t.as_str())).eq(expected), "{names:?}");
     for line in lines {
         assert_eq!(line["name"], "peak");
         assert!(line["gflops"].as_f64().unwrap() > 0.01, "{line}");
@@ -61,6 +70,23 @@ fn whole_steps_and_predictions() {
     }
     let step = lines.iter().find(|l| l["name"] == "step").unwrap();
     assert!(step["output_layer_percent"].as_f64().unwrap() > 0.0, "{step}");
+}
+
+/// Where a backend has the instructions; where none has, no case is in bf16.
+#[test]
+fn pairs_are_measured_beside_their_peak_and_floats() {
+    if !Backend::available().any(Backend::multiplies_pairs) {
+        let folder = tempfile::tempdir().unwrap();
+        fails(folder.path(), &["bench", "--filter", "bf16"], 2);
+        return;
+    }
+    let lines = json("bf16 128x64x10");
+    assert_eq!((&lines[0]["name"], &lines[0]["dtype"]), (&"gemm.weights".into(), &"bf16".into()));
+    for key in ["gflops", "percent_of_peak", "vs_naive", "vs_matrixmultiply", "vs_f32"] {
+        assert!(lines[0][key].as_f64().unwrap() > 0.0, "{key}: {}", lines[0]);
+    }
+    // The bounds on products are about single precision.
+    assert_eq!(lines.len(), 1, "{lines:?}");
 }
 
 #[test]

@@ -67,17 +67,7 @@ impl Half<'_> {
             let group = Packed::floats() / (width * terms.max(1)) * width;
             for first in (columns.0..columns.1).step_by(group) {
                 let end = columns.1.min(first + group);
-                for column in (first..end).step_by(width) {
-                    let cols = (column, width.min(end - column));
-                    pack_columns(
-                        s,
-                        b,
-                        (p, terms),
-                        cols,
-                        width,
-                        right.at(terms * (column - first), terms * width),
-                    );
-                }
+                pack_columns(s, b, (p, terms), (first, end), width, right);
                 for row in (rows.0..rows.1).step_by(ASIDE) {
                     let to = rows.1.min(row + ASIDE);
                     let (at, strides) = pack_rows(s, a, (row, to), (p, terms), left);
@@ -102,23 +92,55 @@ impl Half<'_> {
     }
 }
 
-/// Rounds the terms of pairs `p..p + terms` of some columns of B; a row of `width` columns for each pair.
+/// Rounds the terms of pairs `p..p + terms` of columns `first..end` of B: panels of `width` columns, one behind the other,
+/// with a row for each pair. Whole rows of B are read one after the other.
 #[inline(always)]
 fn pack_columns<S: Simd>(
     s: S,
     b: Mat<'_>,
     (p, terms): (usize, usize),
-    (column, cols): (usize, usize),
+    (first, end): (usize, usize),
     width: usize,
-    to: &mut [MaybeUninit<f32>],
+    room: &mut Packed,
 ) {
-    for (q, to) in to.chunks_exact_mut(width).enumerate().take(terms) {
-        let even = &b.row(2 * (p + q))[column..][..cols];
-        let odd = 2 * (p + q) + 1;
-        let odd = if odd < b.rows() { &b.row(odd)[column..][..cols] } else { &[] };
-        for c in (0..cols).step_by(S::LANES) {
-            let pairs = s.pair(s.read(&even[c..]), s.read(odd.get(c..).unwrap_or(&[])));
-            write(s, pairs, &mut to[c..]);
+    let columns = (end - first).next_multiple_of(width);
+    let to = room.at(0, terms * columns).as_mut_ptr().cast::<f32>();
+    for q in 0..terms {
+        let (even, odd) = row_pair(b, p + q, first, end);
+        for at in (0..end - first).step_by(width) {
+            let odd = odd.map(|odd| odd.wrapping_add(at));
+            let to = to.wrapping_add(terms * at + q * width);
+            // SAFETY: the rows have `end - first` floats, and the room's panel has `width` columns for each pair.
+            unsafe { pack_pairs(s, even.wrapping_add(at), odd, width.min(end - first - at), to) };
+        }
+    }
+}
+
+/// Columns `from..to` of row `2 * pair` and, if there is one, of the next.
+#[inline(always)]
+fn row_pair(mat: Mat<'_>, pair: usize, from: usize, to: usize) -> (*const f32, Option<*const f32>) {
+    let row = |row: usize| mat.row(row)[from..to].as_ptr();
+    (row(2 * pair), (2 * pair + 1 < mat.rows()).then(|| row(2 * pair + 1)))
+}
+
+/// Pairs of two rows of `n` floats, the second of which may be missing.
+///
+/// # Safety
+/// They are readable, and as many whole vectors as hold `n` writable.
+#[inline(always)]
+unsafe fn pack_pairs<S: Simd>(s: S, even: *const f32, odd: Option<*const f32>, n: usize, to: *mut f32) {
+    let zero = s.splat(0.0);
+    let mut c = 0;
+    // SAFETY: the caller's promise.
+    unsafe {
+        while c + S::LANES <= n {
+            let odd = odd.map_or(zero, |odd| s.load(odd.add(c)));
+            s.store(s.pair(s.load(even.add(c)), odd), to.add(c));
+            c += S::LANES;
+        }
+        if c < n {
+            let odd = odd.map_or(zero, |odd| s.load_first(n - c, odd.add(c)));
+            s.store(s.pair(s.load_first(n - c, even.add(c)), odd), to.add(c));
         }
     }
 }
@@ -135,42 +157,42 @@ fn pack_rows<S: Simd>(
 ) -> (*const f32, (usize, usize)) {
     let rows = to - from;
     // The last vector of a row may reach into what lies behind it, which is written later or is slack.
-    let out = room.at(0, rows * terms + 2 * S::LANES);
+    let out = room.at(0, rows * terms + 2 * S::LANES).as_mut_ptr().cast::<f32>();
     if a.col_stride() == 1 {
         for r in 0..rows {
             let row = &a.row(from + r)[2 * p..];
-            for q in (0..terms).step_by(S::LANES) {
-                let high = row.get(2 * q + S::LANES..).unwrap_or(&[]);
-                write(s, s.halves(s.read(&row[2 * q..]), s.read(high)), &mut out[r * terms + q..]);
+            let row = &row[..row.len().min(2 * terms)];
+            let (whole, to) = (row.len() / (2 * S::LANES), out.wrapping_add(r * terms));
+            for v in 0..whole {
+                // SAFETY: two vectors of the row for one of the room, which has `terms` floats a row, and slack.
+                unsafe {
+                    let from = row.as_ptr().add(2 * S::LANES * v);
+                    s.store(s.halves(s.load(from), s.load(from.add(S::LANES))), to.add(S::LANES * v));
+                }
+            }
+            let rest = &row[2 * S::LANES * whole..];
+            if !rest.is_empty() {
+                let halves = s.halves(s.read(rest), s.read(rest.get(S::LANES..).unwrap_or(&[])));
+                // SAFETY: a vector at a multiple of `LANES` below `terms` ends in the row or the slack behind it.
+                unsafe { s.store(halves, to.add(S::LANES * whole)) };
             }
         }
     } else if a.row_stride() == 1 {
-        let columns = a.t();
         for q in 0..terms {
-            let even = &columns.row(2 * (p + q))[from..to];
-            let odd = 2 * (p + q) + 1;
-            let odd = if odd < a.cols() { &columns.row(odd)[from..to] } else { &[] };
-            for r in (0..rows).step_by(S::LANES) {
-                let pairs = s.pair(s.read(&even[r..]), s.read(odd.get(r..).unwrap_or(&[])));
-                write(s, pairs, &mut out[q * rows + r..]);
-            }
+            let (even, odd) = row_pair(a.t(), p + q, from, to);
+            // SAFETY: the rows have `rows` floats; the last vector ends in the slack.
+            unsafe { pack_pairs(s, even, odd, rows, out.add(q * rows)) };
         }
-        return (out.as_ptr().cast(), (1, rows));
+        return (out, (1, rows));
     } else {
         for r in 0..rows {
             for q in 0..terms {
                 let term = |t: usize| if t < a.cols() { a.at(from + r, t) } else { 0.0 };
-                out[r * terms + q].write(pair(term(2 * (p + q)), term(2 * (p + q) + 1)));
+                let pair = pair(term(2 * (p + q)), term(2 * (p + q) + 1));
+                // SAFETY: the room has `terms` floats a row.
+                unsafe { *out.add(r * terms + q) = pair };
             }
         }
     }
-    (out.as_ptr().cast(), (terms, 1))
-}
-
-/// Writes a whole vector.
-#[inline(always)]
-fn write<S: Simd>(s: S, v: S::V, to: &mut [MaybeUninit<f32>]) {
-    let to = &mut to[..S::LANES];
-    // SAFETY: the slice has `LANES` elements.
-    unsafe { s.store(v, to.as_mut_ptr().cast()) }
+    (out, (terms, 1))
 }

@@ -193,6 +193,16 @@ impl Backend {
         self.1
     }
 
+    /// Whether it multiplies bf16 pairs with instructions of the CPU. Elsewhere [`Precision::Bf16`] gives the same bits,
+    /// lane by lane and many times slower.
+    pub fn multiplies_pairs(self) -> bool {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512(token) => token.with_bf16().is_some(),
+            _ => false,
+        }
+    }
+
     /// Every backend of this CPU, the slowest first.
     pub fn available() -> impl Iterator<Item = Self> {
         let always = [Some(Self::NAIVE), Some(Self::SCALAR), Some(Self::PORTABLE)];

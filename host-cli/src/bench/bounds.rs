@@ -34,7 +34,7 @@ use Limit::{AtLeast, AtMost};
 type Figure = fn(&Line) -> Option<f64>;
 
 /// The rules.
-const RULES: [(&str, Limit, Figure); 16] = [
+const RULES: [(&str, Limit, Figure); 17] = [
     ("avx512: percent of peak, large products of the network", AtLeast(90.0), |l| {
         of_peak(l, "avx512", is_large(l))
     }),
@@ -54,10 +54,13 @@ const RULES: [(&str, Limit, Figure); 16] = [
         l.vs_naive.filter(|_| is_large(l) && is_fast(l))
     }),
     ("percent of a step that its output layer takes", AtMost(8.0), |l| {
-        l.output_layer_percent.filter(|_| is_fast(l))
+        l.output_layer_percent.filter(|_| is_fast(l) && l.dtype == Dtype::F32)
     }),
     ("a whole run by its multiply-adds at the peak", AtMost(1.15), |l| {
-        by_peak(l, l.name == Name::Epoch && l.threads == 1)
+        by_peak(l, l.name == Name::Epoch && l.dtype == Dtype::F32 && l.threads == 1)
+    }),
+    ("a whole run in bf16 by one in f32", AtMost(0.65), |l| {
+        l.vs_f32.filter(|_| l.name == Name::Epoch && is_fast(l)).map(f64::recip)
     }),
     ("a step on two idle cores by one", AtLeast(1.65), |l| {
         l.vs_one_thread.filter(|_| l.name == Name::Step && !l.busy)
@@ -92,8 +95,9 @@ fn is_integer(line: &Line, images: usize) -> bool {
     line.name == Name::Infer && line.dtype == Dtype::I8 && line.shape[0] == images && is_fast(line)
 }
 
+/// A product in single precision, which the bounds on products are about.
 fn is_product(line: &Line) -> bool {
-    matches!(line.name, Name::Forward | Name::Weights | Name::Delta)
+    line.dtype == Dtype::F32 && matches!(line.name, Name::Forward | Name::Weights | Name::Delta)
 }
 
 /// A product of the network's own layers.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use selvedge::{Backend, kernel};
 
-use super::{Case, Name, Peak};
+use super::{Case, Dtype, Name, Peak};
 
 /// How long an entrant runs in a round, at least.
 const SAMPLE: Duration = Duration::from_micros(150);
@@ -158,7 +158,10 @@ pub(super) fn median(mut values: Vec<f64>) -> f64 {
 /// The peak alone.
 pub(super) fn peak_line(case: &Case) -> Peak {
     let mut race = Race::new();
-    let (peak, operations) = race.enter_peak(case.backend);
+    let (peak, operations) = match case.dtype {
+        Dtype::I8 => race.enter_dot_peak(case.backend),
+        Dtype::F32 | Dtype::Bf16 => race.enter_peak(case.backend),
+    };
     let seconds = race.run(Duration::from_millis(100)).seconds(peak);
     let gflops = operations / seconds / 1e9;
     Peak { name: Name::Peak, backend: case.backend.name(), gflops, dtype: case.dtype }

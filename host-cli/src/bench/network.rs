@@ -43,10 +43,13 @@ pub(super) fn crew(threads: usize) -> Crew {
     Crew::new(NonZero::new(threads).map_or(Threads::ONE, Threads::Count))
 }
 
-/// Steps and predictions of `backend`; on two threads too if it is the best.
+/// Steps and, unless in bf16, which only training knows, predictions of `backend`; on two threads too if it is the best.
 pub(super) fn cases(backend: Backend, best: bool) -> Vec<Case> {
     let shape = |rows: usize| [&[rows], &WIDTHS[..]].concat();
     let step = Case::new(Name::Step, backend, &shape(BATCH));
+    if step.single().is_some() {
+        return vec![step];
+    }
     let one = Case::new(Name::Infer, backend, &shape(1));
     let many = Case::new(Name::Infer, backend, &shape(MANY));
     let integer = |case: &Case| Case { dtype: Dtype::I8, ..case.clone() };
@@ -145,6 +148,7 @@ pub(super) fn step(case: &Case) -> Result<Line> {
         Some(backend) => Some(enter_step(&mut race, net(backend)?, &data, &Solo)),
         None => None,
     };
+    let single = case.single().map(net).transpose()?.map(|net| enter_step(&mut race, net, &data, &Solo));
     let last =
         output_layer(&mut race, case.backend, batch, [widths[widths.len() - 2], widths[widths.len() - 1]])?;
     let times = race.run(Duration::from_millis(600));
@@ -152,6 +156,7 @@ pub(super) fn step(case: &Case) -> Result<Line> {
     Ok(Line {
         vs_naive: Some(times.speed_up(own, naive)),
         vs_matrixmultiply: borrowed.map(|borrowed| times.speed_up(own, borrowed)),
+        vs_f32: single.map(|single| times.speed_up(own, single)),
         output_layer_percent: Some(100.0 / times.speed_up(last, own)),
         ..case.line(times.seconds(own), Some(of_peak))
     })

@@ -159,11 +159,13 @@ pub(super) fn measure(case: &Case) -> Result<Line> {
         .map(|backend| layer.enter(&mut race, case.name, backend))
         .transpose()?;
     let on_the_network = own_layers().contains(&(layer.b, layer.i, layer.o));
+    let single = case.single().map(|backend| layer.enter(&mut race, case.name, backend)).transpose()?;
     let times = race.run(Duration::from_millis(if on_the_network { 240 } else { 80 }));
     let of_peak = times.of_peak(own, 2.0 * case.macs(), peak);
     Ok(Line {
         vs_naive: Some(times.speed_up(own, naive)),
         vs_matrixmultiply: borrowed.map(|borrowed| times.speed_up(own, borrowed)),
+        vs_f32: single.map(|single| times.speed_up(own, single)),
         ..case.line(times.seconds(own), Some(of_peak))
     })
 }

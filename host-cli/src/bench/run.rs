@@ -46,15 +46,17 @@ pub(super) fn epoch(case: &Case) -> Result<Line> {
     let (pixels, labels) = images(IMAGES + VALIDATION);
     let count = labels.len();
     let set = Set { images: Images { pixels, count, rows: demo::SIDE, cols: demo::SIDE }, labels };
+    let best = case.backend.name() == Backend::detect().name();
     let borrowed =
-        Backend::by_name("matrixmultiply").filter(|_| case.threads == 1 && case.backend == Backend::detect());
+        Backend::by_name("matrixmultiply").filter(|_| best && case.threads == 1 && case.single().is_none());
     let peak_of = || {
         let mut race = Race::new();
         let (peak, operations) = race.enter_peak(case.backend);
         operations / race.run(Duration::from_millis(5)).seconds(peak)
     };
-    let runs = if case.backend == Backend::detect() { 3 } else { 1 };
-    let (mut seconds, mut shares, mut faster) = (Vec::new(), Vec::new(), Vec::new());
+    let runs = if best { 3 } else { 1 };
+    let (mut seconds, mut shares) = (Vec::new(), Vec::new());
+    let (mut by_borrowed, mut by_single) = (Vec::new(), Vec::new());
     for _ in 0..runs {
         let mut peaks = vec![peak_of()];
         let run = whole_run(case.backend, case.threads, EPOCHS, &set, &mut || peaks.push(peak_of()))?;
@@ -62,11 +64,15 @@ pub(super) fn epoch(case: &Case) -> Result<Line> {
         let at_peak = 2.0 * case.macs() / (median(peaks) * case.threads as f64);
         shares.push(at_peak * EPOCHS as f64 / run);
         if let Some(borrowed) = borrowed {
-            faster.push(whole_run(borrowed, 1, 1, &set, &mut || ())? * EPOCHS as f64 / run);
+            by_borrowed.push(whole_run(borrowed, 1, 1, &set, &mut || ())? * EPOCHS as f64 / run);
+        }
+        if let Some(single) = case.single() {
+            by_single.push(whole_run(single, case.threads, EPOCHS, &set, &mut || ())? / run);
         }
     }
+    let ratio = |ratios: Vec<f64>| (!ratios.is_empty()).then(|| median(ratios));
     let line = case.line(median(seconds), Some(median(shares)));
-    Ok(Line { vs_matrixmultiply: borrowed.map(|_| median(faster)), ..line })
+    Ok(Line { vs_matrixmultiply: ratio(by_borrowed), vs_f32: ratio(by_single), ..line })
 }
 
 /// Seconds of `epochs` epochs on the first images of a set, each validated on the others; `between` is called after
