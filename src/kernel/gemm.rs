@@ -39,6 +39,8 @@ use crate::simd::{Kernel, Simd};
 
 /// Bytes of B, and of C, up to which B is read in place: about half of a second-level cache.
 const IN_PLACE: usize = 512 * 1024;
+/// Floats of a panel that stays in the first cache: three quarters of it.
+const FIRST: usize = 6 * 1024;
 /// Tiles of a block of rows, all of whose panels come before the next block.
 const BLOCK_TILES: usize = 16;
 /// Rows whose sums lie on the stack at once, and floats of one; no backend's panel is wider.
@@ -66,7 +68,7 @@ impl Kernel for Gemm<'_> {
             return;
         }
         let small = size_of::<f32>() * (k * self.b.row_stride()).max(m * self.c.row_stride()) <= IN_PLACE;
-        if self.b.col_stride() == 1 && (small || m < 2 * S::TILE_ROWS) || n == 1 {
+        if self.b.col_stride() == 1 && (small && !flat::<S>() || m < 2 * S::TILE_ROWS.max(6)) || n == 1 {
             let around_zeros = m == 1 && self.a.col_stride() == 1 && matches!(self.end, End::Bias { .. });
             self.in_place(s, around_zeros);
             if around_zeros && skip::has_negative_zero(self.c.row_mut(0)) {
@@ -144,7 +146,7 @@ impl<'a> Gemm<'a> {
         let (m, k, n) = (self.a.rows(), self.a.cols(), self.b.cols());
         let width = S::TILE_VECTORS * S::LANES;
         let (mut packed, mut sums) = (Packed::new(), [MaybeUninit::uninit(); ASIDE * WIDTH]);
-        let aside = self.end.reads_c() && !(S::EXACT && self.end.adds()) && k > Packed::floats() / width;
+        let aside = self.end.reads_c() && !(S::EXACT && self.end.adds()) && k > block::<S>();
         let (rows, columns) = if aside { (ASIDE, width) } else { (m.max(1), n.max(1)) };
         for row in (0..m).step_by(rows) {
             for column in (0..n).step_by(columns) {
@@ -165,25 +167,21 @@ impl<'a> Gemm<'a> {
         packed: &mut Packed,
         mut sums: Option<&mut Sums>,
     ) {
-        let (k, width) = (self.a.cols(), S::TILE_VECTORS * S::LANES);
-        let block = Packed::floats() / width;
+        let (k, most) = (self.a.cols(), S::TILE_VECTORS * S::LANES);
+        // Blocks of about the same length.
+        let block = k.div_ceil(k.div_ceil(block::<S>()).max(1)).max(1);
         for p in (0..k.max(1)).step_by(block) {
             let terms = block.min(k - p);
-            let group = Packed::floats() / (width * terms.max(1)) * width;
+            let group = Packed::floats() / (most * terms.max(1)) * most;
             for first in (columns.0..columns.1).step_by(group) {
                 let end = columns.1.min(first + group);
-                for column in (first..end).step_by(width) {
-                    packed.pack(
-                        s,
-                        self.b,
-                        (p, terms),
-                        (column, width.min(end - column)),
-                        width,
-                        column - first,
-                    );
+                let widths = || panels::<S>(first, end);
+                for (column, width) in widths() {
+                    let cols = width.min(end - column);
+                    packed.pack(s, self.b, (p, terms), (column, cols), width, column - first);
                 }
                 for row in (rows.0..rows.1).step_by(BLOCK_TILES * S::TILE_ROWS) {
-                    for column in (first..end).step_by(width) {
+                    for (column, width) in widths() {
                         let mut panel = self.panel(s, column, width);
                         panel.k = terms;
                         panel.a = panel.a.wrapping_add(p * panel.a_strides.1);
@@ -216,6 +214,30 @@ impl<'a> Gemm<'a> {
     }
 }
 
+/// Whether tiles are wider than tall. They read so much of B that its panel has to lie in the first cache in one piece.
+const fn flat<S: Simd>() -> bool {
+    S::TILE_ROWS < S::TILE_VECTORS
+}
+
+/// Terms of a block, at most: as many as the room has for a panel, or the first cache.
+const fn block<S: Simd>() -> usize {
+    let floats = if flat::<S>() { FIRST } else { Packed::floats() };
+    floats / (S::TILE_VECTORS * S::LANES)
+}
+
+/// The packed panels of columns `from..to`: where each starts, and its width. Two of four vectors are faster than one of
+/// six and one of two.
+#[inline(always)]
+fn panels<S: Simd>(mut from: usize, to: usize) -> impl Iterator<Item = (usize, usize)> {
+    core::iter::from_fn(move || {
+        let left = to - from;
+        let even = flat::<S>() && left.div_ceil(S::LANES) == 8;
+        let panel = (from, S::LANES * if even { 4 } else { S::TILE_VECTORS });
+        from = to.min(from + panel.1);
+        (left > 0).then_some(panel)
+    })
+}
+
 /// Vectors of the next panel, of `cols` columns at least. Few rows make few sums, so that wide panels fit the registers:
 /// they hide the latency of additions, and read B in longer stretches.
 #[inline(always)]
@@ -230,21 +252,32 @@ fn vectors<S: Simd>(m: usize, cols: usize) -> usize {
     }
 }
 
-/// Rows `from..to` of a panel, of bf16 pairs if `HALF`.
+/// Rows `from..to` of a panel, of bf16 pairs if `HALF`; as several panels where no tile is as wide.
 ///
 /// # Safety
 /// The panel's pointers are good for `to` rows.
 #[inline(always)]
 pub(super) unsafe fn panel_rows<S: Simd, const HALF: bool>(s: S, panel: &Panel<'_>, from: usize, to: usize) {
-    // SAFETY: the caller's promise.
+    let mut panel = *panel;
+    // SAFETY: the caller's promise; what is left of a panel is a panel.
     unsafe {
-        match (panel.vectors, panel.lanes == S::LANES) {
-            (8, _) if !HALF => s.outlined(Rows::<8, false, HALF>::new(panel, from, to)),
-            (4, _) if !HALF => s.outlined(Rows::<4, false, HALF>::new(panel, from, to)),
-            (2, true) => s.outlined(Rows::<2, false, HALF>::new(panel, from, to)),
-            (2, false) => s.outlined(Rows::<2, true, HALF>::new(panel, from, to)),
-            (_, true) => s.outlined(Rows::<1, false, HALF>::new(panel, from, to)),
-            (_, false) => s.outlined(Rows::<1, true, HALF>::new(panel, from, to)),
+        while panel.vectors > 2 {
+            // Only narrow tiles end in a part of a vector.
+            let whole = panel.vectors - usize::from(panel.lanes < S::LANES);
+            let taken = match whole {
+                8.. if !HALF => s.outlined(Rows::<8, false, HALF>::new(&panel, from, to)),
+                6.. if !HALF && flat::<S>() => s.outlined(Rows::<6, false, HALF>::new(&panel, from, to)),
+                4.. if !HALF => s.outlined(Rows::<4, false, HALF>::new(&panel, from, to)),
+                _ => s.outlined(Rows::<2, false, HALF>::new(&panel, from, to)),
+            };
+            panel.skip_vectors(taken, taken * S::LANES);
         }
+        match (panel.vectors, panel.lanes == S::LANES) {
+            (0, _) => 0,
+            (2, true) => s.outlined(Rows::<2, false, HALF>::new(&panel, from, to)),
+            (2, false) => s.outlined(Rows::<2, true, HALF>::new(&panel, from, to)),
+            (_, true) => s.outlined(Rows::<1, false, HALF>::new(&panel, from, to)),
+            (_, false) => s.outlined(Rows::<1, true, HALF>::new(&panel, from, to)),
+        };
     }
 }

@@ -88,6 +88,17 @@ pub(super) struct Panel<'a> {
     pub end: End<'a>,
 }
 
+impl Panel<'_> {
+    /// Leaves out the first vectors, of `columns` columns.
+    pub(super) fn skip_vectors(&mut self, vectors: usize, columns: usize) {
+        self.vectors -= vectors;
+        self.b = self.b.wrapping_add(columns);
+        self.sums = self.sums.wrapping_add(columns);
+        self.c = self.c.wrapping_add(columns);
+        self.column += columns;
+    }
+}
+
 /// Rows of a panel of `NV` vectors, the last of which is `PARTIAL`, in tiles. A remainder is cut so that the tiles stay
 /// tall: eight rows are two tiles of four, not six and two, since a short tile cannot hide the latency of its additions.
 pub(super) struct Rows<'a, const NV: usize, const PARTIAL: bool, const HALF: bool> {
@@ -107,9 +118,10 @@ impl<'a, const NV: usize, const PARTIAL: bool, const HALF: bool> Rows<'a, NV, PA
 }
 
 impl<const NV: usize, const PARTIAL: bool, const HALF: bool> Kernel for Rows<'_, NV, PARTIAL, HALF> {
-    type Out = ();
+    /// Vectors of the panel that are done.
+    type Out = usize;
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
+    fn run<S: Simd>(self, s: S) -> usize {
         // Registers for sums; what is left of 16 or 32 holds a row of B and an element of A.
         let fits = |rows: usize| rows * NV <= S::TILE_ROWS * S::TILE_VECTORS;
         let Self { panel, from: mut row, to } = self;
@@ -130,6 +142,7 @@ impl<const NV: usize, const PARTIAL: bool, const HALF: bool> Kernel for Rows<'_,
                 }
             };
         }
+        NV
     }
 }
 
@@ -237,18 +250,26 @@ unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const PARTIAL: bool, c
         for _ in 0..dense {
             s.prefetch(next);
             next = next.wrapping_add(step);
-            let mut bv = [s.splat(0.0); NV];
-            for v in 0..NV {
-                bv[v] = load!(v, b.add(v * S::LANES));
-            }
-            for r in 0..MR {
-                let av = s.splat(*a[r].add(p));
+            let term = |acc, a, b| if HALF { s.dot_pairs(acc, a, b) } else { s.mul_add(a, b, acc) };
+            // What there is less of stays in registers.
+            if MR < NV {
+                let av: [S::V; MR] = core::array::from_fn(|r| s.splat(*a[r].add(p)));
                 for v in 0..NV {
-                    acc[r][v] = if HALF {
-                        s.dot_pairs(acc[r][v], av, bv[v])
-                    } else {
-                        s.mul_add(av, bv[v], acc[r][v])
-                    };
+                    let bv = load!(v, b.add(v * S::LANES));
+                    for r in 0..MR {
+                        acc[r][v] = term(acc[r][v], av[r], bv);
+                    }
+                }
+            } else {
+                let mut bv = [s.splat(0.0); NV];
+                for v in 0..NV {
+                    bv[v] = load!(v, b.add(v * S::LANES));
+                }
+                for r in 0..MR {
+                    let av = s.splat(*a[r].add(p));
+                    for v in 0..NV {
+                        acc[r][v] = term(acc[r][v], av, bv[v]);
+                    }
                 }
             }
             p += csa;
