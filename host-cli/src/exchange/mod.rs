@@ -24,7 +24,7 @@ use crate::model::{About, Model};
 use crate::normalise::Normalisation;
 
 /// Why a file is no model, as a clause without the file's name.
-type Clause<T> = std::result::Result<T, String>;
+pub type Clause<T> = std::result::Result<T, String>;
 
 /// A dense layer as another program keeps it.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,19 +55,26 @@ pub struct Imported {
 pub fn import(path: &Path) -> Result<Imported> {
     let bytes =
         std::fs::read(path).map_err(|e| Error::model(format!("cannot read {}: {e}", path.display())))?;
-    let refuse = |why: String| Error::model(format!("{}: {why}", path.display()));
-    let (layers, about) = if is_safetensors(&bytes) {
-        safetensors::read(&bytes).map_err(refuse)?
-    } else if is_pickle(&bytes) {
-        return Err(refuse(
+    parse(&bytes, path.parent()).map_err(|why| Error::model(format!("{}: {why}", path.display())))
+}
+
+/// The model in the bytes of a file in `folder`, where an ONNX file may keep tensors in files of their own.
+///
+/// # Errors
+/// One clause without the file's name.
+pub fn parse(bytes: &[u8], folder: Option<&Path>) -> Clause<Imported> {
+    let (layers, about) = if is_safetensors(bytes) {
+        safetensors::read(bytes)?
+    } else if is_pickle(bytes) {
+        return Err(
             "a pickle of PyTorch's, which can run code when it is opened; in PyTorch, write the weights with \
              safetensors.torch.save_file(model.state_dict(), \"model.safetensors\")"
                 .into(),
-        ));
+        );
     } else {
-        (onnx::read(&bytes, path.parent()).map_err(refuse)?, About::default())
+        (onnx::read(bytes, folder)?, About::default())
     };
-    assemble(layers, about).map_err(refuse)
+    assemble(layers, about)
 }
 
 /// A safetensors file opens with the length of a JSON object and that object.

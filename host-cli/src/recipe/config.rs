@@ -158,9 +158,17 @@ pub fn unknown(key: &str, known: &[&str]) -> String {
 pub fn read(path: &Path) -> Result<Table> {
     let text = std::fs::read_to_string(path)
         .map_err(|e| Error::misused(format!("cannot read {}: {e}", path.display())))?;
+    parse(&text, &path.display().to_string())
+}
+
+/// The TOML of a file called `name`.
+///
+/// # Errors
+/// Exit code 2 with the line where it is no TOML.
+pub fn parse(text: &str, name: &str) -> Result<Table> {
     text.parse::<Table>().map_err(|e| {
         let line = e.span().map_or(0, |s| text[..s.start].matches('\n').count() + 1);
-        Error::misused(format!("{}: line {line}: {}", path.display(), e.message().replace('\n', "; ")))
+        Error::misused(format!("{name}: line {line}: {}", e.message().replace('\n', "; ")))
     })
 }
 

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::recipe::config::{Layers, Origin, unknown};
 use crate::recipe::{Recipe, TrainOn, preset};
 
-/// The most recipes of a sweep.
+/// The most recipes of a sweep, and the most seeds.
 const MOST: usize = 10_000;
 
 /// The notebook's table: one network, six recipes.
@@ -131,6 +131,7 @@ impl Plan {
         let seeds = match seeds.or(file.seeds) {
             None | Some(1) => own,
             Some(0) => return Err(bad("seeds = 0: train with at least one".into())),
+            Some(count) if count > MOST => return Err(bad(format!("seeds = {count}: at most {MOST}"))),
             Some(count) => (1..=count as u64).collect(),
         };
         Ok(Self { test: file.test, notebook: false, seeds, recipes })
@@ -282,6 +283,7 @@ mod tests {
             ("[base]\nfrom = 'net'", "from is for one run"),
             ("[random]\ntrials = 1\n[random.keys]\nlr = 3", "random.keys.lr: "),
             ("seeds = 0", "seeds = 0"),
+            ("seeds = 999999999999999999", "at most 10000"),
             ("test = 'some'", "unknown variant"),
         ] {
             let error = plan(text).unwrap_err();

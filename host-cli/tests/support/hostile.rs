@@ -3,16 +3,43 @@
 //! The stable test of random damage (`hostile.rs`) and the coverage-guided fuzzer (`tests/fuzz`) call the same functions.
 
 use host_cli::data::idx;
+use host_cli::exchange;
 use host_cli::model::Model;
 use host_cli::png;
-use selvedge::format::{ALIGN, Image};
+use host_cli::recipe::Recipe;
+use host_cli::recipe::config::{self, Layers, Origin};
+use host_cli::sweep::Plan;
+use selvedge::format::crc::Crc;
+use selvedge::format::{ALIGN, HEADER, Image};
 use selvedge::{float, quant};
 
-/// A parser under attack: whether it took the bytes.
-pub type Target = fn(&[u8]) -> bool;
+/// A parser under attack.
+pub struct Parser {
+    /// The folder of its files in `tests/fuzz/corpus`.
+    pub name: &'static str,
+    /// Whether it takes the bytes.
+    pub takes: fn(&[u8]) -> bool,
+    /// Repairs what it checks first, so that what lies behind is met too.
+    pub mend: fn(&mut [u8]),
+}
+
+/// All of them.
+pub const PARSERS: [Parser; 9] = [
+    Parser { name: "idx-images", takes: idx_images, mend: leave },
+    Parser { name: "idx-labels", takes: idx_labels, mend: leave },
+    Parser { name: "flash", takes: flash, mend: mend_flash },
+    Parser { name: "master", takes: master, mend: leave },
+    Parser { name: "safetensors", takes: import, mend: leave },
+    Parser { name: "onnx", takes: import, mend: leave },
+    Parser { name: "png", takes: picture, mend: mend_png },
+    Parser { name: "recipe", takes: recipe, mend: leave },
+    Parser { name: "sweep", takes: sweep, mend: leave },
+];
+
+fn leave(_: &mut [u8]) {}
 
 /// IDX images, plain or gzip: what is accepted is as large as it says, and survives being written.
-pub fn idx_images(bytes: &[u8]) -> bool {
+fn idx_images(bytes: &[u8]) -> bool {
     let Ok(images) = idx::parse_images("f", bytes) else { return false };
     assert_eq!(images.pixels.len(), images.count * images.pixels_per_image());
     assert_eq!(idx::parse_images("f", &idx::write_images(&images)).as_ref(), Ok(&images));
@@ -20,22 +47,45 @@ pub fn idx_images(bytes: &[u8]) -> bool {
 }
 
 /// IDX labels.
-pub fn idx_labels(bytes: &[u8]) -> bool {
+fn idx_labels(bytes: &[u8]) -> bool {
     let Ok(labels) = idx::parse_labels("f", bytes, 10) else { return false };
     assert!(labels.iter().all(|&l| l < 10));
     true
 }
 
 /// A picture of one's own.
-pub fn picture(bytes: &[u8]) -> bool {
+fn picture(bytes: &[u8]) -> bool {
     let Ok(images) = png::parse("f", bytes) else { return false };
     assert_eq!((images.count, images.pixels.len()), (1, images.rows * images.cols));
     true
 }
 
+/// Every chunk of a PNG carries a checksum, and a mutant that fails it is refused unread.
+fn mend_png(file: &mut [u8]) {
+    let mut at = 8;
+    while let Some(&[a, b, c, d]) = file.get(at..).and_then(|f| f.first_chunk()) {
+        let end = (at + 8).saturating_add(u32::from_be_bytes([a, b, c, d]) as usize);
+        if end.checked_add(4).is_none_or(|e| e > file.len()) {
+            return;
+        }
+        let crc = Crc::new().of(&file[at + 4..end]).value();
+        file[end..end + 4].copy_from_slice(&crc.to_be_bytes());
+        at = end + 4;
+    }
+}
+
 /// The master file: what is accepted is finite, and is the same model when it is written and read again.
-pub fn master(bytes: &[u8]) -> bool {
-    let Ok(model) = Model::parse(bytes) else { return false };
+fn master(bytes: &[u8]) -> bool {
+    Model::parse(bytes).is_ok_and(|model| survives(&model))
+}
+
+/// A network of another program's, safetensors or ONNX; no file beside it is there.
+fn import(bytes: &[u8]) -> bool {
+    let folder = std::path::Path::new("/nonexistent");
+    exchange::parse(bytes, Some(folder)).is_ok_and(|imported| survives(&imported.model))
+}
+
+fn survives(model: &Model) -> bool {
     assert!(model.params.iter().all(|p| p.is_finite()));
     let again =
         Model::parse(&model.to_bytes().expect("a model that was read can be written")).expect("and read");
@@ -43,8 +93,34 @@ pub fn master(bytes: &[u8]) -> bool {
     true
 }
 
+/// A recipe: what is accepted is the same when it is written and read again.
+fn recipe(bytes: &[u8]) -> bool {
+    let Some(table) = std::str::from_utf8(bytes).ok().and_then(|text| config::parse(text, "f").ok()) else {
+        return false;
+    };
+    let mut layers = Layers::default();
+    let Ok(recipe) = layers.lay(table, &Origin::File("f".into())).and_then(|()| layers.recipe()) else {
+        return false;
+    };
+    let text = layers.explain().expect("a recipe that was read can be shown");
+    let again: Recipe = config::parse(&text, "f").expect("and read").try_into().expect("and followed");
+    assert_eq!(again, recipe);
+    true
+}
+
+/// A sweep: what is accepted has as many trials as it says, and none of them is one that cannot be trained.
+fn sweep(bytes: &[u8]) -> bool {
+    let Some(table) = std::str::from_utf8(bytes).ok().and_then(|text| config::parse(text, "f").ok()) else {
+        return false;
+    };
+    let Ok(plan) = Plan::of_table(table, None, &toml::Table::new(), "f") else { return false };
+    assert_eq!(plan.trials().len(), plan.recipes.len() * plan.seeds.len());
+    assert!(plan.recipes.iter().all(|r| r.check().is_ok()));
+    true
+}
+
 /// The flash file: what is accepted runs.
-pub fn flash(bytes: &[u8]) -> bool {
+fn flash(bytes: &[u8]) -> bool {
     // A vector of vectors' worth of bytes lies at an aligned address.
     let mut memory = vec![0u128; bytes.len().div_ceil(ALIGN).max(1)];
     let aligned = bytemuck::cast_slice_mut::<u128, u8>(&mut memory);
@@ -67,4 +143,14 @@ pub fn flash(bytes: &[u8]) -> bool {
         let _ = model.self_test(&mut scratch, &mut logits);
     }
     true
+}
+
+/// Makes the length and the checksum right again.
+fn mend_flash(file: &mut [u8]) {
+    if file.len() >= HEADER {
+        let payload = (file.len() - HEADER) as u32;
+        file[32..36].copy_from_slice(&payload.to_le_bytes());
+        let crc = Crc::new().of(&file[..36]).of(&file[40..]).value();
+        file[36..40].copy_from_slice(&crc.to_le_bytes());
+    }
 }
