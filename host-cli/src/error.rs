@@ -54,9 +54,21 @@ impl Error {
     pub fn model(message: impl Into<String>) -> Self {
         Self { exit: Exit::Model, message: message.into() }
     }
-    /// `cannot VERB PATH: REASON`, with exit code 1: the operating system refused.
+    /// `cannot VERB PATH: REASON; WHAT TO DO`, with exit code 1: the operating system refused.
     pub fn io(verb: &str, path: &Path, reason: &io::Error) -> Self {
-        Self::failed(format!("cannot {verb} {}: {reason}", path.display()))
+        let hint = match reason.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                "; what was there is unchanged: make room and try again"
+            }
+            io::ErrorKind::FileTooLarge => {
+                "; what was there is unchanged: raise the limit that `ulimit -f` shows"
+            }
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                "; allow it, or name another place"
+            }
+            _ => "",
+        };
+        Self::failed(format!("cannot {verb} {}: {reason}{hint}", path.display()))
     }
 }
 

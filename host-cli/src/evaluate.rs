@@ -23,6 +23,14 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
+    /// Refuses what came of outputs that are not finite.
+    ///
+    /// # Errors
+    /// Exit code 4 with what to do.
+    pub fn finite(self) -> Result<Self> {
+        finite([self.loss_sum]).map(|()| self)
+    }
+
     /// Images whose class was predicted.
     pub fn correct(&self) -> u32 {
         (0..self.confusion.len()).map(|c| self.confusion[c][c]).sum()
@@ -88,6 +96,19 @@ pub fn evaluate(
         evaluation.loss_sum += losses.iter().copied().map(f64::from).sum::<f64>();
     }
     Ok(evaluation)
+}
+
+/// Refuses outputs of a network that are not finite: finite weights can be so large.
+///
+/// # Errors
+/// Exit code 4 with what to do.
+pub fn finite(outputs: impl IntoIterator<Item: Into<f64>>) -> Result<()> {
+    if outputs.into_iter().all(|x| x.into().is_finite()) {
+        return Ok(());
+    }
+    Err(Error::model(
+        "the network's outputs are not finite: its weights are too large; train it again with a smaller --lr",
+    ))
 }
 
 /// The memory of forward passes, kept from one to the next.

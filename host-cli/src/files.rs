@@ -6,11 +6,15 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
-/// Writes `bytes` to `path`, which holds either the old or the new contents at every moment.
+/// Writes `bytes` to `path`, which holds either the old or the new contents at every moment. What an earlier writer of
+/// the same file left when it was killed is removed.
 ///
 /// # Errors
 /// Exit code 1 with the operating system's reason; the temporary file is removed.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
+    let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    // Where the folder cannot be read the write will say so, and a leftover does no harm.
+    let _ = sweep(folder_of(path), |of, process| of == name && gone(process));
     let temporary = temporary_name(path);
     let written = write_synced(&temporary, bytes).and_then(|()| rename_synced(&temporary, path));
     written.map_err(|reason| {
@@ -26,9 +30,8 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
 /// The operating system's reason.
 pub fn rename_synced(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)?;
-    let folder = to.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Some file systems cannot sync a folder; the rename itself has succeeded.
-    let _ = File::open(folder).and_then(|f| f.sync_all());
+    let _ = File::open(folder_of(to)).and_then(|f| f.sync_all());
     Ok(())
 }
 
@@ -45,15 +48,33 @@ pub fn create_folder(path: &Path) -> Result<()> {
 /// # Errors
 /// Exit code 1 with the operating system's reason.
 pub fn remove_leftovers(folder: &Path) -> Result<()> {
-    let failed = |e: io::Error| Error::io("clean", folder, &e);
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with('.') && name.ends_with(".tmp") {
-            fs::remove_file(entry.path()).map_err(failed)?;
+    sweep(folder, |_, _| true).map_err(|e| Error::io("clean", folder, &e))
+}
+
+/// Removes temporary files from a folder, those that `unwanted` picks by the name they are for and their writer.
+fn sweep(folder: &Path, unwanted: impl Fn(&str, u32) -> bool) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let file = entry.file_name().to_string_lossy().into_owned();
+        let parts =
+            file.strip_prefix('.').and_then(|f| f.strip_suffix(".tmp")).and_then(|f| f.rsplit_once('.'));
+        if let Some((name, process)) = parts
+            && process.parse().is_ok_and(|process| unwanted(name, process))
+        {
+            fs::remove_file(entry.path())?;
         }
     }
     Ok(())
+}
+
+/// Whether a system that lists its processes has none of that number.
+fn gone(process: u32) -> bool {
+    let list = Path::new("/proc");
+    list.join("self").exists() && !list.join(process.to_string()).exists()
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// A name beside `path` that no other process uses: hidden, with the process's number.
@@ -80,6 +101,22 @@ mod tests {
         write_atomic(&path, b"old").unwrap();
         write_atomic(&path, b"new").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_the_dead_left_is_removed_and_what_the_living_write_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        // The greatest number that Linux gives is 4,194,304; 1 is always there.
+        let [dead, living, other] = [".a.4194305.tmp", ".a.1.tmp", ".b.4194305.tmp"].map(at);
+        for path in [&dead, &living, &other] {
+            fs::write(path, "half").unwrap();
+        }
+        write_atomic(&at("a"), b"whole").unwrap();
+        let listed = std::path::Path::new("/proc/self").exists();
+        assert_eq!([dead.exists(), living.exists(), other.exists()], [!listed, true, true]);
+        super::remove_leftovers(folder.path()).unwrap();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 

@@ -11,7 +11,7 @@ use selvedge::{Backend, Mlp, Shape, naive};
 use crate::crew::{Crew, Threads};
 use crate::data::Set;
 use crate::error::Result;
-use crate::evaluate::{Evaluation, Predictor, check_fit, evaluate};
+use crate::evaluate::{Evaluation, Predictor, check_fit, evaluate, finite};
 use crate::exchange::Logits;
 use crate::fold::{self, Folded};
 use crate::memory::Bytes;
@@ -103,7 +103,7 @@ impl Network {
         if let Self::Master(model) = self {
             let mlp = Mlp { shape: model.shape, backend: Backend::detect() };
             let inputs = model.about.normalisation.inputs(&set.images.pixels);
-            return evaluate(crew, &mlp, &model.params, &inputs, set, index);
+            return evaluate(crew, &mlp, &model.params, &inputs, set, index)?.finite();
         }
         self.check_fit(set)?;
         let classes = self.shape().outputs();
@@ -139,7 +139,11 @@ impl Network {
     /// Exit code 1 without the memory.
     pub fn exact_logits(&self, pixels: &[u8], index: &[u32]) -> Result<Logits> {
         let flash = match self {
-            Self::Master(model) => return master_logits(model, pixels, index).map(Logits::Float),
+            Self::Master(model) => {
+                let logits = master_logits(model, pixels, index)?;
+                finite(logits.iter().copied())?;
+                return Ok(Logits::Float(logits));
+            }
             Self::Flash(flash) => flash,
         };
         let image = flash.image();
@@ -154,6 +158,7 @@ impl Network {
             &params,
             |activations, b| logits.extend_from_slice(activations.logits(b)),
         )?;
+        finite(logits.iter().copied())?;
         Ok(Logits::Float(logits))
     }
 }

@@ -1,116 +1,18 @@
 //! Fetching from a real HTTP server on loopback: whole, cut and resumed, wrong, and not there.
 
+#[path = "support/server.rs"]
+mod server;
 mod support;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 
 use host_cli::data::fetch::{RemoteFile, Status, fetch, verify};
 use host_cli::data::hex;
 use host_cli::error::{Error, Exit};
+use server::{Manner, Server};
 use sha2::{Digest, Sha256};
-
-/// How the server answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Manner {
-    /// As HTTP says.
-    Good,
-    /// Closes the connection after so many bytes of the file.
-    Cut(usize),
-    /// Sends the whole file whatever range is asked for.
-    IgnoresRange,
-    /// Answers a range with the wrong part of the file.
-    WrongRange,
-    /// A page in place of the file.
-    WebPage,
-    /// Right length, wrong bytes.
-    Wrong,
-    /// A longer file.
-    Longer,
-    /// 404.
-    Missing,
-}
-
-/// A server of one file at `/f.gz`, and the requests that it saw.
-struct Server {
-    address: String,
-    seen: Arc<Mutex<Vec<String>>>,
-}
-
-impl Server {
-    fn start(content: Vec<u8>, manners: Vec<Manner>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let log = Arc::clone(&seen);
-        std::thread::spawn(move || {
-            for manner in manners {
-                let (stream, _) = listener.accept().unwrap();
-                let request = serve(stream, &content, manner);
-                log.lock().unwrap().push(request);
-            }
-        });
-        Self { address, seen }
-    }
-
-    fn ranges(&self) -> Vec<Option<String>> {
-        let seen = self.seen.lock().unwrap();
-        seen.iter()
-            .map(|r| r.lines().find_map(|l| l.to_lowercase().strip_prefix("range: ").map(String::from)))
-            .collect()
-    }
-}
-
-/// Reads a request and answers it; returns the request's head.
-fn serve(stream: TcpStream, content: &[u8], manner: Manner) -> String {
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let mut request = String::new();
-    while !request.ends_with("\r\n\r\n") {
-        assert_ne!(reader.read_line(&mut request).unwrap(), 0, "a request without an end");
-    }
-    assert!(request.starts_with("GET /f.gz HTTP/1.1\r\n"), "{request}");
-    let head = request.to_lowercase();
-    let range = head.lines().find_map(|l| l.strip_prefix("range: bytes=")?.strip_suffix('-')?.parse().ok());
-    let mut wrong = content.to_vec();
-    wrong[content.len() / 2] ^= 1;
-    let longer = [content, b"more"].concat();
-    let (status, body, extra): (&str, &[u8], String) = match (manner, range) {
-        (Manner::Missing, _) => ("404 Not Found", b"no", String::new()),
-        (Manner::WebPage, _) => {
-            ("200 OK", b"<!DOCTYPE html><html>Sign in</html>", "Content-Type: text/html\r\n".into())
-        }
-        (Manner::Wrong, _) => ("200 OK", &wrong, String::new()),
-        (Manner::Longer, _) => ("200 OK", &longer, String::new()),
-        (Manner::WrongRange, Some(from)) => {
-            let from: usize = from;
-            let n = content.len();
-            (
-                "206 Partial Content",
-                &content[from - 1..],
-                format!("Content-Range: bytes {}-{}/{n}\r\n", from - 1, n - 1),
-            )
-        }
-        (Manner::Good | Manner::Cut(_), Some(from)) => {
-            let n = content.len();
-            (
-                "206 Partial Content",
-                &content[from..],
-                format!("Content-Range: bytes {from}-{}/{n}\r\n", n - 1),
-            )
-        }
-        _ => ("200 OK", content, String::new()),
-    };
-    let length = body.len();
-    let sent = if let Manner::Cut(at) = manner { &body[..at] } else { body };
-    let mut stream = stream;
-    let head = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n{extra}\r\n");
-    // A client that has seen enough closes the connection.
-    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(sent));
-    request
-}
 
 fn content() -> Vec<u8> {
     [&[0x1f, 0x8b][..], &(0..200_000u32).map(|i| (i % 251) as u8).collect::<Vec<_>>()].concat()

@@ -118,7 +118,7 @@ fn follow(args: &cli::Train, Plan { recipe, place, from, folder }: Plan) -> Resu
     let job = Job { crew: &crew, mlp, recipe: &recipe, set: &dataset.train, inputs: &inputs, split: &split };
     let every = args.checkpoint_every.unwrap_or(place.checkpoint_every);
     let mut watch = Watch::new(args, &recipe, &folder, &data, every, &state)?;
-    let ending = train(&job, &mut state, &mut watch)?;
+    let ending = train(&job, &mut state, &mut watch).map_err(|e| to_resume(e, &folder))?;
     watch.bar.finish_and_clear();
     watch.end(ending, &job, &dataset, &normalisation, state)
 }
@@ -137,6 +137,13 @@ fn greet(recipe: &Recipe, mlp: &Mlp, split: &Split, folder: &Folder, steps: u64)
         split.val.len(),
         folder.0.display(),
     );
+}
+
+/// A failure in the middle of a run, which nothing is lost by.
+fn to_resume(error: Error, folder: &Folder) -> Error {
+    let message =
+        format!("{}; then go on with `selvedge train --resume {}`", error.message, folder.0.display());
+    Error { message, ..error }
 }
 
 /// Where a new run is trained.
@@ -238,7 +245,8 @@ impl<'a> Watch<'a> {
             return Err(diverged(epoch, step, "no whole epoch was done, so no model was kept"));
         }
         if ending == Ending::Stopped {
-            checkpoint::save(&self.folder.0, self.recipe, self.data, &state)?;
+            checkpoint::save(&self.folder.0, self.recipe, self.data, &state)
+                .map_err(|e| to_resume(e, self.folder))?;
             let model = state.model().to_vec();
             state.kept.copy_from_slice(&model);
         }
@@ -257,7 +265,7 @@ impl<'a> Watch<'a> {
                 val_accuracy: kept.checked_sub(1).and_then(|n| state.epochs[n].val_accuracy),
             },
         };
-        model.save(&path)?;
+        model.save(&path).map_err(|e| to_resume(e, self.folder))?;
         match ending {
             Ending::Done => {}
             Ending::Diverged { epoch, step } => {
@@ -269,7 +277,7 @@ impl<'a> Watch<'a> {
         let test = &dataset.test;
         let all: Vec<u32> = (0..test.labels.len() as u32).collect();
         let inputs = normalisation.inputs(&test.images.pixels);
-        let accuracy = evaluate(job.crew, &job.mlp, &model.params, &inputs, test, &all)?.accuracy();
+        let accuracy = evaluate(job.crew, &job.mlp, &model.params, &inputs, test, &all)?.finite()?.accuracy();
         let result = json!({
             "model": path.display().to_string(),
             "test_accuracy": accuracy,

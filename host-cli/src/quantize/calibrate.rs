@@ -7,6 +7,7 @@ use selvedge::{Activations, Arena, Mlp, Solo};
 
 use super::clip::Histogram;
 use crate::error::{Error, Result};
+use crate::evaluate::finite;
 use crate::memory::Floats;
 
 /// Images of a forward pass.
@@ -73,14 +74,17 @@ impl Calibration {
     /// Looks at the images.
     ///
     /// # Errors
-    /// Exit code 1 without the memory.
+    /// Exit code 1 without the memory, 4 where what flows is not finite.
     pub fn new(mlp: &Mlp, params: &[f32], images: Images<'_>) -> Result<Self> {
         let shape = mlp.shape;
         let zeros = || (0..shape.layers()).map(|l| vec![0.0; shape.width(l)]).collect::<Vec<_>>();
         let (mut power, mut mean) = (zeros(), zeros());
         let mut most = vec![0.0f32; shape.layers()];
+        // A sum of magnitudes is not finite where anything in it is not.
+        let mut sum = 0.0;
         let count = images.index.len() as f64;
         images.forward(mlp, params, |activations, b| {
+            sum += activations.logits(b).iter().map(|z| f64::from(z.abs())).sum::<f64>();
             for l in 0..shape.layers() {
                 for row in activations.activation(l, b).chunks_exact(shape.width(l)) {
                     for ((power, mean), &x) in power[l].iter_mut().zip(&mut mean[l]).zip(row) {
@@ -91,6 +95,7 @@ impl Calibration {
                 }
             }
         })?;
+        finite([sum])?;
         let mut outputs: Vec<_> = most[1..].iter().map(|&most| Histogram::new(most)).collect();
         images.forward(mlp, params, |activations, b| {
             for (l, histogram) in (1..).zip(&mut outputs) {

@@ -73,7 +73,7 @@ pub enum Ending {
     Done,
     /// The observer stopped it.
     Stopped,
-    /// The loss was not finite, in the epoch and at the step counted from 1.
+    /// The loss, a parameter or an output was not finite, in the epoch and at the step counted from 1.
     Diverged {
         /// The epoch.
         epoch: usize,
@@ -142,13 +142,12 @@ pub fn train(job: &Job<'_>, state: &mut State, observer: &mut dyn Observer) -> R
                 return Ok(Ending::Diverged { epoch: state.at.epoch + 1, step: state.at.step + 1 });
             }
             if observer.step(state, steps)? == Flow::Stop && state.at.step < steps {
-                return Ok(Ending::Stopped);
+                return Ok(if finite(&state.params) { Ending::Stopped } else { diverged(state) });
             }
         }
-        if state.params.iter().any(|p| !p.is_finite()) {
-            return Ok(Ending::Diverged { epoch: state.at.epoch + 1, step: steps });
-        }
-        let epoch = measure(job, state)?;
+        let Some(epoch) = measure(job, state)?.filter(|_| finite(&state.params)) else {
+            return Ok(diverged(state));
+        };
         let waited = state.end_epoch(epoch, recipe.patience);
         observer.epoch(&epoch)?;
         if waited {
@@ -158,14 +157,29 @@ pub fn train(job: &Job<'_>, state: &mut State, observer: &mut dyn Observer) -> R
     Ok(Ending::Done)
 }
 
-/// What the epoch that `state` has just gone through came to.
-fn measure(job: &Job<'_>, state: &State) -> Result<Epoch> {
+fn finite(params: &[f32]) -> bool {
+    params.iter().all(|p| p.is_finite())
+}
+
+/// That the step which `state` has just gone through was one too many.
+fn diverged(state: &State) -> Ending {
+    Ending::Diverged { epoch: state.at.epoch + 1, step: state.at.step }
+}
+
+/// What the epoch that `state` has just gone through came to; `None` where the network's outputs are not finite.
+fn measure(job: &Job<'_>, state: &State) -> Result<Option<Epoch>> {
     let (at, images) = (state.at, job.split.train.len() as f64);
     let val_accuracy = match &job.split.val[..] {
         [] => None,
-        val => Some(evaluate(job.crew, &job.mlp, state.model(), job.inputs, job.set, val)?.accuracy()),
+        val => {
+            let evaluation = evaluate(job.crew, &job.mlp, state.model(), job.inputs, job.set, val)?;
+            if !evaluation.loss_sum.is_finite() {
+                return Ok(None);
+            }
+            Some(evaluation.accuracy())
+        }
     };
-    Ok(Epoch {
+    Ok(Some(Epoch {
         epoch: at.epoch + 1,
         loss_sum: at.loss_sum,
         loss: at.loss / images,
@@ -173,7 +187,7 @@ fn measure(job: &Job<'_>, state: &State) -> Result<Epoch> {
         val_accuracy,
         seconds: at.seconds,
         images_per_second: images / at.seconds,
-    })
+    }))
 }
 
 impl Stepper<'_, '_> {
