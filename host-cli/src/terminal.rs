@@ -1,7 +1,9 @@
 //! What goes to the terminal: results on stdout, talk on stderr, pictures where people look.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{Ansi256Color, Style};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -67,7 +69,8 @@ pub fn bar(steps: usize, show: bool) -> ProgressBar {
     }
     let bar = ProgressBar::new(steps as u64);
     bar.set_style(
-        ProgressStyle::with_template("{msg} {wide_bar} {percent:>3} % {eta} left").expect("a valid template"),
+        ProgressStyle::with_template("{prefix} {wide_bar} {percent:>3} % {eta} left {msg}")
+            .expect("a valid template"),
     );
     bar
 }
@@ -80,11 +83,53 @@ pub fn sparkline(values: &[f64]) -> String {
     values.iter().filter_map(|&v| char::from_u32(0x2581 + level(v))).collect()
 }
 
+/// Whether stdout shows colours: on a terminal, unless `NO_COLOR` is set or it is a dumb one; `CLICOLOR_FORCE` insists.
+fn colour() -> bool {
+    AutoStream::choice(&io::stdout()) != ColorChoice::Never
+}
+
 /// Grey pixels as text: half blocks in 24 greys on a terminal, characters of growing ink elsewhere or where `NO_COLOR`
 /// is set.
 pub fn picture(pixels: &[u8], cols: usize) -> String {
-    let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-    draw(pixels, cols, colour)
+    draw(pixels, cols, colour())
+}
+
+/// Counts by true and by found class, a row for each true one; in colours, the darker the larger its share of the row is:
+/// blue where the class is right, orange where it is not.
+pub fn confusion(names: &[String], counts: &[Vec<u32>]) -> String {
+    shaded(names, counts, colour())
+}
+
+fn shaded(names: &[String], counts: &[Vec<u32>], colour: bool) -> String {
+    let head = "true \\ predicted";
+    let name = names.iter().map(|n| n.chars().count()).chain([head.len()]).max().unwrap_or(0);
+    let wide =
+        |c: usize| counts.iter().map(|row| row[c].to_string().len()).chain([c.to_string().len()]).max();
+    let wide: Vec<usize> = (0..counts.len()).map(|c| wide(c).unwrap_or(0)).collect();
+    let header: String = wide.iter().enumerate().map(|(c, wide)| format!("  {c:>wide$}")).collect();
+    let mut lines = vec![format!(" {head:<name$}{header}")];
+    for (class, (row, label)) in counts.iter().zip(names).enumerate() {
+        let all = row.iter().sum::<u32>().max(1);
+        let cell = |(c, (count, wide)): (usize, (&u32, &usize))| {
+            let text = format!(" {count:>wide$} ");
+            let style = shade(f64::from(*count) / f64::from(all), c == class).filter(|_| colour);
+            style.map_or(text.clone(), |style| format!("{style}{text}{style:#}"))
+        };
+        let cells: String = row.iter().zip(&wide).enumerate().map(cell).collect();
+        lines.push(format!(" {label:<name$} {cells}").trim_end().to_string());
+    }
+    lines.join("\n")
+}
+
+/// The style of a share of a row, none below one in a hundred; of the 256 colours, five blues and five oranges that the
+/// colour-blind tell apart.
+fn shade(share: f64, right: bool) -> Option<Style> {
+    const BLUES: [u8; 5] = [195, 153, 111, 69, 25];
+    const ORANGES: [u8; 5] = [230, 223, 216, 209, 166];
+    let level = ((share.sqrt() * 5.0) as usize).min(4);
+    let back = if right { BLUES } else { ORANGES }[level];
+    let text = if level == 4 { 231 } else { 16 };
+    (share >= 0.01).then(|| Ansi256Color(text).on(Ansi256Color(back)))
 }
 
 fn draw(pixels: &[u8], cols: usize, colour: bool) -> String {
@@ -117,7 +162,7 @@ fn draw(pixels: &[u8], cols: usize, colour: bool) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{draw, sparkline, table};
+    use super::{draw, shaded, sparkline, table};
 
     #[test]
     fn sparklines_reach_from_low_to_high() {
@@ -130,6 +175,22 @@ mod tests {
         assert_eq!(draw(&[0, 255, 128, 0], 2, false), "  @@\n++");
         let colour = draw(&[0, 255, 128, 0], 2, true);
         assert_eq!(colour, "\x1b[38;5;232;48;5;244m\u{2580}\x1b[38;5;255;48;5;232m\u{2580}\x1b[0m");
+    }
+
+    #[test]
+    fn confusion_is_the_same_text_in_colour() {
+        let (names, counts) = (["0 top", "1 low"].map(String::from), [vec![90, 10], vec![0, 100]]);
+        let plain = shaded(&names, &counts, false);
+        let lines: Vec<_> = plain.lines().collect();
+        assert_eq!(
+            lines,
+            [" true \\ predicted   0    1", " 0 top             90   10", " 1 low              0  100"]
+        );
+        let colour = shaded(&names, &counts, true);
+        // Blue for what is right, orange for what is not, nothing for none.
+        assert!(colour.contains("\x1b[38;5;231m\x1b[48;5;25m 90 \x1b[0m"), "{colour:?}");
+        assert!(colour.contains("\x1b[38;5;16m\x1b[48;5;223m  10 \x1b[0m"), "{colour:?}");
+        assert!(colour.lines().nth(2).unwrap().contains("low              0 \x1b"), "{colour:?}");
     }
 
     #[test]

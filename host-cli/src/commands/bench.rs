@@ -27,7 +27,7 @@ pub fn run(args: &Bench) -> Result<()> {
         Ok(())
     };
     for case in &cases {
-        bar.set_message(case.to_string());
+        bar.set_prefix(case.to_string());
         bar.tick();
         let entry = case.measure()?;
         if interrupt::asked() {

@@ -10,7 +10,7 @@ use crate::evaluate::Evaluation;
 use crate::exchange;
 use crate::files;
 use crate::network::Network;
-use crate::terminal::{Output, table};
+use crate::terminal::{self, Output, table};
 
 /// Evaluates a model.
 ///
@@ -80,13 +80,6 @@ fn per_class(network: &Network, evaluation: &Evaluation) -> String {
 }
 
 fn confusion(network: &Network, evaluation: &Evaluation) -> String {
-    let classes = network.shape().outputs();
-    let header = ["true \\ predicted".to_string()].into_iter().chain((0..classes).map(|c| c.to_string()));
-    table(
-        header,
-        evaluation.confusion.iter().enumerate().map(|(c, row)| {
-            let name = format!("{c} {}", network.class(c));
-            [name].into_iter().chain(row.iter().map(u32::to_string)).collect::<Vec<_>>()
-        }),
-    )
+    let names = (0..network.shape().outputs()).map(|c| format!("{c} {}", network.class(c)));
+    terminal::confusion(&names.collect::<Vec<_>>(), &evaluation.confusion)
 }

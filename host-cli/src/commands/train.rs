@@ -1,28 +1,26 @@
 //! `selvedge train`: a run and its folder, from the beginning or from where it stopped.
 
-use std::path::Path;
-use std::time::Duration;
+mod watch;
 
-use indicatif::ProgressBar;
+use std::path::Path;
+
 use selvedge::{Backend, Mlp};
-use serde_json::json;
 
 use crate::checkpoint::{self, fingerprint};
 use crate::cli;
 use crate::crew::Crew;
-use crate::data::{Dataset, Source};
+use crate::data::Source;
 use crate::draws::Split;
-use crate::error::{Error, Exit, Result};
-use crate::evaluate::evaluate;
+use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::memory::size;
-use crate::model::{About, Model};
-use crate::normalise::Normalisation;
+use crate::model::Model;
 use crate::recipe::Recipe;
 use crate::run::{Folder, Place};
 use crate::start;
-use crate::terminal::{self, Output};
-use crate::train::{Ending, Epoch, Flow, Job, Observer, State, train};
+use crate::terminal::Output;
+use crate::train::{Job, State, train};
+use watch::Watch;
 
 /// What a run is made of, and its folder where it has one.
 struct Plan {
@@ -182,179 +180,4 @@ fn resume(args: &cli::Train, folder: &Folder) -> Result<(Recipe, Place)> {
         place.data_dir = Some(dir.clone());
     }
     Ok((recipe, place))
-}
-
-/// A run as it is watched: its folder, its lines, its bar.
-struct Watch<'a> {
-    args: &'a cli::Train,
-    recipe: &'a Recipe,
-    folder: &'a Folder,
-    data: &'a str,
-    every: u64,
-    metrics: String,
-    seconds: f64,
-    bar: ProgressBar,
-    output: Output,
-}
-
-impl<'a> Watch<'a> {
-    fn new(
-        args: &'a cli::Train,
-        recipe: &'a Recipe,
-        folder: &'a Folder,
-        data: &'a str,
-        every: u64,
-        state: &State,
-    ) -> Result<Self> {
-        let bar = terminal::bar(1, !args.quiet);
-        bar.enable_steady_tick(Duration::from_millis(200));
-        let (metrics, output) = (String::new(), Output::default());
-        let mut watch = Self { args, recipe, folder, data, every, metrics, seconds: 0.0, bar, output };
-        for epoch in &state.epochs {
-            watch.seconds += epoch.seconds;
-            watch.add(epoch)?;
-        }
-        watch.folder.write_metrics(&watch.metrics)?;
-        Ok(watch)
-    }
-
-    fn add(&mut self, value: &impl serde::Serialize) -> Result<()> {
-        self.metrics += &serde_json::to_string(value).map_err(|e| Error::failed(e.to_string()))?;
-        self.metrics.push('\n');
-        Ok(())
-    }
-
-    /// Adds a line to `metrics.jsonl`.
-    fn log(&mut self, value: &impl serde::Serialize) -> Result<()> {
-        self.add(value)?;
-        self.folder.write_metrics(&self.metrics)
-    }
-
-    /// Keeps the model, and says how the run ended.
-    fn end(
-        mut self,
-        ending: Ending,
-        job: &Job<'_>,
-        dataset: &Dataset,
-        normalisation: &Normalisation,
-        mut state: State,
-    ) -> Result<()> {
-        let path = self.folder.model();
-        let epochs_done = state.at.epoch;
-        if let (Ending::Diverged { epoch, step }, 0) = (ending, epochs_done) {
-            return Err(diverged(epoch, step, "no whole epoch was done, so no model was kept"));
-        }
-        if ending == Ending::Stopped {
-            checkpoint::save(&self.folder.0, self.recipe, self.data, &state)
-                .map_err(|e| to_resume(e, self.folder))?;
-            let model = state.model().to_vec();
-            state.kept.copy_from_slice(&model);
-        }
-        let at = state.at;
-        let kept = if ending == Ending::Stopped { epochs_done } else { state.kept_epoch };
-        let model = Model {
-            shape: job.mlp.shape,
-            params: state.kept,
-            about: About {
-                version: env!("CARGO_PKG_VERSION").into(),
-                classes: dataset.classes.clone(),
-                image: Some((dataset.train.images.rows, dataset.train.images.cols)),
-                normalisation: normalisation.clone(),
-                recipe: Some(self.recipe.clone()),
-                epochs_done: kept,
-                val_accuracy: kept.checked_sub(1).and_then(|n| state.epochs[n].val_accuracy),
-            },
-        };
-        model.save(&path).map_err(|e| to_resume(e, self.folder))?;
-        match ending {
-            Ending::Done => {}
-            Ending::Diverged { epoch, step } => {
-                let kept = format!("the model after epoch {kept} is in {}", path.display());
-                return Err(diverged(epoch, step, &kept));
-            }
-            Ending::Stopped => return Err(stopped(at.step, at.epoch + 1, &path, &self.folder.0)),
-        }
-        let test = &dataset.test;
-        let all: Vec<u32> = (0..test.labels.len() as u32).collect();
-        let inputs = normalisation.inputs(&test.images.pixels);
-        let accuracy = evaluate(job.crew, &job.mlp, &model.params, &inputs, test, &all)?.finite()?.accuracy();
-        let result = json!({
-            "model": path.display().to_string(),
-            "test_accuracy": accuracy,
-            "train_seconds": self.seconds,
-            "parameters": job.mlp.shape.params(),
-        });
-        self.log(&result)?;
-        self.folder.finish()?;
-        if self.args.json {
-            return self.output.json(&result);
-        }
-        if kept < epochs_done {
-            self.output.line(format!("Best epoch = {kept}, no better one in {}", self.recipe.patience))?;
-        }
-        self.output.line(format!("Test accuracy = {:.2}%", 100.0 * accuracy))?;
-        self.output.line(format!("Model = {}", path.display()))?;
-        if !self.args.quiet {
-            eprintln!(
-                "next: selvedge eval {0}   or   selvedge predict {0} --index 0",
-                self.folder.0.display()
-            );
-        }
-        Ok(())
-    }
-}
-
-fn diverged(epoch: usize, step: usize, kept: &str) -> Error {
-    Error::failed(format!(
-        "the loss is not finite at step {step} of epoch {epoch}: the run diverged; {kept}; try a smaller --lr"
-    ))
-}
-
-fn stopped(step: usize, epoch: usize, model: &Path, folder: &Path) -> Error {
-    Error {
-        exit: Exit::Failed,
-        message: format!(
-            "stopped after step {step} of epoch {epoch}; the model as it was then is in {}; go on with `selvedge train \
-             --resume {}`",
-            model.display(),
-            folder.display()
-        ),
-    }
-}
-
-impl Observer for Watch<'_> {
-    fn step(&mut self, state: &State, steps: usize) -> Result<Flow> {
-        let step = state.at.step;
-        // Redrawing at every step would cost more than the step.
-        if step == 1 || self.bar.length() != Some(steps as u64) {
-            self.bar.set_length(steps as u64);
-            self.bar.set_message(format!("epoch {}/{}", state.at.epoch + 1, self.recipe.epochs));
-        }
-        if step.is_multiple_of(64) || step == steps || step == 1 {
-            self.bar.set_position(step as u64);
-        }
-        if self.every > 0 && state.at.steps.is_multiple_of(self.every) {
-            checkpoint::save(&self.folder.0, self.recipe, self.data, state)?;
-        }
-        Ok(if interrupt::asked() { Flow::Stop } else { Flow::Continue })
-    }
-
-    fn epoch(&mut self, epoch: &Epoch) -> Result<()> {
-        self.seconds += epoch.seconds;
-        self.log(epoch)?;
-        if self.args.json {
-            return self.output.json(epoch);
-        }
-        let val = epoch.val_accuracy.map_or("none".into(), |v| format!("{:.2}%", 100.0 * v));
-        let line = format!(
-            "Epoch {}: Loss = {:.4}, Accuracy = {:.2}%, Mean loss = {:.4}, Validation = {val}, {:.0} images/s",
-            epoch.epoch,
-            epoch.loss_sum,
-            100.0 * epoch.train_accuracy,
-            epoch.loss,
-            epoch.images_per_second
-        );
-        let output = &mut self.output;
-        self.bar.suspend(|| output.line(line))
-    }
 }
