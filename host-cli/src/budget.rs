@@ -152,6 +152,17 @@ impl Budget {
         }
     }
 
+    /// What of `flash` and `ram` is missing, in words.
+    pub fn short_of(&self, flash: Option<Bytes>, ram: Option<Bytes>) -> Option<String> {
+        let short = |name: &str, needed: usize, there: Option<Bytes>| {
+            let there = there.filter(|t| needed > t.0)?.0;
+            Some(format!("{needed} bytes of {name} needed, {there} there"))
+        };
+        let short = [short("flash", self.flash, flash), short("RAM", self.ram, ram)];
+        let short: Vec<_> = short.into_iter().flatten().collect();
+        (!short.is_empty()).then(|| short.join(", "))
+    }
+
     /// Seconds for an image at a clock, at best and at worst.
     pub fn seconds(&self, core: &Core, clock: f64) -> Option<[f64; 2]> {
         self.instructions.map(|n| core.cycles.map(|cycles| n as f64 * cycles / clock))

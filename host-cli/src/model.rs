@@ -6,10 +6,10 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
 use selvedge::Shape;
-use selvedge::format::{Image, MAGIC};
+use selvedge::format::{Dtype, Header, Image, MAGIC, Packing};
 use selvedge::shape::MAX_LAYERS;
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +53,26 @@ pub struct About {
     pub epochs_done: usize,
     /// Accuracy on the validation images after the last whole epoch.
     pub val_accuracy: Option<f64>,
+}
+
+impl About {
+    /// The header of a flash file of this network.
+    ///
+    /// # Errors
+    /// What the format refuses.
+    pub fn header(
+        &self,
+        shape: Shape,
+        dtype: Dtype,
+        packing: Packing,
+    ) -> std::result::Result<Header, selvedge::Error> {
+        let header = Header::new(shape, dtype, packing)?.with_label_bytes(self.classes.join("\n").len())?;
+        let header = match self.image {
+            Some((rows, cols)) => header.with_image(rows, cols)?,
+            None => header,
+        };
+        Ok(if self.normalisation.table().is_some() { header.with_table() } else { header })
+    }
 }
 
 impl Model {
@@ -110,8 +130,8 @@ impl Model {
             tensors.push((bias_name(n), vec![o], little_endian(layer.biases)));
         }
         let views = tensors.iter().map(|(name, shape, bytes)| {
-            let view =
-                TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(|e| failed(e.to_string()))?;
+            let view = TensorView::new(safetensors::Dtype::F32, shape.clone(), bytes)
+                .map_err(|e| failed(e.to_string()))?;
             Ok((name.clone(), view))
         });
         let views = views.collect::<Result<Vec<_>>>()?;
@@ -220,7 +240,7 @@ fn shape_of(tensors: &SafeTensors<'_>) -> std::result::Result<Shape, String> {
 /// The values of an f32 tensor, all finite.
 fn floats(tensors: &SafeTensors<'_>, name: &str) -> std::result::Result<Vec<f32>, String> {
     let tensor = tensors.tensor(name).map_err(|e| e.to_string())?;
-    if tensor.dtype() != Dtype::F32 {
+    if tensor.dtype() != safetensors::Dtype::F32 {
         return Err(format!("{name} is {:?}, expected F32", tensor.dtype()));
     }
     let values: Vec<f32> = tensor

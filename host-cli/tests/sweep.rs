@@ -68,6 +68,36 @@ fn a_sweep_picks_by_validation_and_goes_on() {
     assert!(fails(here, &["sweep", "-c", "s.toml", "--shard", "4/3"], 2).contains("write K/N"));
 }
 
+/// What would not fit is not trained, on any machine, and the table says so.
+#[test]
+fn a_budget_leaves_out_what_does_not_fit() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    small_data(here);
+    fs::write(here.join("s.toml"), SWEEP).unwrap();
+    let words = ["sweep", "-c", "s.toml", "--budget", "flash=2200,target=m0", "--seeds", "1", "-q"];
+    let shown = succeeds(here, &[&words[..], &["--out", "out"]].concat());
+    assert!(shown.contains("Over the budget on m0 and left out: recipe 5 of 8, [16]: "), "{shown}");
+    assert!(shown.contains(" bytes of flash needed, 2200 there"), "{shown}");
+    let table: Value = serde_json::from_str(&tables(&here.join("out"))[2]).unwrap();
+    let rows = table["rows"].as_array().unwrap();
+    assert!(rows.len() == 4 && rows.iter().all(|r| r["hidden"] == serde_json::json!([4])), "{table}");
+    // The figures are those of `estimate`, before a weight is known.
+    let model = "out/trials/1-seed-42.safetensors";
+    let line = succeeds(here, &["estimate", model, "--target", "m0", "--json"]);
+    let estimate: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(rows[0]["flash_bytes"], estimate["flash_bytes"]);
+    assert_eq!(rows[0]["instructions"], estimate["instructions"]);
+
+    let shard = [&words[..], &["--shard", "1/1", "--out", "part"]].concat();
+    succeeds(here, &shard);
+    succeeds(here, &["sweep", "merge", "part", "--out", "merged"]);
+    assert_eq!(tables(&here.join("merged")), tables(&here.join("out")));
+    let none = ["sweep", "-c", "s.toml", "--budget", "ram=10", "--out", "none"];
+    assert!(fails(here, &none, 6).contains("every recipe is over budget; recipe 1 of 8"));
+    assert!(!here.join("none").exists());
+}
+
 /// Runs a sweep whole and in three shards that `shards` starts, and compares the tables.
 fn sharded(shards: impl Fn(&Path)) {
     let folder = tempfile::tempdir().unwrap();

@@ -80,7 +80,7 @@ pub struct Quantize {
     #[command(flatten)]
     pub data: DataArgs,
     /// Training images that the scales of the activations are taken from
-    #[arg(long, value_name = "IMAGES", default_value_t = 2048)]
+    #[arg(long, value_name = "IMAGES", default_value_t = crate::quantize::CALIBRATE)]
     pub calibrate: usize,
     /// Where to cut off large weights and activations: max (nowhere), mse (where the squared error is least), or
     /// percentile:99.9

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use clap::{Args, Subcommand};
 
 use super::{DataArgs, RecipeValues};
+use crate::sweep::cost::Limits;
 
 /// `sweep`.
 #[derive(Debug, Args)]
@@ -55,6 +56,10 @@ pub struct SweepRun {
     /// Trials at once, a thread each [default: the CPU's threads]
     #[arg(long, value_name = "N")]
     pub jobs: Option<NonZero<usize>>,
+    /// Leave out recipes whose i8 file would not fit a microcontroller, as `selvedge estimate` counts [default: no limits,
+    /// costs on m4]
+    #[arg(long, value_name = "flash=BYTES,ram=BYTES,target=CORE")]
+    pub budget: Option<Limits>,
     /// Do the K-th of N equal shares and make no table; `sweep merge` puts them together
     #[arg(long, value_name = "K/N")]
     pub shard: Option<Shard>,

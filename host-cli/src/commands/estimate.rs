@@ -3,10 +3,11 @@
 use selvedge::format::{Dtype, Header};
 use serde_json::json;
 
-use crate::budget::{Budget, Bytes, CORES, Core, core};
+use crate::budget::{Budget, Core};
 use crate::cli::Estimate;
 use crate::error::{Error, Exit, Result};
 use crate::model::{self, Model};
+use crate::sweep::cost::target;
 use crate::terminal::{Output, table};
 
 /// Estimates.
@@ -14,10 +15,7 @@ use crate::terminal::{Output, table};
 /// # Errors
 /// Exit code 2 for an unknown target, 4 for an invalid model, 6 where it does not fit.
 pub fn run(args: &Estimate) -> Result<()> {
-    let core = core(&args.target).ok_or_else(|| {
-        let names: Vec<_> = CORES.iter().map(|c| c.name).collect();
-        Error::misused(format!("--target {}: the targets are {}", args.target, names.join(", ")))
-    })?;
+    let core = target(&args.target)?;
     let header = header_of(args, core)?;
     let budget = Budget::new(&header, core);
     let over = over(args, &budget);
@@ -43,28 +41,14 @@ fn header_of(args: &Estimate, core: &Core) -> Result<Header> {
         return Ok(*model::parse_flash(&args.model, &bytes)?.header());
     }
     let model = Model::load(&args.model)?;
-    let refused = |e: selvedge::Error| Error::model(format!("{}: {e}", args.model.display()));
-    Header::new(model.shape, Dtype::I8, core.packing)
-        .and_then(|h| h.with_label_bytes(model.about.classes.join("\n").len()))
-        .and_then(|h| model.about.image.map_or(Ok(h), |(rows, cols)| h.with_image(rows, cols)))
-        .map_err(refused)
+    let header = model.about.header(model.shape, Dtype::I8, core.packing);
+    header.map_err(|e| Error::model(format!("{}: {e}", args.model.display())))
 }
 
 /// Why it does not fit.
 fn over(args: &Estimate, budget: &Budget) -> Option<String> {
-    let short = |name: &str, needed: usize, there: Option<Bytes>| {
-        let there = there.filter(|t| needed > t.0)?.0;
-        Some(format!("{needed} bytes of {name} needed, {there} there"))
-    };
-    let short = [short("flash", budget.flash, args.flash), short("RAM", budget.ram, args.ram)];
-    let short: Vec<_> = short.into_iter().flatten().collect();
-    if short.is_empty() {
-        return None;
-    }
-    Some(format!(
-        "over budget: {}; take fewer or narrower layers, or `selvedge quantize --dtype i4`",
-        short.join(", ")
-    ))
+    let short = budget.short_of(args.flash, args.ram)?;
+    Some(format!("over budget: {short}; take fewer or narrower layers, or `selvedge quantize --dtype i4`"))
 }
 
 fn text(args: &Estimate, header: &Header, core: &Core, budget: &Budget) -> String {

@@ -7,17 +7,14 @@ use serde_json::json;
 use super::load_data;
 use crate::cli::{IntegerType, Quantize};
 use crate::data::Dataset;
-use crate::draws::{Generator, Split};
+use crate::draws::Split;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::memory::size;
 use crate::model::Model;
 use crate::quantize::proof::{float_classes, integer_classes, noise};
-use crate::quantize::{Options, quantize};
+use crate::quantize::{self, Options, Quantized};
 use crate::terminal::{Output, table};
-
-/// The split of a model that does not say how it was trained.
-const SEED: u64 = 42;
 
 /// Quantizes a model.
 ///
@@ -36,14 +33,14 @@ pub fn run(args: &Quantize) -> Result<()> {
         IntegerType::I4 => Dtype::I4,
     };
     let images = dataset.train.labels.len();
-    let recipe = model.about.recipe.as_ref();
-    let seed = recipe.map_or(SEED, |r| r.seed);
-    let split = recipe.map_or_else(|| Split::new(Generator::Selvedge, SEED, images), |r| r.split(images));
+    let seed = model.about.recipe.as_ref().map_or(quantize::SEED, |r| r.seed);
+    let split = quantize::split(&model, images);
     let qat = args.qat;
     let options = Options { dtype, calibrate: args.calibrate, clip: args.clip, qat, seed };
-    let bytes = quantize(&model, &dataset.train, &split.train, options, &mut |epoch, loss| {
-        eprintln!("fine-tuning {epoch}/{qat}: mean loss {loss:.4}");
-    })?;
+    let Quantized { bytes, .. } =
+        quantize::quantize(&model, &dataset.train, &split.train, options, &mut |epoch, loss| {
+            eprintln!("fine-tuning {epoch}/{qat}: mean loss {loss:.4}");
+        })?;
     let image = Image::parse(&bytes).map_err(|e| Error::failed(format!("the file is not sound: {e}")))?;
     let proof = Proof::new(&model, &image, &dataset, &split)?;
     files::write_atomic(&args.out, &bytes)?;

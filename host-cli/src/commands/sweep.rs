@@ -3,6 +3,7 @@
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::time::Instant;
 
 use crate::cli::{Sweep, SweepAction, SweepRun};
 use crate::crew::{Crew, Threads};
@@ -12,6 +13,7 @@ use crate::files;
 use crate::interrupt;
 use crate::recipe::config;
 use crate::sweep::Plan;
+use crate::sweep::cost;
 use crate::sweep::table::{Spread, Table};
 use crate::sweep::trials::Trials;
 use crate::terminal::Output;
@@ -30,7 +32,11 @@ pub fn run(args: &Sweep) -> Result<()> {
 }
 
 fn sweep(args: &SweepRun) -> Result<()> {
-    let plan = plan(args)?;
+    let mut plan = plan(args)?;
+    let dataset = plan.recipes[0].source().load(args.data.data_dir.as_deref())?;
+    if let Some(limits) = &args.budget {
+        plan.keep_within(limits, &dataset)?;
+    }
     let folder = args.out.clone().unwrap_or_else(|| match args.shard {
         None => "runs/sweep".into(),
         Some(shard) => format!("runs/sweep-{}-of-{}", shard.number, shard.of).into(),
@@ -39,7 +45,6 @@ fn sweep(args: &SweepRun) -> Result<()> {
     if let Some(shard) = args.shard {
         trials = trials.into_iter().skip(shard.number - 1).step_by(shard.of).collect();
     }
-    let dataset = plan.recipes[0].source().load(args.data.data_dir.as_deref())?;
     keep_plan(&folder, &plan)?;
     interrupt::listen()?;
     let here = Trials::of(&folder);
@@ -53,12 +58,15 @@ fn sweep(args: &SweepRun) -> Result<()> {
             eprintln!("{text}");
         }
     };
+    plan.left_out.iter().for_each(|what| say(format!("left out, over budget: {what}")));
+    let begin = Instant::now();
+    let open = *left.lock().expect("nobody panics with it");
     say(format!(
         "{} recipes, {} seeds: {} trials here, {} to do, {jobs} at a time; folder {}",
         plan.recipes.len(),
         plan.seeds.len(),
         trials.len(),
-        left.lock().expect("nobody panics with it"),
+        open,
         folder.display()
     ));
     here.run(&plan, &trials, &dataset, jobs, &|trial, outcome| {
@@ -67,6 +75,10 @@ fn sweep(args: &SweepRun) -> Result<()> {
         let val = outcome.val_accuracy.map_or("diverged".into(), |v| format!("validation {:.2}%", 100.0 * v));
         say(format!("config {} seed {}: {val}; {left} to do", trial.config + 1, trial.seed));
     })?;
+    if open > 0 {
+        let seconds = begin.elapsed().as_secs_f64();
+        say(format!("{open} trials in {seconds:.1} s, {:.2} s each", seconds / open as f64));
+    }
     if args.shard.is_some() {
         say(format!(
             "this shard is done; `selvedge sweep merge SHARDS.. --out DIR` makes the table of all, {} is one of them",
@@ -125,7 +137,10 @@ fn tabulate(folder: &Path, plan: &Plan, dataset: &Dataset, jobs: usize) -> Resul
             ))
         })
     });
-    let mut table = Table::new(plan, &outcomes.collect::<Result<Vec<_>>>()?);
+    let outcomes = outcomes.collect::<Result<Vec<_>>>()?;
+    let core = cost::target(&plan.target)?;
+    let costs = plan.recipes.iter().map(|recipe| cost::cost(recipe, dataset, core));
+    let mut table = Table::new(plan, &outcomes, &costs.collect::<Result<Vec<_>>>()?);
     let threads = NonZero::new(jobs).map_or(Threads::ONE, Threads::Count);
     let crew = Crew::new(threads);
     for row in table.to_test(plan.test) {

@@ -36,15 +36,7 @@ pub fn of_model(model: &Model, dtype: Dtype, packing: Packing) -> Result<Bytes> 
     }
     let Folded { shape, table, params } = fold(model)?;
     let names = model.about.classes.join("\n");
-    let mut header = Header::new(shape, dtype, packing)
-        .and_then(|h| h.with_label_bytes(names.len()))
-        .map_err(|e| Error::misused(e.to_string()))?;
-    if let Some((rows, cols)) = model.about.image {
-        header = header.with_image(rows, cols).map_err(refused)?;
-    }
-    if table.is_some() {
-        header = header.with_table();
-    }
+    let header = model.about.header(shape, dtype, packing).map_err(|e| Error::misused(e.to_string()))?;
     let mut bytes = Bytes::zeroed(header.file_bytes(), "the file")?;
     let mut builder = Builder::new(header, &mut bytes).map_err(refused)?;
     float::store(&mut builder, &params).map_err(refused)?;

@@ -8,11 +8,12 @@ pub mod clip;
 pub mod finetune;
 pub mod proof;
 
-use selvedge::format::{Builder, Dtype, Header, Packing};
+use selvedge::format::{Builder, Dtype, Packing};
 use selvedge::quant::{self, Scales};
 use selvedge::{Backend, Mlp, Shape};
 
 use crate::data::Set;
+use crate::draws::{Generator, Split};
 use crate::error::{Error, Result};
 use crate::fold::{Folded, fold};
 use crate::memory::{Bytes, Floats};
@@ -24,6 +25,35 @@ use finetune::{Lesson, Steps, finetune};
 /// The largest activation, and the seed of the self-test in every file.
 const LEVELS: u32 = 127;
 const SELF_TEST: u32 = 1;
+
+/// Images that scales are taken from where nobody says how many.
+pub const CALIBRATE: usize = 2048;
+/// The seed of a model that does not say how it was trained.
+pub const SEED: u64 = 42;
+
+/// Which of the training images a model may be quantized with, and which have validated it.
+pub fn split(model: &Model, images: usize) -> Split {
+    let recipe = model.about.recipe.as_ref();
+    recipe.map_or_else(|| Split::new(Generator::Selvedge, SEED, images), |r| r.split(images))
+}
+
+/// A flash file of integers, and where it clips.
+#[derive(Debug)]
+pub struct Quantized {
+    /// The file.
+    pub bytes: Bytes,
+    /// What its integers reach.
+    pub limits: Limits,
+}
+
+/// The largest magnitudes that the integers of a file stand for.
+#[derive(Debug)]
+pub struct Limits {
+    /// Of weights: by layer and row.
+    pub rows: Vec<Vec<f32>>,
+    /// Of the outputs of each hidden layer.
+    pub activations: Vec<f32>,
+}
 
 /// How to quantize.
 #[derive(Debug, Clone, Copy)]
@@ -51,7 +81,7 @@ pub fn quantize(
     train: &[u32],
     options: Options,
     after: &mut dyn FnMut(usize, f64),
-) -> Result<Bytes> {
+) -> Result<Quantized> {
     let Folded { shape, table, mut params } = fold(model)?;
     let mlp = Mlp { shape, backend: Backend::detect() };
     let some = &train[..options.calibrate.min(train.len())];
@@ -154,18 +184,10 @@ fn build(
     dtype: Dtype,
     steps: &Steps,
     mut activations: Vec<f32>,
-) -> Result<Bytes> {
+) -> Result<Quantized> {
     let refused = |e: selvedge::Error| Error::model(format!("the model cannot be quantized: {e}"));
     let names = model.about.classes.join("\n");
-    let mut header = Header::new(model.shape, dtype, Packing::Generic)
-        .and_then(|h| h.with_label_bytes(names.len()))
-        .map_err(refused)?;
-    if let Some((rows, cols)) = model.about.image {
-        header = header.with_image(rows, cols).map_err(refused)?;
-    }
-    if input.table.is_some() {
-        header = header.with_table();
-    }
+    let header = model.about.header(model.shape, dtype, Packing::Generic).map_err(refused)?;
     let mut bytes = Bytes::zeroed(header.file_bytes(), "the file")?;
     let mut builder = Builder::new(header, &mut bytes).map_err(refused)?;
     if let Some(table) = &input.table {
@@ -178,5 +200,10 @@ fn build(
     let mut scales = Scales { activations: &mut activations, rows: &mut rows };
     quant::quantize(&mut builder, params, &mut scales).map_err(refused)?;
     builder.finish_with(SELF_TEST, proof::self_test).map_err(refused)?;
-    Ok(bytes)
+    let mut reach = rows.iter().map(|scale| scale * dtype.largest() as f32);
+    let limits = Limits {
+        rows: model.shape.widths().skip(1).map(|o| reach.by_ref().take(o).collect()).collect(),
+        activations: activations[1..].iter().map(|scale| scale * LEVELS as f32).collect(),
+    };
+    Ok(Quantized { bytes, limits })
 }

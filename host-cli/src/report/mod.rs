@@ -4,6 +4,7 @@
 //! of Okabe and Ito, which the colour-blind tell apart.
 
 mod picture;
+mod quantized;
 mod run;
 mod svg;
 mod sweep;

@@ -2,31 +2,26 @@
 
 use std::fmt::Write;
 
-use selvedge::{Activations, Arena, Mlp, Solo};
+use selvedge::Mlp;
 use serde_json::Value;
 
 use super::svg::Chart;
-use super::{escape, page, picture, section, shade};
+use super::{escape, page, picture, quantized, section, shade};
 use crate::crew::{Crew, Threads};
 use crate::data::{Dataset, Set};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::evaluate::{BATCH, Evaluation, Predictor, evaluate};
-use crate::memory::Floats;
 use crate::model::Model;
 
 /// Mistakes shown.
 const MISTAKES: usize = 24;
 /// Units of the first layer shown.
 const UNITS: usize = 64;
-/// Bins of a histogram.
-const BINS: usize = 60;
-/// Images behind the activations' histograms.
-const SAMPLE: usize = 1000;
 
 /// The page of a finished or unfinished run; `metrics` are its lines, `place` what its folder says of the machine.
 ///
 /// # Errors
-/// Exit code 4 where the model does not fit the data.
+/// Exit code 4 where the model does not fit the data or cannot be quantized.
 pub fn run(name: &str, model: &Model, metrics: &[Value], place: &str, dataset: &Dataset) -> Result<String> {
     let mlp = Mlp { shape: model.shape, backend: selvedge::Backend::detect() };
     let crew = Crew::new(Threads::Auto);
@@ -50,7 +45,8 @@ pub fn run(name: &str, model: &Model, metrics: &[Value], place: &str, dataset: &
     }
     body += &section("mistakes", "The most confident mistakes", &mistakes(model, set, &logits)?);
     body += &section("weights", "First-layer weights", &first_layer(model, set)?);
-    body += &section("histograms", "Weights and activations", &histograms(model, set)?);
+    let classes = logits.chunks_exact(mlp.shape.outputs()).map(|row| selvedge::naive::argmax(row) as u8);
+    body += &quantized::sections(model, dataset, &classes.collect::<Vec<_>>())?;
     let recipe = model.about.recipe.as_ref().map_or(Ok(String::new()), |r| r.to_toml())?;
     let about = format!(
         "<pre>{}</pre>\n<pre>{}</pre>\n<p>Input: {}. Written by selvedge {}.</p>\n",
@@ -145,43 +141,4 @@ fn first_layer(model: &Model, set: &Set) -> Result<String> {
     );
     let image = picture::weights(&units, set.images.cols, 16.min(units.len()), &words)?;
     Ok(format!("<div class=\"weights\">{image}</div>\n<p>{words}.</p>\n"))
-}
-
-fn histograms(model: &Model, set: &Set) -> Result<String> {
-    let refused = |e: selvedge::Error| Error::failed(e.to_string());
-    let mut plots = String::new();
-    for (l, layer) in model.shape.split(&model.params).map_err(refused)?.iter().enumerate() {
-        plots += &histogram(&format!("Weights of layer {}", l + 1), layer.weights, "weight");
-    }
-    let b = SAMPLE.min(set.labels.len());
-    let mlp = Mlp { shape: model.shape, backend: selvedge::Backend::detect() };
-    let mut memory = Floats::zeroed(Activations::floats(model.shape, b), "the activations of a sample")?;
-    let mut activations = Activations::new(model.shape, b, &mut Arena::new(&mut memory)).map_err(refused)?;
-    let inputs = model.about.normalisation.inputs(&set.images.pixels);
-    let index: Vec<u32> = (0..b as u32).collect();
-    let fill = |first: usize, rows: &mut [f32]| {
-        inputs.fill(mlp.backend, &index[first..][..rows.len() / model.shape.inputs()], rows);
-    };
-    mlp.forward(&Solo, &model.params, &mut activations, b, &fill).map_err(refused)?;
-    for l in 1..model.shape.layers() {
-        let all = activations.activation(l, b);
-        let positive: Vec<f32> = all.iter().copied().filter(|a| *a > 0.0).collect();
-        let share = 100.0 * (1.0 - positive.len() as f64 / all.len() as f64);
-        let words = format!("Activations above 0 behind layer {l}; {share:.0} % are 0");
-        plots += &histogram(&words, &positive, "activation");
-    }
-    Ok(format!("<div class=\"plots\">{plots}</div>\n"))
-}
-
-fn histogram(words: &str, values: &[f32], x: &str) -> String {
-    let (low, high) =
-        values.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), &v| (l.min(v), h.max(v)));
-    if low >= high {
-        return format!("<p>{}: nothing to count.</p>", escape(words));
-    }
-    let mut counts = vec![0; BINS];
-    for v in values {
-        counts[(((v - low) / (high - low) * BINS as f32) as usize).min(BINS - 1)] += 1;
-    }
-    Chart::histogram(words, f64::from(low), f64::from(high), &counts).finish(x)
 }

@@ -115,6 +115,24 @@ impl Chart {
         chart
     }
 
+    /// [`points`](Self::points), and a line through those that no cheaper one beats.
+    pub(super) fn pareto(words: &str, points: &[(f64, f64, f64, String)]) -> Self {
+        let mut chart = Self::points(words, points);
+        let front: Vec<_> = front(points)
+            .iter()
+            .map(|(x, y)| format!("{:.1},{:.1}", chart.left(*x), chart.top(*y)))
+            .collect();
+        let _ = write!(
+            chart.body,
+            "<polyline class=\"front\" fill=\"none\" stroke=\"{0}\" stroke-width=\"2\" stroke-dasharray=\"6 3\" \
+             points=\"{1}\"/><text x=\"{2}\" y=\"18\" style=\"fill:{0}\">none cheaper is better</text>",
+            COLOURS[1],
+            front.join(" "),
+            ROOM[0]
+        );
+        chart
+    }
+
     fn empty(words: &str, x: Axis, y: Axis) -> Self {
         Self { x, y, body: String::new(), words: words.into() }
     }
@@ -186,6 +204,20 @@ impl Chart {
     }
 }
 
+/// The points that are better than all that cost as much or less, the cheapest first.
+fn front(points: &[(f64, f64, f64, String)]) -> Vec<(f64, f64)> {
+    let mut sorted: Vec<(f64, f64)> = points.iter().map(|p| (p.0, p.1)).collect();
+    sorted.sort_by(|a, b| a.0.total_cmp(&b.0).then(b.1.total_cmp(&a.1)));
+    let mut best = f64::NEG_INFINITY;
+    sorted.retain(|(_, y)| {
+        *y > best && {
+            best = *y;
+            true
+        }
+    });
+    sorted
+}
+
 /// Six figures at most, without a tail of zeros.
 fn short(x: f64) -> String {
     let text = format!("{x:.4}");
@@ -195,13 +227,25 @@ fn short(x: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Axis, Chart, short};
+    use super::{Axis, Chart, front, short};
 
     #[test]
     fn ticks_are_round() {
         let ticks = Axis { low: 0.83, high: 0.91 }.ticks();
         assert_eq!(ticks.iter().map(|t| short(*t)).collect::<Vec<_>>(), ["0.84", "0.86", "0.88", "0.9"]);
         assert_eq!(Axis::of([3.0].into_iter()).ticks().len(), 5);
+    }
+
+    #[test]
+    fn the_front_has_what_no_cheaper_one_beats() {
+        let of = |points: &[(f64, f64)]| {
+            front(&points.iter().map(|&(x, y)| (x, y, 0.0, String::new())).collect::<Vec<_>>())
+        };
+        assert_eq!(
+            of(&[(3.0, 9.0), (1.0, 5.0), (2.0, 4.0), (1.0, 6.0), (4.0, 9.0)]),
+            [(1.0, 6.0), (3.0, 9.0)]
+        );
+        assert!(of(&[]).is_empty());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! number of machines, and be found done. Test images are looked at once, when the table is made, and only for the rows
 //! that the plan names: the best one, or all of them.
 
+pub mod cost;
 pub mod reference;
 pub mod table;
 pub mod trials;
@@ -12,9 +13,11 @@ use selvedge::Rng;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use crate::error::{Error, Result};
+use crate::data::Dataset;
+use crate::error::{Error, Exit, Result};
 use crate::recipe::config::{Layers, Origin, unknown};
 use crate::recipe::{Recipe, TrainOn, preset};
+use cost::Limits;
 
 /// The most recipes of a sweep, and the most seeds.
 const MOST: usize = 10_000;
@@ -57,6 +60,10 @@ pub struct Plan {
     pub test: Tested,
     /// Whether it is the notebook's table, which has figures to compare with.
     pub notebook: bool,
+    /// The core that costs are told for.
+    pub target: String,
+    /// Recipes that would not fit there, with what they lack.
+    pub left_out: Vec<String>,
     /// The seeds that each recipe is trained with.
     pub seeds: Vec<u64>,
     /// The recipes; their own seeds do not count.
@@ -86,7 +93,9 @@ impl Plan {
     /// As [`of_table`](Self::of_table).
     pub fn notebook(seeds: Option<usize>, flags: &Table) -> Result<Self> {
         let table = NOTEBOOK.parse().expect("the notebook's sweep is valid TOML");
-        Ok(Self { notebook: true, ..Self::of_table(table, seeds, flags, "preset notebook")? })
+        // What other networks or other training come to has nothing to be compared with.
+        let notebook = flags.keys().all(|key| ["data", "rng", "backend"].contains(&&key[..]));
+        Ok(Self { notebook, ..Self::of_table(table, seeds, flags, "preset notebook")? })
     }
 
     /// A sweep from its file: `preset` and `[base]` for all recipes, `[[list]]` of alternatives, a `[grid]` of values,
@@ -134,7 +143,33 @@ impl Plan {
             Some(count) if count > MOST => return Err(bad(format!("seeds = {count}: at most {MOST}"))),
             Some(count) => (1..=count as u64).collect(),
         };
-        Ok(Self { test: file.test, notebook: false, seeds, recipes })
+        let (target, left_out) = (cost::TARGET.into(), Vec::new());
+        Ok(Self { test: file.test, notebook: false, target, left_out, seeds, recipes })
+    }
+
+    /// Leaves out the recipes that would be over a budget, and keeps their names.
+    ///
+    /// # Errors
+    /// Exit code 6 where none is left.
+    pub fn keep_within(&mut self, limits: &Limits, dataset: &Dataset) -> Result<()> {
+        self.target = limits.core.name.into();
+        let all = std::mem::take(&mut self.recipes);
+        let count = all.len();
+        for (n, recipe) in all.into_iter().enumerate() {
+            match cost::cost(&recipe, dataset, limits.core)?.short_of(limits.flash, limits.ram) {
+                None => self.recipes.push(recipe),
+                Some(short) => {
+                    self.left_out.push(format!("recipe {} of {count}, {:?}: {short}", n + 1, recipe.hidden));
+                }
+            }
+        }
+        // The figures to compare with belong to rows by their number.
+        self.notebook &= self.left_out.is_empty();
+        if self.recipes.is_empty() {
+            let message = format!("every recipe is over budget; {}", self.left_out[0]);
+            return Err(Error { exit: Exit::Budget, message });
+        }
+        Ok(())
     }
 
     /// All trials, recipe by recipe.

@@ -7,6 +7,7 @@ use toml::Table as Keys;
 use super::reference::{self, Reference};
 use super::trials::Outcome;
 use super::{Plan, Tested};
+use crate::budget::Budget;
 
 /// A mean and how far the values lie around it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -63,6 +64,10 @@ pub struct Row {
     pub varied: Keys,
     /// Parameters of the network.
     pub parameters: usize,
+    /// Bytes of flash of its i8 file and the code on the plan's target.
+    pub flash_bytes: usize,
+    /// Instructions of an image there.
+    pub instructions: Option<u64>,
     /// On the validation images, over the seeds; `None` where every run diverged.
     pub validation: Option<Spread>,
     /// Runs that diverged before their first epoch was done.
@@ -82,13 +87,18 @@ pub struct Table {
     pub rows: Vec<Row>,
     /// The seeds.
     pub seeds: Vec<u64>,
+    /// The core that costs are told for.
+    pub target: String,
+    /// Recipes that would not fit there.
+    pub left_out: Vec<String>,
     #[serde(skip)]
     notebook: bool,
 }
 
 impl Table {
-    /// The table of a plan whose trials, in its order, came to `outcomes`; no row is tested yet.
-    pub fn new(plan: &Plan, outcomes: &[Outcome]) -> Self {
+    /// The table of a plan whose trials, in its order, came to `outcomes`, and whose recipes cost `costs`; no row is
+    /// tested yet.
+    pub fn new(plan: &Plan, outcomes: &[Outcome], costs: &[Budget]) -> Self {
         let varied = plan.varied();
         let of = |config: usize| &outcomes[config * plan.seeds.len()..][..plan.seeds.len()];
         let mut rows: Vec<Row> = (plan.recipes.iter().enumerate())
@@ -103,6 +113,8 @@ impl Table {
                     epochs: recipe.epochs,
                     varied: keys.into_iter().filter(|(k, _)| varied.contains(k)).collect(),
                     parameters: of(config)[0].parameters,
+                    flash_bytes: costs[config].flash,
+                    instructions: costs[config].instructions,
                     validation: Spread::of(&values),
                     diverged: plan.seeds.len() - values.len(),
                     rank: 0,
@@ -124,7 +136,8 @@ impl Table {
                 _ => rank == 0,
             };
         }
-        Self { rows, seeds: plan.seeds.clone(), notebook: plan.notebook }
+        let (target, left_out) = (plan.target.clone(), plan.left_out.clone());
+        Self { rows, seeds: plan.seeds.clone(), target, left_out, notebook: plan.notebook }
     }
 
     /// The rows to test, by their position.
@@ -190,6 +203,13 @@ impl Table {
                 best.config
             );
         }
+        if !self.left_out.is_empty() {
+            notes.push(format!(
+                "Over the budget on {} and left out: {}.",
+                self.target,
+                self.left_out.join("; ")
+            ));
+        }
         let tests: Vec<Spread> = self.rows.iter().filter_map(|r| r.test).collect();
         if self.notebook && self.seeds.len() > 1 && tests.len() == self.rows.len() {
             let (small, steps) = self.small_steps();
@@ -241,8 +261,7 @@ impl Table {
         let varied: Vec<&String> = self.rows[0].varied.keys().collect();
         let mut text = String::from("config,hidden,lr,batch,epochs,");
         varied.iter().for_each(|k| text += &format!("{k},"));
-        text +=
-            "parameters,rank,like_the_best,seeds,diverged,val_mean,val_deviation,test_mean,test_deviation\n";
+        text += "parameters,flash_bytes,instructions,rank,like_the_best,seeds,diverged,val_mean,val_deviation,test_mean,test_deviation\n";
         let number = |spread: Option<Spread>, of: fn(&Spread) -> f64| {
             spread.as_ref().map_or(String::new(), |s| format!("{:.6}", of(s)))
         };
@@ -252,7 +271,9 @@ impl Table {
                 vec![row.config.to_string(), hidden.join("x"), row.lr.to_string(), row.batch.to_string()];
             cells.push(row.epochs.to_string());
             cells.extend(varied.iter().map(|&k| short(&row.varied[k]).replace(',', "x")));
-            cells.extend([row.parameters, row.rank].map(|n| n.to_string()));
+            cells.extend([row.parameters, row.flash_bytes].map(|n| n.to_string()));
+            cells.push(row.instructions.map_or(String::new(), |n| n.to_string()));
+            cells.push(row.rank.to_string());
             cells.push(row.like_the_best.to_string());
             cells.extend([self.seeds.len(), row.diverged].map(|n| n.to_string()));
             cells.extend([number(row.validation, |s| s.mean), number(row.validation, |s| s.deviation)]);
@@ -285,6 +306,7 @@ fn short(value: &toml::Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::{Outcome, Spread, Table, agrees};
+    use crate::budget::Budget;
     use crate::sweep::{Plan, Tested};
 
     #[test]
@@ -303,7 +325,8 @@ mod tests {
             .iter()
             .map(|&v| Outcome { val_accuracy: (v > 0.0).then_some(v), epochs: 5, parameters: 1 })
             .collect();
-        let table = Table::new(&plan, &outcomes);
+        let costs = [Budget { flash: 100_000, ram: 2000, macs: 1, instructions: None }; 6];
+        let table = Table::new(&plan, &outcomes, &costs);
         let ranks: Vec<_> = table.rows.iter().map(|r| r.rank).collect();
         assert_eq!(ranks, [3, 2, 4, 1, 5, 6]);
         assert!(table.rows[1].like_the_best && !table.rows[0].like_the_best);

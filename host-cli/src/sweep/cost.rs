@@ -1,0 +1,96 @@
+//! What the network of a recipe will take on a microcontroller, as a file of i8 weights: known before it is trained, so
+//! that a sweep need not train what would not fit.
+
+use std::str::FromStr;
+
+use selvedge::format::Dtype;
+
+use crate::budget::{Budget, Bytes, CORES, Core, core};
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::model::About;
+use crate::normalise::Normalisation;
+use crate::recipe::{Recipe, Standardise};
+
+/// The core that costs are told for where nothing names one.
+pub const TARGET: &str = "m4";
+
+/// What a file takes on a core.
+///
+/// # Errors
+/// Exit code 3 where the images make no network, 4 where its file would be too large for the format.
+pub fn cost(recipe: &Recipe, dataset: &Dataset, core: &Core) -> Result<Budget> {
+    let images = &dataset.train.images;
+    let shape = recipe.shape(images.pixels_per_image(), dataset.classes.len())?;
+    let about = About {
+        classes: dataset.classes.clone(),
+        image: Some((images.rows, images.cols)),
+        normalisation: Normalisation::new(recipe.gamma, Standardise::None, &[], 0, &[]),
+        ..About::default()
+    };
+    let header = about.header(shape, Dtype::I8, core.packing);
+    Ok(Budget::new(&header.map_err(|e| Error::model(format!("{shape}: {e}")))?, core))
+}
+
+/// The core of a name.
+///
+/// # Errors
+/// Exit code 2 with the names that there are.
+pub fn target(name: &str) -> Result<&'static Core> {
+    core(name).ok_or_else(|| {
+        let names: Vec<_> = CORES.iter().map(|c| c.name).collect();
+        Error::misused(format!("--target {name}: the targets are {}", names.join(", ")))
+    })
+}
+
+/// What a network may take: `flash=128K,ram=8K,target=m4`, each if it matters.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Bytes of flash.
+    pub flash: Option<Bytes>,
+    /// Bytes of RAM.
+    pub ram: Option<Bytes>,
+    /// Where.
+    pub core: &'static Core,
+}
+
+impl FromStr for Limits {
+    type Err = String;
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let mut limits = Self { flash: None, ram: None, core: core(TARGET).expect("a core that is known") };
+        for part in text.split(',') {
+            match part.split_once('=') {
+                Some(("flash", bytes)) => limits.flash = Some(bytes.parse()?),
+                Some(("ram", bytes)) => limits.ram = Some(bytes.parse()?),
+                Some(("target", name)) => limits.core = target(name).map_err(|e| e.message)?,
+                _ => return Err("write limits, such as flash=128K,ram=8K,target=m4".into()),
+            }
+        }
+        if limits.flash.is_none() && limits.ram.is_none() {
+            return Err("it limits neither flash nor RAM; write flash=128K, say".into());
+        }
+        Ok(limits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Limits;
+
+    #[test]
+    fn limits_as_people_write_them() {
+        let limits: Limits = "flash=128K,target=cortex-m0".parse().unwrap();
+        assert_eq!((limits.flash.unwrap().0, limits.ram.is_none(), limits.core.name), (131_072, true, "m0"));
+        assert_eq!("ram=8K".parse::<Limits>().unwrap().core.name, "m4");
+        for (text, why) in [
+            ("", "write limits"),
+            ("flash", "write limits"),
+            ("flash=many", "write bytes"),
+            ("rom=1K", "write limits"),
+            ("target=m4", "neither flash nor RAM"),
+            ("flash=1K,target=z80", "the targets are m0"),
+        ] {
+            assert!(text.parse::<Limits>().unwrap_err().contains(why), "{text}");
+        }
+    }
+}
