@@ -12,7 +12,7 @@
 //! for each block of k                                   its sums lie in C until the next block goes on with them
 //!   for each group of panels of B that fits the room    one where k is long, more where it is short
 //!     for each block of rows of C                       read and written in long stretches
-//!       for each panel, for each tile                   the next panel is fetched meanwhile
+//!       for each panel, for each tile                   what comes in its place is fetched meanwhile
 //! ```
 //!
 //! `A` is never packed: it is read one element at a time with any strides, so that a transposed `A`
@@ -188,7 +188,7 @@ impl<'a> Gemm<'a> {
                         (panel.b, panel.b_stride) = (packed.panel(terms, column - first), width);
                         panel.first &= p == 0;
                         panel.last &= p + terms == k;
-                        panel.next = Some(self.next(p, terms, column + width));
+                        panel.next = Some(self.next(s, (p, terms), (column + group, width)));
                         if let Some(sums) = sums.as_deref_mut() {
                             // Row `rows.0` is the first of them.
                             panel.sums = sums.as_mut_ptr().cast::<f32>().wrapping_sub(rows.0 * WIDTH);
@@ -203,14 +203,29 @@ impl<'a> Gemm<'a> {
         }
     }
 
-    /// What the tiles of a panel fetch for the next one, which starts at `column`.
+    /// What the tiles of a panel fetch meanwhile: the panel of `width` columns from `column` on that will be packed in the
+    /// place of theirs, or, of a much larger A, the rows of the next tile.
     #[inline(always)]
-    fn next(&self, p: usize, terms: usize, column: usize) -> Fetch {
-        let (row_stride, col_stride) = (self.b.row_stride(), self.b.col_stride());
-        let at = self.b.data().as_ptr().wrapping_add(p * row_stride + column * col_stride);
-        // Rows a line at a time, or, of a transposed B, what lies behind `at` in half as many lines as there are terms.
-        let (step, tile_step) = if col_stride == 1 { (row_stride, LINE) } else { (LINE, LINE * terms) };
-        Fetch { at, step, tile_step }
+    fn next<S: Simd>(&self, _: S, (p, terms): (usize, usize), (column, width): (usize, usize)) -> Fetch {
+        let (a, b, lines) = (self.a, self.b, terms.div_ceil(LINE).max(1));
+        // Rows from end to end, one after the other.
+        let rows = |mat: &[f32], first: usize, stride: usize, rows: usize, tiles: usize| Fetch {
+            at: mat.as_ptr().wrapping_add(first * stride + p),
+            tile_step: rows * stride,
+            tiles,
+            step: LINE,
+            run: lines,
+            jump: stride.wrapping_sub(lines * LINE),
+        };
+        let tiles = width.div_ceil(LINE);
+        if a.col_stride() == 1 && a.rows() >= 4 * b.cols() {
+            rows(a.data(), S::TILE_ROWS, a.row_stride(), S::TILE_ROWS, usize::MAX)
+        } else if b.col_stride() == 1 {
+            let at = b.data().as_ptr().wrapping_add(p * b.row_stride() + column);
+            Fetch { at, tile_step: LINE, tiles, step: b.row_stride(), run: usize::MAX, jump: 0 }
+        } else {
+            rows(b.data(), column, b.col_stride(), LINE, tiles)
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! What each computes is written as plain loops in [`naive`]; what is written here is how it is
 //! done with vectors. Lengths are asserted at the door. All of them accept empty operands.
 
+mod carry;
 #[cfg(all(target_arch = "arm", target_os = "none", target_abi = "eabihf"))]
 mod cortex_m;
 mod gather;
@@ -20,6 +21,7 @@ mod tile;
 use crate::mat::{Mat, MatMut};
 use crate::naive;
 use crate::simd::{Backend, Kernel, Kind, Precision, Simd};
+use carry::Carry;
 use gemm::Gemm;
 use half::Half;
 use tile::End;
@@ -106,7 +108,7 @@ pub fn delta(backend: Backend, dz: Mat<'_>, w: Mat<'_>, a: Mat<'_>, mut dx: MatM
                 }
             }
         }
-        _ => backend.run(Gemm { a: dz, b: w.t(), c: dx, end: End::Gate { gate: a } }),
+        _ => backend.run(Carry { dz, w, gate: a, dx }),
     }
 }
 

@@ -16,7 +16,6 @@
 //! no bits. The tile allocates nothing and knows nothing of blocks or threads.
 #![allow(unsafe_code)]
 
-use crate::arena::LINE;
 use crate::mat::Mat;
 use crate::simd::{Kernel, Simd};
 
@@ -43,14 +42,26 @@ impl End<'_> {
     }
 }
 
-/// Memory that will be needed soon, any addresses: a tile fetches the line at `at` for the first of its terms, that `step`
-/// floats further on for the next, and the second tile starts `tile_step` floats behind the first. Tiles fetch as many lines
-/// in all as a row of the panel has.
+/// Memory that will be needed soon, any addresses, of which a tile fetches a line for each of its terms.
 #[derive(Clone, Copy)]
 pub(super) struct Fetch {
+    /// The first line of the first tile, and floats from there to the first of the next.
     pub at: *const f32,
-    pub step: usize,
     pub tile_step: usize,
+    /// Tiles that fetch.
+    pub tiles: usize,
+    /// Floats from line to line, lines of a run, and floats from the end of a run to the next.
+    pub step: usize,
+    pub run: usize,
+    pub jump: usize,
+}
+
+impl Fetch {
+    /// Nothing: what is nearest, again and again.
+    fn nothing(panel: &Panel<'_>) -> Self {
+        let at = core::ptr::from_ref(panel).cast();
+        Self { at, tile_step: 0, tiles: usize::MAX, step: 0, run: usize::MAX, jump: 0 }
+    }
 }
 
 /// One panel of C's columns and a block of `k`, as pointers into memory whose bounds were checked.
@@ -77,7 +88,7 @@ pub(super) struct Panel<'a> {
     /// The panel's first element of C, and floats to its next row.
     pub c: *mut f32,
     pub c_stride: usize,
-    /// Whether C is too large to be in the cache: it is fetched while the sums are made, and the next panel's too.
+    /// Whether C is too large to be in the cache: it and its gate are fetched while the sums are made, and the next panel's too.
     pub fetch_c: bool,
     /// First column of the panel.
     pub column: usize,
@@ -169,6 +180,16 @@ unsafe fn nonzero<S: Simd>(s: S, from: *const f32, n: usize) -> u64 {
     bits
 }
 
+/// Fetches a tile's part of a matrix, and that of the next panel.
+#[inline(always)]
+fn fetch_rows<S: Simd, const MR: usize, const NV: usize>(s: S, at: *const f32, stride: usize) {
+    for r in 0..MR {
+        for v in 0..2 * NV {
+            s.prefetch(at.wrapping_add(r * stride + v * S::LANES));
+        }
+    }
+}
+
 /// `MR` rows of a panel of `NV` vectors, the last of which is `PARTIAL`; returns `MR`.
 ///
 /// # Safety
@@ -216,23 +237,17 @@ unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const PARTIAL: bool, c
             }
         }
         if panel.fetch_c {
-            for r in 0..MR {
-                for v in 0..NV {
-                    s.prefetch(c.wrapping_add(r * panel.c_stride + v * S::LANES));
-                    s.prefetch(c.wrapping_add(r * panel.c_stride + (v + NV) * S::LANES));
-                }
+            fetch_rows::<S, MR, NV>(s, c, panel.c_stride);
+            if let End::Gate { gate } = panel.end {
+                let at = gate.data().as_ptr().wrapping_add(row * gate.row_stride() + panel.column);
+                fetch_rows::<S, MR, NV>(s, at, gate.row_stride());
             }
         }
         let a: [*const f32; MR] = core::array::from_fn(|r| panel.a.wrapping_add((row + r) * rsa));
         let (mut b, mut p) = (panel.b, 0);
         let tile = row / MR;
-        let (mut next, step) = match panel.next {
-            Some(Fetch { at, step, tile_step }) if tile * LINE < NV * S::LANES => {
-                (at.wrapping_add(tile * tile_step), step)
-            }
-            // Nothing: what is nearest.
-            _ => (core::ptr::from_ref(panel).cast(), 0),
-        };
+        let fetch = panel.next.filter(|next| tile < next.tiles).unwrap_or_else(|| Fetch::nothing(panel));
+        let mut next = fetch.at.wrapping_add(tile * fetch.tile_step);
         if MR == 1 && panel.skip {
             for first in (0..k).step_by(TERMS) {
                 let mut left = nonzero(s, a[0].add(first), k - first);
@@ -246,34 +261,40 @@ unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const PARTIAL: bool, c
                 }
             }
         }
-        let dense = if MR == 1 && panel.skip { 0 } else { k };
-        for _ in 0..dense {
-            s.prefetch(next);
-            next = next.wrapping_add(step);
-            let term = |acc, a, b| if HALF { s.dot_pairs(acc, a, b) } else { s.mul_add(a, b, acc) };
-            // What there is less of stays in registers.
-            if MR < NV {
-                let av: [S::V; MR] = core::array::from_fn(|r| s.splat(*a[r].add(p)));
-                for v in 0..NV {
-                    let bv = load!(v, b.add(v * S::LANES));
-                    for r in 0..MR {
-                        acc[r][v] = term(acc[r][v], av[r], bv);
-                    }
-                }
-            } else {
-                let mut bv = [s.splat(0.0); NV];
-                for v in 0..NV {
-                    bv[v] = load!(v, b.add(v * S::LANES));
-                }
-                for r in 0..MR {
-                    let av = s.splat(*a[r].add(p));
+        let mut left = if MR == 1 && panel.skip { 0 } else { k };
+        // One loop where there is one run.
+        while left > 0 {
+            let run = if S::PREFETCHES { left.min(fetch.run) } else { left };
+            left -= run;
+            for _ in 0..run {
+                s.prefetch(next);
+                next = next.wrapping_add(fetch.step);
+                let term = |acc, a, b| if HALF { s.dot_pairs(acc, a, b) } else { s.mul_add(a, b, acc) };
+                // What there is less of stays in registers.
+                if MR < NV {
+                    let av: [S::V; MR] = core::array::from_fn(|r| s.splat(*a[r].add(p)));
                     for v in 0..NV {
-                        acc[r][v] = term(acc[r][v], av, bv[v]);
+                        let bv = load!(v, b.add(v * S::LANES));
+                        for r in 0..MR {
+                            acc[r][v] = term(acc[r][v], av[r], bv);
+                        }
+                    }
+                } else {
+                    let mut bv = [s.splat(0.0); NV];
+                    for v in 0..NV {
+                        bv[v] = load!(v, b.add(v * S::LANES));
+                    }
+                    for r in 0..MR {
+                        let av = s.splat(*a[r].add(p));
+                        for v in 0..NV {
+                            acc[r][v] = term(acc[r][v], av, bv[v]);
+                        }
                     }
                 }
+                p += csa;
+                b = b.wrapping_add(b_stride);
             }
-            p += csa;
-            b = b.wrapping_add(b_stride);
+            next = next.wrapping_add(fetch.jump);
         }
         let stride = panel.c_stride;
         match panel.end {

@@ -94,6 +94,8 @@ pub unsafe trait Simd: Copy + Send + Sync {
     /// # Safety
     /// They must be readable, and writable there.
     unsafe fn transpose(self, from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize);
+    /// Whether [`prefetch`](Self::prefetch) does anything.
+    const PREFETCHES: bool = false;
     /// A hint that the cache line at `_at`, which may be any address, will be used soon, though not next.
     #[inline(always)]
     fn prefetch(self, _at: *const f32) {}

@@ -194,6 +194,7 @@ unsafe impl Simd for Avx2 {
     unsafe fn transpose(self, from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize) {
         unsafe { transpose_8x8(from, from_stride, to, to_stride) }
     }
+    const PREFETCHES: bool = true;
     #[inline(always)]
     fn prefetch(self, at: *const f32) {
         unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
@@ -319,6 +320,7 @@ unsafe impl<const BF16: bool> Simd for Avx512Of<BF16> {
             }
         }
     }
+    const PREFETCHES: bool = true;
     #[inline(always)]
     fn prefetch(self, at: *const f32) {
         unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }

@@ -1,0 +1,95 @@
+//! The gradient of few rows, carried through a layer: `dXᵀ = W dZᵀ`, and then turned.
+//!
+//! `dX = dZ Wᵀ` turns all of `W` while it is packed, which is a lot for a few rows of `dZ`. The other way round `W` is the
+//! left factor, read in place from end to end, once, and what is turned is `dZ` and `dX`. Every element is the same sum in
+//! the same order, so its bits are those of the product.
+#![allow(unsafe_code)]
+
+use super::gemm::Gemm;
+use super::tile::End;
+use crate::mat::{Mat, MatMut};
+use crate::simd::{Kernel, Simd};
+
+/// Rows up to which it pays, and terms of a sum from which it does; by measurement.
+const ROWS: usize = 64;
+const TERMS: usize = 256;
+/// Floats of `dXᵀ` at once: 64 KB on the stack.
+const FLOATS: usize = 16_384;
+/// Lanes of the widest vectors.
+const MOST: usize = 16;
+
+/// `dX = dZ Wᵀ` where `gate` is positive, else 0.
+pub(super) struct Carry<'a> {
+    pub dz: Mat<'a>,
+    pub w: Mat<'a>,
+    pub gate: Mat<'a>,
+    pub dx: MatMut<'a>,
+}
+
+impl Kernel for Carry<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Self { dz, w, gate, dx: c } = self;
+        let (b, least) = (dz.rows(), S::TILE_VECTORS * S::LANES);
+        // Exact backends leave out the terms whose left factor is zero, which dZ is.
+        if S::EXACT || !(least..=ROWS).contains(&b) || b % S::LANES != 0 || dz.cols() < TERMS {
+            Gemm { a: dz, b: w.t(), c, end: End::Gate { gate } }.run(s);
+        } else {
+            Self { dz, w, gate, dx: c }.turned(s);
+        }
+    }
+}
+
+impl Carry<'_> {
+    #[inline(always)]
+    fn turned<S: Simd>(mut self, s: S) {
+        let (b, i) = (self.dz.rows(), self.w.rows());
+        assert!(self.dx.rows() == b && self.dx.cols() == i && self.gate.rows() == b && self.gate.cols() == i);
+        let mut room = [0.0; FLOATS];
+        let most = FLOATS / b / S::LANES * S::LANES;
+        for first in (0..i).step_by(most) {
+            let count = most.min(i - first);
+            let w = Mat::with_strides(
+                &self.w.data()[first * self.w.row_stride()..],
+                count,
+                self.w.cols(),
+                self.w.row_stride(),
+                1,
+            );
+            let c = MatMut::new(&mut room[..count * b], count, b);
+            Gemm { a: w, b: self.dz.t(), c, end: End::Scale { alpha: 1.0, beta: 0.0 } }.run(s);
+            self.turn(s, &room[..count * b], first);
+        }
+    }
+
+    /// Columns `first..` of `dX` from rows of its transpose.
+    #[inline(always)]
+    fn turn<S: Simd>(&mut self, s: S, room: &[f32], first: usize) {
+        let b = self.dz.rows();
+        let count = room.len() / b;
+        let whole = count - count % S::LANES;
+        let mut block = [0.0; MOST * MOST];
+        for r in (0..b).step_by(S::LANES) {
+            for c in (0..whole).step_by(S::LANES) {
+                // SAFETY: `LANES` rows of the room from `c` on have `LANES` floats from `r` on, since both are multiples below
+                // its lengths; the block holds as many.
+                unsafe { s.transpose(room.as_ptr().add(c * b + r), b, block.as_mut_ptr(), S::LANES) };
+                for (l, row) in block.chunks_exact(S::LANES).take(S::LANES).enumerate() {
+                    let gate = &self.gate.row(r + l)[first + c..][..S::LANES];
+                    let to = &mut self.dx.row_mut(r + l)[first + c..][..S::LANES];
+                    s.write(s.where_positive(s.read(gate), s.read(row)), to);
+                    s.prefetch(gate.as_ptr().wrapping_add(4 * S::LANES));
+                    s.prefetch(to.as_ptr().wrapping_add(4 * S::LANES));
+                }
+            }
+        }
+        for c in whole..count {
+            for r in 0..b {
+                let positive = self.gate.at(r, first + c) > 0.0;
+                self.dx.row_mut(r)[first + c] = if positive { room[c * b + r] } else { 0.0 };
+            }
+        }
+    }
+}
