@@ -158,6 +158,9 @@ pub struct Line {
     /// What the last layer's products take of a step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output_layer_percent: Option<f64>,
+    /// Whether terms with a zero in them were left out; they count in the other figures all the same.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub leaves_out_zeros: bool,
     /// Whether other processes kept the other cores busy.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub busy: bool,
@@ -215,6 +218,13 @@ impl Case {
         }
     }
 
+    /// Whether what it measures leaves out zeros, as all do with a single image, and `scalar` with every product of floats.
+    fn leaves_out_zeros(&self) -> bool {
+        let single = self.name == Name::Infer && self.shape[0] == 1;
+        let products = ![Name::Peak, Name::Load].contains(&self.name);
+        single || products && self.backend == Backend::SCALAR && self.dtype == Dtype::F32
+    }
+
     /// A line of the case, from its time and its share of the peak, if it has one.
     fn line(&self, seconds: f64, of_peak: Option<f64>) -> Line {
         let macs = self.macs();
@@ -232,6 +242,7 @@ impl Case {
             vs_one_thread: None,
             vs_f32: None,
             output_layer_percent: None,
+            leaves_out_zeros: self.leaves_out_zeros(),
             busy: self.busy,
         }
     }

@@ -19,6 +19,9 @@ pub fn table(entries: &[Entry]) -> String {
     }
     if !lines.is_empty() {
         parts.push(table_of_lines(&lines));
+        if lines.iter().any(|l| l.leaves_out_zeros) {
+            parts.push("* terms with a zero in them are left out, and count all the same".into());
+        }
     }
     if !bounds.is_empty() {
         parts.push(table_of_bounds(&bounds));
@@ -57,7 +60,8 @@ fn table_of_lines(lines: &[&Line]) -> String {
             l.threads.to_string(),
             time(l.seconds),
             number(l.gflops, 1),
-            l.percent_of_peak.map_or("-".into(), |p| format!("{p:.1}%")),
+            l.percent_of_peak
+                .map_or("-".into(), |p| format!("{p:.1}%{}", if l.leaves_out_zeros { "*" } else { "" })),
             number(l.vs_naive, 1),
             number(l.vs_matrixmultiply, 2),
             number(l.vs_one_thread, 2),
