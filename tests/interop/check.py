@@ -168,6 +168,12 @@ def integers(model, dtype):
         f"{dtype}: QDQ checked; of {len(images)} images ONNX Runtime classifies {classes} otherwise; logits differ by more"
         f" than a unit in {images_off}, by {off.max()} at most, where they reach {np.abs(ours).max()}"
     )
+
+    selvedge("export", file, "--format", "onnx-integer", "-o", work / "e.onnx")
+    found, probabilities = infer(work / "e.onnx", images, "pixels")
+    assert found.dtype == np.int32 and np.array_equal(found, ours)
+    assert np.abs(probabilities.sum(1) - 1).max() < 1e-5
+    said(f"{dtype}: integer operators in ONNX Runtime, {found.size} logits of {len(images)} images, 0 differing")
     return quantized
 
 
@@ -180,6 +186,8 @@ def main():
         graphs(layers, ours)
         for dtype in ["i8", "i4"]:
             integers(model, dtype)
+        line = selvedge("export", model, "--format", "onnx-integer", "-o", work / "none.onnx", code=2)
+        assert "takes a flash file of integers" in line, line
     print(f"{checks} passed, 0 failed")
 
 

@@ -156,8 +156,10 @@ fn finite(name: &str, values: Vec<f32>) -> Clause<Vec<f32>> {
 pub enum Format {
     /// A PyTorch state dict: fc1.weight, fc1.bias, ...
     Safetensors,
-    /// A graph of Gemm, Relu and Softmax
+    /// A graph of Gemm, Relu and Softmax, of a flash file of integers with QuantizeLinear around them
     Onnx,
+    /// A graph of integer operators alone, whose logits are those of a flash file of integers to the last bit
+    OnnxInteger,
     /// numpy arrays with the names of the state dict
     Npz,
     /// C99: a header and a source with weights and an inference function
@@ -221,6 +223,14 @@ pub fn export(
         Format::Onnx => match net {
             Net::Float(net, classes) => onnx::write(net, classes),
             Net::Integer(image) => Ok(onnx::write_integer(image)),
+        },
+        Format::OnnxInteger => match net {
+            Net::Float(..) => {
+                return Err(Error::misused(
+                    "--format onnx-integer takes a flash file of integers, as `selvedge quantize` makes them",
+                ));
+            }
+            Net::Integer(image) => Ok(onnx::write_exact(image)),
         },
         Format::C => {
             let name = c::prefix(prefix, out)?;

@@ -44,9 +44,9 @@ impl Builder {
         self.initializers.push(Tensor { name: name.into(), data_type, dims, raw_data, ..Tensor::default() });
     }
 
-    /// Makes a value `(batch, width)` of f32 an output of the graph.
-    pub fn output(&mut self, name: &str, width: usize) {
-        self.outputs.push(value(name, dtype::FLOAT, width));
+    /// Makes a value `(batch, width)` an output of the graph.
+    pub fn output(&mut self, name: &str, elem_type: i32, width: usize) {
+        self.outputs.push(value(name, elem_type, width));
     }
 
     /// The file of the graph whose input is `(batch, width)`.

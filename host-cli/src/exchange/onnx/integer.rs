@@ -3,9 +3,11 @@
 //!
 //! Activations are i8 with zero point 0, whose saturation at 127 behind a `Relu` is the clamp of the flash file's
 //! arithmetic. A row's scale is what its multiplier says, so that both round the same quotient; a runtime takes it in f32
-//! and rounds half to even, hence about one activation in a hundred thousand comes out one unit away.
+//! and rounds half to even, hence about one activation in a hundred thousand comes out one unit away. No choice of scales
+//! helps: a sum times its multiplier takes 40 bits, a float holds 24. [`exact`](super::exact) computes them as integers,
+//! for a runtime that need not be fast.
 
-use selvedge::format::Image;
+use selvedge::format::{Image, Stored};
 
 use super::build::{Builder, integer};
 use super::proto::dtype;
@@ -14,11 +16,7 @@ use super::proto::dtype;
 pub fn write(image: &Image<'_>) -> Vec<u8> {
     let shape = image.header().shape();
     let mut graph = Builder::default();
-    let halved = || std::array::from_fn(|p| (p >> 1) as u8);
-    let table = image.table().copied().unwrap_or_else(halved);
-    graph.constant("table", dtype::INT8, &[256], table.to_vec());
-    graph.node("Cast", "position", &["pixels"], vec![integer("to", dtype::INT32.into())]);
-    graph.node("Gather", "x0", &["table", "position"], vec![integer("axis", 0)]);
+    look_up(&mut graph, image, dtype::INT8);
     for (l, layer) in image.layers().iter().enumerate() {
         let (i, o, n) = (layer.inputs(), layer.outputs(), l + 1);
         let [x, x_scale, x_real] = [format!("x{l}"), format!("x{l}_scale"), format!("x{l}_real")];
@@ -31,13 +29,12 @@ pub fn write(image: &Image<'_>) -> Vec<u8> {
             false => f64::from(layer.multiplier(row)) / f64::from(1 << 24) * f64::from(image.scale(n)),
         };
         let input = f64::from(image.scale(l));
-        let weights = (0..o).flat_map(|r| (0..i).map(move |c| layer.weight(r, c) as u8)).collect();
         let biases = (0..o).flat_map(|r| layer.bias(r).to_le_bytes()).collect();
         let units: Vec<f32> = (0..o).map(|r| unit(r) as f32).collect();
         let steps: Vec<f32> = (0..o).map(|r| (unit(r) / input) as f32).collect();
         graph.floats(&x_scale, &[], &[image.scale(l)]);
         graph.constant(&format!("{x}_zero"), dtype::INT8, &[], vec![0]);
-        graph.constant(&of("weight"), dtype::INT8, &[o, i], weights);
+        graph.constant(&of("weight"), dtype::INT8, &[o, i], row_weights(layer));
         graph.floats(&of("weight_scale"), &[o], &steps);
         graph.constant(&of("weight_zero"), dtype::INT8, &[o], vec![0; o]);
         graph.constant(&of("bias"), dtype::INT32, &[o], biases);
@@ -61,8 +58,29 @@ pub fn write(image: &Image<'_>) -> Vec<u8> {
         }
     }
     graph.node("Softmax", "probabilities", &["logits"], vec![integer("axis", 1)]);
-    graph.output("logits", shape.outputs());
-    graph.output("probabilities", shape.outputs());
+    graph.output("logits", dtype::FLOAT, shape.outputs());
+    graph.output("probabilities", dtype::FLOAT, shape.outputs());
+    document(graph, image)
+}
+
+/// What the first layer takes of `pixels`, bytes of 0..=127 of a type.
+pub(super) fn look_up(graph: &mut Builder, image: &Image<'_>, elem_type: i32) {
+    let halved = || std::array::from_fn(|p| (p >> 1) as u8);
+    let table = image.table().copied().unwrap_or_else(halved);
+    graph.constant("table", elem_type, &[256], table.to_vec());
+    graph.node("Cast", "position", &["pixels"], vec![integer("to", dtype::INT32.into())]);
+    graph.node("Gather", "x0", &["table", "position"], vec![integer("axis", 0)]);
+}
+
+/// The weights `(o, i)` row-major, as bytes.
+pub(super) fn row_weights(layer: &Stored<'_>) -> Vec<u8> {
+    let row = |r| (0..layer.inputs()).map(move |c| layer.weight(r, c) as u8);
+    (0..layer.outputs()).flat_map(row).collect()
+}
+
+/// The file around a graph that takes `pixels`.
+pub(super) fn document(graph: Builder, image: &Image<'_>) -> Vec<u8> {
+    let shape = image.header().shape();
     let doc = format!("{shape}, {} weights; pixels is a row of bytes", image.header().dtype().name());
     let labels: Vec<String> = image.labels().map(String::from).collect();
     graph.finish(("pixels", dtype::UINT8, shape.inputs()), doc, &labels)

@@ -1,11 +1,12 @@
 //! ONNX: a chain of dense layers as a graph of operators, read and written.
 //!
 //! Written: `Gemm`, `Relu` and a `Softmax`, with the logits as an output of their own, around integers where the network
-//! is one of integers. Read: the float form, and what other
-//! exporters make of such networks ([`read`] lists it). The messages are declared here by hand, since of the format's
+//! is one of integers, or of integer operators alone. Read: the float form, and what other exporters make of such networks
+//! ([`read`] lists it). The messages are declared here by hand, since of the format's
 //! hundreds only a dozen matter.
 
 mod build;
+mod exact;
 mod integer;
 mod proto;
 mod read;
@@ -20,6 +21,7 @@ use crate::fold::Folded;
 use build::{Builder, integer};
 use proto::dtype;
 
+pub(super) use exact::write as write_exact;
 pub(super) use integer::write as write_integer;
 pub use read::read;
 
@@ -50,8 +52,8 @@ pub(super) fn write(net: &Folded, classes: &[String]) -> Clause<Vec<u8>> {
         }
     }
     graph.node("Softmax", "probabilities", &[&value], vec![integer("axis", 1)]);
-    graph.output("logits", shape.outputs());
-    graph.output("probabilities", shape.outputs());
+    graph.output("logits", dtype::FLOAT, shape.outputs());
+    graph.output("probabilities", dtype::FLOAT, shape.outputs());
     let doc = format!("{shape}; input is a row of pixels, each divided by 255");
     Ok(graph.finish(("input", dtype::FLOAT, shape.inputs()), doc, classes))
 }
