@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! for each group of two vectors of rows           its weights stay in the first cache
-//!   for each tile of eight images                 16 accumulators
+//!   for each tile of a few images                 two accumulators each
 //!     for each quad of inputs
-//!       load two vectors of weights, four inputs of each image, 16 dot products
+//!       load two vectors of weights, four inputs of each image, two dot products each
 //!     add biases, requantize, store
 //! ```
 //!
@@ -134,11 +134,11 @@ impl Layer<'_> {
             let mut image = 0;
             while image < self.b {
                 image += match (self.b - image, vectors - vector) {
-                    (8.., 2..) => self.tile::<D, 8, 2>(d, vector, image),
+                    (8.., 2..) if D::IMAGES >= 8 => self.tile::<D, 8, 2>(d, vector, image),
                     (4.., 2..) => self.tile::<D, 4, 2>(d, vector, image),
                     (2.., 2..) => self.tile::<D, 2, 2>(d, vector, image),
                     (_, 2..) => self.tile::<D, 1, 2>(d, vector, image),
-                    (8.., _) => self.tile::<D, 8, 1>(d, vector, image),
+                    (8.., _) if D::IMAGES >= 8 => self.tile::<D, 8, 1>(d, vector, image),
                     (4.., _) => self.tile::<D, 4, 1>(d, vector, image),
                     (2.., _) => self.tile::<D, 2, 1>(d, vector, image),
                     _ => self.tile::<D, 1, 1>(d, vector, image),

@@ -87,9 +87,13 @@ impl DotKernel for DotPeak {
     type Out = f64;
     #[inline(always)]
     fn run<D: Dot>(self, d: D) -> f64 {
-        // Portable vectors take inputs and weights apart before they multiply. In a tile that is shared among its dot
-        // products, and so it is here; two by two is what sixteen registers hold of sums and parts.
-        if D::LANES == 4 { self.tile::<D, 2, 2>(d) } else { self.tile::<D, CHAINS, 1>(d) }
+        // Portable vectors take inputs and weights apart before they multiply, which a tile shares among its dot products.
+        // As many as sixteen registers hold; the widest vectors have more, and sums that take longer.
+        match D::LANES {
+            4 => self.tile::<D, 2, 2>(d),
+            8 => self.tile::<D, 4, 2>(d),
+            _ => self.tile::<D, CHAINS, 1>(d),
+        }
     }
 }
 
@@ -124,7 +128,12 @@ mod tests {
     #[test]
     fn counts_both_operations_of_every_lane() {
         for backend in Backend::available() {
-            let (lanes, dots) = (backend.dot_lanes(), if backend.dot_lanes() == 4 { 4 } else { 14 });
+            let lanes = backend.dot_lanes();
+            let dots = match lanes {
+                4 => 4,
+                8 => 8,
+                _ => 14,
+            };
             assert_eq!(dot_peak(backend, 3), (4 * 3 * dots * lanes) as f64, "{}", backend.name());
             assert_eq!(peak(backend, 3), 2.0 * 3.0 * 14.0 * backend.lanes() as f64, "{}", backend.name());
         }

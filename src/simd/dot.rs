@@ -35,6 +35,8 @@ pub unsafe trait Dot: Copy + Send + Sync {
     type V: Copy;
     /// Rows of a vector.
     const LANES: usize;
+    /// Images of a tile of two vectors, up to 8: as many as leave registers for inputs and weights.
+    const IMAGES: usize = 4;
 
     /// Sums of nothing.
     fn zero(self) -> Self::Acc;
@@ -147,32 +149,36 @@ unsafe impl Dot for Scalar {
     }
 }
 
+/// The two words of `x`, the lower one first, again and again.
+#[inline(always)]
+fn words(x: u32) -> i16x8 {
+    let x = if cfg!(target_endian = "big") { x.rotate_left(16) } else { x };
+    // SAFETY: both types are 16 bytes, any of which are a value.
+    unsafe { core::mem::transmute(i32x4::splat(x as i32)) }
+}
+
 // SAFETY: sixteen weights, four biases, multipliers, sums and bytes are touched; every target has the instructions that
 // `wide` chose at compile time.
 unsafe impl Dot for Wide {
-    /// Two sums for each row, of even and of odd pairs of columns: rows 0 and 1, then 2 and 3.
-    type Acc = [i32x4; 2];
+    type Acc = i32x4;
     type V = i32x4;
     const LANES: usize = 4;
 
     #[inline(always)]
-    fn zero(self) -> [i32x4; 2] {
-        [i32x4::ZERO; 2]
+    fn zero(self) -> i32x4 {
+        i32x4::ZERO
     }
+    /// A row's four weights are two words: their even bytes are multiplied with the even inputs, the odd ones with the odd.
     #[inline(always)]
-    unsafe fn dot(self, acc: [i32x4; 2], x: u32, weights: *const i8) -> [i32x4; 2] {
+    unsafe fn dot(self, acc: i32x4, x: u32, weights: *const i8) -> i32x4 {
         // SAFETY: the caller promises sixteen weights.
-        let w = unsafe { weights.cast::<[[i8; 8]; 2]>().read() };
-        let x = x.to_le_bytes().map(i16::from);
-        let x = i16x8::new([x[0], x[1], x[2], x[3], x[0], x[1], x[2], x[3]]);
-        [acc[0] + i16x8::new(w[0].map(i16::from)).dot(x), acc[1] + i16x8::new(w[1].map(i16::from)).dot(x)]
+        let w = i16x8::new(unsafe { weights.cast::<[i16; 8]>().read_unaligned() }.map(i16::from_le));
+        acc + ((w << 8i32) >> 8i32).dot(words(x & 0x00ff_00ff)) + (w >> 8i32).dot(words(x >> 8 & 0x00ff_00ff))
     }
     #[inline(always)]
-    unsafe fn finish(self, acc: [i32x4; 2], biases: *const i32) -> i32x4 {
-        let ([a, b, c, d], [e, f, g, h]) = (acc[0].to_array(), acc[1].to_array());
+    unsafe fn finish(self, acc: i32x4, biases: *const i32) -> i32x4 {
         // SAFETY: the caller promises four biases.
-        let biases = i32x4::new(unsafe { biases.cast::<[i32; 4]>().read_unaligned() });
-        i32x4::new([a, c, e, g]) + i32x4::new([b, d, f, h]) + biases
+        acc + i32x4::new(unsafe { biases.cast::<[i32; 4]>().read_unaligned() })
     }
     #[inline(always)]
     unsafe fn requantize(self, acc: i32x4, multipliers: *const i32, to: *mut u8) {

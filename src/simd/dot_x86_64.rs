@@ -88,6 +88,7 @@ unsafe impl Dot for Vnni {
     type Acc = __m512i;
     type V = __m512i;
     const LANES: usize = 16;
+    const IMAGES: usize = 8;
 
     #[inline(always)]
     fn zero(self) -> __m512i {
