@@ -2,6 +2,7 @@
 
 mod exchange;
 mod flash;
+mod shell;
 mod sweep;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use serde::Serialize;
 
 pub use exchange::{Estimate, Export, Import, IntegerType, Quantize};
 pub use flash::Verify;
+pub use shell::{Completions, Man};
 pub use sweep::{Shard, Sweep, SweepAction, SweepRun};
 
 use crate::crew::Threads;
@@ -65,6 +67,10 @@ pub enum Command {
     /// Fetch, verify or look at a data set
     #[command(subcommand)]
     Data(Data),
+    /// Print what makes a shell complete this program's words
+    Completions(Completions),
+    /// Write the manual pages, one a command
+    Man(Man),
 }
 
 /// Which data set.

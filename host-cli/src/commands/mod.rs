@@ -11,6 +11,7 @@ mod inspect;
 mod predict;
 mod quantize;
 mod report;
+mod shell;
 mod sweep;
 mod train;
 mod verify;
@@ -38,6 +39,8 @@ pub fn run(command: Command) -> Result<()> {
         Command::Import(args) => import::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man(args) => shell::man(&args),
         Command::Report(args) => report::run(&args),
         Command::Sweep(args) => sweep::run(&args),
         Command::Verify(args) => verify::run(&args),
