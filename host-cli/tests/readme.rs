@@ -1,0 +1,112 @@
+//! The commands of the README and of `docs/` are run, in the order in which they stand, on small data where they name
+//! Fashion-MNIST. A command that is neither run nor named here fails.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use support::{selvedge, small_data, succeeds};
+
+/// What is not run here, by how it starts, and why.
+const ELSEWHERE: [(&str, &str); 7] = [
+    ("cargo test --workspace", "it is what runs this"),
+    ("cargo install --path host-cli", "it builds what cargo has built for this test"),
+    ("selvedge data fetch", "it needs the network; fetch.rs has a server of its own"),
+    ("parallel selvedge sweep", "it needs GNU parallel; sweep.rs runs it with --ignored"),
+    ("selvedge sweep merge shard-1", "it follows the one before"),
+    ("#!/bin/sh #SBATCH", "it needs Slurm"),
+    ("SELVEDGE_PROGRAMS=", "determinism.rs is a test of its own"),
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The README, and every page of `docs/`.
+fn pages() -> Vec<PathBuf> {
+    let docs = fs::read_dir(root().join("docs")).unwrap().map(|e| e.unwrap().path());
+    let mut pages: Vec<_> = docs.filter(|p| p.extension().is_some_and(|e| e == "md")).collect();
+    pages.sort();
+    pages.insert(0, root().join("README.md"));
+    pages
+}
+
+/// The blocks of a page in a language.
+fn blocks(text: &str, language: &str) -> Vec<String> {
+    let fence = format!("```{language}\n");
+    text.split(&fence).skip(1).map(|b| b.split("\n```").next().unwrap().to_string()).collect()
+}
+
+/// The commands of a block: a line each, unless it is a script.
+fn commands(block: &str) -> Vec<String> {
+    let block = block.replace("\\\n", " ");
+    if block.starts_with("#!") {
+        return vec![block.split_whitespace().collect::<Vec<_>>().join(" ")];
+    }
+    let lines = block.lines().map(|l| l.split(" #").next().unwrap().trim().to_string());
+    lines.filter(|l| !l.is_empty() && !l.starts_with('#')).collect()
+}
+
+/// A folder in which the commands find what they speak of.
+fn prepare(page: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    small_data(here);
+    succeeds(here, &["train", "--data", "data", "--out", "made", "-q"]);
+    succeeds(here, &["export", "made", "--format", "safetensors", "-o", "net.safetensors"]);
+    for file in blocks(page, "toml").into_iter().filter(|b| b.starts_with("# sweep.toml")) {
+        fs::write(here.join("sweep.toml"), file).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn every_command_is_run_or_named() {
+    let (mut run, mut named) = (0, BTreeSet::new());
+    let program = Path::new(selvedge().get_program()).parent().unwrap().to_path_buf();
+    let path = std::env::join_paths(
+        [program].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
+    );
+    let path = path.unwrap();
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        let all: Vec<_> = blocks(&text, "sh").iter().flat_map(|b| commands(b)).collect();
+        if all.is_empty() {
+            continue;
+        }
+        let folder = prepare(&text);
+        for command in all {
+            if let Some((start, _)) = ELSEWHERE.iter().find(|(start, _)| command.starts_with(start)) {
+                named.insert(*start);
+                continue;
+            }
+            let words = command.replace("cargo run --release -p host-cli --", "selvedge");
+            assert!(
+                words.starts_with("selvedge ") || words.starts_with("cd "),
+                "{}: {command} is neither run nor named",
+                page.display()
+            );
+            let output = Command::new("sh")
+                .current_dir(folder.path())
+                .args(["-e", "-c", &words])
+                .env("PATH", &path)
+                .env("SELVEDGE_DATA", folder.path().join("data"))
+                .output()
+                .unwrap();
+            assert!(
+                output.status.success(),
+                "{}: {command}: {}",
+                page.display(),
+                String::from_utf8_lossy(&output.stderr)
+            );
+            run += 1;
+        }
+    }
+    println!("{run} commands were run, {} are run elsewhere", named.len());
+    assert!(run >= 15, "{run}");
+    let unused: Vec<_> = ELSEWHERE.iter().filter(|(start, _)| !named.contains(start)).collect();
+    assert!(unused.is_empty(), "no page has these: {unused:?}");
+}
