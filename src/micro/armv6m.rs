@@ -4,11 +4,7 @@
 //! one.
 #![allow(unsafe_code)]
 
-use core::cell::Cell;
-
-use super::pairs;
-use super::quads::Core;
-use crate::format::Packing;
+pub(super) use super::pairs::{PACKING, SUMS, logit, pair, requantize, start};
 
 core::arch::global_asm!(
     r#"
@@ -45,7 +41,10 @@ core::arch::global_asm!(
     mov r9, r5
     mov r10, r6
     mov r11, r7
-    ldr r6, [sp, #40]
+    mov r6, r2
+    movs r3, #255
+    lsls r2, r3, #16
+    orrs r2, r3
     .endm
     .macro SELVEDGE_LEAVE
     pop {{r3}}
@@ -62,7 +61,7 @@ core::arch::global_asm!(
     pop {{r4-r7, pc}}
     .endm
 
-    @ selvedge_skipping(list, weights, mask, acc, end): entries of three words
+    @ selvedge_skipping(list, weights, end, acc): entries of three words
     .section .text.selvedge_skipping,"ax",%progbits
     .p2align 2
     .type selvedge_skipping,%function
@@ -84,7 +83,7 @@ selvedge_skipping:
 3:  SELVEDGE_LEAVE
     .size selvedge_skipping, . - selvedge_skipping
 
-    @ selvedge_dense(pairs, weights, mask, acc, end): entries of two words, at least one
+    @ selvedge_dense(pairs, weights, end, acc): entries of two words, at least one
     .section .text.selvedge_dense,"ax",%progbits
     .p2align 2
     .type selvedge_dense,%function
@@ -100,61 +99,3 @@ selvedge_dense:
     .size selvedge_dense, . - selvedge_dense
 "#
 );
-
-unsafe extern "C" {
-    fn selvedge_skipping(
-        list: *const Cell<u32>,
-        weights: *const u32,
-        mask: u32,
-        acc: *mut [u32; 4],
-        end: *const Cell<u32>,
-    );
-    fn selvedge_dense(
-        pairs: *const Cell<u32>,
-        weights: *const u32,
-        mask: u32,
-        acc: *mut [u32; 4],
-        end: *const Cell<u32>,
-    );
-}
-
-/// The kernel of Armv6-M.
-pub(super) struct Armv6m;
-
-impl Core for Armv6m {
-    const PACKING: Packing = Packing::CortexM0;
-    const SUMS: bool = true;
-
-    fn pair(quad: u32) -> (u32, u32) {
-        pairs::pair(quad)
-    }
-
-    fn start(bias: i32, sum: u32) -> u32 {
-        pairs::start(bias, sum)
-    }
-
-    fn skipping(list: &[Cell<u32>], weights: &[u32], acc: &mut [u32; 4]) {
-        let (entries, _) = list.split_last_chunk::<3>().unwrap_or((&[], &[const { Cell::new(0) }; 3]));
-        let range = entries.as_ptr_range();
-        // SAFETY: the driver made the list: whole entries whose offsets are those of the quads of the four rows.
-        unsafe { selvedge_skipping(range.start, weights.as_ptr(), pairs::BYTES, acc, range.end) }
-    }
-
-    fn dense(pairs: &[Cell<u32>], weights: &[u32], acc: &mut [u32; 4]) {
-        if pairs.is_empty() || 2 * pairs.len() > weights.len() {
-            return;
-        }
-        // SAFETY: there are two words for each quad and four weights' words for each two words.
-        unsafe {
-            selvedge_dense(pairs.as_ptr(), weights.as_ptr(), pairs::BYTES, acc, pairs.as_ptr_range().end)
-        }
-    }
-
-    fn requantize(acc: u32, r: u16) -> u32 {
-        pairs::requantize(acc, r)
-    }
-
-    fn logit(acc: u32) -> i32 {
-        acc as i32
-    }
-}

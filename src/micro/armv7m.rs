@@ -4,11 +4,9 @@
 //! end of a list is an offset that carries, so that no register has to hold where it is.
 #![allow(unsafe_code)]
 
-use core::cell::Cell;
+use core::arch::asm;
 
-use super::pairs;
-use super::quads::Core;
-use crate::format::Packing;
+pub(super) use super::pairs::{PACKING, SUMS, logit, pair, start};
 
 core::arch::global_asm!(
     r#"
@@ -28,7 +26,7 @@ core::arch::global_asm!(
     SELVEDGE_ROW r12, r8
     SELVEDGE_ROW lr, r9
     .endm
-    @ selvedge_skipping(list, weights, mask, acc, end): entries of three words, then an offset that carries, which is met
+    @ selvedge_skipping(list, weights, end, acc): entries of three words, then an offset that carries, which is met
     @ in the first half of a round: an odd number of entries starts in the second
     .section .text.selvedge_skipping,"ax",%progbits
     .p2align 2
@@ -37,8 +35,8 @@ core::arch::global_asm!(
 selvedge_skipping:
     push {{r3-r11, lr}}
     ldm r3, {{r10, r11, r12, lr}}
-    ldr r3, [sp, #40]
-    subs r3, r3, r0
+    subs r3, r2, r0
+    mov r2, #0x00ff00ff
     lsls r3, r3, #29
     bmi 2f
 1:  ldmia r0!, {{r3, r4, r5}}
@@ -56,82 +54,36 @@ selvedge_skipping:
     pop {{r4-r11, pc}}
     .size selvedge_skipping, . - selvedge_skipping
 
-    @ selvedge_dense(pairs, weights, mask, acc, end): entries of two words, at least one
+    @ selvedge_dense(pairs, weights, end, acc): entries of two words, at least one
     .section .text.selvedge_dense,"ax",%progbits
     .p2align 2
     .type selvedge_dense,%function
     .thumb_func
 selvedge_dense:
-    push {{r3-r11, lr}}
+    push {{r2-r11, lr}}
     ldm r3, {{r10, r11, r12, lr}}
+    mov r2, #0x00ff00ff
 1:  ldmia r0!, {{r4, r5}}
     ldmia r1!, {{r6, r7, r8, r9}}
     SELVEDGE_ROWS
-    ldr r3, [sp, #40]
+    ldr r3, [sp]
     cmp r0, r3
     bne 1b
-    pop {{r3}}
+    pop {{r2, r3}}
     stm r3, {{r10, r11, r12, lr}}
     pop {{r4-r11, pc}}
     .size selvedge_dense, . - selvedge_dense
 "#
 );
 
-unsafe extern "C" {
-    fn selvedge_skipping(
-        list: *const Cell<u32>,
-        weights: *const u32,
-        mask: u32,
-        acc: *mut [u32; 4],
-        end: *const Cell<u32>,
-    );
-    fn selvedge_dense(
-        pairs: *const Cell<u32>,
-        weights: *const u32,
-        mask: u32,
-        acc: *mut [u32; 4],
-        end: *const Cell<u32>,
-    );
-}
-
-/// The kernel of Armv7-M without DSP extension.
-pub(super) struct Armv7m;
-
-impl Core for Armv7m {
-    const PACKING: Packing = Packing::CortexM0;
-    const SUMS: bool = true;
-
-    fn pair(quad: u32) -> (u32, u32) {
-        pairs::pair(quad)
+/// `(acc * r + 2^23) >> 24`, clamped to 0..=127: the upper word of a long product, rounded by its last bit.
+#[inline(always)]
+pub(super) fn requantize(acc: u32, r: u16) -> u32 {
+    let twice = ((i64::from((acc << 8) as i32) * (2 * i64::from(r))) >> 32) as i32;
+    let y: u32;
+    // SAFETY: arithmetic on registers.
+    unsafe {
+        asm!("usat {}, #7, {}, asr #1", lateout(reg) y, in(reg) twice + 1, options(pure, nomem, nostack));
     }
-
-    fn start(bias: i32, sum: u32) -> u32 {
-        pairs::start(bias, sum)
-    }
-
-    fn skipping(list: &[Cell<u32>], weights: &[u32], acc: &mut [u32; 4]) {
-        let Some((entries, _)) = list.split_last_chunk::<3>() else { return };
-        let range = entries.as_ptr_range();
-        // SAFETY: the driver ends its list with three words of which the first is the one offset that carries; the others
-        // are those of the quads of the four rows.
-        unsafe { selvedge_skipping(range.start, weights.as_ptr(), pairs::BYTES, acc, range.end) }
-    }
-
-    fn dense(pairs: &[Cell<u32>], weights: &[u32], acc: &mut [u32; 4]) {
-        if pairs.is_empty() || 2 * pairs.len() > weights.len() {
-            return;
-        }
-        // SAFETY: there are two words for each quad and four weights' words for each two words.
-        unsafe {
-            selvedge_dense(pairs.as_ptr(), weights.as_ptr(), pairs::BYTES, acc, pairs.as_ptr_range().end)
-        }
-    }
-
-    fn requantize(acc: u32, r: u16) -> u32 {
-        pairs::requantize(acc, r)
-    }
-
-    fn logit(acc: u32) -> i32 {
-        acc as i32
-    }
+    y
 }

@@ -5,33 +5,10 @@
 //! are.
 
 use super::mve::{self, BLOCK, WEIGHTS};
-use crate::format::{Header, Image, Packing, Stored};
+use super::sizes;
+use crate::format::{Image, Packing, Stored};
 
 pub(super) const PACKING: Packing = Packing::CortexM55;
-
-/// Words of the inputs of even and odd layers, of the list, and of the pixels.
-const fn areas(header: &Header) -> [usize; 4] {
-    let shape = header.shape();
-    let mut words = [0, 0, 0, shape.inputs().div_ceil(4)];
-    let mut l = 0;
-    while l < shape.layers() {
-        let blocks = shape.width_or_zero(l).div_ceil(16);
-        if BLOCK * blocks > words[l % 2] {
-            words[l % 2] = BLOCK * blocks;
-        }
-        if blocks > words[2] {
-            words[2] = blocks;
-        }
-        l += 1;
-    }
-    words
-}
-
-/// Words of memory.
-pub(super) const fn scratch_words(header: &Header) -> usize {
-    let [even, odd, list, pixels] = areas(header);
-    even + odd + list + pixels
-}
 
 /// Runs a file in `scratch`, whose last words are the pixels.
 pub(super) fn run(image: &Image<'_>, dense: bool, scratch: &mut [u32], logits: &mut [i32]) {
@@ -53,7 +30,7 @@ fn layers<'s>(
     scratch: &'s mut [u32],
     logits: &mut [i32],
 ) -> &'s [u32] {
-    let [even, odd, blocks, _] = areas(image.header());
+    let [even, odd, blocks, _] = sizes::areas(image.header());
     let (mut x, rest) = scratch.split_at_mut_checked(even).unwrap_or_default();
     let (mut y, rest) = rest.split_at_mut_checked(odd).unwrap_or_default();
     let (list, pixels) = rest.split_at_mut_checked(blocks).unwrap_or_default();

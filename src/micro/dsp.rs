@@ -16,15 +16,14 @@
 #![allow(unsafe_code)]
 
 use core::arch::asm;
-use core::cell::Cell;
 
-use super::quads::Core;
 use crate::format::Packing;
 
 core::arch::global_asm!(
     r#"
     .syntax unified
     .thumb
+    .cpu cortex-m4
     .macro SELVEDGE_ROW acc, w
     sxtb16 r3, \w
     smlad \acc, r3, r4, \acc
@@ -97,77 +96,42 @@ selvedge_dense:
 "#
 );
 
-unsafe extern "C" {
-    fn selvedge_skipping(
-        list: *const Cell<u32>,
-        weights: *const u32,
-        end: *const Cell<u32>,
-        acc: *mut [u32; 4],
-    );
-    fn selvedge_dense(
-        pairs: *const Cell<u32>,
-        weights: *const u32,
-        end: *const Cell<u32>,
-        acc: *mut [u32; 4],
-    );
+pub(super) const PACKING: Packing = Packing::CortexM4;
+pub(super) const SUMS: bool = false;
+
+#[inline(always)]
+pub(super) fn pair(quad: u32) -> (u32, u32) {
+    let odd = quad >> 8 & 0x00ff_00ff;
+    let even = (quad & 0x00ff_00ff) << 8;
+    let z: u32;
+    // SAFETY: arithmetic on registers.
+    unsafe {
+        asm!("ssub16 {}, {}, {}", lateout(reg) z, in(reg) even, in(reg) odd, options(pure, nomem, nostack));
+    }
+    (z, odd)
 }
 
-/// The kernel of the DSP extension.
-pub(super) struct Dsp;
+pub(super) fn start(bias: i32, _: u32) -> u32 {
+    (bias as u32) << 8
+}
 
-impl Core for Dsp {
-    const PACKING: Packing = Packing::CortexM4;
-    const SUMS: bool = false;
-
-    #[inline(always)]
-    fn pair(quad: u32) -> (u32, u32) {
-        let odd = quad >> 8 & 0x00ff_00ff;
-        let even = (quad & 0x00ff_00ff) << 8;
-        let z: u32;
-        // SAFETY: arithmetic on registers.
-        unsafe {
-            asm!("ssub16 {}, {}, {}", lateout(reg) z, in(reg) even, in(reg) odd, options(pure, nomem, nostack));
-        }
-        (z, odd)
+#[inline(always)]
+pub(super) fn requantize(acc: u32, r: u16) -> u32 {
+    let y: u32;
+    // SAFETY: arithmetic on registers.
+    unsafe {
+        asm!(
+            "smmulr {y}, {acc}, {r}",
+            "usat {y}, #7, {y}",
+            y = lateout(reg) y,
+            acc = in(reg) acc,
+            r = in(reg) u32::from(r),
+            options(pure, nomem, nostack)
+        );
     }
+    y
+}
 
-    fn start(bias: i32, _: u32) -> u32 {
-        (bias as u32) << 8
-    }
-
-    fn skipping(list: &[Cell<u32>], weights: &[u32], acc: &mut [u32; 4]) {
-        let (entries, _) = list.split_last_chunk::<3>().unwrap_or((&[], &[const { Cell::new(0) }; 3]));
-        let range = entries.as_ptr_range();
-        // SAFETY: the driver made the list: whole entries whose offsets are those of the quads of the four rows.
-        unsafe { selvedge_skipping(range.start, weights.as_ptr(), range.end, acc) }
-    }
-
-    fn dense(pairs: &[Cell<u32>], weights: &[u32], acc: &mut [u32; 4]) {
-        if pairs.is_empty() || 2 * pairs.len() > weights.len() {
-            return;
-        }
-        // SAFETY: there are two words for each quad and four weights' words for each two words.
-        unsafe { selvedge_dense(pairs.as_ptr(), weights.as_ptr(), pairs.as_ptr_range().end, acc) }
-    }
-
-    #[inline(always)]
-    fn requantize(acc: u32, r: u16) -> u32 {
-        let y: u32;
-        // SAFETY: arithmetic on registers.
-        unsafe {
-            asm!(
-                "smmulr {y}, {acc}, {r}",
-                "usat {y}, #7, {y}",
-                y = lateout(reg) y,
-                acc = in(reg) acc,
-                r = in(reg) u32::from(r),
-                options(pure, nomem, nostack)
-            );
-        }
-        y
-    }
-
-    fn logit(acc: u32) -> i32 {
-        acc as i32 >> 8
-    }
+pub(super) fn logit(acc: u32) -> i32 {
+    acc as i32 >> 8
 }

@@ -9,7 +9,7 @@
 //! | Cortex-M3 | `cortex-m0` | assembly, two products in one multiplication | 6 |
 //! | Cortex-M0, M0+, M23 | `cortex-m0` | the same in Thumb-1 | 10 |
 //! | Cortex-M55, M85 | `cortex-m55` | assembly, MVE | 0.5 |
-//! | RISC-V and everything else | `cortex-m0` | the same as on the M3, in Rust | 9 |
+//! | RISC-V and everything else | `cortex-m0` | the same as on the M3, in Rust | 10 |
 //!
 //! A group of inputs that is all zero costs a look when the input is read and nothing in any row: what is left is a list
 //! of groups. Lists and groups take the place of the pixels in the lent memory, so that it stays small. Where few groups
@@ -19,6 +19,8 @@
 mod armv6m;
 #[cfg(selvedge_core = "armv7m")]
 mod armv7m;
+#[cfg(not(any(selvedge_core = "mve", selvedge_core = "portable")))]
+mod assembly;
 #[cfg(selvedge_core = "mve")]
 mod blocks;
 #[cfg(selvedge_core = "dsp")]
@@ -29,6 +31,7 @@ mod mve;
 mod pairs;
 #[cfg(not(selvedge_core = "mve"))]
 mod quads;
+mod sizes;
 
 #[cfg(selvedge_core = "mve")]
 use blocks as way;
@@ -53,12 +56,17 @@ pub struct Model<'a> {
 
 /// Words of lent memory that [`Model`] needs to run a file; the pixels lie in it too.
 pub const fn scratch_words(header: &Header) -> usize {
-    way::scratch_words(header)
+    sizes::scratch_words(header, PACKING)
 }
 
 /// Bytes of RAM of an inference: [`scratch_words`] and the logits, without the stack of at most a few hundred bytes.
 pub const fn ram_bytes(header: &Header) -> usize {
-    4 * scratch_words(header) + 4 * header.shape().outputs()
+    ram_bytes_on(header, PACKING)
+}
+
+/// What [`ram_bytes`] is on the cores of a packing, for a host to know.
+pub const fn ram_bytes_on(header: &Header, packing: Packing) -> usize {
+    4 * sizes::scratch_words(header, packing) + 4 * header.shape().outputs()
 }
 
 impl<'a> Model<'a> {

@@ -1,4 +1,4 @@
-//! Two products in one multiplication, for cores without vector instructions: RISC-V, and any host.
+//! Two products in one multiplication, for cores without vector instructions: Cortex-M0 and M3, RISC-V, and any host.
 //!
 //! Weights are stored as `w + 128` in a byte. With inputs x0 to x3 the pair is `x2 | x0 << 16` and `x3 | x1 << 16`, and
 //!
@@ -9,7 +9,11 @@
 //! exactly: the product of the lower halves stays below 2^16, that of the upper halves falls out of the word, and the sum
 //! of the mixed ones is at most 2 * 255 * 127. What the 128s added is taken off once a row, `128 * Σx`.
 
-pub(super) const BYTES: u32 = 0x00ff_00ff;
+use crate::format::Packing;
+
+pub(super) const PACKING: Packing = Packing::CortexM0;
+pub(super) const SUMS: bool = true;
+const BYTES: u32 = 0x00ff_00ff;
 
 /// The pair of a quad.
 pub(super) fn pair(quad: u32) -> (u32, u32) {
@@ -21,8 +25,13 @@ pub(super) fn start(bias: i32, sum: u32) -> u32 {
     (bias as u32).wrapping_sub(128 * sum)
 }
 
+pub(super) fn logit(acc: u32) -> i32 {
+    acc as i32
+}
+
 /// `(acc * r + 2^23) >> 24`, clamped to 0..=127, without a long multiplication: `acc = 2^12 * high + low`, and nothing
 /// below passes 2^31 since `|acc| < 2^23` and `r < 2^16`.
+#[cfg(selvedge_core = "armv6m")]
 pub(super) fn requantize(acc: u32, r: u16) -> u32 {
     let (acc, r) = (acc as i32, i32::from(r));
     let (high, low) = (acc >> 12, acc & 0xfff);

@@ -14,21 +14,19 @@
 
 use core::cell::Cell;
 
-use crate::format::{Header, Image, Packing, Stored};
+use crate::format::{Image, Packing, Stored};
 
-#[cfg(selvedge_core = "armv6m")]
-use super::armv6m::Armv6m as This;
-#[cfg(selvedge_core = "armv7m")]
-use super::armv7m::Armv7m as This;
-#[cfg(selvedge_core = "dsp")]
-use super::dsp::Dsp as This;
+#[cfg(not(selvedge_core = "portable"))]
+use super::assembly::Assembly as This;
 #[cfg(selvedge_core = "portable")]
 use super::pairs::Portable as This;
 
 pub(super) const PACKING: Packing = This::PACKING;
 
 /// The offset that ends a list: added to any address, it carries.
-pub(super) const END: u32 = u32::MAX;
+const END: u32 = u32::MAX;
+/// Words of an entry of a list.
+pub(super) const ENTRY: usize = 3;
 
 /// What a core does in its own way.
 pub(super) trait Core {
@@ -39,30 +37,15 @@ pub(super) trait Core {
     const SUMS: bool;
     /// An accumulator before the first product; `sum` is that of all inputs.
     fn start(bias: i32, sum: u32) -> u32;
-    /// Adds the products of four rows: `list` is `{offset, pair}` for each quad and then [`END`].
+    /// Adds the products of four rows: `list` is `{offset, pair}` for each quad and then an entry of which [`END`] is the
+    /// first word.
     fn skipping(list: &[Cell<u32>], weights: &[u32], acc: &mut [u32; 4]);
     /// Adds the products of four rows: `pairs` is `{pair}` for every quad of the rows.
     fn dense(pairs: &[Cell<u32>], weights: &[u32], acc: &mut [u32; 4]);
-    /// The output of a hidden row.
-    fn requantize(acc: u32, r: u16) -> u32;
+    /// The outputs of four hidden rows, a byte each; the multipliers are little-endian.
+    fn requantize(acc: &[u32; 4], r: &[u16; 4]) -> u32;
     /// The logit of a row of the last layer.
     fn logit(acc: u32) -> i32;
-}
-
-/// Words of memory: in each layer dense pairs and outputs fit, and a list of up to seven eighths of the quads.
-pub(super) const fn scratch_words(header: &Header) -> usize {
-    let shape = header.shape();
-    let mut most = 0;
-    let mut l = 0;
-    while l < shape.layers() {
-        let (quads, groups) = (shape.width_or_zero(l).div_ceil(4), shape.width_or_zero(l + 1).div_ceil(4));
-        let words = 2 * quads + quads * 5 / 8 + 3 + groups;
-        if words > most {
-            most = words;
-        }
-        l += 1;
-    }
-    most
 }
 
 /// Runs a file in `scratch`, whose last words are the pixels.
@@ -124,12 +107,14 @@ fn rows(layer: &Stored<'_>, dense: bool, found: usize, words: &[Cell<u32>], logi
     let input = last(words, quads);
     let (len, sum) = if skipping { list(input, free) } else { pairs(input, free) };
     let list = free.get(..len).unwrap_or_default();
+    // The kernel asks no more whether the end is there.
+    let skipping = skipping && list.len() >= ENTRY;
     let weights = crate::format::words(layer.weights()).unwrap_or_default();
-    let blocks = weights.chunks_exact((4 * quads).max(1));
+    let mut blocks = weights.chunks_exact((4 * quads).max(1));
     let mut multipliers = layer.multipliers().chunks_exact(4);
     let (mut logits, mut outputs, mut count) = (logits.chunks_mut(4), outputs.iter(), 0);
-    for (weights, biases) in blocks.zip(layer.biases().chunks_exact(4)) {
-        let Some(&[a, b, c, d]) = biases.first_chunk::<4>() else { break };
+    for biases in layer.biases().chunks_exact(4) {
+        let (Some(weights), Some(&[a, b, c, d])) = (blocks.next(), biases.first_chunk::<4>()) else { break };
         let start = |bias: i32| This::start(i32::from_le(bias), sum);
         let mut acc = [start(a), start(b), start(c), start(d)];
         if skipping {
@@ -137,14 +122,13 @@ fn rows(layer: &Stored<'_>, dense: bool, found: usize, words: &[Cell<u32>], logi
         } else {
             This::dense(list, weights, &mut acc);
         }
-        if let Some(&[r, s, t, u]) = multipliers.next().and_then(|m| m.first_chunk::<4>()) {
-            let y = |acc, r| This::requantize(acc, u16::from_le(r));
-            let quad = y(acc[0], r) | y(acc[1], s) << 8 | y(acc[2], t) << 16 | y(acc[3], u) << 24;
+        if let Some(multipliers) = multipliers.next().and_then(|m| m.first_chunk::<4>()) {
+            let quad = This::requantize(&acc, multipliers);
             outputs.next().into_iter().for_each(|o| o.set(quad));
             count += usize::from(quad != 0);
         } else {
             let logits = logits.next().unwrap_or_default();
-            logits.iter_mut().zip(acc).for_each(|(z, acc)| *z = This::logit(acc));
+            logits.iter_mut().zip(&acc).for_each(|(z, &acc)| *z = This::logit(acc));
         }
     }
     count
@@ -153,7 +137,7 @@ fn rows(layer: &Stored<'_>, dense: bool, found: usize, words: &[Cell<u32>], logi
 /// Writes the list of the quads that are not zero and its end; returns its words and the sum of the inputs.
 fn list(input: &[Cell<u32>], to: &[Cell<u32>]) -> (usize, u32) {
     let (mut len, mut sum, mut offset) = (0, 0, 0);
-    let mut entries = to.chunks_exact(3);
+    let mut entries = to.chunks_exact(ENTRY);
     for quad in input {
         let x = quad.get();
         if x != 0
@@ -164,14 +148,14 @@ fn list(input: &[Cell<u32>], to: &[Cell<u32>]) -> (usize, u32) {
             at.set(offset);
             a.set(pair.0);
             b.set(pair.1);
-            len += 3;
+            len += ENTRY;
         }
         offset += 16;
     }
     if let Some([at, ..]) = entries.next() {
         at.set(END);
     }
-    (len + 3, sum)
+    (len + ENTRY, sum)
 }
 
 /// Writes the pair of every quad; returns their words and the sum of the inputs.

@@ -1,0 +1,77 @@
+//! The call of the kernels in assembly over quads: one signature, whichever core they are written for.
+//!
+//! [`this`] is the core's own file: its assembly, and the arithmetic around it.
+#![allow(unsafe_code)]
+
+use core::cell::Cell;
+
+#[cfg(selvedge_core = "armv6m")]
+use super::armv6m as this;
+#[cfg(selvedge_core = "armv7m")]
+use super::armv7m as this;
+#[cfg(selvedge_core = "dsp")]
+use super::dsp as this;
+use super::quads::{Core, ENTRY};
+use crate::format::Packing;
+
+unsafe extern "C" {
+    fn selvedge_skipping(
+        list: *const Cell<u32>,
+        weights: *const u32,
+        end: *const Cell<u32>,
+        acc: *mut [u32; 4],
+    );
+    fn selvedge_dense(
+        pairs: *const Cell<u32>,
+        weights: *const u32,
+        end: *const Cell<u32>,
+        acc: *mut [u32; 4],
+    );
+}
+
+/// The kernel in assembly.
+pub(super) struct Assembly;
+
+impl Core for Assembly {
+    const PACKING: Packing = this::PACKING;
+    const SUMS: bool = this::SUMS;
+
+    #[inline(always)]
+    fn pair(quad: u32) -> (u32, u32) {
+        this::pair(quad)
+    }
+
+    #[inline(always)]
+    fn start(bias: i32, sum: u32) -> u32 {
+        this::start(bias, sum)
+    }
+
+    fn skipping(list: &[Cell<u32>], weights: &[u32], acc: &mut [u32; 4]) {
+        debug_assert!(list.len() >= ENTRY);
+        // SAFETY: the driver made the list: whole entries whose offsets are those of the quads of the four rows, and behind
+        // them one whose offset carries.
+        unsafe {
+            let end = list.as_ptr_range().end.sub(ENTRY);
+            selvedge_skipping(list.as_ptr(), weights.as_ptr(), end, acc)
+        }
+    }
+
+    fn dense(pairs: &[Cell<u32>], weights: &[u32], acc: &mut [u32; 4]) {
+        if pairs.is_empty() || 2 * pairs.len() > weights.len() {
+            return;
+        }
+        // SAFETY: there are two words for each quad and four weights' words for each two words.
+        unsafe { selvedge_dense(pairs.as_ptr(), weights.as_ptr(), pairs.as_ptr_range().end, acc) }
+    }
+
+    #[inline(always)]
+    fn requantize(acc: &[u32; 4], r: &[u16; 4]) -> u32 {
+        let y = |lane: usize| this::requantize(acc[lane], u16::from_le(r[lane])) << (8 * lane);
+        y(0) | y(1) | y(2) | y(3)
+    }
+
+    #[inline(always)]
+    fn logit(acc: u32) -> i32 {
+        this::logit(acc)
+    }
+}
