@@ -1,6 +1,7 @@
 //! The command line. Its doc comments are the help text.
 
 mod exchange;
+mod firmware;
 mod flash;
 mod shell;
 mod sweep;
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 
 pub use exchange::{Estimate, Export, Import, IntegerType, Quantize};
+pub use firmware::FirmwareArgs;
 pub use flash::Verify;
 pub use shell::{Completions, Man};
 pub use sweep::{Shard, Sweep, SweepAction, SweepRun};

@@ -1,4 +1,4 @@
-//! Writing files so that nothing is ever lost: a temporary name in the same folder, synced, then renamed.
+//! Writing files and folders so that nothing is ever lost: a temporary name beside them, synced, then renamed.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -41,6 +41,55 @@ pub fn rename_synced(from: &Path, to: &Path) -> io::Result<()> {
 /// Exit code 1 with the operating system's reason.
 pub fn create_folder(path: &Path) -> Result<()> {
     fs::create_dir_all(path).map_err(|e| Error::io("create the folder", path, &e))
+}
+
+/// Writes a folder of files, which is there as a whole or not at all. `replace` names the files by which a folder is known
+/// that may be replaced; any other that holds something is left alone.
+///
+/// # Errors
+/// Exit code 2 where the folder is taken, 1 with the operating system's reason; nothing is left behind.
+pub fn write_folder(path: &Path, files: &[(PathBuf, Vec<u8>)], replace: Option<&[&str]>) -> Result<()> {
+    let taken = path.is_file() || fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
+    if taken {
+        let Some(marks) = replace else {
+            return Err(Error::misused(format!(
+                "{} already exists; name another --out, or add --overwrite",
+                path.display()
+            )));
+        };
+        if !marks.iter().all(|mark| path.join(mark).is_file()) {
+            return Err(Error::misused(format!(
+                "{} holds something else, which --overwrite does not replace; name another --out",
+                path.display()
+            )));
+        }
+    }
+    let path = std::path::absolute(path).map_err(|e| Error::io("write", path, &e))?;
+    let (new, old) = (temporary_name(&path), temporary_name(&path).with_extension("old"));
+    let written = write_all_synced(&new, files).and_then(|()| {
+        if taken {
+            fs::rename(&path, &old)?;
+        }
+        rename_synced(&new, &path)
+    });
+    if let Err(reason) = written {
+        if taken && !path.exists() {
+            // What was there comes back.
+            let _ = fs::rename(&old, &path);
+        }
+        let _ = fs::remove_dir_all(&new);
+        return Err(Error::io("write", &path, &reason));
+    }
+    if taken { fs::remove_dir_all(&old).map_err(|e| Error::io("remove", &old, &e)) } else { Ok(()) }
+}
+
+fn write_all_synced(folder: &Path, files: &[(PathBuf, Vec<u8>)]) -> io::Result<()> {
+    for (path, bytes) in files {
+        let path = folder.join(path);
+        fs::create_dir_all(path.parent().unwrap_or(folder))?;
+        write_synced(&path, bytes)?;
+    }
+    Ok(())
 }
 
 /// Removes what writers that were killed left in a folder.

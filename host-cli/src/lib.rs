@@ -5,7 +5,7 @@
 //! [`fold`] makes of it what a chip is to run, [`start`] the beginning of another run; [`exchange`] speaks other programs' formats; [`crew`] spreads work over
 //! threads; [`evaluate`], [`train`] and [`quantize`] do the work and [`mod@bench`] measures it; [`run`] and
 //! [`checkpoint`] keep it in a folder, [`sweep`] compares many, [`report`] makes pages of them; [`budget`] says what a
-//! chip must have; [`terminal`] and [`interrupt`] talk to the person; [`cli`] and [`commands`] put it together.
+//! chip must have and [`firmware`] makes a project for a board; [`terminal`] and [`interrupt`] talk to the person; [`cli`] and [`commands`] put it together.
 //!
 //! Unsafe code is in one file only: `crew/parts.rs`, whose threads run closures that lie on the stack of their caller.
 #![deny(unsafe_code)]
@@ -22,6 +22,7 @@ pub mod error;
 pub mod evaluate;
 pub mod exchange;
 pub mod files;
+pub mod firmware;
 pub mod flash;
 pub mod fold;
 pub mod interrupt;

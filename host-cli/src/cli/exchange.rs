@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use selvedge::format::{Dtype, Packing};
 
-use super::DataArgs;
+use super::{DataArgs, FirmwareArgs};
 use crate::budget::{Bytes, Hertz};
 use crate::exchange::Format;
 use crate::quantize::clip::Clip;
@@ -40,7 +40,7 @@ pub struct Export {
     /// What to write
     #[arg(long, value_enum)]
     pub format: Format,
-    /// The file to write; of c two, with the endings .c and .h
+    /// The file to write; of c two, with the endings .c and .h; of firmware the folder
     #[arg(short, long, value_name = "FILE")]
     pub out: PathBuf,
     /// The cores that the weights of a flash file are packed for: generic, cortex-m0 (and m0+, m3, rv32), cortex-m4 (and
@@ -54,6 +54,9 @@ pub struct Export {
     /// What the names in C start with [default: the file's name]
     #[arg(long, value_name = "NAME")]
     pub prefix: Option<String>,
+    /// What goes with firmware.
+    #[command(flatten, next_help_heading = "Firmware")]
+    pub firmware: FirmwareArgs,
     /// One JSON object on stdout
     #[arg(long)]
     pub json: bool,

@@ -27,6 +27,7 @@ pub fn run(args: &Estimate) -> Result<()> {
             "ram_bytes": budget.ram,
             "macs": budget.macs,
             "instructions": budget.instructions,
+            "measured": budget.instructions.is_some(),
             "fits": over.is_none(),
         }))?;
     } else {
@@ -53,26 +54,27 @@ fn over(args: &Estimate, budget: &Budget) -> Option<String> {
 
 fn text(args: &Estimate, header: &Header, core: &Core, budget: &Budget) -> String {
     let clock = args.clock.map_or(core.clock, |c| c.0);
+    let way = core.way(header);
     let rows = [
         [
             "flash".into(),
             format!("{} bytes", budget.flash),
-            format!("file {}, code {}", header.file_bytes(), core.code),
+            format!("file {}, program {}", header.file_bytes(), way.code),
         ],
         [
             "RAM".into(),
             format!("{} bytes", budget.ram),
-            format!("image, activations and logits {}, stack {}", budget.ram - core.stack, core.stack),
+            format!("image, activations and logits {}, stack {}", budget.ram - way.stack, way.stack),
         ],
         ["multiply-adds".into(), budget.macs.to_string(), "of an image".into()],
         [
             "instructions".into(),
-            budget.instructions.map_or("not modelled".into(), |n| format!("about {n}")),
+            budget.instructions.map_or("not measured".into(), |n| format!("about {n}")),
             assumption(header, core),
         ],
         [
             "time".into(),
-            budget.seconds(core, clock).map_or("not modelled".into(), |[best, worst]| {
+            budget.seconds(core, clock).map_or("not measured".into(), |[best, worst]| {
                 format!("{:.2} to {:.2} ms", 1e3 * best, 1e3 * worst)
             }),
             format!("at {} MHz, {} to {} cycles an instruction", clock / 1e6, core.cycles[0], core.cycles[1]),
@@ -89,18 +91,22 @@ fn text(args: &Estimate, header: &Header, core: &Core, budget: &Budget) -> Strin
 }
 
 fn assumption(header: &Header, core: &Core) -> String {
-    if header.dtype() != Dtype::I8 {
-        return "only i8 was measured".into();
-    }
-    if header.packing() != core.packing {
-        return format!(
-            "every product taken; `selvedge export --packing {}` skips zeros",
+    let dtype = header.dtype();
+    let name = dtype.name();
+    let busy = || {
+        let cost = core.way(header).cost;
+        let of =
+            if cost.together == 1 { "pixels".into() } else { format!("groups of {} pixels", cost.together) };
+        format!("{:.0} % of the image's {of} not all 0", 100.0 * cost.busy)
+    };
+    match dtype {
+        Dtype::I8 if header.packing() == core.packing => busy(),
+        Dtype::I8 => format!(
+            "no kernel of the core's own; `selvedge export --packing {}` packs for it",
             core.packing.name()
-        );
+        ),
+        Dtype::I4 => "no core has a kernel of its own for i4; i8 takes far fewer".into(),
+        Dtype::F32 => busy(),
+        Dtype::F16 | Dtype::Bf16 => format!("{name} was never counted; of floats, f32 was"),
     }
-    format!(
-        "{:.0} % of the image's groups of {} pixels not all 0",
-        100.0 * core.cost.busy,
-        core.cost.together
-    )
 }

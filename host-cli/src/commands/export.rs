@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use selvedge::format::{Dtype, Image, Packing};
 use serde_json::json;
 
+use super::firmware;
 use crate::cli::Export;
 use crate::error::{Error, Result};
 use crate::exchange::{self, Format, Net};
@@ -21,6 +22,12 @@ use crate::terminal::Output;
 /// # Errors
 /// Exit code 4 for an invalid model, 1 where the file cannot be written.
 pub fn run(args: &Export) -> Result<()> {
+    if args.format == Format::Firmware {
+        return firmware::run(args);
+    }
+    if let Some(word) = args.firmware.said() {
+        return Err(Error::misused(format!("{word} goes with --format firmware alone")));
+    }
     let flash_file = matches!(args.format, Format::Selv | Format::Rust);
     if !flash_file && (args.packing.is_some() || args.dtype.is_some()) {
         return Err(Error::misused("--packing and --dtype go with --format selv and rust"));

@@ -6,6 +6,7 @@ mod data;
 mod estimate;
 mod eval;
 mod export;
+mod firmware;
 mod import;
 mod inspect;
 mod predict;

@@ -168,6 +168,8 @@ pub enum Format {
     Selv,
     /// A Rust module around a flash file
     Rust,
+    /// A cargo project that runs a flash file on a board
+    Firmware,
 }
 
 /// The logits of images, image by image.
@@ -219,7 +221,9 @@ pub fn export(
         Format::Safetensors => tensors().and_then(|t| safetensors::write(&t)),
         Format::Npz => tensors().and_then(|t| npz::write(&t)),
         // Written from the model itself, which knows its images and packs its weights.
-        Format::Selv | Format::Rust => return Err(Error::misused("flash files are no exchange format")),
+        Format::Selv | Format::Rust | Format::Firmware => {
+            return Err(Error::misused("flash files are no exchange format"));
+        }
         Format::Onnx => match net {
             Net::Float(net, classes) => onnx::write(net, classes),
             Net::Integer(image) => Ok(onnx::write_integer(image)),

@@ -1,47 +1,32 @@
 //! What the programs of this crate share: talk to the host through semihosting, count instructions, measure the stack.
 //!
 //! Nothing here panics or formats through `core::fmt`, so that a program whose panic handler cannot be linked links.
+//! The console and the statics are those of the program that `selvedge export --format firmware` writes.
 #![no_std]
 
+#[path = "../../../host-cli/firmware/src/console.rs"]
 pub mod console;
 pub mod count;
 pub mod differential;
+pub mod file;
+#[path = "../../../host-cli/firmware/src/lent.rs"]
+mod lent;
 pub mod stack;
-
-use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicBool, Ordering};
 
 #[cfg(target_arch = "arm")]
 pub use cortex_m_rt::entry;
 #[cfg(target_arch = "riscv32")]
 pub use riscv_rt::entry;
 
-/// A static that is lent out once, as `&'static mut`.
-pub struct Lent<T> {
-    value: UnsafeCell<T>,
-    taken: AtomicBool,
-}
+pub use file::File;
+pub use lent::Lent;
 
-// SAFETY: `take` gives the value away once, and interrupts, the only other thread here, take nothing.
-unsafe impl<T: Send> Sync for Lent<T> {}
-
-impl<T> Lent<T> {
-    /// A value to lend.
-    pub const fn new(value: T) -> Self {
-        Self { value: UnsafeCell::new(value), taken: AtomicBool::new(false) }
-    }
-
-    /// The value, the first time.
-    #[allow(clippy::mut_from_ref)] // That is what it is for.
-    pub fn take(&'static self) -> Option<&'static mut T> {
-        // Not a swap: Armv6-M has none, and there is one thread.
-        if self.taken.load(Ordering::Relaxed) {
-            return None;
-        }
-        self.taken.store(true, Ordering::Relaxed);
-        // SAFETY: the first and only reference.
-        Some(unsafe { &mut *self.value.get() })
-    }
+/// Prints `name=value` and a space.
+pub fn field(name: &str, value: i32) {
+    console::text(name);
+    console::text("=");
+    console::number(value);
+    console::text(" ");
 }
 
 /// A panic handler that calls a function which exists nowhere: the program links only if no panic can be reached.

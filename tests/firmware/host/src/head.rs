@@ -6,10 +6,14 @@ use std::path::Path;
 
 use host_cli::data::Dataset;
 use host_cli::error::Result;
-use selvedge::format::{Image, Packing};
+use host_cli::flash;
+use host_cli::memory::{Bytes, Floats};
+use host_cli::model::{About, Model};
+use host_cli::quantize::{Options, clip::Clip, quantize};
+use selvedge::format::{Dtype, Image};
 use selvedge::{Arena, Backend, Init, Mlp, Rng, Shape, Solo, Update, Workspace, kernel, micro};
 
-use crate::images::{Aligned, packed, quantized};
+use crate::images::packings;
 use crate::{core, of_each_class, write};
 
 /// As in `src/bin/head.rs`.
@@ -21,12 +25,9 @@ const BATCH: usize = 64;
 
 /// Writes `head-PACKING.selv`, `head-train`, `head-test` and the parameters that the device must end with.
 pub fn prepare(dir: &Path, data: &Dataset) -> Result<()> {
-    let mut file = deployed(data).map_err(core)?;
-    let image = Image::parse(file.bytes()).map_err(core)?;
-    for packing in Packing::ALL {
-        let bytes = packed(&image, packing).map_err(core)?;
-        write(&dir.join(format!("head-{}.selv", packing.name())), &bytes)?;
-    }
+    let file = deployed(data)?;
+    let image = Image::parse(&file).map_err(core)?;
+    packings(dir, "head-", &image)?;
     // Half of the images that the device learns from are of the new classes.
     let labels = &data.train.labels;
     let mut train = of_each_class(labels, 10, 50);
@@ -43,16 +44,26 @@ pub fn prepare(dir: &Path, data: &Dataset) -> Result<()> {
     };
     write_images("head-train", &data.train, &train)?;
     write_images("head-test", &data.test, &test)?;
-    let mut own = Aligned::of(&packed(&image, micro::PACKING).map_err(core)?);
-    let head = learned(&Image::parse(own.bytes()).map_err(core)?, data, &train).map_err(core)?;
+    let own = flash::repack(&image, Dtype::I8, micro::PACKING)?;
+    let head = learned(&Image::parse(&own).map_err(core)?, data, &train).map_err(core)?;
     write(&dir.join("head.expected"), &head.iter().flat_map(|p| p.to_le_bytes()).collect::<Vec<_>>())
 }
 
 /// A file of a network that was trained without the new classes.
-fn deployed(data: &Dataset) -> std::result::Result<Aligned, selvedge::Error> {
-    let shape = Shape::new(&WIDTHS)?;
-    let mlp = Mlp { shape, backend: Backend::detect() };
+fn deployed(data: &Dataset) -> Result<Bytes> {
     let known: Vec<u32> = (0..).zip(&data.train.labels).filter(|(_, l)| **l < NEW).map(|(n, _)| n).collect();
+    let shape = Shape::new(&WIDTHS).map_err(core)?;
+    let params = trained(shape, data, &known).map_err(core)?;
+    let params = Floats::copy_of(&params, "the parameters")?;
+    let image = Some((data.train.images.rows, data.train.images.cols));
+    let model = Model { shape, params, about: About { image, ..About::default() } };
+    let options = Options { dtype: Dtype::I8, calibrate: 2048, clip: Clip::Mse, qat: 0, seed: 8 };
+    Ok(quantize(&model, &data.train, &known, options, &mut |_, _| {})?.bytes)
+}
+
+/// The parameters after two passes over the images of the known classes.
+fn trained(shape: Shape, data: &Dataset, known: &[u32]) -> std::result::Result<Vec<f32>, selvedge::Error> {
+    let mlp = Mlp { shape, backend: Backend::detect() };
     let mut params = vec![0.0; shape.params()];
     Init::He.draw(shape, &mut Rng::new(8), &mut params)?;
     let mut memory = vec![0.0; Workspace::floats(shape, BATCH) + 15];
@@ -66,7 +77,7 @@ fn deployed(data: &Dataset) -> std::result::Result<Aligned, selvedge::Error> {
             |first: usize, rows: &mut [f32]| gather(&index[first..first + rows.len() / WIDTHS[0]], rows);
         mlp.step(&Solo, &mut params, &mut workspace, &labels, &fill, Update::Sgd { rate: 0.1 })?;
     }
-    quantized(shape, &params, data, &known[..2048], "")
+    Ok(params)
 }
 
 /// The head that the device must come to.

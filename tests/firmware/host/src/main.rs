@@ -28,7 +28,7 @@ enum Command {
     Prepare {
         /// The folder to write to
         dir: PathBuf,
-        /// The trained model that is deployed as i8
+        /// The flash file of i8 that is deployed
         #[arg(long)]
         model: PathBuf,
         /// The data set
@@ -109,6 +109,10 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     std::fs::write(path, bytes).map_err(|e| Error::io("write", path, &e))
+}
+
+fn failed(why: &str) -> Error {
+    Error::failed(why)
 }
 
 /// The core's refusal as the program's.

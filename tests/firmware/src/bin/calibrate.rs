@@ -3,7 +3,7 @@
 #![no_std]
 #![no_main]
 
-use selvedge_firmware::{console, count, entry};
+use selvedge_firmware::{console, count, entry, field};
 
 selvedge_firmware::no_panics!();
 
@@ -15,8 +15,8 @@ fn main() -> ! {
     for rounds in [500_u32, 3_000, 30_000, 450_000, 2_000_000] {
         let expected = rounds * count::LOOP;
         let counted = counter.count(|| count::known_loop(rounds)).wrapping_sub(call);
-        console::field("expected", expected as i32);
-        console::field("counted", counted as i32);
+        field("expected", expected as i32);
+        field("counted", counted as i32);
         console::text("\n");
         exact &= counted.abs_diff(expected) <= 16 + expected / 50_000;
     }

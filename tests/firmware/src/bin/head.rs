@@ -8,8 +8,7 @@
 
 use selvedge::format::{Header, Image};
 use selvedge::{Activations, Arena, Backend, Memory, Mlp, Shape, Solo, Update, Workspace, micro, naive};
-use selvedge_firmware::console::File;
-use selvedge_firmware::{Lent, console, count, entry};
+use selvedge_firmware::{File, Lent, console, count, entry, field};
 
 selvedge_firmware::printed_panics!();
 
@@ -50,9 +49,9 @@ fn main() -> ! {
     report("before", &model, params, workspace.activations(), scratch);
     let instructions = train(&model, params, &mut workspace, scratch);
     report("after", &model, params, workspace.activations(), scratch);
-    console::field("head_bytes", (size_of_val(params) + 4 * FLOATS) as i32);
-    console::field("scratch", size_of_val(scratch) as i32);
-    console::field("step", instructions as i32);
+    field("head_bytes", (size_of_val(params) + 4 * FLOATS) as i32);
+    field("scratch", size_of_val(scratch) as i32);
+    field("step", instructions as i32);
     console::text("\n");
     let mut file = File::create(c"head");
     params.iter().for_each(|p| file.write(&p.to_bits().to_le_bytes()));
@@ -139,9 +138,9 @@ fn report(
     }
     console::text(when);
     console::text(" ");
-    console::field("images", seen[0] + seen[1]);
-    console::field("right", right[0] + right[1]);
-    console::field("new_images", seen[1]);
-    console::field("new_right", right[1]);
+    field("images", seen[0] + seen[1]);
+    field("right", right[0] + right[1]);
+    field("new_images", seen[1]);
+    field("new_right", right[1]);
     console::text("\n");
 }

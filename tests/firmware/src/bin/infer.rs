@@ -9,8 +9,7 @@
 
 use selvedge::format::{Header, Image};
 use selvedge::{micro, naive};
-use selvedge_firmware::console::File;
-use selvedge_firmware::{Lent, console, count, entry, stack};
+use selvedge_firmware::{File, Lent, console, count, entry, field, stack};
 
 selvedge_firmware::no_panics!();
 
@@ -94,13 +93,13 @@ fn measure(model: &micro::Model<'_>, scratch: &mut [u32], logits: &mut [i32; CLA
         (sum, sum_dense) = (sum + fast / 8, sum_dense + slow / 8);
     }
     let mean = |sum: u32| (u64::from(sum) * 8).checked_div(n).unwrap_or(0) as i32;
-    console::field("images", n as i32);
-    console::field("mean", mean(sum));
-    console::field("dense", mean(sum_dense));
-    console::field("most", most as i32);
-    console::field("scratch", 4 * WORDS as i32);
-    console::field("logits", 4 * CLASSES as i32);
-    console::field("stack", deepest as i32);
+    field("images", n as i32);
+    field("mean", mean(sum));
+    field("dense", mean(sum_dense));
+    field("most", most as i32);
+    field("scratch", 4 * WORDS as i32);
+    field("logits", 4 * CLASSES as i32);
+    field("stack", deepest as i32);
     console::text("\n");
 }
 

@@ -2,7 +2,7 @@
 #![no_std]
 #![no_main]
 
-use selvedge_firmware::{Lent, console, differential, entry};
+use selvedge_firmware::{Lent, console, differential, entry, field};
 
 selvedge_firmware::printed_panics!();
 
@@ -12,15 +12,15 @@ fn main() -> ! {
     let Some(memory) = MEMORY.take() else { console::exit(false) };
     match differential::check(memory) {
         Ok(images) => {
-            console::field("images", images as i32);
-            console::field("differing", 0);
+            field("images", images as i32);
+            field("differing", 0);
             console::text("\n");
             console::exit(images > 300)
         }
         Err((shape, kind, image)) => {
-            console::field("shape", shape as i32);
-            console::field("weights", kind as i32);
-            console::field("image", image as i32);
+            field("shape", shape as i32);
+            field("weights", kind as i32);
+            field("image", image as i32);
             console::text("differs\n");
             console::exit(false)
         }

@@ -7,8 +7,7 @@
 #![no_main]
 
 use selvedge::{Arena, Backend, Memory, Mlp, Shape, Solo, Update, Workspace};
-use selvedge_firmware::console::File;
-use selvedge_firmware::{Lent, console, count, entry, stack};
+use selvedge_firmware::{File, Lent, console, count, entry, field, stack};
 
 selvedge_firmware::printed_panics!();
 
@@ -69,12 +68,12 @@ fn epoch(counter: count::Counter, batch: usize, params: &mut [f32], workspace: &
     loop {
         for row in 0..batch {
             if !images.read(&mut pixels[row * PIXELS..][..PIXELS]) || !images.read(&mut labels[row..=row]) {
-                console::field("batch", batch as i32);
-                console::field("steps", steps as i32);
-                console::field("mean", (sum / steps.max(1)) as i32);
-                console::field("most", most as i32);
-                console::field("stack", deepest as i32);
-                console::field("arena", 4 * FLOATS as i32);
+                field("batch", batch as i32);
+                field("steps", steps as i32);
+                field("mean", (sum / steps.max(1)) as i32);
+                field("most", most as i32);
+                field("stack", deepest as i32);
+                field("arena", 4 * FLOATS as i32);
                 console::text("\n");
                 return;
             }

@@ -1,62 +1,11 @@
-//! Semihosting: text, numbers and files of the host, without `core::fmt` and without a panic.
-//!
-//! QEMU and probe-rs both serve it. Files are QEMU's only: they lie in the folder that it was started in.
+//! Files of the host through semihosting. They are QEMU's only, and lie in the folder that it was started in.
 
 use core::ffi::CStr;
 
 use semihosting::fd::BorrowedFd;
-use semihosting::sys::arm_compat::{
-    ExitReason, OpenMode, sys_exit, sys_exit_extended, sys_open, sys_read_orig, sys_write_orig, sys_writec,
-};
+use semihosting::sys::arm_compat::{OpenMode, sys_open, sys_read_orig, sys_write_orig, sys_writec};
 
-/// Prints text.
-pub fn text(text: &str) {
-    for &byte in text.as_bytes() {
-        sys_writec(byte);
-    }
-}
-
-/// Prints a number in decimal.
-pub fn number(n: i32) {
-    if n < 0 {
-        sys_writec(b'-');
-    }
-    let mut rest = n.unsigned_abs();
-    let mut power = 1_000_000_000;
-    let mut begun = false;
-    while power > 0 {
-        let mut digit = b'0';
-        while rest >= power {
-            rest -= power;
-            digit += 1;
-        }
-        begun |= digit != b'0' || power == 1;
-        if begun {
-            sys_writec(digit);
-        }
-        power /= 10;
-    }
-}
-
-/// Prints `name=value` and a space.
-pub fn field(name: &str, value: i32) {
-    text(name);
-    text("=");
-    number(value);
-    text(" ");
-}
-
-/// Ends the machine; the host sees exit code 0 or 1.
-pub fn exit(success: bool) -> ! {
-    if success {
-        sys_exit(ExitReason::ADP_Stopped_ApplicationExit);
-    } else {
-        sys_exit_extended(ExitReason::ADP_Stopped_RunTimeErrorUnknown, 1);
-    }
-    loop {
-        core::hint::spin_loop();
-    }
-}
+use crate::console::{exit, text};
 
 /// A file of the host, open until the machine ends.
 pub struct File(BorrowedFd<'static>);

@@ -1,0 +1,82 @@
+//! Classifies the images in `images.idx` with the network in `model.selv`, and prints the classes through semihosting.
+//!
+//! The flash file is used where it lies: nothing is copied, nothing allocated. At boot its checksum and its self-test are
+//! checked, and a device whose flash or processor is damaged says so and classifies nothing.
+#![no_std]
+#![no_main]
+
+mod console;
+mod lent;
+
+#[cfg(target_arch = "arm")]
+use cortex_m_rt::entry;
+use lent::Lent;
+#[cfg(target_arch = "riscv32")]
+use riscv_rt::entry;
+use selvedge::format::{Header, Image};
+use selvedge::micro as network;
+
+/// The network, as `selvedge quantize` made it and `selvedge export` packed it for this core.
+const FILE: &[u8] = selvedge::include_model!("../model.selv");
+/// Read while this compiles: the sizes below follow from it.
+const HEADER: Header = match Header::read(FILE) {
+    Ok(header) => header,
+    Err(_) => panic!(),
+};
+const INPUTS: usize = HEADER.shape().inputs();
+const CLASSES: usize = HEADER.shape().outputs();
+/// Words of memory that an inference works in.
+const WORDS: usize = network::scratch_words(&HEADER);
+
+/// Grey images, light on black, behind a header of 16 bytes. A camera takes their place in the end.
+const IMAGES: &[u8] = include_bytes!("../images.idx");
+
+#[entry]
+fn main() -> ! {
+    static SCRATCH: Lent<[u32; WORDS]> = Lent::new([0; WORDS]);
+    let Some(scratch) = SCRATCH.take() else { console::exit(false) };
+    let mut logits = [0; CLASSES];
+    let Some(model) = boot(scratch, &mut logits) else { console::exit(false) };
+    let images = IMAGES.get(16..).unwrap_or_default().chunks_exact(INPUTS);
+    for (n, pixels) in images.enumerate() {
+        let Ok(class) = model.classify(pixels, scratch, &mut logits) else { console::exit(false) };
+        console::text("image ");
+        console::number(n as i32);
+        console::text(": ");
+        match model.image().label(class) {
+            Some(name) => console::text(name),
+            None => console::number(class as i32),
+        }
+        console::text("\n");
+    }
+    console::exit(true)
+}
+
+/// The checked network, or the reason why there is none.
+fn boot(scratch: &mut [u32], logits: &mut [i32]) -> Option<network::Model<'static>> {
+    let Ok(model) = Image::parse(FILE).and_then(network::Model::new) else {
+        console::text("the flash file is damaged or packed for another core: no inference\n");
+        return None;
+    };
+    if model.self_test(scratch, logits).is_err() {
+        console::text("the self-test failed: no inference\n");
+        return None;
+    }
+    console::text("checked ");
+    console::text(HEADER.packing().name());
+    console::text("\n");
+    Some(model)
+}
+
+#[panic_handler]
+fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+    console::text("panic");
+    if let Some(place) = info.location() {
+        console::text(" at ");
+        console::text(place.file());
+        console::text(":");
+        console::number(place.line() as i32);
+    }
+    console::text("\n");
+    console::exit(false)
+}

@@ -1,0 +1,273 @@
+//! The boards that firmware is written for: where their memory lies, what compiles for them, what starts a program there.
+//!
+//! One table. The build script of `tests/firmware` reads it too, so this file needs nothing but `std`.
+
+/// A piece of memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Region {
+    /// Its address.
+    pub start: u32,
+    /// Its bytes.
+    pub size: usize,
+}
+
+/// What a boot loader wants to find in front of the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loader {
+    /// Nothing: the vector table comes first.
+    None,
+    /// The second stage of RP2040's loader.
+    Rp2040,
+    /// RP2350's image definition.
+    Rp2350,
+}
+
+/// A board.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Board<'a> {
+    /// As `--board` calls it.
+    pub name: &'a str,
+    /// Its processor.
+    pub about: &'a str,
+    /// The family of cores, as `estimate --target` calls it.
+    pub core: &'static str,
+    /// Rust's target.
+    pub target: &'a str,
+    /// `-Ctarget-cpu`, where the target alone does not say what the core has.
+    pub cpu: Option<&'a str>,
+    /// Where the program lies.
+    pub flash: Region,
+    /// Where its variables lie.
+    pub ram: Region,
+    /// The chip as probe-rs calls it.
+    pub chip: Option<&'a str>,
+    /// QEMU's machine, which starts programs in place of the board.
+    pub machine: Option<&'a str>,
+    /// What comes in front of the program.
+    pub loader: Loader,
+}
+
+const K: usize = 1024;
+const M: usize = 1024 * K;
+
+const fn region(start: u32, size: usize) -> Region {
+    Region { start, size }
+}
+
+/// A board with a Cortex-M and nothing special.
+const fn arm(
+    name: &'static str,
+    about: &'static str,
+    core: &'static str,
+    target: &'static str,
+    flash: Region,
+    ram: Region,
+) -> Board<'static> {
+    Board {
+        name,
+        about,
+        core,
+        target,
+        cpu: None,
+        flash,
+        ram,
+        chip: None,
+        machine: None,
+        loader: Loader::None,
+    }
+}
+
+const fn chip(board: Board<'static>, chip: &'static str) -> Board<'static> {
+    Board { chip: Some(chip), ..board }
+}
+
+const fn machine(board: Board<'static>, machine: &'static str) -> Board<'static> {
+    Board { machine: Some(machine), ..board }
+}
+
+const fn cpu(board: Board<'static>, cpu: &'static str) -> Board<'static> {
+    Board { cpu: Some(cpu), ..board }
+}
+
+const V6M: &str = "thumbv6m-none-eabi";
+const V7M: &str = "thumbv7m-none-eabi";
+const V7EM: &str = "thumbv7em-none-eabihf";
+const V8M: &str = "thumbv8m.main-none-eabihf";
+/// Where STM32 have their flash, and nearly every Cortex-M its memory.
+const STM32: u32 = 0x0800_0000;
+const RAM: u32 = 0x2000_0000;
+
+/// The boards that are known.
+pub static BOARDS: &[Board<'static>] = &[
+    machine(chip(microbit(), "nRF51822_xxAA"), "microbit"),
+    chip(
+        arm("microbit-v2", "nRF52833, Cortex-M4F", "m4", V7EM, region(0, 512 * K), region(RAM, 128 * K)),
+        "nRF52833_xxAA",
+    ),
+    chip(
+        arm("nrf52840-dk", "nRF52840, Cortex-M4F", "m4", V7EM, region(0, M), region(RAM, 256 * K)),
+        "nRF52840_xxAA",
+    ),
+    Board {
+        loader: Loader::Rp2040,
+        ..chip(
+            arm("pico", "RP2040, Cortex-M0+", "m0", V6M, region(0x1000_0000, 2 * M), region(RAM, 256 * K)),
+            "RP2040",
+        )
+    },
+    Board { loader: Loader::Rp2350, ..chip(cpu(pico2(), "cortex-m33"), "RP235x") },
+    chip(
+        arm("bluepill", "STM32F103C8, Cortex-M3", "m3", V7M, region(STM32, 64 * K), region(RAM, 20 * K)),
+        "STM32F103C8",
+    ),
+    chip(
+        arm(
+            "nucleo-f103rb",
+            "STM32F103RB, Cortex-M3",
+            "m3",
+            V7M,
+            region(STM32, 128 * K),
+            region(RAM, 20 * K),
+        ),
+        "STM32F103RB",
+    ),
+    chip(
+        arm(
+            "nucleo-f401re",
+            "STM32F401RE, Cortex-M4F",
+            "m4",
+            V7EM,
+            region(STM32, 512 * K),
+            region(RAM, 96 * K),
+        ),
+        "STM32F401RETx",
+    ),
+    chip(
+        arm(
+            "nucleo-g071rb",
+            "STM32G071RB, Cortex-M0+",
+            "m0",
+            V6M,
+            region(STM32, 128 * K),
+            region(RAM, 36 * K),
+        ),
+        "STM32G071RBTx",
+    ),
+    chip(
+        arm(
+            "nucleo-h743zi",
+            "STM32H743ZI, Cortex-M7",
+            "m7",
+            V7EM,
+            region(STM32, 2 * M),
+            region(RAM, 128 * K),
+        ),
+        "STM32H743ZITx",
+    ),
+    chip(
+        arm(
+            "stm32f4-discovery",
+            "STM32F407VG, Cortex-M4F",
+            "m4",
+            V7EM,
+            region(STM32, M),
+            region(RAM, 128 * K),
+        ),
+        "STM32F407VGTx",
+    ),
+    machine(mps2("mps2-an385", "Cortex-M3, emulated", "m3", V7M), "mps2-an385"),
+    machine(mps2("mps2-an386", "Cortex-M4F, emulated", "m4", V7EM), "mps2-an386"),
+    machine(mps2("mps2-an500", "Cortex-M7, emulated", "m7", V7EM), "mps2-an500"),
+    machine(cpu(an505(), "cortex-m33"), "mps2-an505"),
+    machine(cpu(an547(), "cortex-m55"), "mps3-an547"),
+    machine(
+        arm(
+            "riscv-virt",
+            "RV32, emulated",
+            "rv32",
+            "riscv32imc-unknown-none-elf",
+            region(0x8000_0000, 4 * M),
+            region(0x8040_0000, 12 * M),
+        ),
+        "virt",
+    ),
+];
+
+const fn microbit() -> Board<'static> {
+    arm("microbit", "nRF51822, Cortex-M0", "m0", V6M, region(0, 256 * K), region(RAM, 16 * K))
+}
+
+const fn pico2() -> Board<'static> {
+    arm("pico2", "RP2350, Cortex-M33", "m4", V8M, region(0x1000_0000, 4 * M), region(RAM, 512 * K))
+}
+
+const fn mps2(
+    name: &'static str,
+    about: &'static str,
+    core: &'static str,
+    target: &'static str,
+) -> Board<'static> {
+    arm(name, about, core, target, region(0, 4 * M), region(RAM, 4 * M))
+}
+
+const fn an505() -> Board<'static> {
+    let (flash, ram) = (region(0x1000_0000, 4 * M), region(0x3800_0000, 2 * M));
+    arm("mps2-an505", "Cortex-M33, emulated", "m4", V8M, flash, ram)
+}
+
+const fn an547() -> Board<'static> {
+    arm("mps3-an547", "Cortex-M55, emulated", "m55", V8M, region(0, 512 * K), region(RAM, 512 * K))
+}
+
+/// The board of a name; `an386` is short for `mps2-an386`.
+pub fn board(name: &str) -> Option<&'static Board<'static>> {
+    BOARDS
+        .iter()
+        .find(|b| b.name == name || b.name.split_once("-an").is_some_and(|(_, n)| name == format!("an{n}")))
+}
+
+/// The family of cores that a target's instructions come from; the core crate's build script chooses its kernels alike.
+pub fn core_of(target: &str, cpu: Option<&str>) -> Option<&'static str> {
+    Some(match (target.split('-').next().unwrap_or_default(), cpu) {
+        ("thumbv8.1m.main", _) | ("thumbv8m.main", Some("cortex-m52" | "cortex-m55" | "cortex-m85")) => "m55",
+        ("thumbv7em", _) | ("thumbv8m.main", Some("cortex-m33" | "cortex-m35p")) => "m4",
+        ("thumbv7m" | "thumbv8m.main", _) => "m3",
+        ("thumbv6m" | "thumbv8m.base", _) => "m0",
+        ("riscv32i" | "riscv32im" | "riscv32imc" | "riscv32imac" | "riscv32imafc", _) => "rv32",
+        _ => return None,
+    })
+}
+
+impl Board<'_> {
+    /// The linker's `memory.x`.
+    pub fn memory_x(&self) -> String {
+        let line = |name: &str, region: Region| {
+            let size = if region.size.is_multiple_of(K) {
+                format!("{}K", region.size / K)
+            } else {
+                region.size.to_string()
+            };
+            format!("  {name} : ORIGIN = {:#010x}, LENGTH = {size}\n", region.start)
+        };
+        let (mut boot, mut flash, mut rest) = (String::new(), self.flash, String::new());
+        match self.loader {
+            Loader::None => {}
+            Loader::Rp2040 => {
+                boot = line("BOOT2", Region { size: 256, ..flash });
+                flash = Region { start: flash.start + 256, size: flash.size - 256 };
+                rest = "SECTIONS {\n  .boot2 ORIGIN(BOOT2) : { KEEP(*(.boot2)); } > BOOT2\n} INSERT BEFORE .text;\n".into();
+            }
+            Loader::Rp2350 => {
+                rest = "SECTIONS {\n  .start_block : ALIGN(4) { KEEP(*(.start_block)); } > FLASH\n} INSERT AFTER .vector_table;\n\
+                        _stext = ADDR(.start_block) + SIZEOF(.start_block);\n"
+                    .into();
+            }
+        }
+        if self.target.starts_with("riscv") {
+            let alias = |of: &str, to: &str| format!("REGION_ALIAS(\"REGION_{of}\", {to});\n");
+            rest = ["TEXT", "RODATA"].map(|of| alias(of, "FLASH")).concat()
+                + &["DATA", "BSS", "HEAP", "STACK"].map(|of| alias(of, "RAM")).concat();
+        }
+        format!("MEMORY\n{{\n{boot}{}{}}}\n{rest}", line("FLASH", flash), line("RAM", self.ram))
+    }
+}

@@ -1,0 +1,201 @@
+//! A cargo project that classifies images on a board: the program of `firmware/`, which `tests/firmware` builds and runs
+//! too, with a flash file, some images, and the board's memory and runner.
+//!
+//! What a board needs is in [`boards`]; everything else is the same for all. Nothing here touches the disk.
+
+pub mod boards;
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use selvedge::format::{Dtype, Header};
+
+use crate::budget::{self, Budget, Bytes};
+use crate::data::idx::{self, Images};
+use crate::error::{Error, Exit, Result};
+use boards::{Board, Loader};
+
+const MAIN: &str = include_str!("../../firmware/src/main.rs");
+const CONSOLE: &str = include_str!("../../firmware/src/console.rs");
+const LENT: &str = include_str!("../../firmware/src/lent.rs");
+const BUILD: &str = include_str!("../../firmware/build.rs");
+const BOOT_RP2040: &str = include_str!("../../firmware/src/boot_rp2040.rs");
+const BOOT_RP2350: &str = include_str!("../../firmware/src/boot_rp2350.rs");
+
+/// Images that a project is given, if there is room.
+const IMAGES: usize = 10;
+
+/// The files of a project, with their paths inside it.
+pub type Files = Vec<(PathBuf, Vec<u8>)>;
+
+/// What a program for a board takes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Needs {
+    /// Bytes of flash: model, code and images.
+    pub flash: usize,
+    /// Bytes of RAM.
+    pub ram: usize,
+    /// How many images there is room for.
+    pub images: usize,
+}
+
+/// What the flash file of this header needs on a board.
+///
+/// # Errors
+/// Exit code 6 with the figures where the board has less.
+pub fn needs(header: &Header, board: &Board<'_>) -> Result<Needs> {
+    let core = budget::core(board.core).expect("the boards' cores are those of the budget");
+    let bare = Budget::new(header, core);
+    let inputs = header.shape().inputs();
+    let images = IMAGES.min(board.flash.size.saturating_sub(bare.flash) / inputs);
+    let budget = Budget { flash: bare.flash + images.max(1) * inputs, ..bare };
+    let Some(short) = budget.short_of(Some(Bytes(board.flash.size)), Some(Bytes(board.ram.size))) else {
+        return Ok(Needs { flash: budget.flash, ram: budget.ram, images });
+    };
+    let exit = Exit::Budget;
+    let message = format!(
+        "the model does not fit {} ({}): {}; take fewer or narrower layers, `selvedge quantize --dtype i4`, or a \
+         larger board",
+        board.name, board.about, short
+    );
+    Err(Error { exit, message })
+}
+
+/// The project: `file` is a flash file of integers in the board's packing, `selvedge` the core crate's folder, if it does
+/// not come from the registry.
+pub fn project(
+    header: &Header,
+    file: &[u8],
+    board: &Board<'_>,
+    images: &Images,
+    selvedge: Option<&Path>,
+) -> Files {
+    let boot = match board.loader {
+        Loader::None => None,
+        Loader::Rp2040 => Some(BOOT_RP2040),
+        Loader::Rp2350 => Some(BOOT_RP2350),
+    };
+    let mut main = MAIN.to_string();
+    if boot.is_some() {
+        main = main.replace("mod console;", "mod boot;\nmod console;");
+    }
+    if header.dtype() != Dtype::I8 {
+        // Half bytes have no kernel of their own core's, but run everywhere.
+        main = main.replace("use selvedge::micro as network;", "use selvedge::quant as network;");
+    }
+    let mut files: Files = [
+        ("Cargo.toml", manifest(board, selvedge)),
+        (".cargo/config.toml", config(board)),
+        ("memory.x", board.memory_x()),
+        ("README.md", readme(header, board)),
+        ("build.rs", BUILD.into()),
+        ("src/main.rs", main),
+        ("src/console.rs", CONSOLE.into()),
+        ("src/lent.rs", LENT.into()),
+    ]
+    .map(|(path, text)| (path.into(), text.into_bytes()))
+    .into();
+    files.extend(boot.map(|text| ("src/boot.rs".into(), text.into())));
+    files.push(("model.selv".into(), file.to_vec()));
+    files.push(("images.idx".into(), idx::write_images(images)));
+    files
+}
+
+fn manifest(board: &Board<'_>, selvedge: Option<&Path>) -> String {
+    let path = selvedge.map(|p| format!(", path = {}", toml::Value::from(p.to_string_lossy().as_ref())));
+    let mut dependencies = format!(
+        "selvedge = {{ version = \"{}\"{}, default-features = false }}\nsemihosting = \"0.1.25\"\n",
+        env!("CARGO_PKG_VERSION"),
+        path.unwrap_or_default()
+    );
+    let runtime = if board.target.starts_with("riscv") {
+        "riscv-rt = { version = \"0.18\", features = [\"single-hart\"] }\n"
+    } else {
+        "cortex-m-rt = \"0.7.7\"\n"
+    };
+    dependencies.push_str(runtime);
+    if board.loader == Loader::Rp2040 {
+        dependencies.push_str("rp2040-boot2 = \"0.3\"\n");
+    }
+    format!(
+        "[package]\nname = \"firmware\"\nversion = \"0.1.0\"\nedition = \"2024\"\npublish = false\n\n\
+         # A workspace of its own, wherever the folder lies.\n[workspace]\n\n\
+         [dependencies]\n{dependencies}\n\
+         [profile.dev]\nopt-level = \"s\"\n\n\
+         [profile.release]\nlto = \"fat\"\ncodegen-units = 1\npanic = \"abort\"\n\n\
+         [profile.release.package.selvedge]\nopt-level = \"s\"\n"
+    )
+}
+
+fn config(board: &Board<'_>) -> String {
+    // Not the target's name: cargo takes the dot in thumbv8m.main for a table's.
+    let arch = if board.target.starts_with("riscv") { "riscv32" } else { "arm" };
+    let mut text = format!(
+        "[build]\ntarget = \"{}\"\n\n[target.'cfg(all(target_arch = \"{arch}\", target_os = \"none\"))']\n",
+        board.target
+    );
+    let mut flags = Vec::new();
+    if board.target.starts_with("riscv") {
+        flags.push("-Clink-arg=-Tmemory.x".to_string());
+    }
+    flags.push("-Clink-arg=-Tlink.x".to_string());
+    flags.extend(board.cpu.map(|cpu| format!("-Ctarget-cpu={cpu}")));
+    let probe = board.chip.map(|chip| format!("probe-rs run --chip {chip}"));
+    let emulated = board.machine.map(|machine| emulator(board, machine));
+    match (emulated, probe) {
+        (Some(emulated), probe) => {
+            writeln!(text, "runner = \"{emulated}\"").expect(TAKES);
+            if let Some(probe) = probe {
+                writeln!(text, "# On the board itself:\n# runner = \"{probe}\"").expect(TAKES);
+            }
+        }
+        (None, Some(probe)) => writeln!(text, "runner = \"{probe}\"").expect(TAKES),
+        (None, None) => text.push_str("# runner = \"probe-rs run --chip NAME\"\n"),
+    }
+    writeln!(text, "rustflags = {flags:?}").expect(TAKES);
+    text
+}
+
+/// A string takes what it is given.
+const TAKES: &str = "a string takes what it is given";
+
+/// QEMU's command line for a machine, without the program.
+fn emulator(board: &Board<'_>, machine: &str) -> String {
+    let system =
+        if board.target.starts_with("riscv") { "qemu-system-riscv32 -bios none" } else { "qemu-system-arm" };
+    format!(
+        "{system} -M {machine} -display none -serial none -monitor none \
+         -semihosting-config enable=on,target=native -kernel"
+    )
+}
+
+fn readme(header: &Header, board: &Board<'_>) -> String {
+    let starts = match (board.machine, board.chip) {
+        (Some(_), None) => "QEMU starts it in place of the board.",
+        (Some(_), Some(_)) => {
+            "QEMU starts it in place of the board; `.cargo/config.toml` says how to start it on one."
+        }
+        (None, Some(_)) => "[probe-rs](https://probe.rs) flashes it, starts it and shows what it prints.",
+        (None, None) => "Name the chip in `.cargo/config.toml`, so that `probe-rs` can flash it.",
+    };
+    format!(
+        "# {shape} on {name}\n\n\
+         {about}. Classifies the images in `images.idx` with the network in `model.selv` and prints the classes.\n\n\
+         ```sh\nrustup target add {target}\ncargo run --release\n```\n\n\
+         {starts} `selvedge predict model.selv images.idx --index 0` gives what the board must print for the first image.\n\n\
+         | file | holds |\n|---|---|\n\
+         | `src/main.rs` | the program; a camera or a wire takes the place of `IMAGES` |\n\
+         | `src/console.rs`, `src/lent.rs` | text on the host's console; static memory |\n\
+         | `model.selv` | the network: {dtype} weights packed as {packing}; write another with `selvedge export --format selv --packing {packing}` |\n\
+         | `images.idx` | images of {inputs} bytes behind a header of 16 |\n\
+         | `memory.x` | where flash and RAM lie |\n\
+         | `.cargo/config.toml` | target, linker, what `cargo run` starts |\n",
+        shape = header.shape(),
+        name = board.name,
+        about = board.about,
+        target = board.target,
+        dtype = header.dtype().name(),
+        packing = header.packing().name(),
+        inputs = header.shape().inputs(),
+    )
+}

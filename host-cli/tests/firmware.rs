@@ -1,0 +1,153 @@
+//! Firmware projects: what they hold, what is refused, and that nothing half-written is ever there. `tests/firmware/run`
+//! builds and runs them.
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use host_cli::data::idx;
+use host_cli::firmware::boards::{self, BOARDS};
+use host_cli::{budget, memory};
+use selvedge::format::{Image, Packing};
+use serde_json::Value;
+use support::{fails, small_data, succeeds};
+
+const I8: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/i8.selv");
+const I4: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/i4.selv");
+const F32: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/f32.selv");
+
+fn export<'a>(model: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    [&["export", model, "--format", "firmware", "-o", "fw"], more].concat()
+}
+
+fn text(folder: &Path, name: &str) -> String {
+    fs::read_to_string(folder.join("fw").join(name)).unwrap()
+}
+
+#[test]
+fn every_board_has_a_core_and_its_memory() {
+    for board in BOARDS {
+        let core = budget::core(board.core).unwrap();
+        let families = boards::core_of(board.target, board.cpu).unwrap();
+        assert_eq!(budget::core(families).unwrap().packing, core.packing, "{}", board.name);
+        assert!(board.chip.is_some() || board.machine.is_some(), "{}", board.name);
+        assert!(board.memory_x().contains("RAM : ORIGIN = "), "{}", board.memory_x());
+        assert_eq!(boards::board(board.name), Some(board));
+    }
+    assert_eq!(boards::board("an386").unwrap().machine, Some("mps2-an386"));
+    assert!(
+        boards::board("pico").unwrap().memory_x().contains("FLASH : ORIGIN = 0x10000100, LENGTH = 2096896\n")
+    );
+}
+
+#[test]
+fn a_project_is_whole_and_packed_for_its_board() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    for (board, packing, runner) in [
+        ("nucleo-f401re", Packing::CortexM4, "runner = \"probe-rs run --chip STM32F401RETx\""),
+        ("microbit", Packing::CortexM0, "runner = \"qemu-system-arm -M microbit "),
+        ("mps3-an547", Packing::CortexM55, "-Ctarget-cpu=cortex-m55"),
+        ("riscv-virt", Packing::CortexM0, "runner = \"qemu-system-riscv32 -bios none -M virt "),
+    ] {
+        let printed = succeeds(here, &export(I8, &["--board", board, "--overwrite", "--json"]));
+        let said: Value = serde_json::from_str(&printed).unwrap();
+        assert_eq!((&said["board"], &said["packing"]), (&board.into(), &packing.name().into()));
+        let bytes =
+            memory::Bytes::copy_of(&fs::read(here.join("fw/model.selv")).unwrap(), "the file").unwrap();
+        let image = Image::parse(&bytes).unwrap();
+        assert_eq!(image.header().packing(), packing);
+        let images = idx::parse_images("images", &fs::read(here.join("fw/images.idx")).unwrap()).unwrap();
+        assert_eq!(images.rows * images.cols, image.header().shape().inputs());
+        assert_eq!(said["images"], images.count);
+        let config = text(here, ".cargo/config.toml");
+        assert!(config.contains(runner), "{config}");
+        config.parse::<toml::Table>().unwrap();
+        let manifest: toml::Table = text(here, "Cargo.toml").parse().unwrap();
+        let core = &manifest["dependencies"]["selvedge"];
+        assert_eq!(core["default-features"].as_bool(), Some(false));
+        assert!(Path::new(core["path"].as_str().unwrap()).join("src/micro/mod.rs").is_file());
+        assert!(text(here, "src/main.rs").contains("selvedge::micro"));
+        assert!(text(here, "memory.x").contains("FLASH : ORIGIN"));
+    }
+    // Nothing but the folder is there: no temporary names.
+    assert_eq!(fs::read_dir(here).unwrap().count(), 1);
+    // Half bytes run the way that is the same for all cores.
+    succeeds(here, &export(I4, &["--board", "pico", "--overwrite"]));
+    assert!(
+        text(here, "src/main.rs").contains("mod boot;")
+            && text(here, "src/main.rs").contains("selvedge::quant")
+    );
+    assert!(
+        text(here, "Cargo.toml").contains("rp2040-boot2") && text(here, "src/boot.rs").contains(".boot2")
+    );
+    // The images of a data set.
+    small_data(here);
+    let refused = fails(here, &export(I8, &["--board", "pico", "--overwrite", "--data", "data"]), 4);
+    assert!(refused.contains("6 x 6 pixels"), "{refused}");
+}
+
+#[test]
+fn a_board_of_your_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let all = "--board custom --target thumbv8m.main-none-eabihf --cpu cortex-m33 --flash-start 0x08000000 \
+               --flash-size 512K --ram-start 0x2000_0000 --ram-size 96K --chip STM32L552ZETxQ";
+    let words: Vec<&str> = all.split_whitespace().collect();
+    succeeds(here, &export(I8, &words));
+    assert_eq!(
+        text(here, "memory.x"),
+        "MEMORY\n{\n  FLASH : ORIGIN = 0x08000000, LENGTH = 512K\n  RAM : ORIGIN = 0x20000000, LENGTH = 96K\n}\n"
+    );
+    let config = text(here, ".cargo/config.toml");
+    assert!(config.contains("target = \"thumbv8m.main-none-eabihf\""), "{config}");
+    assert!(config.contains("cortex-m33") && config.contains("--chip STM32L552ZETxQ"), "{config}");
+    for missing in ["--target", "--flash-start", "--flash-size", "--ram-start", "--ram-size"] {
+        let at = words.iter().position(|w| *w == missing).unwrap();
+        let words = [&words[..at], &words[at + 2..], &["--overwrite"]].concat();
+        assert!(fails(here, &export(I8, &words), 2).contains(&format!("needs {missing}")));
+    }
+    let words = ["--board", "custom", "--target", "avr-unknown-none", "--overwrite"];
+    assert!(fails(here, &export(I8, &words), 2).contains("thumbv6m-none-eabi"));
+    let words = ["--board", "pico", "--ram-size", "1K", "--overwrite"];
+    assert!(fails(here, &export(I8, &words), 2).contains("--board custom"));
+}
+
+#[test]
+fn refusals_leave_what_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let line = fails(here, &export(I8, &["--board", "nucleo-f401"]), 2);
+    assert!(
+        line.contains("did you mean nucleo-f401re?") && line.contains("riscv-virt, and custom"),
+        "{line}"
+    );
+    assert!(fails(here, &export(I8, &[]), 2).contains("needs --board: microbit"));
+    assert!(fails(here, &export(F32, &["--board", "pico"]), 2).contains("selvedge quantize"));
+    let line = fails(here, &export(I8, &["--board", "pico", "--packing", "cortex-m4"]), 2);
+    assert!(line.contains("the board decides"), "{line}");
+    assert!(
+        fails(here, &["export", I8, "--format", "c", "-o", "a.c", "--board", "pico"], 2)
+            .contains("--board goes")
+    );
+    let line = fails(here, &export(I8, &["--board", "pico", "--selvedge-path", "."]), 2);
+    assert!(line.contains("the crate selvedge is not there"), "{line}");
+    let small = "--board custom --target thumbv6m-none-eabi --flash-start 0 --flash-size 2K --ram-start 0x20000000 \
+                 --ram-size 100";
+    let line = fails(here, &export(I8, &small.split_whitespace().collect::<Vec<_>>()), 6);
+    assert!(
+        line.contains("bytes of flash needed, 2048 there") && line.contains("bytes of RAM needed, 100"),
+        "{line}"
+    );
+    assert_eq!(fs::read_dir(here).unwrap().count(), 0);
+
+    succeeds(here, &export(I8, &["--board", "pico"]));
+    assert!(fails(here, &export(I8, &["--board", "pico"]), 2).contains("add --overwrite"));
+    fs::create_dir(here.join("letters")).unwrap();
+    fs::write(here.join("letters/one"), "dear").unwrap();
+    let words = ["export", I8, "--format", "firmware", "--board", "pico", "-o", "letters", "--overwrite"];
+    assert!(fails(here, &words, 2).contains("holds something else"));
+    assert_eq!(fs::read_to_string(here.join("letters/one")).unwrap(), "dear");
+    assert_eq!(fs::read_dir(here).unwrap().count(), 2);
+}

@@ -1,0 +1,69 @@
+//! Classifies images in the way that reads any packing and any type of weights; what `selvedge estimate` says of files
+//! that no core has a kernel for was measured here.
+//!
+//! `MODEL`, when it is built, names the file. Reads `images`, writes `logits`, the bits of four bytes each; prints
+//! instructions, not cycles, and the stack.
+#![no_std]
+#![no_main]
+
+use selvedge::format::{Header, Image};
+use selvedge::{float, quant};
+use selvedge_firmware::{File, Lent, console, count, entry, field, stack};
+
+selvedge_firmware::printed_panics!();
+
+const FILE: &[u8] = selvedge::include_model!(env!("MODEL"));
+const HEADER: Header = match Header::read(FILE) {
+    Ok(header) => header,
+    Err(_) => panic!(),
+};
+const INPUTS: usize = HEADER.shape().inputs();
+const CLASSES: usize = HEADER.shape().outputs();
+const INTEGERS: bool = HEADER.dtype().is_integer();
+const WORDS: usize = if INTEGERS { quant::scratch_words(&HEADER) } else { 0 };
+const FLOATS: usize = if INTEGERS { 0 } else { float::scratch_floats(&HEADER) };
+
+#[entry]
+fn main() -> ! {
+    static SCRATCH: Lent<[u32; WORDS]> = Lent::new([0; WORDS]);
+    static FLOAT_SCRATCH: Lent<[f32; FLOATS]> = Lent::new([0.0; FLOATS]);
+    let (Some(words), Some(floats)) = (SCRATCH.take(), FLOAT_SCRATCH.take()) else { console::exit(false) };
+    let Ok(image) = Image::parse(FILE) else { console::exit(false) };
+    if INTEGERS {
+        let Ok(model) = quant::Model::new(image) else { console::exit(false) };
+        let mut logits = [0; CLASSES];
+        measure(|pixels| {
+            let done = model.logits(pixels, words, &mut logits).is_ok();
+            (done, logits.map(i32::cast_unsigned))
+        });
+    } else {
+        let Ok(model) = float::Model::new(image) else { console::exit(false) };
+        let mut logits = [0.0; CLASSES];
+        measure(|pixels| {
+            let done = model.logits(pixels, floats, &mut logits).is_ok();
+            (done, logits.map(f32::to_bits))
+        });
+    }
+    console::exit(true)
+}
+
+fn measure(mut logits: impl FnMut(&[u8; INPUTS]) -> (bool, [u32; CLASSES])) {
+    let counter = count::Counter::calibrated();
+    let (mut images, mut file) = (File::open(c"images"), File::create(c"logits"));
+    let (mut n, mut sum, mut deepest) = (0, 0_u64, 0);
+    let mut pixels = [0; INPUTS];
+    while images.read(&mut pixels) {
+        let mut out = (false, [0; CLASSES]);
+        deepest = stack::used(|| out = logits(&pixels)).max(deepest);
+        sum += u64::from(counter.count(|| out = logits(&pixels)));
+        if !out.0 {
+            console::exit(false)
+        }
+        out.1.iter().for_each(|z| file.write(&z.to_le_bytes()));
+        n += 1;
+    }
+    field("images", n);
+    field("mean", sum.checked_div(n as u64).unwrap_or(0) as i32);
+    field("stack", deepest as i32);
+    console::text("\n");
+}
