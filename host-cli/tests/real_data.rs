@@ -170,5 +170,10 @@ fn the_notebooks_table() {
     }
     let (shown, errors) = sweep(10);
     assert!(errors.iter().all(|e| e.abs() <= 3.0), "{errors:?}");
+    // 128 and 128-64, in points.
+    for (row, expected, bound) in [(0, 84.0, 1.2), (2, 81.5, 2.0)] {
+        let mean = 100.0 * rows("10-seeds")[row]["test"]["mean"].as_f64().unwrap();
+        assert!((mean - expected).abs() <= bound, "row {row}: {mean}");
+    }
     assert!(shown.contains("it lies inside the noise"), "{shown}");
 }
