@@ -75,7 +75,8 @@
 //! - `kernel/sgemm.rs`: the call of `matrixmultiply`;
 //! - `kernel/skip.rs`: products around zeros;
 //! - `kernel/cortex_m.rs`: the same in assembly;
-//! - `micro/armv7m.rs`, `micro/dsp.rs`, `micro/mve.rs`, `micro/assembly.rs`: integer kernels in assembly and their call;
+//! - `micro/armv6m.rs`, `micro/armv7m.rs`, `micro/dsp.rs`, `micro/mve.rs`, `micro/assembly.rs`: integer kernels in
+//!   assembly and their call;
 //! - `micro/pairs/portable.rs`: the same in Rust, over the offsets of its own list.
 #![no_std]
 #![deny(unsafe_code)]
