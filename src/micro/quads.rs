@@ -24,7 +24,7 @@ use super::pairs::Portable as This;
 pub(super) const PACKING: Packing = This::PACKING;
 
 /// The offset that ends a list: added to any address, it carries.
-const END: u32 = u32::MAX;
+pub(super) const END: u32 = u32::MAX;
 /// Words of an entry of a list.
 pub(super) const ENTRY: usize = 3;
 
@@ -79,10 +79,19 @@ fn last(words: &[Cell<u32>], n: usize) -> &[Cell<u32>] {
 fn read(table: Option<&[u8; 256]>, quads: &[Cell<u32>]) -> usize {
     match table {
         None => replace(quads, |pixels| pixels >> 1 & 0x7f7f_7f7f),
-        Some(t) => {
-            replace(quads, |pixels| u32::from_le_bytes(pixels.to_le_bytes().map(|p| t[usize::from(p)])))
-        }
+        Some(table) => look_up(table, quads),
     }
+}
+
+/// Replaces every pixel by its input. Written out, since a loop over four bytes stays one where code is to be small; a
+/// function of its own, so that the other way keeps its registers.
+#[inline(never)]
+fn look_up(table: &[u8; 256], quads: &[Cell<u32>]) -> usize {
+    let of = |pixel: u8| table[usize::from(pixel)];
+    replace(quads, |pixels| {
+        let [a, b, c, d] = pixels.to_le_bytes();
+        u32::from_le_bytes([of(a), of(b), of(c), of(d)])
+    })
 }
 
 /// Replaces every quad; returns how many are not zero then.

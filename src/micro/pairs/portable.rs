@@ -5,7 +5,7 @@ use core::cell::Cell;
 
 use super::BYTES;
 use crate::format::Packing;
-use crate::micro::quads::Core;
+use crate::micro::quads::{Core, END, ENTRY};
 
 /// The kernel in Rust.
 pub(in crate::micro) struct Portable;
@@ -37,12 +37,14 @@ impl Core for Portable {
     #[inline(never)]
     fn skipping(list: &[Cell<u32>], weights: &[u32], acc: &mut [u32; 4]) {
         let mut sums = *acc;
-        let Some((entries, _)) = list.split_last_chunk::<3>() else { return };
-        for entry in entries.chunks_exact(3) {
-            let [at, even, odd] = entry else { break };
-            // SAFETY: the driver made the list: offsets are those of the quads of the four rows.
-            let weights = unsafe { &*weights.as_ptr().byte_add(at.get() as usize).cast::<[u32; 4]>() };
-            quad(weights, even.get(), odd.get(), &mut sums);
+        let mut entry = list.as_ptr();
+        // SAFETY: the driver made the list: entries of three words up to the end, with offsets of quads of the four rows.
+        unsafe {
+            while (*entry).get() != END {
+                let weights = &*weights.as_ptr().byte_add((*entry).get() as usize).cast::<[u32; 4]>();
+                quad(weights, (*entry.add(1)).get(), (*entry.add(2)).get(), &mut sums);
+                entry = entry.add(ENTRY);
+            }
         }
         *acc = sums;
     }
@@ -68,8 +70,8 @@ impl Core for Portable {
     }
 }
 
-/// `(acc * r + 2^23) >> 24`, clamped to 0..=127: the upper word of a long product, rounded by its last bit.
+/// `(acc * r + 2^23) >> 24`, clamped to 0..=127: the upper word of a product, rounded by the first bit below it.
 fn requantize(acc: u32, r: u16) -> u32 {
-    let twice = ((i64::from((acc << 8) as i32) * (2 * i64::from(r))) >> 32) as i32;
-    ((twice + 1) >> 1).clamp(0, 127) as u32
+    let product = i64::from((acc << 8) as i32) * i64::from(r);
+    ((product >> 32) as i32 + (product >> 31 & 1) as i32).clamp(0, 127) as u32
 }
