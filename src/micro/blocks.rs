@@ -49,17 +49,13 @@ fn layers<'s>(
 /// Turns pixels into the blocks of the first layer and lists them; returns how many there are.
 fn read(image: &Image<'_>, dense: bool, pixels: &[u32], x: &mut [u32], list: &mut [u32]) -> usize {
     let patched = image.header().image().filter(|(rows, cols)| rows % 4 == 0 && cols % 4 == 0);
-    if let (Some(size), None) = (patched, image.table()) {
-        return mve::patches(pixels, size, !dense, x, list);
+    if let Some(size) = patched {
+        return mve::patches(pixels, size, image.table(), !dense, x, list);
     }
     x.fill(0);
-    let place = image.header().place(0);
-    let bytes = crate::format::bytes_mut(x);
-    let pixels = pixels.iter().flat_map(|w| w.to_le_bytes());
-    for (column, p) in pixels.enumerate().take(image.header().shape().inputs()) {
-        if let Some(x) = bytes.get_mut(place.column(column)) {
-            *x = image.table().map_or(p >> 1, |t| t[usize::from(p)]);
-        }
+    let pixels = pixels.iter().flat_map(|w| w.to_le_bytes()).take(image.header().shape().inputs());
+    for (x, p) in crate::format::bytes_mut(x).iter_mut().zip(pixels) {
+        *x = image.table().map_or(p >> 1, |t| t[usize::from(p)]);
     }
     compact(dense, x, list)
 }

@@ -5,6 +5,8 @@
 //! because patches of zeros are twice as frequent as runs of sixteen.
 #![allow(unsafe_code)]
 
+use core::ptr::NonNull;
+
 core::arch::global_asm!(
     r#"
     .syntax unified
@@ -72,7 +74,7 @@ selvedge_requantize:
     bx lr
     .size selvedge_requantize, . - selvedge_requantize
 
-    @ selvedge_patches(pixels, x, list, {{cols, rows / 4, cols / 4, skip}}): end of the list; halves the pixels
+    @ selvedge_patches(pixels, x, list, {{cols, rows / 4, cols / 4, keep, table}}): end of the list
     .section .text.selvedge_patches,"ax",%progbits
     .p2align 2
     .type selvedge_patches,%function
@@ -84,13 +86,16 @@ selvedge_patches:
     vidup.u32 q0, r4, #1
     vmul.i32 q0, q0, r5
     add r9, r5, r5, lsl #1
+    ldr r5, [r3, #16]
     movs r3, #0
 1:  mov r10, r7
 2:  vldrw.u32 q1, [r0, q0]
-    vshr.u8 q1, q1, #1
-    mov r4, r8
-    vmaxv.u8 r4, q1
-    vstrb.8 q1, [r1]
+    vshr.u8 q2, q1, #1
+    cbz r5, 4f
+    vldrb.u8 q2, [r5, q1]
+4:  mov r4, r8
+    vmaxv.u8 r4, q2
+    vstrb.8 q2, [r1]
     cbz r4, 3f
     adds r1, #16
     str r3, [r2], #4
@@ -117,12 +122,18 @@ unsafe extern "C" {
         biases: *const [i32; 8],
     );
     fn selvedge_requantize(acc: *const [i32; 8], multipliers: *const [u16; 8], out: *mut [u32; 2]);
-    fn selvedge_patches(
-        pixels: *const u32,
-        x: *mut u32,
-        list: *mut u32,
-        image: *const [usize; 4],
-    ) -> *const u32;
+    fn selvedge_patches(pixels: *const u32, x: *mut u32, list: *mut u32, image: *const Patched)
+    -> *const u32;
+}
+
+/// An image of 4×4 patches, as the assembly reads it.
+#[repr(C)]
+struct Patched {
+    cols: usize,
+    patches: [usize; 2],
+    /// What the largest input of a patch starts from: 1 keeps patches of zeros.
+    keep: usize,
+    table: Option<NonNull<[u8; 256]>>,
 }
 
 /// Words of a block of sixteen inputs.
@@ -147,11 +158,13 @@ pub(super) fn requantize(acc: &[i32; 8], multipliers: &[u16; 8], out: &mut [u32;
     unsafe { selvedge_requantize(acc, multipliers, out) }
 }
 
-/// Halves the pixels of an image of `rows` by `cols`, both multiples of four, patch by patch into `x`; those that are all
-/// zero are left out if `skip`. The offsets of their weights are written to `list`; returns how many there are.
+/// Turns the pixels of an image of `rows` by `cols`, both multiples of four, into inputs, by the table or halved, patch by
+/// patch into `x`; those that are all zero are left out if `skip`. The offsets of their weights are written to `list`;
+/// returns how many there are.
 pub(super) fn patches(
     pixels: &[u32],
     (rows, cols): (usize, usize),
+    table: Option<&[u8; 256]>,
     skip: bool,
     x: &mut [u32],
     list: &mut [u32],
@@ -161,9 +174,9 @@ pub(super) fn patches(
     if short || rows % 4 != 0 || cols % 4 != 0 || blocks == 0 {
         return 0;
     }
-    // A maximum that starts from 1 keeps every patch.
-    let image = [cols, rows / 4, cols / 4, usize::from(!skip)];
-    // SAFETY: all three slices have room for every patch.
+    let patches = [rows / 4, cols / 4];
+    let image = Patched { cols, patches, keep: usize::from(!skip), table: table.map(NonNull::from) };
+    // SAFETY: all three slices have room for every patch, and the table has an input for every pixel.
     let end = unsafe { selvedge_patches(pixels.as_ptr(), x.as_mut_ptr(), list.as_mut_ptr(), &image) };
     (end as usize - list.as_ptr() as usize) / size_of::<u32>()
 }
