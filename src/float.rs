@@ -148,8 +148,8 @@ const fn scratch_split(header: &Header) -> (usize, usize) {
     let mut floats = [0; 2];
     let mut l = 1;
     while l < shape.layers() {
-        if shape.width(l) > floats[l % 2] {
-            floats[l % 2] = shape.width(l);
+        if shape.width_or_zero(l) > floats[l % 2] {
+            floats[l % 2] = shape.width_or_zero(l);
         }
         l += 1;
     }

@@ -241,7 +241,7 @@ fn misuse_is_an_error_with_its_numbers() {
     let image = Image::parse(file.get()).unwrap();
     let model = quant::Model::new(image.clone()).unwrap();
     let words = quant::scratch_words(image.header());
-    assert_eq!(words, 16 + 5);
+    assert_eq!(words, 16 + 6);
     assert_eq!(
         model.logits(&[0; 63], &mut vec![0; words], &mut [0; 5]),
         Err(Error::Length { what: "pixels", expected: 64, actual: 63 })

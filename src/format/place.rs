@@ -23,6 +23,11 @@ impl Place {
         self.dtype
     }
 
+    /// The order of the weights.
+    pub const fn packing(&self) -> Packing {
+        self.packing
+    }
+
     /// Rows with those that only fill the last group of rows.
     pub const fn rows(&self) -> usize {
         self.outputs.next_multiple_of(self.packing.rows_together())
@@ -87,25 +92,6 @@ impl Place {
                 (stored.wrapping_add(byte_at(weights, at - 1) >> 7)) as i8 as i32
             }
             _ => stored as i8 as i32,
-        }
-    }
-
-    /// The integer weights of four columns from `4 * quad` on, which lie together in every packing; columns behind the
-    /// last are 0.
-    #[inline]
-    pub fn quad(&self, weights: &[u8], row: usize, quad: usize) -> [i32; 4] {
-        let at = self.byte(row, 4 * quad);
-        let bytes: [u8; 4] = weights.get(at..).and_then(|w| w.first_chunk()).copied().unwrap_or_default();
-        let signed = |b: u8| i32::from(b as i8);
-        match (self.dtype, self.packing) {
-            (Dtype::I4, _) if quad.is_multiple_of(2) => bytes.map(|b| signed(b << 4)),
-            (Dtype::I4, _) => bytes.map(|b| signed(b & 0xf0)),
-            (_, Packing::CortexM0) => bytes.map(|b| i32::from(b) - 128),
-            (_, Packing::CortexM4) => {
-                let [a, b, c, d] = bytes;
-                [a, b.wrapping_add(a >> 7), c, d.wrapping_add(c >> 7)].map(signed)
-            }
-            _ => bytes.map(signed),
         }
     }
 

@@ -6,6 +6,7 @@
 
 mod prepared;
 pub mod quantize;
+mod rows;
 
 use crate::error::Error;
 use crate::format::crc::Crc;
@@ -16,6 +17,7 @@ use crate::shape::Shape;
 
 pub use prepared::Prepared;
 pub use quantize::{Scales, quantize};
+use rows::{dot, input_words, pack, sum_of};
 
 /// A checked file of integer weights, ready to run.
 #[derive(Debug, Clone)]
@@ -77,7 +79,7 @@ impl<'a> Model<'a> {
         Ok(logits.iter().fold(Crc::new(), |crc, z| crc.of(&z.to_le_bytes())).value())
     }
 
-    /// The way that reads any packing: four inputs in a word, rows one by one.
+    /// The way that reads any packing: rows one by one.
     fn run(
         &self,
         given: usize,
@@ -101,45 +103,18 @@ impl<'a> Model<'a> {
         let input = |p: u8| table.map_or(p >> 1, |t| t[usize::from(p)]);
         pack(pixels.take(inputs).map(input), x);
         for layer in layers {
+            let inputs = x.get(..input_words(layer.inputs())).unwrap_or_default();
+            let sum = sum_of(inputs);
+            let row = |row| dot(layer, row, inputs, sum);
             if layer.multipliers().is_empty() {
-                for (row, z) in logits.iter_mut().enumerate() {
-                    *z = dot(layer, row, x);
-                }
+                logits.iter_mut().enumerate().for_each(|(at, z)| *z = row(at));
             } else {
-                pack(
-                    (0..layer.outputs()).map(|row| requantize(dot(layer, row, x), layer.multiplier(row))),
-                    y,
-                );
+                pack((0..layer.outputs()).map(|at| requantize(row(at), layer.multiplier(at))), y);
             }
             core::mem::swap(&mut x, &mut y);
         }
         Ok(())
     }
-}
-
-/// Four values in a word, the first in its lowest byte; zeros fill the last word.
-fn pack(mut values: impl Iterator<Item = u8>, words: &mut [u32]) {
-    for word in words {
-        let mut bytes = [0; 4];
-        for byte in &mut bytes {
-            *byte = values.next().unwrap_or(0);
-        }
-        *word = u32::from_le_bytes(bytes);
-    }
-}
-
-/// `bias + Σ x·w` of a row.
-fn dot(layer: &Stored<'_>, row: usize, x: &[u32]) -> i32 {
-    let mut acc = layer.bias(row);
-    for (quad, &word) in x.iter().enumerate().take(layer.inputs().div_ceil(4)) {
-        if word != 0 {
-            let weights = layer.place().quad(layer.weights(), row, quad);
-            for (w, x) in weights.into_iter().zip(word.to_le_bytes()) {
-                acc = acc.wrapping_add(w.wrapping_mul(i32::from(x)));
-            }
-        }
-    }
-    acc
 }
 
 /// Words of the inputs of even and of odd layers.
@@ -148,7 +123,7 @@ const fn scratch_split(header: &Header) -> (usize, usize) {
     let mut words = [0; 2];
     let mut l = 0;
     while l < shape.layers() {
-        let width = shape.width(l).div_ceil(4);
+        let width = input_words(shape.width_or_zero(l));
         if width > words[l % 2] {
             words[l % 2] = width;
         }
