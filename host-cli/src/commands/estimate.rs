@@ -90,9 +90,10 @@ fn text(args: &Estimate, header: &Header, core: &Core, budget: &Budget) -> Strin
     )
 }
 
+/// Where the figure comes from, and what takes fewer.
 fn assumption(header: &Header, core: &Core) -> String {
     let dtype = header.dtype();
-    let name = dtype.name();
+    let own = core.packing.name();
     let busy = || {
         let cost = core.way(header).cost;
         let of =
@@ -101,12 +102,11 @@ fn assumption(header: &Header, core: &Core) -> String {
     };
     match dtype {
         Dtype::I8 if header.packing() == core.packing => busy(),
-        Dtype::I8 => format!(
-            "no kernel of the core's own; `selvedge export --packing {}` packs for it",
-            core.packing.name()
-        ),
-        Dtype::I4 => "no core has a kernel of its own for i4; i8 takes far fewer".into(),
+        Dtype::I8 => {
+            format!("in the loops of every core; `selvedge export --packing {own}` is for its own kernel")
+        }
+        Dtype::I4 => format!("{}; i8 packed for {own} takes fewer", busy()),
         Dtype::F32 => busy(),
-        Dtype::F16 | Dtype::Bf16 => format!("{name} was never counted; of floats, f32 was"),
+        Dtype::F16 | Dtype::Bf16 => format!("{} was never counted; of floats, f32 was", dtype.name()),
     }
 }

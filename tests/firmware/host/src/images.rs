@@ -4,32 +4,48 @@ use std::path::Path;
 
 use host_cli::data::Dataset;
 use host_cli::error::Result;
+use host_cli::memory::Bytes;
 use host_cli::{flash, model};
 use selvedge::format::{Image, Packing};
 use selvedge::quant;
 
 use crate::{core, of_each_class, write};
 
-/// Writes `images`, `labels`, `logits.expected`, and the file that `selvedge quantize` made in every packing of a core.
-pub fn prepare(dir: &Path, file: &Path, data: &Dataset, per_class: usize) -> Result<()> {
-    let bytes = model::flash(file)?.ok_or_else(|| crate::failed("a flash file is deployed, not a model"))?;
-    let image = model::parse_flash(file, &bytes)?;
-    packings(dir, "", &image)?;
+/// Writes `images` and `labels`; of the i8 file that `selvedge quantize` made, every packing of a core and
+/// `logits.expected`; of the i4 file `half.expected`.
+pub fn prepare(dir: &Path, i8: &Path, i4: &Path, data: &Dataset, per_class: usize) -> Result<()> {
+    let chosen = of_each_class(&data.test.labels, data.classes.len(), per_class);
+    let (i8_bytes, i4_bytes) = (flash_bytes(i8)?, flash_bytes(i4)?);
+    let deployed = model::parse_flash(i8, &i8_bytes)?;
+    packings(dir, "", &deployed)?;
+    let pixels = |n: usize| {
+        let inputs = deployed.header().shape().inputs();
+        &data.test.images.pixels[n * inputs..][..inputs]
+    };
+    let images: Vec<_> = chosen.iter().map(|&n| pixels(n)).collect();
+    let labels: Vec<_> = chosen.iter().map(|&n| data.test.labels[n]).collect();
+    write(&dir.join("images"), &images.concat())?;
+    write(&dir.join("labels"), &labels)?;
+    write(&dir.join("half.expected"), &logits(model::parse_flash(i4, &i4_bytes)?, &images)?)?;
+    write(&dir.join("logits.expected"), &logits(deployed.clone(), &images)?)
+}
+
+fn flash_bytes(file: &Path) -> Result<Bytes> {
+    model::flash(file)?.ok_or_else(|| crate::failed("a flash file is deployed, not a model"))
+}
+
+/// The logits of all images, four bytes each.
+fn logits(image: Image<'_>, images: &[&[u8]]) -> Result<Vec<u8>> {
     let model = quant::Model::new(image).map_err(core)?;
     let header = model.image().header();
-    let (inputs, outputs) = (header.shape().inputs(), header.shape().outputs());
-    let (mut scratch, mut logits) = (vec![0; quant::scratch_words(header)], vec![0; outputs]);
-    let (mut images, mut labels, mut expected) = (Vec::new(), Vec::new(), Vec::new());
-    for n in of_each_class(&data.test.labels, outputs, per_class) {
-        let pixels = &data.test.images.pixels[n * inputs..][..inputs];
+    let mut scratch = vec![0; quant::scratch_words(header)];
+    let mut logits = vec![0; header.shape().outputs()];
+    let mut bytes = Vec::new();
+    for pixels in images {
         model.logits(pixels, &mut scratch, &mut logits).map_err(core)?;
-        images.extend_from_slice(pixels);
-        labels.push(data.test.labels[n]);
-        expected.extend(logits.iter().flat_map(|z| z.to_le_bytes()));
+        bytes.extend(logits.iter().flat_map(|z| z.to_le_bytes()));
     }
-    write(&dir.join("images"), &images)?;
-    write(&dir.join("labels"), &labels)?;
-    write(&dir.join("logits.expected"), &expected)
+    Ok(bytes)
 }
 
 /// Writes `PREFIXPACKING.selv` for every packing.

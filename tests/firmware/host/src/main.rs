@@ -31,6 +31,9 @@ enum Command {
         /// The flash file of i8 that is deployed
         #[arg(long)]
         model: PathBuf,
+        /// A flash file of i4, for the way that every core has
+        #[arg(long)]
+        half: PathBuf,
         /// The data set
         #[arg(long)]
         data: Source,
@@ -77,9 +80,9 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<()> {
     match command {
-        Command::Prepare { dir, model, data, per_class } => {
+        Command::Prepare { dir, model, half, data, per_class } => {
             let data = data.load(None)?;
-            images::prepare(&dir, &model, &data, per_class)?;
+            images::prepare(&dir, &model, &half, &data, per_class)?;
             train::prepare(&dir, &data)?;
             head::prepare(&dir, &data)
         }

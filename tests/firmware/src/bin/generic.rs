@@ -2,7 +2,7 @@
 //! that no core has a kernel for was measured here.
 //!
 //! `MODEL`, when it is built, names the file. Reads `images`, writes `logits`, the bits of four bytes each; prints
-//! instructions, not cycles, and the stack.
+//! instructions, not cycles, and memory. No panic can be linked into it.
 #![no_std]
 #![no_main]
 
@@ -10,7 +10,7 @@ use selvedge::format::{Header, Image};
 use selvedge::{float, quant};
 use selvedge_firmware::{File, Lent, console, count, entry, field, stack};
 
-selvedge_firmware::printed_panics!();
+selvedge_firmware::no_panics!();
 
 const FILE: &[u8] = selvedge::include_model!(env!("MODEL"));
 const HEADER: Header = match Header::read(FILE) {
@@ -21,6 +21,7 @@ const INPUTS: usize = HEADER.shape().inputs();
 const CLASSES: usize = HEADER.shape().outputs();
 const INTEGERS: bool = HEADER.dtype().is_integer();
 const WORDS: usize = if INTEGERS { quant::scratch_words(&HEADER) } else { 0 };
+const MEMORY: usize = if INTEGERS { quant::ram_bytes(&HEADER) } else { float::ram_bytes(&HEADER) };
 const FLOATS: usize = if INTEGERS { 0 } else { float::scratch_floats(&HEADER) };
 
 #[entry]
@@ -64,6 +65,7 @@ fn measure(mut logits: impl FnMut(&[u8; INPUTS]) -> (bool, [u32; CLASSES])) {
     }
     field("images", n);
     field("mean", sum.checked_div(n as u64).unwrap_or(0) as i32);
+    field("memory", MEMORY as i32);
     field("stack", deepest as i32);
     console::text("\n");
 }
