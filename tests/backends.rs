@@ -311,10 +311,10 @@ fn deltas() {
     }
 }
 
-/// Whether B is packed, where blocks end, and whether its transpose is given instead: no bit shows it.
+/// Whether B is packed, all at once or not, where blocks end, and whether its transpose is given instead: no bit shows it.
 #[test]
 fn bits_do_not_depend_on_the_way() {
-    for (m, k, n) in [(40, 1300, 130), (37, 70, 2050), (64, 600, 300)] {
+    for (m, k, n) in [(40, 1300, 130), (37, 70, 2050), (64, 600, 300), (150, 600, 300)] {
         let (a, b, c0) = (painted(m * k, 1), painted(k * n, 2), painted(m * n, 3));
         let mut bt = vec![0.0; k * n];
         kernel::transpose(k, n, &b, &mut bt);

@@ -73,9 +73,12 @@ impl Carry<'_> {
         let mut block = [0.0; MOST * MOST];
         for r in (0..b).step_by(S::LANES) {
             for c in (0..whole).step_by(S::LANES) {
-                // SAFETY: `LANES` rows of the room from `c` on have `LANES` floats from `r` on, since both are multiples below
-                // its lengths; the block holds as many.
-                unsafe { s.transpose(room.as_ptr().add(c * b + r), b, block.as_mut_ptr(), S::LANES) };
+                for q in (0..S::LANES).step_by(4) {
+                    let (from, to) = (room[c * b + r + q..].as_ptr(), block[q * S::LANES..].as_mut_ptr());
+                    // SAFETY: `LANES` rows of the room from `c` on have `LANES` floats from `r` on, since both are multiples
+                    // below its lengths; the block holds as many.
+                    unsafe { s.transpose(from, b, to, S::LANES) };
+                }
                 for (l, row) in block.chunks_exact(S::LANES).take(S::LANES).enumerate() {
                     let gate = &self.gate.row(r + l)[first + c..][..S::LANES];
                     let to = &mut self.dx.row_mut(r + l)[first + c..][..S::LANES];

@@ -15,6 +15,10 @@
 //!       for each panel, for each tile                   what comes in its place is fetched meanwhile
 //! ```
 //!
+//! A panel of one block of rows is used only once. Then a group is one panel, which the first cache holds, and rows of whole
+//! lines are not even copied: for the tiles of a block, lines fetched a panel ahead are near enough where they are. Packing
+//! took 10 to 15 % of the time of 32 rows, and 5 % of that of 64.
+//!
 //! `A` is never packed: it is read one element at a time with any strides, so that a transposed `A`
 //! costs nothing. Every element is one sum over `k` in order, in one chain, from zero or, for `C += A * B` on exact backends,
 //! from `C`: its bits depend neither on blocks, nor on its place in a tile, nor on how rows are spread over threads.
@@ -168,15 +172,18 @@ impl<'a> Gemm<'a> {
         mut sums: Option<&mut Sums>,
     ) {
         let (k, most) = (self.a.cols(), S::TILE_VECTORS * S::LANES);
+        let once = !flat::<S>() && rows.1 - rows.0 <= BLOCK_TILES * S::TILE_ROWS;
+        // Of rows of a single line the CPU fetches the neighbour in vain.
+        let packs = !once || self.b.col_stride() != 1 || most < 2 * LINE;
         // Blocks of about the same length.
         let block = k.div_ceil(k.div_ceil(block::<S>()).max(1)).max(1);
         for p in (0..k.max(1)).step_by(block) {
             let terms = block.min(k - p);
-            let group = Packed::floats() / (most * terms.max(1)) * most;
+            let group = if once { most } else { Packed::floats() / (most * terms.max(1)) * most };
             for first in (columns.0..columns.1).step_by(group) {
                 let end = columns.1.min(first + group);
                 let widths = || panels::<S>(first, end);
-                for (column, width) in widths() {
+                for (column, width) in widths().filter(|_| packs) {
                     let cols = width.min(end - column);
                     packed.pack(s, self.b, (p, terms), (column, cols), width, column - first);
                 }
@@ -185,7 +192,11 @@ impl<'a> Gemm<'a> {
                         let mut panel = self.panel(s, column, width);
                         panel.k = terms;
                         panel.a = panel.a.wrapping_add(p * panel.a_strides.1);
-                        (panel.b, panel.b_stride) = (packed.panel(terms, column - first), width);
+                        if packs {
+                            (panel.b, panel.b_stride) = (packed.panel(terms, column - first), width);
+                        } else {
+                            panel.b = panel.b.wrapping_add(p * panel.b_stride);
+                        }
                         panel.first &= p == 0;
                         panel.last &= p + terms == k;
                         panel.next = Some(self.next(s, (p, terms), (column + group, width)));

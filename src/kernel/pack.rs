@@ -8,10 +8,13 @@
 use core::mem::MaybeUninit;
 
 use crate::mat::Mat;
-use crate::simd::Simd;
+use crate::simd::{Kernel, Simd};
 
 /// Floats of the room: 64 KB, which a second-level cache holds beside all else.
 const FLOATS: usize = 16_384;
+
+/// Rows of a block that is transposed.
+const DEEP: usize = 4;
 
 /// Room for panels on the stack. Backends of one lane never pack, so a microcontroller without vectors never pays for it.
 #[repr(C, align(64))]
@@ -121,16 +124,53 @@ unsafe fn transpose<S: Simd>(
     to: *mut f32,
     width: usize,
 ) {
-    let (whole_k, whole_cols) = (k - k % S::LANES, cols - cols % S::LANES);
+    let (whole_k, whole_cols) = (k - k % DEEP, cols - cols % S::LANES);
     // SAFETY: blocks and the rest cover each element once.
     unsafe {
-        for c in (0..whole_cols).step_by(S::LANES) {
-            for p in (0..whole_k).step_by(S::LANES) {
-                s.transpose(from.add(c * stride + p), stride, to.add(p * width + c), width);
-            }
-        }
+        s.outlined(Blocks::new(from, stride, whole_k, whole_cols, to, width));
         each(from, (1, stride), (0, whole_k), (whole_cols, cols), to, width);
         each(from, (1, stride), (whole_k, k), (0, cols), to, width);
+    }
+}
+
+/// The whole blocks of [`transpose`], whose many addresses need the registers of a function of its own.
+struct Blocks {
+    from: *const f32,
+    stride: usize,
+    k: usize,
+    cols: usize,
+    to: *mut f32,
+    width: usize,
+}
+
+impl Blocks {
+    /// # Safety
+    /// As for [`transpose`].
+    unsafe fn new(
+        from: *const f32,
+        stride: usize,
+        k: usize,
+        cols: usize,
+        to: *mut f32,
+        width: usize,
+    ) -> Self {
+        Self { from, stride, k, cols, to, width }
+    }
+}
+
+impl Kernel for Blocks {
+    type Out = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        for c in (0..self.cols).step_by(S::LANES) {
+            for p in (0..self.k).step_by(DEEP) {
+                let from = self.from.wrapping_add(c * self.stride + p);
+                // SAFETY: the promise made to `new`; both lengths are whole numbers of blocks.
+                unsafe {
+                    s.transpose(from, self.stride, self.to.wrapping_add(p * self.width + c), self.width)
+                }
+            }
+        }
     }
 }
 

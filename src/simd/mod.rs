@@ -89,7 +89,7 @@ pub unsafe trait Simd: Copy + Send + Sync {
     fn nonzero(self, x: Self::V) -> u32;
     /// 2ⁿ for integral `n` in −126..=127.
     fn pow2(self, n: Self::V) -> Self::V;
-    /// Transposes a block: `LANES` rows of `LANES` floats, `from_stride` apart, into rows `to_stride` apart.
+    /// Transposes a block: `LANES` rows of four floats, `from_stride` apart, into four rows of `LANES`, `to_stride` apart.
     ///
     /// # Safety
     /// They must be readable, and writable there.

@@ -216,8 +216,10 @@ unsafe impl Simd for Scalar {
         kernel.run(self)
     }
     #[inline(always)]
-    unsafe fn transpose(self, from: *const f32, _: usize, to: *mut f32, _: usize) {
-        // SAFETY: the caller promises a float on either side.
-        unsafe { to.write(from.read()) }
+    unsafe fn transpose(self, from: *const f32, _: usize, to: *mut f32, to_stride: usize) {
+        for l in 0..4 {
+            // SAFETY: the caller promises four floats on either side.
+            unsafe { to.add(l * to_stride).write(from.add(l).read()) }
+        }
     }
 }

@@ -192,7 +192,7 @@ unsafe impl Simd for Avx2 {
     }
     #[inline(always)]
     unsafe fn transpose(self, from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize) {
-        unsafe { transpose_8x8(from, from_stride, to, to_stride) }
+        unsafe { transpose_8x4(from, from_stride, to, to_stride) }
     }
     const PREFETCHES: bool = true;
     #[inline(always)]
@@ -313,11 +313,9 @@ unsafe impl<const BF16: bool> Simd for Avx512Of<BF16> {
     }
     #[inline(always)]
     unsafe fn transpose(self, from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize) {
-        for r in [0, 8] {
-            for c in [0, 8] {
-                let (from, to) = (from.wrapping_add(r * from_stride + c), to.wrapping_add(c * to_stride + r));
-                unsafe { transpose_8x8(from, from_stride, to, to_stride) }
-            }
+        unsafe {
+            transpose_8x4(from, from_stride, to, to_stride);
+            transpose_8x4(from.wrapping_add(8 * from_stride), from_stride, to.wrapping_add(8), to_stride);
         }
     }
     const PREFETCHES: bool = true;
@@ -327,31 +325,26 @@ unsafe impl<const BF16: bool> Simd for Avx512Of<BF16> {
     }
 }
 
-/// Transposes eight rows of eight floats. Halves of rows are joined as they are loaded, which leaves 16 shuffles.
+/// Transposes eight rows of four floats. Halves of columns are joined as they are loaded, which leaves eight shuffles.
 ///
 /// # Safety
-/// The rows are readable, and writable there.
+/// The rows are readable, and four of eight floats writable there.
 #[inline]
 #[target_feature(enable = "avx2")]
-unsafe fn transpose_8x8(from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize) {
-    // SAFETY: four floats at `c` and `c + 4` of each row are inside it.
+unsafe fn transpose_8x4(from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize) {
+    // SAFETY: the caller's promise.
     unsafe {
-        for c in [0, 4] {
-            let mut rows = [_mm256_setzero_ps(); 4];
-            for (r, row) in rows.iter_mut().enumerate() {
-                let low = _mm_loadu_ps(from.add(r * from_stride + c));
-                let high = _mm_loadu_ps(from.add((r + 4) * from_stride + c));
-                *row = _mm256_insertf128_ps::<1>(_mm256_castps128_ps256(low), high);
-            }
-            let [a, b, c4, d] = rows;
-            let (ab, cd) = (_mm256_unpacklo_ps(a, b), _mm256_unpacklo_ps(c4, d));
-            let (ab2, cd2) = (_mm256_unpackhi_ps(a, b), _mm256_unpackhi_ps(c4, d));
-            let to = to.add(c * to_stride);
-            _mm256_storeu_ps(to, _mm256_shuffle_ps::<0x44>(ab, cd));
-            _mm256_storeu_ps(to.add(to_stride), _mm256_shuffle_ps::<0xee>(ab, cd));
-            _mm256_storeu_ps(to.add(2 * to_stride), _mm256_shuffle_ps::<0x44>(ab2, cd2));
-            _mm256_storeu_ps(to.add(3 * to_stride), _mm256_shuffle_ps::<0xee>(ab2, cd2));
-        }
+        let [a, b, c, d] = core::array::from_fn(|r| {
+            let low = _mm_loadu_ps(from.add(r * from_stride));
+            let high = _mm_loadu_ps(from.add((r + 4) * from_stride));
+            _mm256_insertf128_ps::<1>(_mm256_castps128_ps256(low), high)
+        });
+        let (ab, cd) = (_mm256_unpacklo_ps(a, b), _mm256_unpacklo_ps(c, d));
+        let (ab2, cd2) = (_mm256_unpackhi_ps(a, b), _mm256_unpackhi_ps(c, d));
+        _mm256_storeu_ps(to, _mm256_shuffle_ps::<0x44>(ab, cd));
+        _mm256_storeu_ps(to.add(to_stride), _mm256_shuffle_ps::<0xee>(ab, cd));
+        _mm256_storeu_ps(to.add(2 * to_stride), _mm256_shuffle_ps::<0x44>(ab2, cd2));
+        _mm256_storeu_ps(to.add(3 * to_stride), _mm256_shuffle_ps::<0xee>(ab2, cd2));
     }
 }
 
