@@ -7,91 +7,43 @@
 use core::slice::ChunksExact;
 
 use crate::error::Error;
-use crate::format::crc::Crc;
-use crate::format::{Builder, Dtype, Header, Image, SelfTest, Stored};
+use crate::flash::{self, Numbers};
+use crate::format::{Builder, Dtype, Header, Image, Stored};
 use crate::naive;
 use crate::shape::Shape;
 
-/// A checked file of float weights, ready to run.
+/// A checked file of float weights, ready to run in [`scratch_floats`] floats.
+pub type Model<'a> = flash::Model<'a, Floats>;
+
+/// f32, f16 and bf16 weights.
 #[derive(Debug, Clone)]
-pub struct Model<'a> {
-    image: Image<'a>,
-}
+pub enum Floats {}
 
-impl<'a> Model<'a> {
-    /// The model in a file.
-    ///
-    /// # Errors
-    /// [`Error::Dtype`] where its weights are integers.
-    pub fn new(image: Image<'a>) -> Result<Self, Error> {
-        let dtype = image.header().dtype();
-        if dtype.is_integer() { Err(Error::Dtype { found: dtype.name() }) } else { Ok(Self { image }) }
+impl Numbers for Floats {
+    type Scratch = f32;
+    type Logit = f32;
+    const INTEGERS: bool = false;
+    const SCRATCH: &'static str = "scratch floats";
+
+    fn split(header: &Header) -> (usize, usize) {
+        scratch_split(header)
     }
 
-    /// The file.
-    pub const fn image(&self) -> &Image<'a> {
-        &self.image
-    }
-
-    /// The logits of an image of `inputs` bytes. `scratch` holds at least [`scratch_floats`] floats.
-    ///
-    /// # Errors
-    /// [`Error::Length`] where a slice has not the length that the network needs.
-    pub fn logits(&self, pixels: &[u8], scratch: &mut [f32], logits: &mut [f32]) -> Result<(), Error> {
-        self.run(pixels.len(), pixels.iter().copied(), scratch, logits)
-    }
-
-    /// The class of an image: the position of its largest logit, the first of equals.
-    ///
-    /// # Errors
-    /// As [`logits`](Self::logits).
-    pub fn classify(&self, pixels: &[u8], scratch: &mut [f32], logits: &mut [f32]) -> Result<usize, Error> {
-        self.logits(pixels, scratch, logits)?;
-        Ok(naive::argmax(logits))
-    }
-
-    /// Runs the file's self-test; a file without one passes.
-    ///
-    /// # Errors
-    /// [`Error::SelfTest`] where the logits are others than when the file was written, and as
-    /// [`logits`](Self::logits).
-    pub fn self_test(&self, scratch: &mut [f32], logits: &mut [f32]) -> Result<(), Error> {
-        let Some(SelfTest { seed, crc: expected }) = self.image.header().self_test() else { return Ok(()) };
-        let actual = self.self_test_crc(seed, scratch, logits)?;
-        if actual == expected { Ok(()) } else { Err(Error::SelfTest { expected, actual }) }
-    }
-
-    /// The CRC-32 of the logits of [`SelfTest::pixels`], to be stored with a file.
-    ///
-    /// # Errors
-    /// As [`logits`](Self::logits).
-    pub fn self_test_crc(&self, seed: u32, scratch: &mut [f32], logits: &mut [f32]) -> Result<u32, Error> {
-        let inputs = self.image.header().shape().inputs();
-        self.run(inputs, SelfTest::pixels(seed), scratch, logits)?;
-        Ok(logits.iter().fold(Crc::new(), |crc, z| crc.of(&z.to_le_bytes())).value())
+    fn bytes(logit: f32) -> [u8; 4] {
+        logit.to_le_bytes()
     }
 
     fn run(
-        &self,
-        given: usize,
+        image: &Image<'_>,
         pixels: impl Iterator<Item = u8>,
-        scratch: &mut [f32],
+        even: &mut [f32],
+        odd: &mut [f32],
         logits: &mut [f32],
-    ) -> Result<(), Error> {
-        let layers = self.image.layers();
-        let length = |what, expected, actual| {
-            if expected == actual { Ok(()) } else { Err(Error::Length { what, expected, actual }) }
-        };
-        let inputs = layers.first().map_or(0, Stored::inputs);
-        length("pixels", inputs, given)?;
-        length("logits", layers.last().map_or(0, Stored::outputs), logits.len())?;
-        let (odd, even) = scratch_split(self.image.header());
-        let short = Error::Length { what: "scratch floats", expected: odd + even, actual: scratch.len() };
-        let (mut x, mut y) =
-            scratch.get_mut(..odd + even).and_then(|s| s.split_at_mut_checked(odd)).ok_or(short)?;
-        let table = self.image.table();
-        let input = |p: u8| naive::unit(table.map_or(p, |t| t[usize::from(p)]));
-        let mut pixels = Some(pixels.take(inputs).map(input));
+    ) {
+        let (mut x, mut y) = (even, odd);
+        let table = image.table();
+        let mut pixels = Some(pixels.map(|p| naive::unit(table.map_or(p, |t| t[usize::from(p)]))));
+        let layers = image.layers();
         for (l, layer) in layers.iter().enumerate() {
             let last = l + 1 == layers.len();
             let z = if last { Some(&mut *logits) } else { y.get_mut(..layer.outputs()) };
@@ -102,7 +54,6 @@ impl<'a> Model<'a> {
             }
             core::mem::swap(&mut x, &mut y);
         }
-        Ok(())
     }
 }
 
@@ -142,7 +93,7 @@ fn sums<const N: usize>(
     }
 }
 
-/// Floats of the hidden layers of odd and of even number.
+/// Floats of the hidden layers before layers of even and of odd position; the pixels are never kept.
 const fn scratch_split(header: &Header) -> (usize, usize) {
     let shape = header.shape();
     let mut floats = [0; 2];

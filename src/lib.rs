@@ -25,8 +25,9 @@
 //! | [`team`] | how work is spread over threads without knowing of threads |
 //! | [`optim`] | what a step does with the gradient |
 //! | [`mlp`] | forward, backward by the chain rule, the training step |
-//! | [`quant`] | integer networks: inference from flash files, and how a trained network becomes one |
-//! | [`float`] | inference from flash files of f32, f16 and bf16 |
+//! | [`flash`] | inference from flash files in place: what all types of weights share |
+//! | [`quant`] | integer networks: how they run, and how a trained network becomes one |
+//! | [`float`] | how flash files of f32, f16 and bf16 run |
 //! | [`micro`] | integer inference as each family of microcontrollers does it fastest, around zeros |
 //!
 //! A module uses only modules above it in this table. Shape letters are fixed once: `b` rows of a batch, `i` inputs and
@@ -86,6 +87,7 @@ extern crate std;
 
 pub mod arena;
 pub mod error;
+pub mod flash;
 pub mod float;
 pub mod format;
 pub mod kernel;

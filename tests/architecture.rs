@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// Bottom to top: a module may use those in front of it, and itself.
 const LAYERS: &[&str] = &[
     "error", "rng", "mat", "shape", "arena", "format", "naive", "simd", "kernel", "team", "optim", "mlp",
-    "quant", "float", "micro",
+    "flash", "quant", "float", "micro",
 ];
 
 /// The crates of the workspace, as folders.

@@ -8,10 +8,8 @@ mod prepared;
 pub mod quantize;
 mod rows;
 
-use crate::error::Error;
-use crate::format::crc::Crc;
-use crate::format::{Header, Image, Packing, SelfTest, Stored};
-use crate::naive;
+use crate::flash::{self, Numbers};
+use crate::format::{Header, Image, Packing};
 use crate::naive::integer::requantize;
 use crate::shape::Shape;
 
@@ -19,101 +17,53 @@ pub use prepared::Prepared;
 pub use quantize::{Scales, quantize};
 use rows::{dot, input_words, pack, sum_of};
 
-/// A checked file of integer weights, ready to run.
+/// A checked file of integer weights, ready to run in [`scratch_words`] words.
+pub type Model<'a> = flash::Model<'a, Integers>;
+
+/// i8 and i4 weights in any packing, rows one by one.
 #[derive(Debug, Clone)]
-pub struct Model<'a> {
-    image: Image<'a>,
+pub enum Integers {}
+
+impl Numbers for Integers {
+    type Scratch = u32;
+    type Logit = i32;
+    const INTEGERS: bool = true;
+    const SCRATCH: &'static str = "scratch words";
+
+    fn split(header: &Header) -> (usize, usize) {
+        scratch_split(header)
+    }
+
+    fn bytes(logit: i32) -> [u8; 4] {
+        logit.to_le_bytes()
+    }
+
+    fn run(
+        image: &Image<'_>,
+        pixels: impl Iterator<Item = u8>,
+        even: &mut [u32],
+        odd: &mut [u32],
+        logits: &mut [i32],
+    ) {
+        let table = image.table();
+        pack(pixels.map(|p| table.map_or(p >> 1, |t| t[usize::from(p)])), even);
+        layers(image, even, odd, logits);
+    }
 }
 
-impl<'a> Model<'a> {
-    /// The model in a file.
-    ///
-    /// # Errors
-    /// [`Error::Dtype`] where its weights are floats.
-    pub fn new(image: Image<'a>) -> Result<Self, Error> {
-        let dtype = image.header().dtype();
-        if dtype.is_integer() { Ok(Self { image }) } else { Err(Error::Dtype { found: dtype.name() }) }
-    }
-
-    /// The file.
-    pub const fn image(&self) -> &Image<'a> {
-        &self.image
-    }
-
-    /// The logits of an image of `inputs` bytes; one unit of them is worth
-    /// [`scale`](Image::scale)`(layers)`. `scratch` holds at least [`scratch_words`] words.
-    ///
-    /// # Errors
-    /// [`Error::Length`] where a slice has not the length that the network needs.
-    pub fn logits(&self, pixels: &[u8], scratch: &mut [u32], logits: &mut [i32]) -> Result<(), Error> {
-        self.run(pixels.len(), pixels.iter().copied(), scratch, logits)
-    }
-
-    /// The class of an image: the position of its largest logit, the first of equals.
-    ///
-    /// # Errors
-    /// As [`logits`](Self::logits).
-    pub fn classify(&self, pixels: &[u8], scratch: &mut [u32], logits: &mut [i32]) -> Result<usize, Error> {
-        self.logits(pixels, scratch, logits)?;
-        Ok(naive::argmax(logits))
-    }
-
-    /// Runs the file's self-test; a file without one passes.
-    ///
-    /// # Errors
-    /// [`Error::SelfTest`] where the logits are others than when the file was written, and as
-    /// [`logits`](Self::logits).
-    pub fn self_test(&self, scratch: &mut [u32], logits: &mut [i32]) -> Result<(), Error> {
-        let Some(SelfTest { seed, crc: expected }) = self.image.header().self_test() else { return Ok(()) };
-        let actual = self.self_test_crc(seed, scratch, logits)?;
-        if actual == expected { Ok(()) } else { Err(Error::SelfTest { expected, actual }) }
-    }
-
-    /// The CRC-32 of the logits of [`SelfTest::pixels`], to be stored with a file.
-    ///
-    /// # Errors
-    /// As [`logits`](Self::logits).
-    pub fn self_test_crc(&self, seed: u32, scratch: &mut [u32], logits: &mut [i32]) -> Result<u32, Error> {
-        let inputs = self.image.header().shape().inputs();
-        self.run(inputs, SelfTest::pixels(seed), scratch, logits)?;
-        Ok(logits.iter().fold(Crc::new(), |crc, z| crc.of(&z.to_le_bytes())).value())
-    }
-
-    /// The way that reads any packing: rows one by one.
-    fn run(
-        &self,
-        given: usize,
-        pixels: impl Iterator<Item = u8>,
-        scratch: &mut [u32],
-        logits: &mut [i32],
-    ) -> Result<(), Error> {
-        let layers = self.image.layers();
-        let length = |what, expected, actual| {
-            if expected == actual { Ok(()) } else { Err(Error::Length { what, expected, actual }) }
-        };
-        let inputs = layers.first().map_or(0, Stored::inputs);
-        length("pixels", inputs, given)?;
-        length("logits", layers.last().map_or(0, Stored::outputs), logits.len())?;
-        let (even, odd) = scratch_split(self.image.header());
-        let needed = even + odd;
-        let short = Error::Length { what: "scratch words", expected: needed, actual: scratch.len() };
-        let (mut x, mut y) =
-            scratch.get_mut(..needed).and_then(|s| s.split_at_mut_checked(even)).ok_or(short)?;
-        let table = self.image.table();
-        let input = |p: u8| table.map_or(p >> 1, |t| t[usize::from(p)]);
-        pack(pixels.take(inputs).map(input), x);
-        for layer in layers {
-            let inputs = x.get(..input_words(layer.inputs())).unwrap_or_default();
-            let sum = sum_of(inputs);
-            let row = |row| dot(layer, row, inputs, sum);
-            if layer.multipliers().is_empty() {
-                logits.iter_mut().enumerate().for_each(|(at, z)| *z = row(at));
-            } else {
-                pack((0..layer.outputs()).map(|at| requantize(row(at), layer.multiplier(at))), y);
-            }
-            core::mem::swap(&mut x, &mut y);
+/// All layers, of whichever pixels.
+fn layers(image: &Image<'_>, even: &mut [u32], odd: &mut [u32], logits: &mut [i32]) {
+    let (mut x, mut y) = (even, odd);
+    for layer in image.layers() {
+        let inputs = x.get(..input_words(layer.inputs())).unwrap_or_default();
+        let sum = sum_of(inputs);
+        let row = |row| dot(layer, row, inputs, sum);
+        if layer.multipliers().is_empty() {
+            logits.iter_mut().enumerate().for_each(|(at, z)| *z = row(at));
+        } else {
+            pack((0..layer.outputs()).map(|at| requantize(row(at), layer.multiplier(at))), y);
         }
-        Ok(())
+        core::mem::swap(&mut x, &mut y);
     }
 }
 

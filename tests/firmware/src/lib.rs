@@ -29,6 +29,21 @@ pub fn field(name: &str, value: i32) {
     console::text(" ");
 }
 
+/// The flash file that a variable names when the program is built, and the sizes that its header gives: `FILE`, `HEADER`,
+/// `INPUTS`, `CLASSES`.
+#[macro_export]
+macro_rules! deployed {
+    ($variable:literal) => {
+        const FILE: &[u8] = selvedge::include_model!(env!($variable));
+        const HEADER: selvedge::format::Header = match selvedge::format::Header::read(FILE) {
+            Ok(header) => header,
+            Err(_) => panic!(),
+        };
+        const INPUTS: usize = HEADER.shape().inputs();
+        const CLASSES: usize = HEADER.shape().outputs();
+    };
+}
+
 /// A panic handler that calls a function which exists nowhere: the program links only if no panic can be reached.
 #[macro_export]
 macro_rules! no_panics {

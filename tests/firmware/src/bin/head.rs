@@ -6,21 +6,15 @@
 #![no_std]
 #![no_main]
 
-use selvedge::format::{Header, Image};
+use selvedge::format::Image;
 use selvedge::{Activations, Arena, Backend, Memory, Mlp, Shape, Solo, Update, Workspace, micro, naive};
 use selvedge_firmware::{File, Lent, console, count, entry, field};
 
 selvedge_firmware::printed_panics!();
+selvedge_firmware::deployed!("HEAD_MODEL");
 
-const FILE: &[u8] = selvedge::include_model!(env!("HEAD_MODEL"));
-const HEADER: Header = match Header::read(FILE) {
-    Ok(header) => header,
-    Err(_) => panic!(),
-};
 const LAYERS: usize = HEADER.shape().layers();
-const INPUTS: usize = HEADER.shape().inputs();
 const FEATURES: usize = HEADER.shape().width(LAYERS - 1);
-const CLASSES: usize = HEADER.shape().outputs();
 const HEAD: Shape = match Shape::new(&[FEATURES, CLASSES]) {
     Ok(shape) => shape,
     Err(_) => panic!(),

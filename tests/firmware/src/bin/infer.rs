@@ -7,19 +7,13 @@
 #![no_std]
 #![no_main]
 
-use selvedge::format::{Header, Image};
+use selvedge::format::Image;
 use selvedge::{micro, naive};
 use selvedge_firmware::{File, Lent, console, count, entry, field, stack};
 
 selvedge_firmware::no_panics!();
+selvedge_firmware::deployed!("MODEL");
 
-const FILE: &[u8] = selvedge::include_model!(env!("MODEL"));
-const HEADER: Header = match Header::read(FILE) {
-    Ok(header) => header,
-    Err(_) => panic!(),
-};
-const INPUTS: usize = HEADER.shape().inputs();
-const CLASSES: usize = HEADER.shape().outputs();
 const WORDS: usize = micro::scratch_words(&HEADER);
 
 #[entry]
