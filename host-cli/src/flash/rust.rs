@@ -1,8 +1,11 @@
 //! A flash file as a Rust module: the aligned bytes, the names, and an entry point whose types carry the sizes.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 
 use selvedge::format::{Image, Packing};
+
+/// The module, with a name in angle brackets for what the file decides.
+const TEMPLATE: &str = include_str!("../../templates/module.rs.in");
 
 /// The module's source. It needs the crate `selvedge`, also without its features. A file packed for a core runs with that
 /// core's kernels, a generic one anywhere.
@@ -18,73 +21,29 @@ pub fn module(image: &Image<'_>) -> String {
     let wrong_core =
         if module == "micro" { ", or the file is packed for another core than this" } else { "" };
     let zero = if number == "f32" { "0.0" } else { "0" };
-    let logit_zero = if logit == "f32" { "0.0" } else { "0" };
     let labels: Vec<String> = (0..shape.outputs())
         .map(|c| format!("    {:?},\n", image.label(c).map_or_else(|| c.to_string(), String::from)))
         .collect();
-    format!(
-        "// {shape} with {dtype} weights, packed as {packing}; written by `selvedge export --format rust`.\n\
-         // Needs the crate `selvedge`, default-features = false on a microcontroller.\n\
-         \n\
-         use selvedge::format::{{Header, Image}};\n\
-         use selvedge::{{Error, {module}}};\n\
-         \n\
-         #[repr(C, align(16))]\n\
-         struct Aligned([u8; {bytes}]);\n\
-         \n\
-         const ALIGNED: &Aligned = &Aligned(*b\"\\\n{text}\");\n\
-         \n\
-         /// The flash file.\n\
-         pub const FILE: &[u8] = &ALIGNED.0;\n\
-         /// What it says of itself.\n\
-         pub const HEADER: Header = match Header::read(FILE) {{\n    Ok(header) => header,\n    Err(_) => panic!(),\n}};\n\
-         /// Bytes of an image.\n\
-         pub const INPUTS: usize = {inputs};\n\
-         /// Classes.\n\
-         pub const OUTPUTS: usize = {outputs};\n\
-         /// The classes' names.\n\
-         pub const LABELS: [&str; OUTPUTS] = [\n{labels}];\n\
-         \n\
-         const SCRATCH: usize = {module}::{scratch}(&HEADER);\n\
-         \n\
-         /// The network and the memory that it runs in.\n\
-         pub struct Network {{\n    \
-             model: {module}::Model<'static>,\n    \
-             scratch: [{number}; SCRATCH],\n    \
-             logits: [{logit}; OUTPUTS],\n\
-         }}\n\
-         \n\
-         impl Network {{\n    \
-             /// Checks the file and runs its self-test.\n    \
-             ///\n    \
-             /// # Errors\n    \
-             /// Where flash or processor are damaged{wrong_core}.\n    \
-             pub fn new() -> Result<Self, Error> {{\n        \
-                 let model = {module}::Model::new(Image::parse(FILE)?)?;\n        \
-                 let mut network = Self {{ model, scratch: [{zero}; SCRATCH], logits: [{logit_zero}; OUTPUTS] }};\n        \
-                 network.model.self_test(&mut network.scratch, &mut network.logits)?;\n        \
-                 Ok(network)\n    \
-             }}\n\
-         \n    \
-             /// The class of an image; its name is in `LABELS`.\n    \
-             ///\n    \
-             /// # Errors\n    \
-             /// None: the sizes are right by their types.\n    \
-             pub fn classify(&mut self, pixels: &[u8; INPUTS]) -> Result<usize, Error> {{\n        \
-                 self.model.classify(pixels, &mut self.scratch, &mut self.logits)\n    \
-             }}\n\
-         \n    \
-             /// The logits of the last image.\n    \
-             pub fn logits(&self) -> &[{logit}; OUTPUTS] {{\n        \
-                 &self.logits\n    \
-             }}\n\
-         }}\n",
-        bytes = image.bytes().len(),
-        text = literal(image.bytes()),
-        inputs = shape.inputs(),
-        outputs = shape.outputs(),
-        labels = labels.concat(),
-    )
+    // The labels last: nothing is looked for in what people named.
+    let fields: [(&str, &dyn Display); 14] = [
+        ("shape", &shape),
+        ("dtype", &dtype),
+        ("packing", &packing),
+        ("module", &module),
+        ("scratch", &scratch),
+        ("number", &number),
+        ("logit", &logit),
+        ("zero", &zero),
+        ("wrong_core", &wrong_core),
+        ("inputs", &shape.inputs()),
+        ("outputs", &shape.outputs()),
+        ("bytes", &image.bytes().len()),
+        ("text", &literal(image.bytes())),
+        ("labels", &labels.concat()),
+    ];
+    fields.iter().fold(TEMPLATE.to_string(), |text, (name, value)| {
+        text.replace(&format!("<{name}>"), &value.to_string())
+    })
 }
 
 /// The inside of a byte string, 32 bytes a line; a backslash in front of a line's end joins it to the next.
