@@ -91,6 +91,7 @@ fn estimates_and_budgets() {
         let json = json_lines(&succeeds(here, &["estimate", "run", "--target", target, "--json"])).remove(0);
         let names = ["target", "flash_bytes", "ram_bytes", "macs", "instructions", "fits"];
         assert!(names.iter().all(|n| json.get(n).is_some()), "{json}");
+        assert_eq!(json.as_object().unwrap().len(), names.len(), "{json}");
         assert_eq!((&json["macs"], &json["fits"]), (&(36 * 16 + 16 * 4).into(), &true.into()));
         assert!(json["flash_bytes"].as_u64().unwrap() > file, "{json}");
         counts.push(json["instructions"].as_u64().unwrap());

@@ -27,7 +27,6 @@ pub fn run(args: &Estimate) -> Result<()> {
             "ram_bytes": budget.ram,
             "macs": budget.macs,
             "instructions": budget.instructions,
-            "measured": budget.instructions.is_some(),
             "fits": over.is_none(),
         }))?;
     } else {
