@@ -1,5 +1,5 @@
-//! Every kernel of every backend against the specification in double precision, at boundary sizes, with painted inputs,
-//! poisoned outputs and guards around them.
+//! Every product of every backend against the specification in double precision, at boundary sizes, with painted inputs,
+//! poisoned outputs and guards around them. What else the kernels do is in `passes.rs`, what no bit may show in `bits.rs`.
 //!
 //! `SELVEDGE_REQUIRE_BACKEND=avx512` (names with commas) makes the suite fail where a backend is missing.
 
@@ -187,81 +187,6 @@ fn relu_keeps_nan() {
     }
 }
 
-#[test]
-fn column_sums() {
-    for &b in &[0, 1, 7, 64] {
-        for &o in &SIZES[1..] {
-            let z = painted(b * o, 1);
-            for (alpha, beta) in [(1.0f32, 0.0f32), (-0.25, 1.0), (0.5, -2.0)] {
-                let old = if beta == 0.0 { vec![f32::NAN; o] } else { painted(o, 2) };
-                let mut expected = wide(&old);
-                naive::column_sum(&wide(&z), f64::from(alpha), f64::from(beta), &mut expected);
-                let bound = vec![(b + 3) as f64 * 2.0 * (b + 2) as f64 * f64::from(f32::EPSILON); o];
-                for backend in backends() {
-                    let what = format!("{} column_sum {b} {o} {alpha} {beta}", backend.name());
-                    let mut out = Guarded::of(&old);
-                    kernel::column_sum(backend, alpha, &z, beta, out.get());
-                    assert_close(&what, &out.finish(&what), &expected, &bound);
-                }
-            }
-        }
-    }
-}
-
-#[test]
-fn softmax_and_loss() {
-    for o in 1..=40usize {
-        let b = 1 + o % 5;
-        let mut z: Vec<f32> = painted(b * o, o).iter().map(|x| 3.0 * x).collect();
-        if o > 2 {
-            z[0] = 1e4;
-            z[1] = -1e4;
-        }
-        let labels: Vec<u8> = (0..b).map(|r| ((r * 3 + o / 2) % o) as u8).collect();
-        let (mut expected, mut losses) = (wide(&z), vec![0.0; b]);
-        let correct = naive::softmax_loss(&mut expected, &labels, &mut losses);
-        for backend in backends() {
-            let what = format!("{} softmax_loss {b} {o}", backend.name());
-            let (mut dz, mut loss) = (Guarded::of(&z), Guarded::poisoned(b));
-            assert_eq!(kernel::softmax_loss(backend, dz.get(), &labels, loss.get()), correct, "{what}");
-            let relative = |v: &[f64]| v.iter().map(|x| 4e-6 * x.abs().max(1.0)).collect::<Vec<_>>();
-            assert_close(&what, &dz.finish(&what), &expected, &relative(&expected));
-            assert_close(&what, &loss.finish(&what), &losses, &relative(&losses));
-        }
-    }
-}
-
-#[test]
-fn softmax_counts_the_first_of_equals_and_shows_nan() {
-    for backend in backends() {
-        let (mut z, mut losses) = ([1.0, 1.0, 1.0, 1.0], [0.0; 2]);
-        assert_eq!(kernel::softmax_loss(backend, &mut z, &[0, 1], &mut losses), 1, "{}", backend.name());
-        for at in 0..3 {
-            let mut z = [0.5, 0.25, 0.125];
-            z[at] = f32::NAN;
-            kernel::softmax_loss(backend, &mut z, &[1], &mut losses[..1]);
-            assert!(losses[0].is_nan(), "{}: NaN at {at} gives the loss {}", backend.name(), losses[0]);
-        }
-        let mut z = [f32::INFINITY, 0.0];
-        kernel::softmax_loss(backend, &mut z, &[1], &mut losses[..1]);
-        assert!(!losses[0].is_finite());
-    }
-}
-
-#[test]
-fn transposing() {
-    for &m in &SIZES[..13] {
-        for &n in &SIZES[..13] {
-            let src = painted(m * n, 1);
-            let mut dst = Guarded::poisoned(m * n);
-            kernel::transpose(m, n, &src, dst.get());
-            for (at, x) in dst.finish("transpose").iter().enumerate() {
-                assert_eq!(*x, src[at % m * n + at / m]);
-            }
-        }
-    }
-}
-
 /// Runs `delta` on `backend` and compares with the specification; rows are `slack` elements further apart than needed.
 fn check_delta(backend: Backend, (b, i, o): (usize, usize, usize), slack: usize) {
     let what = format!("{} delta {b} {i} {o} + {slack}", backend.name());
@@ -308,89 +233,5 @@ fn deltas() {
     // Wider than one block of packed rows; sums long enough that few rows are carried the other way round.
     for shape in [(19, 50, 1100), (32, 600, 257), (48, 21, 300), (64, 300, 256)] {
         backends().for_each(|backend| check_delta(backend, shape, 3));
-    }
-}
-
-/// Whether B is packed, all at once or not, where blocks end, and whether its transpose is given instead: no bit shows it.
-#[test]
-fn bits_do_not_depend_on_the_way() {
-    for (m, k, n) in [(40, 1300, 130), (37, 70, 2050), (64, 600, 300), (150, 600, 300)] {
-        let (a, b, c0) = (painted(m * k, 1), painted(k * n, 2), painted(m * n, 3));
-        let mut bt = vec![0.0; k * n];
-        kernel::transpose(k, n, &b, &mut bt);
-        let gate = vec![1.0; m * n];
-        // `matrixmultiply` chooses another kernel for a few rows, and with it another order of summation.
-        for backend in backends().filter(|b| b.name() != "matrixmultiply") {
-            let (av, bv) = (Mat::new(&a, m, k), Mat::new(&b, k, n));
-            for beta in [0.0, 1.0] {
-                let (mut whole, mut by_rows) = (c0.clone(), c0.clone());
-                kernel::gemm(backend, 1.0, av, bv, beta, MatMut::new(&mut whole, m, n));
-                for (r, row) in by_rows.chunks_mut(n).enumerate() {
-                    kernel::gemm(backend, 1.0, Mat::new(&a[r * k..], 1, k), bv, beta, MatMut::new(row, 1, n));
-                }
-                assert_eq!(bits(&whole), bits(&by_rows), "{} {m} {k} {n} beta {beta}", backend.name());
-                if beta == 0.0 {
-                    let (wt, gate) = (Mat::new(&bt, n, k), Mat::new(&gate, m, n));
-                    kernel::delta(backend, av, wt, gate, MatMut::new(&mut by_rows, m, n));
-                    assert_eq!(bits(&whole), bits(&by_rows), "{} {m} {k} {n} transposed", backend.name());
-                }
-            }
-        }
-    }
-}
-
-/// A single row leaves out zeros, rows that come together do not: no bit shows it, not even where a sum becomes −0 because a
-/// product is too small, or the bias is −0.
-#[test]
-fn one_row_has_the_bits_that_it_has_among_others() {
-    for (k, o) in [(1, 1), (63, 3), (64, 10), (65, 16), (130, 33), (784, 128), (300, 300)] {
-        let mut x = painted(2 * k, 1);
-        for (at, x) in x.iter_mut().enumerate() {
-            match at % 5 {
-                0 | 1 => *x = 0.0,
-                2 => *x = -0.0,
-                _ if at % 3 == 0 => *x = 1e-30 * x.signum(),
-                _ => {}
-            }
-        }
-        let (mut w, mut bias) = (painted(k * o, 2), painted(o, 3));
-        for column in (0..o).step_by(3) {
-            // Only products that are too small for a float.
-            w.iter_mut().skip(column).step_by(o).for_each(|w| *w *= 1e-30);
-            bias[column] = -0.0;
-        }
-        x.iter_mut().skip(k + 64).for_each(|x| *x *= 1e-30);
-        for backend in backends().filter(|b| b.name() != "matrixmultiply") {
-            for relu in [false, true] {
-                let dense = |rows: usize, x: &[f32]| {
-                    let mut z = vec![f32::NAN; rows * o];
-                    let (x, w) = (Mat::new(x, rows, k), Mat::new(&w, k, o));
-                    kernel::dense(backend, x, w, &bias, relu, MatMut::new(&mut z, rows, o));
-                    z
-                };
-                let together = dense(2, &x);
-                let alone = [dense(1, &x[..k]), dense(1, &x[k..])].concat();
-                assert_eq!(bits(&together), bits(&alone), "{} {k} {o} relu {relu}", backend.name());
-            }
-        }
-    }
-}
-
-/// What `scalar` and `portable` promise: the same bits, whatever the lanes.
-#[test]
-fn scalar_and_portable_agree_bit_for_bit() {
-    for &(m, k, n) in &[(1, 784, 32), (5, 33, 17), (64, 64, 10), (9, 3, 66)] {
-        let (a, b, c0) = (painted(m * k, 1), painted(k * n, 2), painted(m * n, 3));
-        let run = |backend| {
-            let mut c = c0.clone();
-            let c_view = MatMut::new(&mut c, m, n);
-            kernel::gemm(backend, -0.3, Mat::new(&a, m, k), Mat::new(&b, k, n), 1.0, c_view);
-            let mut losses = vec![0.0; m];
-            kernel::softmax_loss(backend, &mut c, &vec![0; m], &mut losses);
-            let mut sums = painted(n, 4);
-            kernel::column_sum(backend, 0.7, &c, 0.3, &mut sums);
-            [bits(&c), bits(&losses), bits(&sums)]
-        };
-        assert_eq!(run(Backend::SCALAR), run(Backend::PORTABLE), "{m} {k} {n}");
     }
 }

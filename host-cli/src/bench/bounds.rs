@@ -34,7 +34,7 @@ use Limit::{AtLeast, AtMost};
 type Figure = fn(&Line) -> Option<f64>;
 
 /// The rules.
-const RULES: [(&str, Limit, Figure); 17] = [
+const RULES: [(&str, Limit, Figure); 18] = [
     ("avx512: percent of peak, large products of the network", AtLeast(90.0), |l| {
         of_peak(l, "avx512", is_large(l))
     }),
@@ -81,6 +81,9 @@ const RULES: [(&str, Limit, Figure); 17] = [
     ("one image in integers, microseconds", AtMost(0.9), |l| is_integer(l, 1).then_some(1e6 * l.seconds)),
     ("10,000 images in integers, milliseconds", AtMost(2.8), |l| {
         is_integer(l, 10_000).then_some(1e3 * l.seconds)
+    }),
+    ("10,000 images in integers by their multiply-adds at the peak", AtMost(1.4), |l| {
+        by_peak(l, is_integer(l, 10_000))
     }),
     ("reading 70,000 images, seconds", AtMost(0.35), |l| (l.name == Name::Load).then_some(l.seconds)),
 ];
