@@ -2,7 +2,7 @@
 //!
 //! [`Model`] runs a file of any packing in place, one image at a time, in a few hundred bytes of lent memory, with the
 //! same result on every machine: the arithmetic of [`format`](crate::format), whose specification in plain loops is
-//! [`naive::integer`]. [`quantize`](quantize::quantize) makes such a file from trained parameters.
+//! [`naive::integer`](crate::naive::integer). [`quantize`](quantize::quantize) makes such a file from trained parameters.
 
 mod prepared;
 pub mod quantize;
