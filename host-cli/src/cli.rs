@@ -3,37 +3,53 @@
 mod exchange;
 mod firmware;
 mod flash;
+mod recipe;
 mod shell;
 mod sweep;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use serde::Serialize;
+use clap::{Args, Command as Words, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 pub use exchange::{Estimate, Export, Import, IntegerType, Quantize};
 pub use firmware::FirmwareArgs;
 pub use flash::Verify;
+pub use recipe::{RecipeArgs, RecipeValues};
 pub use shell::{Completions, Man};
 pub use sweep::{Shard, Sweep, SweepAction, SweepRun};
 
 use crate::crew::Threads;
 use crate::data::Source;
-use crate::draws::Generator;
-use crate::error::{Error, Result};
-use crate::recipe::config::Layers;
-use crate::recipe::{Hidden, Optimizer, Plan, Precision, Standardise, TrainOn, Weights};
 
 /// Trains multilayer perceptrons as fast as the CPU multiplies and adds, and runs them.
 ///
 /// Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 misused, 3 data missing or corrupt,
 /// 4 model invalid, 5 two models differ, 6 over budget.
 #[derive(Debug, Parser)]
-#[command(name = "selvedge", version, arg_required_else_help = true)]
+#[command(name = "selvedge", version, arg_required_else_help = true, max_term_width = 120)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// The words that the program was started with.
+    ///
+    /// # Errors
+    /// The parser's, for help too.
+    pub fn from_the_command_line() -> std::result::Result<Self, clap::Error> {
+        let matches = numbers_may_be_negative(Self::command()).try_get_matches()?;
+        Self::from_arg_matches(&matches)
+    }
+}
+
+/// Takes `-1` for a value wherever one is awaited, so that it is refused as a value is.
+fn numbers_may_be_negative(words: Words) -> Words {
+    let takes = |arg: &clap::Arg| !arg.is_positional() && arg.get_action().takes_values();
+    words
+        .mut_args(|arg| if takes(&arg) { arg.allow_negative_numbers(true) } else { arg })
+        .mut_subcommands(numbers_may_be_negative)
 }
 
 /// The commands.
@@ -86,139 +102,12 @@ pub struct DataArgs {
     pub data_dir: Option<PathBuf>,
 }
 
-/// The recipe: each flag goes over the config file, that over the preset, that over what is built in.
-#[derive(Debug, Args)]
-pub struct RecipeArgs {
-    /// A named recipe, which `selvedge config presets` lists
-    #[arg(long, value_name = "NAME")]
-    pub preset: Option<String>,
-    /// A recipe in a TOML file, with the keys that `selvedge config show` prints
-    #[arg(short, long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// The values set by flags
-    #[command(flatten)]
-    pub values: RecipeValues,
-}
-
-/// A recipe's values as flags; the names are the config file's keys.
-#[derive(Debug, Args, Serialize)]
-pub struct RecipeValues {
-    /// Train the model of a file or a run's folder further, with its weights, its shape and its normalisation; where it is
-    /// not given, weights are drawn
-    #[arg(long, value_name = "MODEL")]
-    pub from: Option<String>,
-    /// Units of each hidden layer, such as 128 or 128,64; none for a linear classifier [default: 128]
-    #[arg(long)]
-    pub hidden: Option<Hidden>,
-    /// Passes over the training images [default: 5]
-    #[arg(long)]
-    pub epochs: Option<usize>,
-    /// Images of a step [default: 64]
-    #[arg(long)]
-    pub batch: Option<usize>,
-    /// The learning rate [default: 0.1]
-    #[arg(long, allow_negative_numbers = true)]
-    pub lr: Option<f32>,
-    /// How parameters follow the gradient [default: sgd]
-    #[arg(long, value_enum)]
-    pub optimizer: Option<Optimizer>,
-    /// SGD's momentum [default: 0]
-    #[arg(long, value_name = "M", allow_negative_numbers = true)]
-    pub momentum: Option<f32>,
-    /// SGD's momentum looks ahead [default: false]
-    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
-    pub nesterov: Option<bool>,
-    /// What AdamW keeps of the mean of the gradients [default: 0.9]
-    #[arg(long, value_name = "B", allow_negative_numbers = true)]
-    pub beta1: Option<f32>,
-    /// What AdamW keeps of the mean of their squares [default: 0.999]
-    #[arg(long, value_name = "B", allow_negative_numbers = true)]
-    pub beta2: Option<f32>,
-    /// How the learning rate goes over the run: constant, linear, cosine, one-cycle, or step:EPOCHS:FACTOR
-    /// [default: constant]
-    #[arg(long, value_name = "PLAN")]
-    pub schedule: Option<Plan>,
-    /// The fraction of the run in which the learning rate rises to its peak [default: 0]
-    #[arg(long, value_name = "F", allow_negative_numbers = true)]
-    pub warmup: Option<f32>,
-    /// What weights lose of themselves at each step, in units of the learning rate; biases lose nothing [default: 0]
-    #[arg(long, value_name = "W", allow_negative_numbers = true)]
-    pub weight_decay: Option<f32>,
-    /// The most that the gradient's norm may be, 0 for no limit [default: 0]
-    #[arg(long, value_name = "NORM", allow_negative_numbers = true)]
-    pub clip: Option<f32>,
-    /// The share of the label that is spread over all classes [default: 0]
-    #[arg(long, value_name = "F", allow_negative_numbers = true)]
-    pub label_smoothing: Option<f32>,
-    /// The share of hidden units that drop out of a step [default: 0]
-    #[arg(long, value_name = "F", allow_negative_numbers = true)]
-    pub dropout: Option<f32>,
-    /// Keep a running mean of the parameters and make it the model: what it keeps of itself at each step, 0 for none
-    /// [default: 0]
-    #[arg(long, value_name = "F", allow_negative_numbers = true)]
-    pub ema: Option<f32>,
-    /// Put pixels through the table 255 (p / 255)^GAMMA [default: 1]
-    #[arg(long, allow_negative_numbers = true)]
-    pub gamma: Option<f32>,
-    /// What is done to pixels behind the table [default: none]
-    #[arg(long, value_enum)]
-    pub standardise: Option<Standardise>,
-    /// Mirror training images at random [default: false]
-    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
-    pub flip: Option<bool>,
-    /// Move training images at random by up to so many pixels each way [default: 0]
-    #[arg(long, value_name = "PIXELS")]
-    pub shift: Option<usize>,
-    /// End after so many epochs without a better validation accuracy, and keep the best model; 0 for never [default: 0]
-    #[arg(long, value_name = "EPOCHS")]
-    pub patience: Option<usize>,
-    /// Which of the training images to train on [default: split]
-    #[arg(long, value_enum)]
-    pub train_on: Option<TrainOn>,
-    /// Print the loss as -ln(p + E), as the notebook does with 1e-9 [default: 0]
-    #[arg(long, value_name = "E", allow_negative_numbers = true)]
-    pub loss_epsilon: Option<f32>,
-    /// Initial weights: normal:DEVIATION, he for N(0, 2/inputs), or he-linear for he with N(0, 1/inputs) in the last
-    /// layer; biases start at 0 [default: normal:0.01]
-    #[arg(long)]
-    pub init: Option<Weights>,
-    /// Decides the split, the initial weights and the shuffles [default: 42]
-    #[arg(long)]
-    pub seed: Option<u64>,
-    /// Whose random numbers: selvedge, or torch for those of PyTorch's CPU generator [default: selvedge]
-    #[arg(long)]
-    pub rng: Option<Generator>,
-    /// Who does the arithmetic: auto, or a name that `selvedge inspect` lists [default: auto]
-    #[arg(long)]
-    pub backend: Option<String>,
-    /// How the products of a step take their operands; weights and evaluations are f32 whatever it is [default: f32]
-    #[arg(long, value_enum)]
-    pub precision: Option<Precision>,
-}
-
-impl RecipeArgs {
-    /// The values and where they come from; `data` is what `--data` says.
-    ///
-    /// # Errors
-    /// As [`Layers::resolve`].
-    pub fn layers(&self, data: Option<&Source>) -> Result<Layers> {
-        let mut flags = toml::Table::try_from(&self.values).map_err(|e| Error::misused(e.to_string()))?;
-        if let Some(data) = data {
-            flags.insert("data".into(), data.to_string().into());
-        }
-        Layers::resolve(self.preset.as_deref(), self.config.as_deref(), flags)
-    }
-}
-
 /// `train`.
 #[derive(Debug, Args)]
 pub struct Train {
     /// The data set.
     #[command(flatten)]
     pub data: DataArgs,
-    /// How to train.
-    #[command(flatten)]
-    pub recipe: RecipeArgs,
     /// Threads: auto for as many as pay off, or a number; the weights are the same bytes whatever it is
     #[arg(long, default_value_t = Threads::Auto, value_name = "auto|N")]
     pub threads: Threads,
@@ -231,7 +120,7 @@ pub struct Train {
     /// Steps between checkpoints, from which a run that was killed goes on; 0 for none [default: 0]
     #[arg(long, value_name = "STEPS")]
     pub checkpoint_every: Option<u64>,
-    /// Replace the run in the folder that --out names
+    /// Replace the run in the folder that --out names; it is kept in DIR/previous until the new one is done
     #[arg(long, requires = "out")]
     pub overwrite: bool,
     /// One JSON object a line on stdout
@@ -240,6 +129,9 @@ pub struct Train {
     /// No bar and no talk on stderr
     #[arg(short, long)]
     pub quiet: bool,
+    /// How to train.
+    #[command(flatten, next_help_heading = "Recipe")]
+    pub recipe: RecipeArgs,
 }
 
 /// Which images to evaluate on.
@@ -278,12 +170,15 @@ pub struct Eval {
 pub struct Predict {
     /// A model file or a run's folder
     pub model: PathBuf,
-    /// A PNG or IDX file: light on black, of the size that the model was trained on
+    /// A PNG or IDX file: light on black (or see --invert), of the size that the model was trained on
     #[arg(value_name = "IMAGE", required_unless_present = "index")]
     pub image: Option<PathBuf>,
-    /// The position of a test image, or of an image in an IDX file
+    /// The position of a test image, or of an image in an IDX file, counted from 0
     #[arg(long, value_name = "N")]
     pub index: Option<usize>,
+    /// Turn a picture that is dark on white into light on black first
+    #[arg(long)]
+    pub invert: bool,
     /// The data set of --index; by default the one that the model was trained on
     #[command(flatten)]
     pub data: DataArgs,
@@ -330,7 +225,7 @@ pub struct ConfigShow {
     #[command(flatten)]
     pub data: DataArgs,
     /// How to train.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Recipe")]
     pub recipe: RecipeArgs,
 }
 

@@ -54,6 +54,10 @@ impl Error {
     pub fn model(message: impl Into<String>) -> Self {
         Self { exit: Exit::Model, message: message.into() }
     }
+    /// As [`io`](Self::io) for a file that cannot be read, with the exit code of what it should have held.
+    pub fn unreadable(exit: Exit, path: &Path, reason: &io::Error) -> Self {
+        Self { exit, ..Self::io("read", path, reason) }
+    }
     /// `cannot VERB PATH: REASON; WHAT TO DO`, with exit code 1: the operating system refused.
     pub fn io(verb: &str, path: &Path, reason: &io::Error) -> Self {
         let hint = match reason.kind() {
@@ -66,9 +70,22 @@ impl Error {
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 "; allow it, or name another place"
             }
+            io::ErrorKind::IsADirectory => ", but a file is wanted",
+            io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+                "; a file is where a folder is wanted: name another place"
+            }
             _ => "",
         };
-        Self::failed(format!("cannot {verb} {}: {reason}{hint}", path.display()))
+        Self::failed(format!("cannot {verb} {}: {}{hint}", path.display(), why(reason)))
+    }
+}
+
+/// The operating system's reason in its words, without its number.
+pub fn why(reason: &io::Error) -> String {
+    let text = reason.to_string();
+    match (reason.raw_os_error(), text.rfind(" (os error ")) {
+        (Some(_), Some(end)) => text[..end].to_string(),
+        _ => text,
     }
 }
 

@@ -24,6 +24,26 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     })
 }
 
+/// Refuses a place where [`write_atomic`] could write nothing, before the work that would be lost.
+///
+/// # Errors
+/// Exit code 1 where it is a folder, or lies in none.
+pub fn can_hold(path: &Path) -> Result<()> {
+    let (place, folder) = (path.display(), folder_of(path));
+    if path.is_dir() {
+        return Err(Error::failed(format!(
+            "cannot write {place}: it is a folder; name a file, such as {place}/FILE"
+        )));
+    }
+    if !folder.is_dir() {
+        let folder = folder.display();
+        return Err(Error::failed(format!(
+            "cannot write {place}: there is no folder {folder}; make it with `mkdir -p {folder}`, or name another place"
+        )));
+    }
+    Ok(())
+}
+
 /// Renames a file that was already synced, and syncs the folder so that the new name survives a power cut.
 ///
 /// # Errors
@@ -100,7 +120,7 @@ pub fn remove_leftovers(folder: &Path) -> Result<()> {
     sweep(folder, |_, _| true).map_err(|e| Error::io("clean", folder, &e))
 }
 
-/// Removes temporary files from a folder, those that `unwanted` picks by the name they are for and their writer.
+/// Removes temporary files and folders from a folder, those that `unwanted` picks by the name they are for and their writer.
 fn sweep(folder: &Path, unwanted: impl Fn(&str, u32) -> bool) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -110,7 +130,8 @@ fn sweep(folder: &Path, unwanted: impl Fn(&str, u32) -> bool) -> io::Result<()> 
         if let Some((name, process)) = parts
             && process.parse().is_ok_and(|process| unwanted(name, process))
         {
-            fs::remove_file(entry.path())?;
+            let path = entry.path();
+            if path.is_dir() { fs::remove_dir_all(path)? } else { fs::remove_file(path)? }
         }
     }
     Ok(())

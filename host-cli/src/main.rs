@@ -3,7 +3,7 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::CommandFactory;
 use clap::error::ErrorKind;
 use host_cli::cli::Cli;
 use host_cli::commands;
@@ -11,7 +11,7 @@ use host_cli::error::Error;
 
 fn main() -> ExitCode {
     let json = std::env::args_os().any(|a| a == "--json");
-    let outcome = match Cli::try_parse() {
+    let outcome = match Cli::from_the_command_line() {
         Ok(cli) => commands::run(cli.command),
         Err(e) if asked_for(e.kind()) => {
             // Help that nobody reads is no failure.
@@ -42,10 +42,37 @@ fn asked_for(kind: ErrorKind) -> bool {
     )
 }
 
+/// What Rust's own parsers of numbers say, and what people understand.
+const NUMBERS: [(&str, &str); 6] = [
+    ("invalid digit found in string", "write a whole number"),
+    ("cannot parse integer from empty string", "write a whole number"),
+    ("number would be zero for non-zero type", "write a whole number above 0"),
+    ("number too large to fit in target type", "the number is too large"),
+    ("invalid float literal", "write a number, such as 0.1"),
+    ("cannot parse float from empty string", "write a number, such as 0.1"),
+];
+
 /// The parser's message up to its usage text, as one line.
 fn one_line(error: &clap::Error) -> String {
     let text = error.render().to_string();
-    let message = text.split("\nUsage:").next().unwrap_or(&text).split("\nFor more information").next();
-    let words: Vec<_> = message.unwrap_or(&text).split_whitespace().collect();
-    format!("{}; see `selvedge --help`", words.join(" ").trim_start_matches("error: "))
+    let message = text.split("\nUsage:").next().unwrap_or(&text);
+    let message = message.split("\nFor more information").next().unwrap_or(message);
+    let clauses = message.split("\n\n").map(|clause| clause.split_whitespace().collect::<Vec<_>>().join(" "));
+    let clauses = clauses.map(|clause| clause.trim_start_matches("tip: ").to_string());
+    let mut line = clauses.filter(|clause| !clause.is_empty()).collect::<Vec<_>>().join("; ");
+    for (theirs, ours) in NUMBERS {
+        line = line.replace(theirs, ours);
+    }
+    format!("{}; see `{} --help`", line.trim_start_matches("error: "), command_named())
+}
+
+/// The command whose words the parser has read, such as `selvedge data show`.
+fn command_named() -> String {
+    let (mut words, mut command) = (vec!["selvedge".to_string()], Cli::command());
+    for word in std::env::args().skip(1) {
+        let Some(found) = command.find_subcommand(&word).cloned() else { break };
+        words.push(word);
+        command = found;
+    }
+    words.join(" ")
 }

@@ -4,6 +4,7 @@
 //! metadata is one JSON value under one key, since the bytes of a file must not depend on the order of a hash map.
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use safetensors::SafeTensors;
@@ -13,7 +14,7 @@ use selvedge::format::{Dtype, Header, Image, MAGIC, Packing};
 use selvedge::shape::MAX_LAYERS;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Exit, Result};
 use crate::files;
 use crate::memory::{Bytes, Floats};
 use crate::normalise::Normalisation;
@@ -23,6 +24,8 @@ use crate::recipe::Recipe;
 const KEY: &str = "selvedge";
 /// The name of the file in a run's folder.
 pub const FILE: &str = "model.safetensors";
+/// The folder in a run's folder where the run lies that it takes the place of, until it is done.
+pub const PREVIOUS: &str = "previous";
 
 /// A trained network.
 #[derive(Debug)]
@@ -81,13 +84,24 @@ impl Model {
     /// # Errors
     /// Exit code 4 with what is wrong with it.
     pub fn load(path: &Path) -> Result<Self> {
-        let path = file_of(path);
-        let bytes = std::fs::read(&path).map_err(|e| {
-            let hint =
-                if e.kind() == std::io::ErrorKind::NotFound { "; `selvedge train` makes one" } else { "" };
-            Error::model(format!("cannot read the model {}: {e}{hint}", path.display()))
+        let file = file_of(path);
+        let bytes = std::fs::read(&file).map_err(|e| {
+            let Error { message, .. } = Error::unreadable(Exit::Model, &file, &e);
+            let hint = if e.kind() == ErrorKind::NotFound { none_here(path) } else { String::new() };
+            Error::model(format!("no model: {message}{hint}"))
         })?;
-        Self::parse(&bytes).map_err(|why| Error::model(format!("{}: {why}", path.display())))
+        if bytes.starts_with(&MAGIC) {
+            return Err(Error::model(format!(
+                "{} is a flash file, which holds rounded weights; name the model that it was made of",
+                file.display()
+            )));
+        }
+        let parsed = if looks_like_safetensors(&bytes) {
+            Self::parse(&bytes)
+        } else {
+            Err("neither a model, which is a safetensors file, nor a flash file".into())
+        };
+        parsed.map_err(|why| Error::model(format!("{}: {why}", file.display())))
     }
 
     /// A model from the bytes of a file, or why they are none.
@@ -154,6 +168,30 @@ impl Model {
     }
 }
 
+/// What to type where there is no model at `path`, behind `; `.
+fn none_here(path: &Path) -> String {
+    let folder = path.display();
+    let holds = |folder: &Path| folder.join(FILE).is_file();
+    let runs = std::fs::read_dir(path).into_iter().flatten().flatten().map(|e| e.path());
+    match runs.filter(|run| holds(run)).min() {
+        _ if path.join(crate::recipe::config::FILE).is_file() => {
+            let previous = Some(path.join(PREVIOUS)).filter(|folder| folder.is_dir());
+            let before =
+                previous.map_or_else(String::new, |p| format!("; the run before it is {}", p.display()));
+            format!(
+                "; the run has not come to its end: go on with `selvedge train --resume {folder}`{before}"
+            )
+        }
+        Some(run) => format!("; did you mean {}?", run.display()),
+        None => "; `selvedge train` makes one".into(),
+    }
+}
+
+/// Whether a file opens with the length of a JSON object and that object, as safetensors files do.
+pub fn looks_like_safetensors(bytes: &[u8]) -> bool {
+    bytes.get(8) == Some(&b'{') && bytes[6..8] == [0, 0]
+}
+
 /// The bytes of a flash file, or `None` where the file is no such file.
 ///
 /// # Errors
@@ -168,7 +206,12 @@ pub fn flash(path: &Path) -> Result<Option<Bytes>> {
 /// # Errors
 /// Exit code 4 with what is wrong with them.
 pub fn parse_flash<'a>(path: &Path, bytes: &'a Bytes) -> Result<Image<'a>> {
-    Image::parse(bytes).map_err(|e| Error::model(format!("{}: {e}", path.display())))
+    Image::parse(bytes).map_err(|e| {
+        Error::model(format!(
+            "{}: {e}; copy it again, or make it again with `selvedge quantize`",
+            path.display()
+        ))
+    })
 }
 
 /// What a file says of itself, nothing where it is from elsewhere; or why it cannot be read.

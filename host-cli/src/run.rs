@@ -1,5 +1,6 @@
 //! The folder of a run: `config.toml` says how it is trained, `run.json` where, `metrics.jsonl` what came of each epoch;
-//! then the model, and until then a checkpoint and a copy of the model that the run starts from, if there is one.
+//! then the model, and until then a checkpoint and a copy of the model that the run starts from, if there is one. A run
+//! that is overwritten lies in `previous/`, whole, until the new one has come to its end.
 //!
 //! Each file is whole at every moment. `config.toml` is written last at the start: where it is, the run can be taken up.
 
@@ -13,10 +14,11 @@ use crate::files;
 use crate::model::{self, Model};
 use crate::recipe::{Recipe, config};
 
-const CONFIG: &str = "config.toml";
 const METRICS: &str = "metrics.jsonl";
 const PLACE: &str = "run.json";
 const START: &str = "start.safetensors";
+/// All that a run may have of its own.
+const FILES: [&str; 6] = [config::FILE, model::FILE, METRICS, checkpoint::FILE, PLACE, START];
 
 /// Where and with what a run is trained; nothing of it is part of the recipe, but a run that is taken up goes on so.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,9 +47,8 @@ impl Folder {
     /// # Errors
     /// Exit code 2 where it holds a run, 1 where it cannot be created.
     pub fn create(named: Option<&Path>, overwrite: bool, name: &str) -> Result<Self> {
-        let taken = |folder: &Path| [CONFIG, model::FILE].iter().any(|f| folder.join(f).exists());
         let path = match named {
-            Some(folder) if taken(folder) && !overwrite => {
+            Some(folder) if Self(folder.into()).taken() && !overwrite => {
                 return Err(Error::misused(format!(
                     "{} already holds a run; take it up with `selvedge train --resume {0}`, name another --out, or \
                      add --overwrite",
@@ -64,23 +65,61 @@ impl Folder {
         Ok(Self(path))
     }
 
-    /// Removes what an overwritten run left, and writes what the run is; a model that it starts from is copied first,
-    /// since it may be the one that is removed.
+    fn taken(&self) -> bool {
+        [config::FILE, model::FILE].iter().any(|name| self.0.join(name).exists())
+    }
+
+    /// The folder of the run that this one takes the place of, if it is there still.
+    pub fn previous(&self) -> Option<PathBuf> {
+        Some(self.0.join(model::PREVIOUS)).filter(|folder| folder.is_dir())
+    }
+
+    /// Copies an overwritten run to `previous/`. What is there already stays if it has a model and this run has none.
+    fn set_aside(&self) -> Result<()> {
+        if !self.taken() {
+            return Ok(());
+        }
+        if let Some(previous) = self.previous() {
+            if previous.join(model::FILE).exists() && !self.model().exists() {
+                return Ok(());
+            }
+            self.forget_previous()?;
+        }
+        let read = |name: &str| {
+            let path = self.0.join(name);
+            std::fs::read(&path).map(|bytes| (name.into(), bytes)).map_err(|e| Error::io("read", &path, &e))
+        };
+        let there = FILES.into_iter().filter(|name| self.0.join(name).exists());
+        files::write_folder(
+            &self.0.join(model::PREVIOUS),
+            &there.map(read).collect::<Result<Vec<_>>>()?,
+            None,
+        )
+    }
+
+    fn forget_previous(&self) -> Result<()> {
+        match self.previous() {
+            Some(folder) => std::fs::remove_dir_all(&folder).map_err(|e| Error::io("remove", &folder, &e)),
+            None => Ok(()),
+        }
+    }
+
+    /// Sets aside a run that is overwritten, removes what it left, and writes what the run is; a model that it starts from
+    /// is copied first, since it may be the one that is removed.
     ///
     /// # Errors
     /// Exit code 1 where the folder cannot be written.
     pub fn start(&self, recipe: &Recipe, place: &Place, from: Option<&Model>) -> Result<()> {
+        files::remove_leftovers(&self.0)?;
+        self.set_aside()?;
         match from {
             Some(model) => model.save(&self.0.join(START))?,
             None => self.remove(START)?,
         }
-        for old in [CONFIG, model::FILE, METRICS, checkpoint::FILE, PLACE] {
-            self.remove(old)?;
-        }
-        files::remove_leftovers(&self.0)?;
+        FILES.into_iter().filter(|name| *name != START).try_for_each(|old| self.remove(old))?;
         let place = serde_json::to_string_pretty(place).map_err(|e| Error::failed(e.to_string()))?;
         files::write_atomic(&self.0.join(PLACE), place.as_bytes())?;
-        files::write_atomic(&self.0.join(CONFIG), recipe.to_toml()?.as_bytes())
+        files::write_atomic(&self.0.join(config::FILE), recipe.to_toml()?.as_bytes())
     }
 
     /// The recipe and the place of the run.
@@ -88,17 +127,18 @@ impl Folder {
     /// # Errors
     /// Exit code 2 where the folder holds no run, 1 where it is damaged.
     pub fn open(&self) -> Result<(Recipe, Place)> {
-        let config = self.0.join(CONFIG);
-        if !config.exists() {
+        let path = self.0.join(config::FILE);
+        if !path.exists() {
             return Err(Error::misused(format!(
-                "{} holds no run: it has no {CONFIG}; `selvedge train --out {0}` starts one",
-                self.0.display()
+                "{} holds no run: it has no {}; `selvedge train --out {0}` starts one",
+                self.0.display(),
+                config::FILE
             )));
         }
         files::remove_leftovers(&self.0)?;
-        let recipe: Recipe = config::read(&config)?
+        let recipe: Recipe = config::read(&path)?
             .try_into()
-            .map_err(|e: toml::de::Error| Error::failed(format!("{}: {}", config.display(), e.message())))?;
+            .map_err(|e: toml::de::Error| Error::failed(format!("{}: {}", path.display(), e.message())))?;
         recipe.check()?;
         let path = self.0.join(PLACE);
         let text = std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, &e))?;
@@ -126,11 +166,12 @@ impl Folder {
         if recipe.from.is_empty() { Ok(None) } else { Model::load(&self.0.join(START)).map(Some) }
     }
 
-    /// Removes what only an unfinished run needs.
+    /// Removes what only an unfinished run needs, and the run that it took the place of.
     ///
     /// # Errors
     /// Exit code 1 where it cannot be removed.
     pub fn finish(&self) -> Result<()> {
+        self.forget_previous()?;
         [checkpoint::FILE, START].iter().try_for_each(|name| self.remove(name))
     }
 

@@ -45,10 +45,26 @@ impl Output {
     }
 }
 
-/// A table for people: the first column left, the others right.
+/// A table of numbers: the first column left, the others right.
 pub fn table<R: IntoIterator<Item = String>>(
     header: impl IntoIterator<Item = String>,
     rows: impl IntoIterator<Item = R>,
+) -> String {
+    columns(header, rows, CellAlignment::Right)
+}
+
+/// A table of words: all columns left.
+pub fn listing<R: IntoIterator<Item = String>>(
+    header: impl IntoIterator<Item = String>,
+    rows: impl IntoIterator<Item = R>,
+) -> String {
+    columns(header, rows, CellAlignment::Left)
+}
+
+fn columns<R: IntoIterator<Item = String>>(
+    header: impl IntoIterator<Item = String>,
+    rows: impl IntoIterator<Item = R>,
+    alignment: CellAlignment,
 ) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
@@ -57,9 +73,14 @@ pub fn table<R: IntoIterator<Item = String>>(
         table.add_row(row.into_iter().collect::<Vec<_>>());
     }
     for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
+        column.set_cell_alignment(alignment);
     }
     table.lines().map(|l| l.trim_end().to_string()).collect::<Vec<_>>().join("\n")
+}
+
+/// `1 trial`, `2 trials`.
+pub fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 /// A bar over `steps` steps on stderr; hidden unless that is a terminal and `show`.

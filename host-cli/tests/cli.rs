@@ -83,9 +83,18 @@ fn pictures_of_ones_own() {
     fs::write(here.join("bad.png"), b"\x89PNG\r\n\x1a\nxxxx").unwrap();
     assert!(fails(here, &["predict", "run", "bad.png"], 3).contains("not a readable PNG"));
     assert!(fails(here, &["predict", "run", "none.png"], 3).contains("cannot read none.png"));
-    assert!(fails(here, &["predict", "run", "data/labels.txt"], 3).contains("magic number"));
-    assert!(fails(here, &["predict", "run", "a.idx", "--index", "1"], 2).contains("there are 1 images"));
-    assert!(fails(here, &["predict", "run", "--index", "60"], 2).contains("there are 60 images"));
+    assert!(fails(here, &["predict", "run", "data/labels.txt"], 3).contains("neither a PNG nor an IDX"));
+    assert!(
+        fails(here, &["predict", "run", "a.idx", "--index", "1"], 2).contains("there is one image, at 0")
+    );
+    assert!(fails(here, &["predict", "run", "--index", "60"], 2).contains("there are 60 images, 0 to 59"));
+    // The same picture dark on white: a word of warning, and `--invert` makes it the same.
+    let white = images.pixels.iter().map(|p| !p).collect();
+    let white = host_cli::data::idx::Images { pixels: white, ..images };
+    fs::write(here.join("white.idx"), host_cli::data::idx::write_images(&white)).unwrap();
+    let output = selvedge().current_dir(here).args(["predict", "run", "white.idx"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--invert"), "{output:?}");
+    assert_eq!(succeeds(here, &["predict", "run", "white.idx", "--invert", "--json"]), of_png);
     let images = host_cli::data::idx::Images { pixels: vec![0; 12], count: 1, rows: 3, cols: 4 };
     fs::write(here.join("b.idx"), host_cli::data::idx::write_images(&images)).unwrap();
     let line = fails(here, &["predict", "run", "b.idx"], 3);

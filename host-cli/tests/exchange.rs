@@ -132,6 +132,7 @@ fn what_is_no_perceptron_is_refused_by_name() {
         (b"\xff\xff\xff\xff\xff\xff\x00\x00{}", "not a readable safetensors file"),
         (b"PK\x03\x04archive/data.pkl", "safetensors.torch.save_file(model.state_dict()"),
         (b"\x80\x02\x8a\x0a", "safetensors.torch.save_file(model.state_dict()"),
+        (b"SELV\x01 and so on", "a flash file, which holds rounded weights"),
     ] {
         fs::write(&file, garbage).unwrap();
         refused(what);
@@ -261,7 +262,7 @@ fn an_imported_network_is_trained_further() {
     }
     for (from, data, code, why) in [
         ("net.selv", "data", 4, "a flash file holds rounded weights"),
-        ("nowhere", "data", 4, "cannot read the model nowhere"),
+        ("nowhere", "data", 4, "no model: cannot read nowhere"),
         ("first", "demo", 4, "first is 36-8-4, but the images of demo take 784-8-10"),
     ] {
         let line = fails(here, &["train", "--from", from, "--data", data, "--out", "none"], code);

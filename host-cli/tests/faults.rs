@@ -1,55 +1,20 @@
-//! What machines do to a program: no room, folders that become read-only, files that change under it, sudden death. What
+//! What machines do to a program: no room, folders that become read-only, files that change under it. What
 //! was there before is never lost and never half-written, and the error says what to do.
 //!
-//! Runs of `train` that are killed are in `resume.rs`. `SELVEDGE_KILLS` sets how often the others are killed (20 times
-//! each unless told).
+//! Sudden death is in `kills.rs`, and that of runs which are resumed in `resume.rs`.
 #![cfg(unix)]
 
-#[path = "support/server.rs"]
-mod server;
 mod support;
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use host_cli::data::fetch::{RemoteFile, fetch};
-use host_cli::data::hex;
-use selvedge::Rng;
-use server::{Manner, Server};
-use sha2::{Digest, Sha256};
-use support::{fails, selvedge, small_data, succeeds};
-
-/// A network whose checkpoint is larger than its model, which is larger than 40 KB.
-const TRAIN: [&str; 11] =
-    ["train", "--data", "data", "--hidden", "256", "--batch", "16", "--epochs", "60", "-q", "--out"];
-
-fn with<'a>(base: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
-    [base, more].concat()
-}
-
-/// A folder with data, and the model that training makes where nothing happens.
-fn undisturbed() -> (tempfile::TempDir, Vec<u8>) {
-    let folder = tempfile::tempdir().unwrap();
-    small_data(folder.path());
-    succeeds(folder.path(), &with(&TRAIN, &["undisturbed"]));
-    let model = model(&folder.path().join("undisturbed"));
-    (folder, model)
-}
-
-fn model(run: &Path) -> Vec<u8> {
-    fs::read(run.join("model.safetensors")).unwrap()
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<_> =
-        fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
-}
+use support::runs::{TRAIN, killed, model, names, undisturbed};
+use support::{fails, selvedge, succeeds, with};
 
 /// The error's line of a program that ended with exit code 1.
 fn line(output: &Output) -> String {
@@ -183,19 +148,6 @@ fn a_folder_that_becomes_read_only() {
     assert!(resumed.unwrap().status.success() && model(&run) == expected);
 }
 
-/// Starts a run and kills it behind its first checkpoint.
-fn killed(here: &Path) -> PathBuf {
-    let words = with(&TRAIN, &["run", "--checkpoint-every", "1"]);
-    let mut child = selvedge().current_dir(here).args(words).stdout(Stdio::null()).spawn().unwrap();
-    while !here.join("run/checkpoint.safetensors").exists() {
-        assert!(child.try_wait().unwrap().is_none(), "it ended without a checkpoint");
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
-    here.join("run")
-}
-
 #[test]
 fn data_that_is_replaced_under_a_run() {
     let (folder, expected) = undisturbed();
@@ -216,7 +168,7 @@ fn data_that_is_replaced_under_a_run() {
     assert!(child.wait().unwrap().success() && model(&here.join("replaced")) == expected);
 
     fs::copy(&aside, &images).unwrap();
-    let run = killed(here);
+    let run = killed(here, &with(&TRAIN, &["run", "--checkpoint-every", "1"]));
     let checkpoint = || fs::read(run.join("checkpoint.safetensors")).unwrap();
     let before = checkpoint();
     fs::write(&images, &other).unwrap();
@@ -227,132 +179,4 @@ fn data_that_is_replaced_under_a_run() {
     fs::copy(&aside, &images).unwrap();
     succeeds(here, &["train", "--resume", "run", "-q", "--checkpoint-every", "0"]);
     assert!(model(&run) == expected);
-}
-
-/// Starts a command again and again and kills it after random times up to `longest`, until it was killed as often as
-/// wanted and has come to an end behind that. `after` looks at what each left, and says whether it is to go on.
-fn kill(longest: Duration, mut command: impl FnMut() -> Command, mut after: impl FnMut(bool)) -> usize {
-    let wanted = std::env::var("SELVEDGE_KILLS").map_or(20, |n| n.parse().unwrap());
-    let (mut rng, mut kills, mut ends) = (Rng::new(1), 0, 0);
-    while kills < wanted || ends == 0 {
-        let mut child = command().stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let micros = longest.as_micros().max(1) as u32;
-        std::thread::sleep(Duration::from_micros(u64::from(rng.below(micros))));
-        // A child that has ended already cannot be killed.
-        child.kill().unwrap();
-        let output = child.wait_with_output().unwrap();
-        let done = output.status.success();
-        assert!(done || output.status.code().is_none(), "{}", String::from_utf8_lossy(&output.stderr));
-        kills += usize::from(!done);
-        ends += usize::from(done);
-        after(done);
-    }
-    kills
-}
-
-#[test]
-fn quantize_is_killed() {
-    let (folder, _) = undisturbed();
-    let here = folder.path();
-    let quantize = |dtype: &str, to: &str| {
-        succeeds(here, &["quantize", "undisturbed", "--dtype", dtype, "-o", to]);
-        fs::read(here.join(to)).unwrap()
-    };
-    fs::create_dir(here.join("out")).unwrap();
-    let old = quantize("i4", "out/net.selv");
-    let begin = Instant::now();
-    let new = quantize("i8", "new.selv");
-    let longest = begin.elapsed() * 3 / 2;
-    let path = here.join("out/net.selv");
-    let command = || {
-        let mut command = selvedge();
-        command.current_dir(here).args(["quantize", "undisturbed", "--dtype", "i8", "-o", "out/net.selv"]);
-        command
-    };
-    let kills = kill(longest, command, |done| {
-        let found = fs::read(&path).unwrap();
-        assert!(found == new || (found == old && !done), "half a file");
-        fs::write(&path, &old).unwrap();
-    });
-    // Whoever writes next removes what the dead left.
-    quantize("i8", "out/net.selv");
-    assert_eq!(names(&here.join("out")), ["net.selv"]);
-    println!("quantize: {kills} kills");
-}
-
-#[test]
-fn sweeps_are_killed() {
-    const SWEEP: &str =
-        "seeds = 3\n[base]\ndata = 'data'\nepochs = 2\nbatch = 16\n[grid]\nhidden = [[8], [16], [24]]\n";
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
-    fs::write(here.join("sweep.toml"), SWEEP).unwrap();
-    let contents = |sweep: &str| {
-        let read = |folder: PathBuf| -> Vec<(String, Vec<u8>)> {
-            let files = names(&folder).into_iter().filter(|n| folder.join(n).is_file());
-            files.map(|n| (n.clone(), fs::read(folder.join(n)).unwrap())).collect()
-        };
-        [read(here.join(sweep)), read(here.join(sweep).join("trials"))].concat()
-    };
-    let sweep = |out: &str| {
-        let mut command = selvedge();
-        command.current_dir(here).args(["sweep", "-c", "sweep.toml", "-q", "--jobs", "2", "--out", out]);
-        command
-    };
-    let begin = Instant::now();
-    assert!(sweep("alone").output().unwrap().status.success());
-    let longest = begin.elapsed();
-    let expected = contents("alone");
-    assert_eq!(expected.len(), 4 + 2 * 9);
-    let number = std::cell::Cell::new(0);
-    let kills = kill(
-        longest,
-        || sweep(&format!("killed-{}", number.get())),
-        |done| {
-            if done {
-                assert!(contents(&format!("killed-{}", number.get())) == expected, "another sweep");
-                number.set(number.get() + 1);
-            }
-        },
-    );
-    println!("sweep: {kills} kills in {} sweeps", number.get());
-}
-
-/// The child fetches through the library, since the program knows only files of 30 MB.
-#[test]
-fn fetches_are_killed() {
-    let content: Vec<u8> =
-        [&[0x1f, 0x8b][..], &(0..2_000_000u32).map(|i| (i % 251) as u8).collect::<Vec<_>>()].concat();
-    let sha256 = hex(&Sha256::digest(&content));
-    let file = RemoteFile { name: "f.gz", size: content.len() as u64, sha256: &sha256 };
-    if let (Ok(address), Ok(folder)) = (std::env::var("FETCH_FROM"), std::env::var("FETCH_TO")) {
-        fetch(Path::new(&folder), &[file], &[&address]).unwrap();
-        return;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    fs::write(here.join("other"), "precious").unwrap();
-    let server = Server::start(content.clone(), std::iter::repeat(Manner::Slow(20_000)));
-    let child = || {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["fetches_are_killed", "--exact"]);
-        command.env("FETCH_FROM", &server.address).env("FETCH_TO", here);
-        command
-    };
-    let (target, part) = (here.join("f.gz"), here.join(".f.gz.part"));
-    let kills = kill(Duration::from_millis(60), child, |done| {
-        if let Ok(bytes) = fs::read(&part) {
-            assert!(content.starts_with(&bytes), "a part of something else");
-        }
-        // It may have died with its work done.
-        assert!(target.exists() || !done);
-        if target.exists() {
-            assert!(fs::read(&target).unwrap() == content && names(here) == ["f.gz", "other"]);
-            fs::remove_file(&target).unwrap();
-        }
-    });
-    assert_eq!(fs::read(here.join("other")).unwrap(), b"precious");
-    assert!(server.ranges().iter().any(Option::is_some), "nothing was resumed");
-    println!("data fetch: {kills} kills, {} requests", server.ranges().len());
 }

@@ -98,7 +98,7 @@ fn estimates_and_budgets() {
     }
     assert!(counts[0] > counts[1] && counts[1] > counts[2] && counts[2] > counts[4], "{counts:?}");
     let text = succeeds(here, &["estimate", "q.selv", "--target", "m4", "--clock", "84MHz"]);
-    assert!(text.contains("at 84 MHz") && text.contains("--packing cortex-m4"), "{text}");
+    assert!(text.contains("at 84 MHz") && text.contains("packed for others"), "{text}");
 
     let small = ["estimate", "run", "--target", "m4", "--flash", "1K", "--ram", "8K"];
     let line = fails(here, &small, 6);

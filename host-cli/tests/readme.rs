@@ -13,13 +13,13 @@ use support::{selvedge, small_data, succeeds};
 /// What is not run here, by how it starts, and why.
 const ELSEWHERE: [(&str, &str); 9] = [
     ("cargo test --workspace", "it is what runs this"),
-    ("cargo install --path host-cli", "it builds what cargo has built for this test"),
+    ("cargo install --locked --path host-cli", "it builds what cargo has built for this test"),
     ("selvedge data fetch", "it needs the network; fetch.rs has a server of its own"),
     ("parallel selvedge sweep", "it needs GNU parallel; sweep.rs runs it with --ignored"),
     ("selvedge sweep merge shard-1", "it follows the one before"),
     ("#!/bin/sh #SBATCH", "it needs Slurm"),
     ("rustup target add", "it needs the network"),
-    ("cd firmware", "it needs a target and QEMU; tests/firmware/run has both"),
+    ("(cd firmware", "it needs a target and QEMU; tests/firmware/run has both"),
     ("SELVEDGE_PROGRAMS=", "determinism.rs is a test of its own"),
 ];
 

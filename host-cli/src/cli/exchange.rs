@@ -22,10 +22,10 @@ pub struct Import {
     #[arg(long, value_name = "FILE")]
     pub classes: Option<PathBuf>,
     /// The mean that was subtracted from the inputs in 0..1, as torchvision's Normalize does
-    #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
+    #[arg(long, default_value_t = 0.0)]
     pub mean: f32,
     /// The deviation that they were then divided by
-    #[arg(long, default_value_t = 1.0, allow_negative_numbers = true)]
+    #[arg(long, default_value_t = 1.0)]
     pub std: f32,
     /// One JSON object on stdout
     #[arg(long)]
@@ -54,12 +54,12 @@ pub struct Export {
     /// What the names in C start with [default: the file's name]
     #[arg(long, value_name = "NAME")]
     pub prefix: Option<String>,
-    /// What goes with firmware.
-    #[command(flatten, next_help_heading = "Firmware")]
-    pub firmware: FirmwareArgs,
     /// One JSON object on stdout
     #[arg(long)]
     pub json: bool,
+    /// What goes with firmware.
+    #[command(flatten, next_help_heading = "Firmware")]
+    pub firmware: FirmwareArgs,
 }
 
 /// The integer types.
@@ -95,6 +95,9 @@ pub struct Quantize {
     /// The flash file to write
     #[arg(short, long, value_name = "FILE")]
     pub out: PathBuf,
+    /// The cores that the weights are packed for, as in `selvedge export` [default: generic, which runs on any]
+    #[arg(long, value_name = "CORE", value_parser = packing)]
+    pub packing: Option<Packing>,
     /// Class by class and layer by layer
     #[arg(long)]
     pub report: bool,
@@ -126,7 +129,8 @@ pub struct Estimate {
 }
 
 fn packing(text: &str) -> Result<Packing, String> {
-    selvedge::quant::packing_for(text).ok_or_else(|| {
+    let of = |name: &str| selvedge::quant::packing_for(name);
+    of(text).or_else(|| of(&format!("cortex-{text}"))).ok_or_else(|| {
         "write generic, cortex-m0, cortex-m3, cortex-m4, cortex-m7, cortex-m33, cortex-m55 or rv32".into()
     })
 }

@@ -73,7 +73,7 @@ pub struct SweepRun {
     #[arg(short, long)]
     pub quiet: bool,
     /// Values for every recipe of the sweep
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Recipe")]
     pub values: RecipeValues,
 }
 

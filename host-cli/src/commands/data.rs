@@ -6,7 +6,7 @@ use crate::cli::Data;
 use crate::data::fetch::{FASHION_MNIST, MIRRORS, Status, fetch, verify};
 use crate::data::{Source, fashion_mnist_folder};
 use crate::error::{Error, Result};
-use crate::terminal::{Output, picture, table};
+use crate::terminal::{Output, count, listing, picture};
 
 /// Carries a `data` command out.
 ///
@@ -16,20 +16,28 @@ pub fn run(command: Data) -> Result<()> {
     match command {
         Data::Fetch { dir, mirror } => {
             let folder = fashion_mnist_folder(dir.as_deref())?;
+            let web =
+                |address: &String| ["http://", "https://"].iter().any(|scheme| address.starts_with(scheme));
+            if let Some(address) = mirror.as_ref().filter(|address| !web(address)) {
+                return Err(Error::misused(format!(
+                    "--mirror {address}: write the address of the folder of the files, such as https://example.org/data/"
+                )));
+            }
             let mirrors = mirror.as_ref().map_or(MIRRORS.to_vec(), |m| vec![m.as_str()]);
             let fetched = fetch(&folder, &FASHION_MNIST, &mirrors)?;
             Output::default().line(format!(
-                "{}: {fetched} files fetched, {} were there",
+                "{}: {} fetched, {} there already",
                 folder.display(),
+                count(fetched, "file"),
                 FASHION_MNIST.len() - fetched
             ))
         }
-        Data::Verify { dir } => check(&fashion_mnist_folder(dir.as_deref())?),
+        Data::Verify { dir } => check(&fashion_mnist_folder(dir.as_deref())?, dir.as_deref()),
         Data::Show { data, dir, count } => show(&data, dir.as_deref(), count),
     }
 }
 
-fn check(folder: &Path) -> Result<()> {
+fn check(folder: &Path, named: Option<&Path>) -> Result<()> {
     let found = verify(folder, &FASHION_MNIST)?;
     let rows = FASHION_MNIST.iter().zip(&found).map(|(file, status)| {
         let state = match status {
@@ -39,13 +47,14 @@ fn check(folder: &Path) -> Result<()> {
         };
         [file.name.to_string(), state.to_string()]
     });
-    Output::default().line(table(["file", "state"].map(String::from), rows))?;
+    Output::default().line(listing(["file", "state"].map(String::from), rows))?;
     match found.iter().filter(|&&s| s != Status::Good).count() {
         0 => Ok(()),
         n => Err(Error::data(format!(
-            "{n} of {} files in {} are missing or corrupt; run `selvedge data fetch`",
+            "{n} of {} files in {} are missing or corrupt; run `selvedge data fetch{}`",
             found.len(),
-            folder.display()
+            folder.display(),
+            named.map_or_else(String::new, |dir| format!(" --dir {}", dir.display()))
         ))),
     }
 }

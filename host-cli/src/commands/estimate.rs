@@ -6,9 +6,10 @@ use serde_json::json;
 use crate::budget::{Budget, Core};
 use crate::cli::Estimate;
 use crate::error::{Error, Exit, Result};
+use crate::flash;
 use crate::model::{self, Model};
 use crate::sweep::cost::target;
-use crate::terminal::{Output, table};
+use crate::terminal::{Output, listing};
 
 /// Estimates.
 ///
@@ -18,7 +19,7 @@ pub fn run(args: &Estimate) -> Result<()> {
     let core = target(&args.target)?;
     let header = header_of(args, core)?;
     let budget = Budget::new(&header, core);
-    let over = over(args, &budget);
+    let over = over(args, &header, &budget);
     let mut output = Output::default();
     if args.json {
         output.json(&json!({
@@ -31,6 +32,9 @@ pub fn run(args: &Estimate) -> Result<()> {
         }))?;
     } else {
         output.line(text(args, &header, core, &budget))?;
+        if let Some(hint) = faster(args, &header, core, &budget)? {
+            eprintln!("{hint}");
+        }
     }
     over.map_or(Ok(()), |message| Err(Error { exit: Exit::Budget, message }))
 }
@@ -46,9 +50,29 @@ fn header_of(args: &Estimate, core: &Core) -> Result<Header> {
 }
 
 /// Why it does not fit.
-fn over(args: &Estimate, budget: &Budget) -> Option<String> {
+fn over(args: &Estimate, header: &Header, budget: &Budget) -> Option<String> {
     let short = budget.short_of(args.flash, args.ram)?;
-    Some(format!("over budget: {short}; take fewer or narrower layers, or `selvedge quantize --dtype i4`"))
+    let i4 = args.flash.is_some_and(|flash| budget.flash > flash.0) && header.dtype() != Dtype::I4;
+    let hint = if i4 { ", or `selvedge quantize --dtype i4`" } else { "" };
+    Some(format!("over budget: {short}; take fewer or narrower layers{hint}"))
+}
+
+/// How the core's own kernel would do better, where the file is packed for others.
+fn faster(args: &Estimate, header: &Header, core: &Core, budget: &Budget) -> Result<Option<String>> {
+    if header.dtype() != Dtype::I8 || header.packing() == core.packing {
+        return Ok(None);
+    }
+    let Some(bytes) = model::flash(&args.model)? else { return Ok(None) };
+    let packed = flash::repack(&model::parse_flash(&args.model, &bytes)?, header.dtype(), core.packing)?;
+    let packed = Budget::new(model::parse_flash(&args.model, &packed)?.header(), core);
+    let times = budget.instructions.zip(packed.instructions).map(|(now, then)| now as f64 / then as f64);
+    let (file, packing) = (args.model.display(), core.packing.name());
+    Ok(times.map(|times| {
+        format!(
+            "packed for this core it would take {times:.0} times fewer instructions: selvedge export {file} --format selv \
+             --packing {packing} -o {packing}.selv"
+        )
+    }))
 }
 
 fn text(args: &Estimate, header: &Header, core: &Core, budget: &Budget) -> String {
@@ -85,7 +109,7 @@ fn text(args: &Estimate, header: &Header, core: &Core, budget: &Budget) -> Strin
         header.shape(),
         header.dtype().name(),
         header.packing().name(),
-        table(head, rows)
+        listing(head, rows)
     )
 }
 
@@ -101,9 +125,7 @@ fn assumption(header: &Header, core: &Core) -> String {
     };
     match dtype {
         Dtype::I8 if header.packing() == core.packing => busy(),
-        Dtype::I8 => {
-            format!("in the loops of every core; `selvedge export --packing {own}` is for its own kernel")
-        }
+        Dtype::I8 => "in the loops of every core, since the file is packed for others".into(),
         Dtype::I4 => format!("{}; i8 packed for {own} takes fewer", busy()),
         Dtype::F32 => busy(),
         Dtype::F16 | Dtype::Bf16 => format!("{} was never counted; of floats, f32 was", dtype.name()),

@@ -17,6 +17,7 @@ use crate::terminal::{self, Output, table};
 /// # Errors
 /// As the command line documents.
 pub fn run(args: &Eval) -> Result<()> {
+    args.logits.as_deref().map_or(Ok(()), files::can_hold)?;
     let network = Network::load(&args.model)?;
     let dataset = load_data(&args.data, network.recipe())?;
     let (name, set, index) = match args.split {

@@ -6,7 +6,8 @@ use crate::cli::Import;
 use crate::data::read_names;
 use crate::error::{Error, Result};
 use crate::exchange::{self, Imported};
-use crate::terminal::{Output, table};
+use crate::files;
+use crate::terminal::{Output, listing};
 
 /// Imports a model.
 ///
@@ -20,6 +21,7 @@ pub fn run(args: &Import) -> Result<()> {
             args.mean, args.std
         )));
     }
+    files::can_hold(&args.out)?;
     let Imported { mut model, names } = exchange::import(&args.file)?;
     if let Some(path) = &args.classes {
         let classes = read_names(path)?
@@ -55,6 +57,6 @@ pub fn run(args: &Import) -> Result<()> {
         return output.json(&json!({"model": out, "shape": shape.to_string(), "tensors": tensors}));
     }
     let rows = tensors.map(|(from, to, dims)| [from, to, format!("{dims:?}")]);
-    output.line(table(["tensor", "became", "shape"].map(String::from), rows))?;
+    output.line(listing(["tensor", "became", "shape"].map(String::from), rows))?;
     output.line(format!("\nModel = {}, {shape}, {} parameters", args.out.display(), shape.params()))
 }

@@ -8,7 +8,7 @@ use crate::flash;
 use crate::memory::size;
 use crate::model::Model;
 use crate::network::Network;
-use crate::terminal::{Output, table};
+use crate::terminal::{Output, listing, table};
 
 /// Shows a model or the backends.
 ///
@@ -31,7 +31,7 @@ fn backends() -> String {
         let note = if b == best { "auto picks this one" } else { "" };
         [b.name().to_string(), b.lanes().to_string(), note.to_string()]
     });
-    table(["backend", "lanes", ""].map(String::from), rows)
+    listing(["backend", "lanes", ""].map(String::from), rows)
 }
 
 fn describe(model: &Model) -> String {

@@ -54,7 +54,13 @@ pub fn run(command: Command) -> Result<()> {
 fn load_data(args: &DataArgs, recipe: Option<&Recipe>) -> Result<Dataset> {
     let remembered = recipe.map(Recipe::source);
     let source = args.data.clone().or(remembered).unwrap_or(Source::FashionMnist);
-    source.load(args.data_dir.as_deref())
+    source.load(args.data_dir.as_deref()).map_err(|error| match (&args.data, recipe) {
+        (None, None) => Error {
+            message: format!("{}; the model does not say what it was trained on: --data does", error.message),
+            ..error
+        },
+        _ => error,
+    })
 }
 
 /// Refuses an image that the model was not made for.

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{check_image, load_data};
 use crate::cli::Predict;
 use crate::data::idx::{self, Images};
-use crate::error::{Error, Result};
+use crate::error::{Error, Exit, Result};
 use crate::network::{Network, softmax};
 use crate::png;
 use crate::terminal::{Output, picture, table};
@@ -21,8 +21,11 @@ pub fn run(args: &Predict) -> Result<()> {
     let model = Network::load(&args.model)?;
     let (images, n, truth) = match &args.image {
         Some(path) => {
-            let images = read(path)?;
+            let mut images = read(path)?;
             check_image(&model, images.rows, images.cols, path)?;
+            if args.invert {
+                images.pixels.iter_mut().for_each(|p| *p = !*p);
+            }
             (images, args.index.unwrap_or(0), None)
         }
         None => {
@@ -34,8 +37,14 @@ pub fn run(args: &Predict) -> Result<()> {
         }
     };
     let pixels = images.image(n).ok_or_else(|| {
-        Error::misused(format!("--index {n}: there are {} images, counted from 0", images.count))
+        Error::misused(match images.count {
+            1 => format!("--index {n}: there is one image, at 0"),
+            count => format!("--index {n}: there are {count} images, 0 to {}", count - 1),
+        })
     })?;
+    if args.image.is_some() && !args.json && border(pixels, images.cols) > 128 {
+        eprintln!("the border is light, and models are trained on light on black: --invert turns it round");
+    }
     let logits = model.logits(pixels, &[0])?;
     let probabilities = softmax(&logits);
     let class = naive::argmax(&logits);
@@ -54,10 +63,25 @@ pub fn run(args: &Predict) -> Result<()> {
     output.line(table(["class", "probability"].map(String::from), rows))
 }
 
+/// The mean of the pixels around a picture, where what it shows seldom reaches.
+fn border(pixels: &[u8], cols: usize) -> usize {
+    let rows = pixels.len() / cols;
+    let outside = |n: &usize| [0, rows - 1].contains(&(n / cols)) || [0, cols - 1].contains(&(n % cols));
+    let around: Vec<usize> = (0..pixels.len()).filter(outside).map(|n| usize::from(pixels[n])).collect();
+    around.iter().sum::<usize>() / around.len().max(1)
+}
+
 /// The images of a PNG or IDX file.
 fn read(path: &Path) -> Result<Images> {
-    let bytes =
-        std::fs::read(path).map_err(|e| Error::data(format!("cannot read {}: {e}", path.display())))?;
+    let bytes = std::fs::read(path).map_err(|e| Error::unreadable(Exit::Data, path, &e))?;
     let name = path.display().to_string();
-    if png::is_png(&bytes) { png::parse(&name, &bytes) } else { idx::parse_images(&name, &bytes) }
+    if png::is_png(&bytes) {
+        return png::parse(&name, &bytes);
+    }
+    if !idx::is_idx(&bytes) {
+        return Err(Error::data(format!(
+            "{name}: neither a PNG nor an IDX file of images; save the picture as PNG, of the size that the model takes"
+        )));
+    }
+    idx::parse_images(&name, &bytes)
 }

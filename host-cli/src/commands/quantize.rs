@@ -1,6 +1,6 @@
 //! `selvedge quantize`: a flash file of integers, and what that cost.
 
-use selvedge::format::{Dtype, Image};
+use selvedge::format::{Dtype, Image, Packing};
 use selvedge::quant::ram_bytes;
 use serde_json::json;
 
@@ -10,6 +10,7 @@ use crate::data::Dataset;
 use crate::draws::Split;
 use crate::error::{Error, Result};
 use crate::files;
+use crate::flash;
 use crate::memory::size;
 use crate::model::Model;
 use crate::quantize::proof::{float_classes, integer_classes, noise};
@@ -24,6 +25,7 @@ pub fn run(args: &Quantize) -> Result<()> {
     if args.calibrate == 0 {
         return Err(Error::misused("--calibrate 0: scales are taken from at least 1 image"));
     }
+    files::can_hold(&args.out)?;
     let model = Model::load(&args.model)?;
     let dataset = load_data(&args.data, model.about.recipe.as_ref())?;
     let mlp = selvedge::Mlp { shape: model.shape, backend: selvedge::Backend::detect() };
@@ -32,6 +34,7 @@ pub fn run(args: &Quantize) -> Result<()> {
         IntegerType::I8 => Dtype::I8,
         IntegerType::I4 => Dtype::I4,
     };
+    flash::check_packing(dtype, args.packing.unwrap_or(Packing::Generic))?;
     let images = dataset.train.labels.len();
     let seed = model.about.recipe.as_ref().map_or(quantize::SEED, |r| r.seed);
     let split = quantize::split(&model, images);
@@ -41,7 +44,12 @@ pub fn run(args: &Quantize) -> Result<()> {
         quantize::quantize(&model, &dataset.train, &split.train, options, &mut |epoch, loss| {
             eprintln!("fine-tuning {epoch}/{qat}: mean loss {loss:.4}");
         })?;
-    let image = Image::parse(&bytes).map_err(|e| Error::failed(format!("the file is not sound: {e}")))?;
+    let unsound = |e: selvedge::Error| Error::failed(format!("the file is not sound: {e}"));
+    let bytes = match args.packing {
+        Some(packing) => flash::repack(&Image::parse(&bytes).map_err(unsound)?, dtype, packing)?,
+        None => bytes,
+    };
+    let image = Image::parse(&bytes).map_err(unsound)?;
     let proof = Proof::new(&model, &image, &dataset, &split)?;
     files::write_atomic(&args.out, &bytes)?;
 
@@ -65,7 +73,15 @@ pub fn run(args: &Quantize) -> Result<()> {
         return output.json(&line);
     }
     output.line(proof.summary(&args.out.display().to_string(), &image))?;
-    if args.report { output.line(format!("\n{}", proof.report(&model, &image))) } else { Ok(()) }
+    if args.report {
+        output.line(format!("\n{}", proof.report(&model, &image)))?;
+    }
+    let file = args.out.display();
+    eprintln!(
+        "next: selvedge estimate {file} --target m4   or   selvedge export {file} --format firmware --board mps2-an386 -o \
+         firmware"
+    );
+    Ok(())
 }
 
 /// Accuracies are `[before, after]`.

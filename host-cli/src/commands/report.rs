@@ -15,6 +15,7 @@ use crate::terminal::Output;
 /// # Errors
 /// As the command line documents.
 pub fn run(args: &Report) -> Result<()> {
+    files::can_hold(&args.out)?;
     let name = args.of.file_name().map_or("here".into(), |n| n.to_string_lossy().into_owned());
     let table = args.of.join("table.json");
     let page = if table.exists() {

@@ -16,7 +16,7 @@ use crate::sweep::Plan;
 use crate::sweep::cost;
 use crate::sweep::table::{Spread, Table};
 use crate::sweep::trials::Trials;
-use crate::terminal::Output;
+use crate::terminal::{Output, count};
 
 const PLAN: &str = "sweep.toml";
 
@@ -62,11 +62,10 @@ fn sweep(args: &SweepRun) -> Result<()> {
     let begin = Instant::now();
     let open = *left.lock().expect("nobody panics with it");
     say(format!(
-        "{} recipes, {} seeds: {} trials here, {} to do, {jobs} at a time; folder {}",
-        plan.recipes.len(),
-        plan.seeds.len(),
-        trials.len(),
-        open,
+        "{}, {}: {} here, {open} to do, {jobs} at a time; folder {}",
+        count(plan.recipes.len(), "recipe"),
+        count(plan.seeds.len(), "seed"),
+        count(trials.len(), "trial"),
         folder.display()
     ));
     here.run(&plan, &trials, &dataset, jobs, &|trial, outcome| {
@@ -77,7 +76,7 @@ fn sweep(args: &SweepRun) -> Result<()> {
     })?;
     if open > 0 {
         let seconds = begin.elapsed().as_secs_f64();
-        say(format!("{open} trials in {seconds:.1} s, {:.2} s each", seconds / open as f64));
+        say(format!("{} in {seconds:.1} s, {:.2} s each", count(open, "trial"), seconds / open as f64));
     }
     if args.shard.is_some() {
         say(format!(

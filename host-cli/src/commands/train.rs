@@ -93,6 +93,9 @@ fn follow(args: &cli::Train, Plan { recipe, place, from, folder }: Plan) -> Resu
     let data = fingerprint(&dataset.train);
     let mut state = if is_new {
         folder.start(&recipe, &place, from.as_ref())?;
+        if let Some(previous) = folder.previous().filter(|_| !args.quiet) {
+            eprintln!("the run that was there is in {} until this one is done", previous.display());
+        }
         fresh
     } else {
         checkpoint::load(&folder.0, &recipe, &data, shape)?.unwrap_or(fresh)
@@ -118,7 +121,7 @@ fn follow(args: &cli::Train, Plan { recipe, place, from, folder }: Plan) -> Resu
     let mut watch = Watch::new(args, &recipe, &folder, &data, every, &state)?;
     let ending = train(&job, &mut state, &mut watch).map_err(|e| to_resume(e, &folder))?;
     watch.bar.finish_and_clear();
-    watch.end(ending, &job, &dataset, &normalisation, state)
+    watch.end(ending, &job, &dataset, &normalisation, state).map_err(|e| with_previous(e, &folder))
 }
 
 /// Says what is about to be trained, behind so many steps.
@@ -141,7 +144,18 @@ fn greet(recipe: &Recipe, mlp: &Mlp, split: &Split, folder: &Folder, steps: u64)
 fn to_resume(error: Error, folder: &Folder) -> Error {
     let message =
         format!("{}; then go on with `selvedge train --resume {}`", error.message, folder.0.display());
-    Error { message, ..error }
+    with_previous(Error { message, ..error }, folder)
+}
+
+/// Says where the run is that this one was to replace.
+fn with_previous(error: Error, folder: &Folder) -> Error {
+    match folder.previous() {
+        Some(previous) if !error.message.contains("the run before it") => Error {
+            message: format!("{}; the run before it is in {}", error.message, previous.display()),
+            ..error
+        },
+        _ => error,
+    }
 }
 
 /// Where a new run is trained.
@@ -169,7 +183,8 @@ fn resume(args: &cli::Train, folder: &Folder) -> Result<(Recipe, Place)> {
     let more = args.recipe.preset.is_some() || args.recipe.config.is_some() || args.data.data.is_some();
     if more || !flags.is_empty() || args.out.is_some() {
         return Err(Error::misused(
-            "--resume takes the recipe from the run's folder; leave out the flags of the recipe, --data and --out",
+            "--resume takes the recipe from the run's folder; leave out the flags of the recipe, --data and --out; to \
+             train a model that is done further, `selvedge train --from RUN --out NEW`",
         ));
     }
     let (recipe, mut place) = folder.open()?;

@@ -15,7 +15,7 @@ use ureq::http::{Response, StatusCode, header};
 
 use super::hex;
 use super::idx::GZIP;
-use crate::error::{Error, Result};
+use crate::error::{Error, Exit, Result, why};
 use crate::files;
 
 /// A file to fetch.
@@ -83,7 +83,7 @@ fn status(path: &Path, file: &RemoteFile<'_>) -> Result<Status> {
         Ok(hash) if hash == file.sha256 => Ok(Status::Good),
         Ok(_) => Ok(Status::Corrupt),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Status::Missing),
-        Err(e) => Err(Error::data(format!("cannot read {}: {e}", path.display()))),
+        Err(e) => Err(Error::unreadable(Exit::Data, path, &e)),
     }
 }
 
@@ -192,7 +192,8 @@ impl<'a> Download<'a> {
         call: std::result::Result<Response<ureq::Body>, ureq::Error>,
     ) -> Result<Response<ureq::Body>> {
         call.map_err(|e| {
-            Error::data(format!("{}: {e}; check the network, or try another --mirror URL", self.url))
+            let reason = if let ureq::Error::Io(e) = &e { why(e) } else { e.to_string() };
+            Error::data(format!("{}: {reason}; check the network, or try another --mirror URL", self.url))
         })
     }
 

@@ -43,6 +43,11 @@ const LABELS: u32 = 0x0801;
 /// Deflate cannot shrink anything more than this.
 const MOST_INFLATION: usize = 1032;
 
+/// Whether a file may be IDX by its first bytes, or is empty.
+pub fn is_idx(file: &[u8]) -> bool {
+    file.is_empty() || file.starts_with(&GZIP) || file.starts_with(&[0, 0])
+}
+
 /// Images from the bytes of a file, gzip or plain; `name` is for the errors.
 ///
 /// # Errors

@@ -13,7 +13,7 @@ use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Exit, Result};
 use idx::Images;
 
 /// Where a data set comes from: `fashion-mnist`, `demo` or a folder.
@@ -105,9 +105,13 @@ impl Source {
     /// Exit code 3 where it is missing or corrupt.
     pub fn load(&self, data_dir: Option<&Path>) -> Result<Dataset> {
         let mut dataset = match self {
-            Self::FashionMnist => load_folder(&fashion_mnist_folder(data_dir)?)?,
+            Self::FashionMnist => {
+                let folder = fashion_mnist_folder(data_dir)?;
+                let dir = data_dir.map_or_else(String::new, |dir| format!(" --dir {}", dir.display()));
+                load_folder(&folder, &format!("run `selvedge data fetch{dir}`, or try `--data demo`"))?
+            }
             Self::Demo => draw_demo()?,
-            Self::Folder(folder) => load_folder(folder)?,
+            Self::Folder(folder) => load_folder(folder, &advice(folder))?,
         };
         dataset.name = self.to_string();
         Ok(dataset)
@@ -131,24 +135,31 @@ pub fn fashion_mnist_folder(data_dir: Option<&Path>) -> Result<PathBuf> {
     Ok(cache.cache_dir().join("selvedge").join("fashion-mnist"))
 }
 
-/// Reads the four files of a folder, each plain or with `.gz`.
-fn load_folder(folder: &Path) -> Result<Dataset> {
+/// What to try where a folder that was named holds no data: the set whose name is near, or what makes a folder one.
+fn advice(folder: &Path) -> String {
+    let said = folder.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let near =
+        ["fashion-mnist", "demo"].into_iter().find(|name| strsim::damerau_levenshtein(name, &said) <= 2);
+    match near {
+        Some(name) => format!("did you mean `--data {name}`?"),
+        None => "name a folder of the four files train-images-idx3-ubyte, train-labels-idx1-ubyte, \
+                 t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, plain or .gz, or try `--data demo`"
+            .into(),
+    }
+}
+
+/// Reads the four files of a folder, each plain or with `.gz`; `advice` says what to try where they are missing.
+fn load_folder(folder: &Path, advice: &str) -> Result<Dataset> {
     if !folder.is_dir() {
-        return Err(Error::data(format!(
-            "no data: the folder {} does not exist; run `selvedge data fetch`, or try `--data demo`",
-            folder.display()
-        )));
+        let what = if folder.exists() { "is a file, not a folder" } else { "does not exist" };
+        return Err(Error::data(format!("no data: {} {what}; {advice}", folder.display())));
     }
     let read = |name: &str| -> Result<(String, Vec<u8>)> {
         let found = [folder.join(name), folder.join(format!("{name}.gz"))].into_iter().find(|p| p.exists());
         let path = found.ok_or_else(|| {
-            Error::data(format!(
-                "no data: {} has neither {name} nor {name}.gz; run `selvedge data fetch`, or try `--data demo`",
-                folder.display()
-            ))
+            Error::data(format!("no data: {} has neither {name} nor {name}.gz; {advice}", folder.display()))
         })?;
-        let bytes =
-            std::fs::read(&path).map_err(|e| Error::data(format!("cannot read {}: {e}", path.display())))?;
+        let bytes = std::fs::read(&path).map_err(|e| Error::unreadable(Exit::Data, &path, &e))?;
         Ok((path.display().to_string(), bytes))
     };
     let names = read_names(&folder.join("labels.txt"))?;
@@ -219,8 +230,7 @@ pub fn read_names(path: &Path) -> Result<Option<Vec<String>>> {
     if !path.exists() {
         return Ok(None);
     }
-    let text = std::fs::read_to_string(path)
-        .map_err(|e| Error::data(format!("cannot read {}: {e}", path.display())))?;
+    let text = std::fs::read_to_string(path).map_err(|e| Error::unreadable(Exit::Data, path, &e))?;
     let names: Vec<String> = text.lines().map(|l| l.trim().to_string()).filter(|l| !l.is_empty()).collect();
     if !(2..=256).contains(&names.len()) {
         return Err(Error::data(format!(

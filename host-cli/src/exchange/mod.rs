@@ -14,13 +14,13 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use selvedge::Shape;
-use selvedge::format::Image;
+use selvedge::format::{Image, MAGIC};
 
 use crate::data::Set;
-use crate::error::{Error, Result};
+use crate::error::{Error, Exit, Result};
 use crate::fold::Folded;
 use crate::memory::Floats;
-use crate::model::{About, Model};
+use crate::model::{About, Model, looks_like_safetensors};
 use crate::normalise::Normalisation;
 
 /// Why a file is no model, as a clause without the file's name.
@@ -53,8 +53,7 @@ pub struct Imported {
 /// # Errors
 /// Exit code 4 with what is wrong with it.
 pub fn import(path: &Path) -> Result<Imported> {
-    let bytes =
-        std::fs::read(path).map_err(|e| Error::model(format!("cannot read {}: {e}", path.display())))?;
+    let bytes = std::fs::read(path).map_err(|e| Error::unreadable(Exit::Model, path, &e))?;
     parse(&bytes, path.parent()).map_err(|why| Error::model(format!("{}: {why}", path.display())))
 }
 
@@ -63,8 +62,16 @@ pub fn import(path: &Path) -> Result<Imported> {
 /// # Errors
 /// One clause without the file's name.
 pub fn parse(bytes: &[u8], folder: Option<&Path>) -> Clause<Imported> {
-    let (layers, about) = if is_safetensors(bytes) {
+    let (layers, about) = if looks_like_safetensors(bytes) {
         safetensors::read(bytes)?
+    } else if bytes.starts_with(&MAGIC) {
+        return Err(
+            "a flash file, which holds rounded weights: it is used as it is, and no model comes of it".into(),
+        );
+    } else if is_numpy(bytes) {
+        return Err("an archive of numpy's; write its arrays with safetensors.numpy.save_file(dict(numpy.load(\"net.npz\")), \
+                    \"model.safetensors\")"
+            .into());
     } else if is_pickle(bytes) {
         return Err(
             "a pickle of PyTorch's, which can run code when it is opened; in PyTorch, write the weights with \
@@ -77,9 +84,10 @@ pub fn parse(bytes: &[u8], folder: Option<&Path>) -> Clause<Imported> {
     assemble(layers, about)
 }
 
-/// A safetensors file opens with the length of a JSON object and that object.
-fn is_safetensors(bytes: &[u8]) -> bool {
-    bytes.get(8) == Some(&b'{') && bytes[6..8] == [0, 0]
+/// An npz file is a zip file whose first entry is an array.
+fn is_numpy(bytes: &[u8]) -> bool {
+    let name = bytes.get(26).and_then(|&len| bytes.get(30..30 + usize::from(len)));
+    bytes.starts_with(b"PK\x03\x04") && name.is_some_and(|name| name.ends_with(b".npy"))
 }
 
 /// PyTorch pickles into a zip file, and did so without one in its youth.

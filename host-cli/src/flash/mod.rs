@@ -34,6 +34,7 @@ pub fn of_model(model: &Model, dtype: Dtype, packing: Packing) -> Result<Bytes> 
             dtype.name()
         )));
     }
+    check_packing(dtype, packing)?;
     let Folded { shape, table, params } = fold(model)?;
     let names = model.about.classes.join("\n");
     let header = model.about.header(shape, dtype, packing).map_err(|e| Error::misused(e.to_string()))?;
@@ -46,6 +47,22 @@ pub fn of_model(model: &Model, dtype: Dtype, packing: Packing) -> Result<Bytes> 
     builder.labels(&names).map_err(refused)?;
     builder.finish_with(SELF_TEST, self_test).map_err(refused)?;
     Ok(bytes)
+}
+
+/// Refuses a packing that weights of a type do not come in.
+///
+/// # Errors
+/// Exit code 2.
+pub fn check_packing(dtype: Dtype, packing: Packing) -> Result<()> {
+    if dtype == Dtype::I8 || packing == Packing::Generic {
+        return Ok(());
+    }
+    Err(Error::misused(format!(
+        "--packing {}: only i8 weights are packed for a core, and these are {}; leave --packing out, or make i8 weights \
+         with `selvedge quantize`",
+        packing.name(),
+        dtype.name()
+    )))
 }
 
 /// A flash file of what another one holds, in another packing, or in another float type.
@@ -63,6 +80,7 @@ pub fn repack(from: &Image<'_>, dtype: Dtype, packing: Packing) -> Result<Bytes>
     }
     let names: Vec<&str> = from.labels().collect();
     let names = names.join("\n");
+    check_packing(dtype, packing)?;
     let mut header = Header::new(old.shape(), dtype, packing)
         .and_then(|h| h.with_label_bytes(names.len()))
         .map_err(|e| Error::misused(e.to_string()))?;

@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 use super::{Recipe, preset};
-use crate::error::{Error, Result};
+use crate::error::{Error, Exit, Result};
+
+/// The name of the recipe's file in a run's folder.
+pub const FILE: &str = "config.toml";
 
 /// Who set a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,7 +114,7 @@ impl Layers {
         }
         match Table::from_iter([(key.to_string(), value.clone())]).try_into::<Recipe>() {
             Ok(_) => Ok(()),
-            Err(e) => Err(format!("{key} = {value}: {}", e.message())),
+            Err(e) => Err(format!("{key} = {value}: {}", plain(e.message()))),
         }
     }
 
@@ -151,13 +154,25 @@ pub fn unknown(key: &str, known: &[&str]) -> String {
     }
 }
 
+/// What the parser says of a value, without the names of Rust's types.
+fn plain(message: &str) -> String {
+    [("expected usize", "a whole number"), ("expected u64", "a whole number"), ("expected f32", "a number")]
+        .into_iter()
+        .fold(message.to_string(), |text, (theirs, ours)| text.replace(theirs, &format!("expected {ours}")))
+        .replace("expected a sequence", "expected a list in brackets")
+}
+
 /// A TOML file.
 ///
 /// # Errors
 /// Exit code 2 where it cannot be read, with the line where it is no TOML.
 pub fn read(path: &Path) -> Result<Table> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|e| Error::misused(format!("cannot read {}: {e}", path.display())))?;
+    let text = std::fs::read_to_string(path).map_err(|e| {
+        let error = Error::unreadable(Exit::Misused, path, &e);
+        let missing = e.kind() == std::io::ErrorKind::NotFound;
+        let hint = if missing { "; `selvedge config show` prints a recipe to start from" } else { "" };
+        Error { message: error.message + hint, ..error }
+    })?;
     parse(&text, &path.display().to_string())
 }
 

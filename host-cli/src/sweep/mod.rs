@@ -94,7 +94,8 @@ impl Plan {
     pub fn notebook(seeds: Option<usize>, flags: &Table) -> Result<Self> {
         let table = NOTEBOOK.parse().expect("the notebook's sweep is valid TOML");
         // What other networks or other training come to has nothing to be compared with.
-        let notebook = flags.keys().all(|key| ["data", "rng", "backend"].contains(&&key[..]));
+        let notebook = flags.keys().all(|key| ["data", "rng", "backend"].contains(&&key[..]))
+            && flags.get("data").and_then(toml::Value::as_str) != Some("demo");
         Ok(Self { notebook, ..Self::of_table(table, seeds, flags, "preset notebook")? })
     }
 
