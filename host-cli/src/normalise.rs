@@ -164,19 +164,11 @@ impl Normalisation {
         if self.mean.is_empty() {
             return Ok(());
         }
-        let o = shape.width(1);
-        let layers = shape.split_mut(params).map_err(|e| Error::failed(e.to_string()))?;
-        let first = layers.into_iter().next().expect("a network has a layer");
-        let mut biases: Vec<f64> = first.biases.iter().copied().map(f64::from).collect();
-        for ((row, &mean), &scale) in first.weights.chunks_exact_mut(o).zip(&self.mean).zip(&self.scale) {
-            for (w, bias) in row.iter_mut().zip(&mut biases) {
-                let scaled = f64::from(*w) * f64::from(scale);
-                *bias -= scaled * f64::from(mean);
-                *w = (scaled * 255.0) as f32;
-            }
-        }
-        first.biases.iter_mut().zip(biases).for_each(|(b, sum)| *b = sum as f32);
-        Ok(())
+        let rows = self.mean.iter().zip(&self.scale).map(|(&mean, &scale)| {
+            let (mean, scale) = (f64::from(mean), f64::from(scale));
+            (255.0 * scale, mean * scale)
+        });
+        absorb(shape, params, rows)
     }
 
     /// A few words for people.
@@ -185,6 +177,25 @@ impl Normalisation {
         let rest = if self.mean.is_empty() { "divided by 255" } else { "less a mean, times a scale" };
         format!("{table}{rest}")
     }
+}
+
+/// Makes the first layer take `x` in place of `x * factor - shift`, of which `rows` has one for each input. Sums are taken
+/// in f64.
+///
+/// # Errors
+/// Exit code 1 where `params` are not those of `shape`.
+pub fn absorb(shape: Shape, params: &mut [f32], rows: impl IntoIterator<Item = (f64, f64)>) -> Result<()> {
+    let layers = shape.split_mut(params).map_err(|e| Error::failed(e.to_string()))?;
+    let first = layers.into_iter().next().expect("a network has a layer");
+    let mut biases: Vec<f64> = first.biases.iter().copied().map(f64::from).collect();
+    for (row, (factor, shift)) in first.weights.chunks_exact_mut(shape.width(1)).zip(rows) {
+        for (w, bias) in row.iter_mut().zip(&mut biases) {
+            *bias -= f64::from(*w) * shift;
+            *w = (f64::from(*w) * factor) as f32;
+        }
+    }
+    first.biases.iter_mut().zip(biases).for_each(|(b, sum)| *b = sum as f32);
+    Ok(())
 }
 
 /// Images whose bytes went through the table.

@@ -87,7 +87,13 @@ fn sweep(args: &SweepRun) -> Result<()> {
     }
     let table = tabulate(&folder, &plan, &dataset, jobs)?;
     let mut output = Output::default();
-    if args.json { output.json(&table) } else { output.line(table.markdown().trim_end()) }
+    if args.json {
+        output.json(&table)?
+    } else {
+        output.line(table.markdown().trim_end())?
+    }
+    say(format!("next: selvedge report {}", folder.display()));
+    Ok(())
 }
 
 /// The plan that the flags make.

@@ -21,7 +21,7 @@ use crate::error::{Error, Exit, Result};
 use crate::fold::Folded;
 use crate::memory::Floats;
 use crate::model::{About, Model, looks_like_safetensors};
-use crate::normalise::Normalisation;
+use crate::normalise::{Normalisation, absorb};
 
 /// Why a file is no model, as a clause without the file's name.
 pub type Clause<T> = std::result::Result<T, String>;
@@ -132,19 +132,8 @@ pub fn fold_normalisation(model: &mut Model, mean: f32, std: f32) -> Result<()> 
     if model.about.normalisation != Normalisation::default() {
         return Err(Error::misused("--mean and --std: the file says itself how its inputs are normalised"));
     }
-    let o = model.shape.width(1);
-    let layers = model.shape.split_mut(&mut model.params).map_err(|e| Error::failed(e.to_string()))?;
-    let first = layers.into_iter().next().expect("a network has a layer");
     let (mean, std) = (f64::from(mean), f64::from(std));
-    for (column, bias) in first.biases.iter_mut().enumerate() {
-        let mut sum = 0.0;
-        for w in first.weights.iter_mut().skip(column).step_by(o) {
-            let scaled = f64::from(*w) / std;
-            sum += scaled;
-            *w = scaled as f32;
-        }
-        *bias = (f64::from(*bias) - mean * sum) as f32;
-    }
+    absorb(model.shape, &mut model.params, std::iter::repeat((1.0 / std, mean / std)))?;
     if model.params.iter().all(|p| p.is_finite()) {
         return Ok(());
     }

@@ -135,6 +135,13 @@ impl<'a> Watch<'a> {
             if let [first, .., last] = losses[..] {
                 eprintln!("loss {} from {first:.4} to {last:.4}", terminal::sparkline(&losses));
             }
+            // A guess loses the logarithm of the number of classes.
+            let guess = (job.mlp.shape.outputs() as f64).ln();
+            if losses.last().is_some_and(|&last| last >= guess) {
+                eprintln!(
+                    "that is no better than a guess, which loses {guess:.4}: try a smaller --lr, or another --init"
+                );
+            }
             eprintln!(
                 "next: selvedge eval {0}   or   selvedge predict {0} --index 0",
                 self.folder.0.display()

@@ -1,8 +1,6 @@
 //! C for float networks: an input goes into the sums of all outputs at once, which keeps the order of summation and skips
 //! the inputs that are 0.
 
-use std::fmt::Write;
-
 use super::{Files, array, classify, header};
 use crate::fold::Folded;
 
@@ -31,34 +29,12 @@ pub fn write(folded: &Folded, labels: &[String], name: &str) -> Files {
 
 fn logits(folded: &Folded, name: &str) -> String {
     let shape = folded.shape;
-    let widest = |parity: usize| (parity..shape.layers()).step_by(2).map(|l| shape.width(l)).max();
-    let mut text = format!("\nvoid {name}_logits(const uint8_t *pixels, float *logits)\n{{\n");
-    for (buffer, parity) in [("x", 0), ("y", 1)] {
-        if let Some(width) = widest(parity) {
-            let _ = writeln!(text, "    float {buffer}[{width}];");
-        }
-    }
-    let of = if folded.table.is_some() { "NAME_table[pixels[i]]" } else { "pixels[i]" };
-    let _ = write!(
-        text,
-        "    uint32_t i;\n    for (i = 0; i < {}; i++) {{\n        x[i] = (float){} / 255.0f;\n    }}\n",
-        shape.inputs(),
-        of.replace("NAME", name)
-    );
-    for l in 0..shape.layers() {
-        let (from, to) = if l % 2 == 0 { ("x", "y") } else { ("y", "x") };
-        let last = l + 1 == shape.layers();
-        let _ = writeln!(
-            text,
-            "    {name}_layer({from}, {}, {name}_weights{n}, {name}_biases{n}, {}, {}, {});",
-            shape.width(l),
-            shape.width(l + 1),
-            u8::from(!last),
-            if last { "logits" } else { to },
-            n = l + 1
-        );
-    }
-    text + "}\n"
+    let pixel = if folded.table.is_some() { format!("{name}_table[pixels[i]]") } else { "pixels[i]".into() };
+    let input = format!("(float){pixel} / 255.0f");
+    super::logits(name, shape, ["float", "float"], &input, |l, from, to| {
+        let (i, o, n, relu) = (shape.width(l), shape.width(l + 1), l + 1, u8::from(l + 1 < shape.layers()));
+        format!("{name}_layer({from}, {i}, {name}_weights{n}, {name}_biases{n}, {o}, {relu}, {to});")
+    })
 }
 
 const LAYER: &str = "

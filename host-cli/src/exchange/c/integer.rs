@@ -3,8 +3,6 @@
 //!
 //! The weights of four rows lie side by side, column by column; rows that only fill the last four are zeros.
 
-use std::fmt::Write;
-
 use selvedge::format::{Dtype, Image, Stored};
 
 use super::{Files, array, classify, header};
@@ -73,34 +71,19 @@ fn nibbles(layer: &Stored<'_>) -> Vec<u8> {
     fours(layer).flat_map(|[a, b, c, d]| [pair(a, b), pair(c, d)]).collect()
 }
 
-/// The function that runs the layers, one after the other.
 fn logits(image: &Image<'_>, name: &str) -> String {
     let shape = image.header().shape();
-    let widest = |parity: usize| (parity..shape.layers()).step_by(2).map(|l| shape.width(l)).max();
-    let mut text = format!("\nvoid {name}_logits(const uint8_t *pixels, int32_t *logits)\n{{\n");
-    for (buffer, parity) in [("x", 0), ("y", 1)] {
-        if let Some(width) = widest(parity) {
-            let _ = writeln!(text, "    uint8_t {buffer}[{width}];");
-        }
-    }
-    let of = if image.table().is_some() { "NAME_table[pixels[i]]" } else { "(uint8_t)(pixels[i] >> 1)" };
-    let _ = write!(
-        text,
-        "    uint32_t i;\n    for (i = 0; i < {}; i++) {{\n        x[i] = {};\n    }}\n",
-        shape.inputs(),
-        of.replace("NAME", name)
-    );
-    for l in 0..shape.layers() {
-        let (from, to) = if l % 2 == 0 { ("x", "y") } else { ("y", "x") };
+    let table = image.table().is_some();
+    let input = if table { format!("{name}_table[pixels[i]]") } else { "(uint8_t)(pixels[i] >> 1)".into() };
+    super::logits(name, shape, ["uint8_t", "int32_t"], &input, |l, from, to| {
         let (i, o, n) = (shape.width(l), shape.width(l + 1), l + 1);
         let numbers = format!("{from}, {i}, {name}_weights{n}, {name}_biases{n}");
-        let _ = if n < shape.layers() {
-            writeln!(text, "    {name}_hidden({numbers}, {name}_multipliers{n}, {o}, {to});")
+        if n < shape.layers() {
+            format!("{name}_hidden({numbers}, {name}_multipliers{n}, {o}, {to});")
         } else {
-            writeln!(text, "    {name}_last({numbers}, {o}, logits);")
-        };
-    }
-    text + "}\n"
+            format!("{name}_last({numbers}, {o}, {to});")
+        }
+    })
 }
 
 const SUMS: &str = "

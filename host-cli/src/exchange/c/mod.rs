@@ -106,6 +106,36 @@ uint32_t {name}_classify(const uint8_t *pixels);
     text
 }
 
+/// The function that runs the layers, one after the other: `types` of activations and of logits, `input` for a pixel,
+/// `call` for a layer that reads one buffer and writes another.
+fn logits(
+    name: &str,
+    shape: Shape,
+    types: [&str; 2],
+    input: &str,
+    call: impl Fn(usize, &str, &str) -> String,
+) -> String {
+    let [activation, logit] = types;
+    let widest = |parity: usize| (parity..shape.layers()).step_by(2).map(|l| shape.width(l)).max();
+    let mut text = format!("\nvoid {name}_logits(const uint8_t *pixels, {logit} *logits)\n{{\n");
+    for (buffer, parity) in [("x", 0), ("y", 1)] {
+        if let Some(width) = widest(parity) {
+            let _ = writeln!(text, "    {activation} {buffer}[{width}];");
+        }
+    }
+    let inputs = shape.inputs();
+    let _ = write!(
+        text,
+        "    uint32_t i;\n    for (i = 0; i < {inputs}; i++) {{\n        x[i] = {input};\n    }}\n"
+    );
+    for l in 0..shape.layers() {
+        let (from, to) = if l % 2 == 0 { ("x", "y") } else { ("y", "x") };
+        let to = if l + 1 == shape.layers() { "logits" } else { to };
+        let _ = writeln!(text, "    {}", call(l, from, to));
+    }
+    text + "}\n"
+}
+
 /// The end of both sources.
 fn classify(name: &str, shape: Shape, value: &str, labels: &[String]) -> String {
     let mut text = CLASSIFY
