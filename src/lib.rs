@@ -69,7 +69,7 @@
 //! In these files only:
 //!
 //! - `format/words.rs`: bytes seen as aligned words;
-//! - `simd/mod.rs`, `simd/portable.rs`, `simd/x86_64.rs`: vector operations;
+//! - `simd/mod.rs`, `simd/portable.rs`, `simd/x86_64.rs`, `simd/x86_64/avx2.rs`, `simd/x86_64/avx512.rs`: vector operations;
 //! - `simd/dot.rs`, `simd/dot_x86_64.rs`, `kernel/igemm.rs`, `kernel/peak.rs`: integer dot products;
 //! - `kernel/carry.rs`, `kernel/gemm.rs`, `kernel/half.rs`, `kernel/pack.rs`, `kernel/tile.rs`: the product, whose
 //!   pointers the views of its operands bound;

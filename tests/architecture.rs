@@ -43,6 +43,8 @@ const UNSAFE: &[&str] = &[
     "src/simd/dot_x86_64.rs",
     "src/simd/mod.rs",
     "src/simd/portable.rs",
+    "src/simd/x86_64/avx2.rs",
+    "src/simd/x86_64/avx512.rs",
     "src/simd/x86_64.rs",
 ];
 

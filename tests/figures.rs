@@ -72,11 +72,8 @@ impl Source {
         spans
     }
 
-    /// Whether a comment close in front of a line, or one in front of it that speaks for every block, says why it is sound.
+    /// Whether a comment close in front of a line says why it is sound.
     fn says_why(&self, line: usize) -> bool {
-        if self.lines[..line].iter().any(|l| l.contains("SAFETY (of every")) {
-            return true;
-        }
         self.lines[line.saturating_sub(8)..=line]
             .iter()
             .any(|l| l.contains("SAFETY:") || l.contains("# Safety"))

@@ -127,13 +127,14 @@ unsafe fn transpose<S: Simd>(
     let (whole_k, whole_cols) = (k - k % DEEP, cols - cols % S::LANES);
     // SAFETY: blocks and the rest cover each element once.
     unsafe {
-        s.outlined(Blocks::new(from, stride, whole_k, whole_cols, to, width));
+        s.outlined(Blocks { from, stride, k: whole_k, cols: whole_cols, to, width });
         each(from, (1, stride), (0, whole_k), (whole_cols, cols), to, width);
         each(from, (1, stride), (whole_k, k), (0, cols), to, width);
     }
 }
 
-/// The whole blocks of [`transpose`], whose many addresses need the registers of a function of its own.
+/// The whole blocks of [`transpose`], whose many addresses need the registers of a function of its own. Who makes one promises
+/// what [`transpose`] is promised.
 struct Blocks {
     from: *const f32,
     stride: usize,
@@ -143,21 +144,6 @@ struct Blocks {
     width: usize,
 }
 
-impl Blocks {
-    /// # Safety
-    /// As for [`transpose`].
-    unsafe fn new(
-        from: *const f32,
-        stride: usize,
-        k: usize,
-        cols: usize,
-        to: *mut f32,
-        width: usize,
-    ) -> Self {
-        Self { from, stride, k, cols, to, width }
-    }
-}
-
 impl Kernel for Blocks {
     type Out = ();
     #[inline(always)]
@@ -165,7 +151,7 @@ impl Kernel for Blocks {
         for c in (0..self.cols).step_by(S::LANES) {
             for p in (0..self.k).step_by(DEEP) {
                 let from = self.from.wrapping_add(c * self.stride + p);
-                // SAFETY: the promise made to `new`; both lengths are whole numbers of blocks.
+                // SAFETY: the promise of who made it; both lengths are whole numbers of blocks.
                 unsafe {
                     s.transpose(from, self.stride, self.to.wrapping_add(p * self.width + c), self.width)
                 }

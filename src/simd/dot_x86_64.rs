@@ -41,7 +41,7 @@ impl Avx2 {
     }
 }
 
-// SAFETY (of every block): the token proves AVX2; pointers are the caller's promise.
+// SAFETY: what a method reads or writes is what the trait says.
 unsafe impl Dot for Avx2 {
     type Acc = __m256i;
     type V = __m256i;
@@ -49,10 +49,12 @@ unsafe impl Dot for Avx2 {
 
     #[inline(always)]
     fn zero(self) -> __m256i {
+        // SAFETY: the token proves AVX2.
         unsafe { _mm256_setzero_si256() }
     }
     #[inline(always)]
     unsafe fn dot(self, acc: __m256i, x: u32, weights: *const i8) -> __m256i {
+        // SAFETY: the token proves AVX2; the pointers are good by the method's contract.
         unsafe {
             let w = _mm256_loadu_si256(weights.cast());
             let pairs = _mm256_maddubs_epi16(_mm256_set1_epi32(x as i32), w);
@@ -61,10 +63,12 @@ unsafe impl Dot for Avx2 {
     }
     #[inline(always)]
     unsafe fn finish(self, acc: __m256i, biases: *const i32) -> __m256i {
+        // SAFETY: the token proves AVX2; the pointers are good by the method's contract.
         unsafe { _mm256_add_epi32(acc, _mm256_loadu_si256(biases.cast())) }
     }
     #[inline(always)]
     unsafe fn requantize(self, acc: __m256i, multipliers: *const i32, to: *mut u8) {
+        // SAFETY: the token proves AVX2; the pointers are good by the method's contract.
         unsafe {
             let r = _mm256_loadu_si256(multipliers.cast());
             let high = _mm256_mullo_epi32(_mm256_srai_epi32::<12>(acc), r);
@@ -79,11 +83,12 @@ unsafe impl Dot for Avx2 {
     }
     #[inline(always)]
     unsafe fn store(self, acc: __m256i, to: *mut i32) {
+        // SAFETY: the token proves AVX2; the pointers are good by the method's contract.
         unsafe { _mm256_storeu_si256(to.cast(), acc) }
     }
 }
 
-// SAFETY (of every block): the token proves AVX-512F and VNNI; pointers are the caller's promise.
+// SAFETY: what a method reads or writes is what the trait says.
 unsafe impl Dot for Vnni {
     type Acc = __m512i;
     type V = __m512i;
@@ -92,18 +97,22 @@ unsafe impl Dot for Vnni {
 
     #[inline(always)]
     fn zero(self) -> __m512i {
+        // SAFETY: the token proves AVX-512F and VNNI.
         unsafe { _mm512_setzero_si512() }
     }
     #[inline(always)]
     unsafe fn dot(self, acc: __m512i, x: u32, weights: *const i8) -> __m512i {
+        // SAFETY: the token proves AVX-512F and VNNI; the pointers are good by the method's contract.
         unsafe { _mm512_dpbusd_epi32(acc, _mm512_set1_epi32(x as i32), _mm512_loadu_si512(weights.cast())) }
     }
     #[inline(always)]
     unsafe fn finish(self, acc: __m512i, biases: *const i32) -> __m512i {
+        // SAFETY: the token proves AVX-512F and VNNI; the pointers are good by the method's contract.
         unsafe { _mm512_add_epi32(acc, _mm512_loadu_si512(biases.cast())) }
     }
     #[inline(always)]
     unsafe fn requantize(self, acc: __m512i, multipliers: *const i32, to: *mut u8) {
+        // SAFETY: the token proves AVX-512F and VNNI; the pointers are good by the method's contract.
         unsafe {
             let r = _mm512_loadu_si512(multipliers.cast());
             let high = _mm512_mullo_epi32(_mm512_srai_epi32::<12>(acc), r);
@@ -116,6 +125,7 @@ unsafe impl Dot for Vnni {
     }
     #[inline(always)]
     unsafe fn store(self, acc: __m512i, to: *mut i32) {
+        // SAFETY: the token proves AVX-512F and VNNI; the pointers are good by the method's contract.
         unsafe { _mm512_storeu_si512(to.cast(), acc) }
     }
 }
