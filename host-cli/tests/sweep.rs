@@ -56,12 +56,18 @@ fn a_sweep_picks_by_validation_and_goes_on() {
     // Trials that are done are not done again; one that is missing is.
     let trials = here.join("out/trials");
     let written = |name: &str| fs::metadata(trials.join(name)).unwrap().modified().unwrap();
-    let before = written("1-seed-1.json");
-    fs::remove_file(trials.join("2-seed-2.json")).unwrap();
+    let before = written("1-seed-42.json");
+    fs::remove_file(trials.join("2-seed-43.json")).unwrap();
     succeeds(here, &[&words[..], &["--jobs", "1"]].concat());
-    assert_eq!((written("1-seed-1.json"), tables(&here.join("out"))), (before, first));
+    assert_eq!((written("1-seed-42.json"), tables(&here.join("out"))), (before, first));
 
-    assert!(fails(here, &[&words[..], &["--seeds", "3"]].concat(), 2).contains("holds another sweep"));
+    // More seeds keep the trials of fewer; fewer would leave some out.
+    let three = [&words[..], &["--seeds", "3"]].concat();
+    succeeds(here, &three);
+    let table: Value = serde_json::from_str(&tables(&here.join("out"))[2]).unwrap();
+    assert_eq!(table["rows"][0]["validation"]["count"].as_u64(), Some(3), "{table}");
+    assert_eq!(written("1-seed-42.json"), before);
+    assert!(fails(here, &words, 2).contains("holds another sweep"));
     assert!(fails(here, &["sweep"], 2).contains("--preset notebook"));
     assert!(fails(here, &["sweep", "--preset", "x"], 2).contains("there is notebook"));
     assert!(fails(here, &["sweep", "-c", "none.toml"], 2).contains("cannot read none.toml"));

@@ -127,10 +127,22 @@ impl RecipeArgs {
     /// # Errors
     /// As [`Layers::resolve`].
     pub fn layers(&self, data: Option<&Source>) -> Result<Layers> {
-        let mut flags = toml::Table::try_from(&self.values).map_err(|e| Error::misused(e.to_string()))?;
+        Layers::resolve(self.preset.as_deref(), self.config.as_deref(), self.values.table(data)?)
+    }
+}
+
+impl RecipeValues {
+    /// What the flags set, by the config file's keys; `data` is what `--data` says.
+    ///
+    /// # Errors
+    /// Exit code 2 for a number that no config file could hold.
+    pub fn table(&self, data: Option<&Source>) -> Result<toml::Table> {
+        let mut flags = toml::Table::try_from(self).map_err(|_| {
+            Error::misused(format!("a number is too large; recipes take at most {}", i64::MAX))
+        })?;
         if let Some(data) = data {
             flags.insert("data".into(), data.to_string().into());
         }
-        Layers::resolve(self.preset.as_deref(), self.config.as_deref(), flags)
+        Ok(flags)
     }
 }

@@ -50,7 +50,7 @@ pub struct SweepRun {
     /// The data set.
     #[command(flatten)]
     pub data: DataArgs,
-    /// Seeds for each recipe: its own for 1, else 1 to N
+    /// Seeds for each recipe, counted up from its own [default: 1]
     #[arg(long, value_name = "N")]
     pub seeds: Option<usize>,
     /// Trials at once, a thread each [default: the CPU's threads]

@@ -2,10 +2,10 @@
 
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use crate::cli::{Sweep, SweepAction, SweepRun};
+use crate::cli::{Shard, Sweep, SweepAction, SweepRun};
 use crate::crew::{Crew, Threads};
 use crate::data::{Dataset, Source};
 use crate::error::{Error, Result};
@@ -41,43 +41,15 @@ fn sweep(args: &SweepRun) -> Result<()> {
         None => "runs/sweep".into(),
         Some(shard) => format!("runs/sweep-{}-of-{}", shard.number, shard.of).into(),
     });
-    let mut trials = plan.trials();
-    if let Some(shard) = args.shard {
-        trials = trials.into_iter().skip(shard.number - 1).step_by(shard.of).collect();
-    }
     keep_plan(&folder, &plan)?;
     interrupt::listen()?;
-    let here = Trials::of(&folder);
     let jobs = args.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZero::get);
-    let left = Mutex::new(0);
-    for &trial in &trials {
-        *left.lock().expect("nobody panics with it") += usize::from(here.outcome(trial)?.is_none());
-    }
     let say = |text: String| {
         if !args.quiet {
             eprintln!("{text}");
         }
     };
-    plan.left_out.iter().for_each(|what| say(format!("left out, over budget: {what}")));
-    let begin = Instant::now();
-    let open = *left.lock().expect("nobody panics with it");
-    say(format!(
-        "{}, {}: {} here, {open} to do, {jobs} at a time; folder {}",
-        count(plan.recipes.len(), "recipe"),
-        count(plan.seeds.len(), "seed"),
-        count(trials.len(), "trial"),
-        folder.display()
-    ));
-    here.run(&plan, &trials, &dataset, jobs, &|trial, outcome| {
-        let mut left = left.lock().expect("nobody panics with it");
-        *left -= 1;
-        let val = outcome.val_accuracy.map_or("diverged".into(), |v| format!("validation {:.2}%", 100.0 * v));
-        say(format!("config {} seed {}: {val}; {left} to do", trial.config + 1, trial.seed));
-    })?;
-    if open > 0 {
-        let seconds = begin.elapsed().as_secs_f64();
-        say(format!("{} in {seconds:.1} s, {:.2} s each", count(open, "trial"), seconds / open as f64));
-    }
+    train(args.shard, &plan, &dataset, &folder, jobs, &say)?;
     if args.shard.is_some() {
         say(format!(
             "this shard is done; `selvedge sweep merge SHARDS.. --out DIR` makes the table of all, {} is one of them",
@@ -96,12 +68,48 @@ fn sweep(args: &SweepRun) -> Result<()> {
     Ok(())
 }
 
+/// Trains what is not done yet of a sweep, or of a share of it, `jobs` trials at a time.
+fn train(
+    shard: Option<Shard>,
+    plan: &Plan,
+    dataset: &Dataset,
+    folder: &Path,
+    jobs: usize,
+    say: &(dyn Fn(String) + Sync),
+) -> Result<()> {
+    let mut trials = plan.trials();
+    if let Some(shard) = shard {
+        trials = trials.into_iter().skip(shard.number - 1).step_by(shard.of).collect();
+    }
+    let here = Trials::of(folder);
+    let mut open = 0;
+    for &trial in &trials {
+        open += usize::from(here.outcome(trial)?.is_none());
+    }
+    plan.left_out.iter().for_each(|what| say(format!("left out, over budget: {what}")));
+    say(format!(
+        "{}, {}: {} here, {open} to do, {jobs} at a time; folder {}",
+        count(plan.recipes.len(), "recipe"),
+        count(plan.seeds.len(), "seed"),
+        count(trials.len(), "trial"),
+        folder.display()
+    ));
+    let (begin, left) = (Instant::now(), AtomicUsize::new(open));
+    here.run(plan, &trials, dataset, jobs, &|trial, outcome| {
+        let left = left.fetch_sub(1, Ordering::Relaxed) - 1;
+        let val = outcome.val_accuracy.map_or("diverged".into(), |v| format!("validation {:.2}%", 100.0 * v));
+        say(format!("config {} seed {}: {val}; {left} to do", trial.config + 1, trial.seed));
+    })?;
+    if open > 0 {
+        let seconds = begin.elapsed().as_secs_f64();
+        say(format!("{} in {seconds:.1} s, {:.2} s each", count(open, "trial"), seconds / open as f64));
+    }
+    Ok(())
+}
+
 /// The plan that the flags make.
 fn plan(args: &SweepRun) -> Result<Plan> {
-    let mut flags = toml::Table::try_from(&args.values).map_err(|e| Error::misused(e.to_string()))?;
-    if let Some(data) = &args.data.data {
-        flags.insert("data".into(), data.to_string().into());
-    }
+    let flags = args.values.table(args.data.data.as_ref())?;
     match (&args.config, args.preset.as_deref()) {
         (Some(path), _) => {
             Plan::of_table(config::read(path)?, args.seeds, &flags, &path.display().to_string())
@@ -112,22 +120,30 @@ fn plan(args: &SweepRun) -> Result<Plan> {
     }
 }
 
-/// Writes the plan into the sweep's folder, or refuses a folder of another sweep.
+/// Writes the plan into the sweep's folder, or refuses a folder of another sweep; the same sweep with fewer seeds is taken
+/// over with its trials.
 fn keep_plan(folder: &Path, plan: &Plan) -> Result<()> {
-    let text = toml::to_string(plan).map_err(|e| Error::failed(e.to_string()))?;
     let path = folder.join(PLAN);
     if path.exists() {
-        let there = std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, &e))?;
-        if there != text {
+        let there = read_plan(&path)?;
+        if there == *plan {
+            return Ok(());
+        }
+        if !plan.seeds.starts_with(&there.seeds) || (Plan { seeds: plan.seeds.clone(), ..there }) != *plan {
             return Err(Error::misused(format!(
                 "{} holds another sweep; name another --out, or remove it",
                 folder.display()
             )));
         }
-        return Ok(());
     }
+    let text = toml::to_string(plan).map_err(|e| Error::failed(e.to_string()))?;
     files::create_folder(folder)?;
     files::write_atomic(&path, text.as_bytes())
+}
+
+fn read_plan(path: &Path) -> Result<Plan> {
+    let plan = config::read(path)?.try_into();
+    plan.map_err(|e: toml::de::Error| Error::failed(format!("{}: {}", path.display(), e.message())))
 }
 
 /// Makes the table of a sweep whose trials are all done, tests its rows and writes its files.
@@ -171,9 +187,7 @@ fn merge(shards: &[PathBuf], out: &Path, data_dir: Option<&Path>) -> Result<()> 
                 shard.display()
             )));
         }
-        let this: Plan = config::read(&path)?
-            .try_into()
-            .map_err(|e: toml::de::Error| Error::failed(format!("{}: {}", path.display(), e.message())))?;
+        let this = read_plan(&path)?;
         if plan.as_ref().is_some_and(|plan| *plan != this) {
             return Err(Error::misused(format!(
                 "{} belongs to another sweep than {}",

@@ -178,7 +178,7 @@ fn place(args: &cli::Train, recipe: &Recipe) -> Result<Place> {
 
 /// The recipe and the place of a run to take up, which the flags may not change but for the backend and the data's folder.
 fn resume(args: &cli::Train, folder: &Folder) -> Result<(Recipe, Place)> {
-    let mut flags = toml::Table::try_from(&args.recipe.values).map_err(|e| Error::misused(e.to_string()))?;
+    let mut flags = args.recipe.values.table(None)?;
     let backend = flags.remove("backend");
     let more = args.recipe.preset.is_some() || args.recipe.config.is_some() || args.data.data.is_some();
     if more || !flags.is_empty() || args.out.is_some() {

@@ -64,7 +64,8 @@ pub struct Plan {
     pub target: String,
     /// Recipes that would not fit there, with what they lack.
     pub left_out: Vec<String>,
-    /// The seeds that each recipe is trained with.
+    /// The seeds that each recipe is trained with: the recipes' own and those that follow it, so that more seeds keep the
+    /// trials of fewer.
     pub seeds: Vec<u64>,
     /// The recipes; their own seeds do not count.
     pub recipes: Vec<Recipe>,
@@ -137,13 +138,16 @@ impl Plan {
             }
             recipes.push(recipe);
         }
-        let own = vec![recipes[0].seed];
-        let seeds = match seeds.or(file.seeds) {
-            None | Some(1) => own,
-            Some(0) => return Err(bad("seeds = 0: train with at least one".into())),
-            Some(count) if count > MOST => return Err(bad(format!("seeds = {count}: at most {MOST}"))),
-            Some(count) => (1..=count as u64).collect(),
+        let first = recipes[0].seed;
+        let seeds = match seeds.or(file.seeds).unwrap_or(1) {
+            0 => return Err(bad("seeds = 0: train with at least one".into())),
+            count if count > MOST => return Err(bad(format!("seeds = {count}: at most {MOST}"))),
+            count => first..first.saturating_add(count as u64),
         };
+        if i64::try_from(seeds.end).is_err() {
+            return Err(bad(format!("seed = {first}: too large to count up from")));
+        }
+        let seeds = seeds.collect();
         let (target, left_out) = (cost::TARGET.into(), Vec::new());
         Ok(Self { test: file.test, notebook: false, target, left_out, seeds, recipes })
     }
@@ -287,7 +291,7 @@ mod tests {
     fn the_notebook_has_six_recipes() {
         let plan = Plan::notebook(Some(10), &Table::new()).unwrap();
         assert_eq!((plan.recipes.len(), plan.trials().len(), plan.test), (6, 60, Tested::All));
-        assert_eq!(plan.seeds, (1..=10).collect::<Vec<_>>());
+        assert_eq!(plan.seeds, (42..52).collect::<Vec<_>>());
         assert_eq!(Plan::notebook(None, &Table::new()).unwrap().seeds, [42]);
         assert!(plan.recipes.iter().all(|r| r.loss_epsilon == 1e-9 && r.backend == "auto"));
         assert!(plan.varied().is_empty());
@@ -320,6 +324,7 @@ mod tests {
             ("[random]\ntrials = 1\n[random.keys]\nlr = 3", "random.keys.lr: "),
             ("seeds = 0", "seeds = 0"),
             ("seeds = 999999999999999999", "at most 10000"),
+            ("seeds = 10000\n[base]\nseed = 9223372036854775807", "too large"),
             ("test = 'some'", "unknown variant"),
         ] {
             let error = plan(text).unwrap_err();
