@@ -12,7 +12,7 @@
 
 use crate::error::Error;
 use crate::format::{Builder, Dtype, row_bound};
-use crate::shape::Shape;
+use crate::shape::{self, Shape};
 
 /// The scales of a network about to be quantized, in lent memory.
 #[derive(Debug)]
@@ -70,58 +70,95 @@ pub fn quantize(builder: &mut Builder<'_>, params: &[f32], scales: &mut Scales<'
     if given != layers {
         return Err(Error::Length { what: "activation scales", expected: layers, actual: given });
     }
-    let split = shape.split(params)?;
-    let mut first = 0;
-    for (l, layer) in split.iter().enumerate() {
-        let rows = &mut scales.rows[first..first + layer.biases.len()];
-        first += layer.biases.len();
-        let bad = |s: &f32| !(s.is_finite() && *s > 0.0);
-        if bad(&scales.activations[l]) || rows.iter().any(bad) {
-            return Err(Error::Scale { layer: l });
-        }
-        let o = layer.biases.len();
-        if let Some(at) = layer.weights.iter().position(|w| !w.is_finite()) {
-            return Err(Error::Weight { layer: l, row: at % o, column: at / o });
-        }
-        if let Some(row) = layer.biases.iter().position(|b| !b.is_finite()) {
-            return Err(Error::RowBound { layer: l, row });
-        }
-        let input = scales.activations[l];
-        let column = |row: usize| layer.weights.iter().skip(row).step_by(o).copied();
+    let mut rest = &mut *scales.rows;
+    for (l, params) in shape.split(params)?.into_iter().enumerate() {
+        let rows;
+        (rows, rest) = rest.split_at_mut(params.biases.len());
+        let layer = Layer { l, dtype, input: scales.activations[l], params };
+        layer.check(rows)?;
+        let unit = |scale: f32| f64::from(layer.input) * f64::from(scale);
         if l + 1 == layers {
-            let most = rows.iter().copied().fold(0.0, f32::max);
-            rows.fill(most);
-        }
-        for (row, scale) in rows.iter_mut().enumerate() {
-            *scale = coarse_enough(dtype, input, *scale, layer.biases[row], column(row));
-        }
-        if l + 1 == layers {
-            let most = rows.iter().copied().fold(0.0, f32::max);
-            rows.fill(most);
+            share_largest(rows);
+            layer.coarsen(rows);
+            share_largest(rows);
+            layer.write(builder, rows);
+            builder.scale(layers, unit(rows[0]) as f32);
         } else {
-            let next = &mut scales.activations[l + 1];
-            let largest = rows.iter().fold(0.0, |m: f64, &s| m.max(f64::from(input) * f64::from(s)));
+            layer.coarsen(rows);
+            let output = &mut scales.activations[l + 1];
+            let largest = rows.iter().fold(0.0, |m: f64, &s| m.max(unit(s)));
             let least = largest * UNIT / f64::from(u16::MAX);
-            if f64::from(*next) < least {
-                *next = least as f32 * (1.0 + 2.0 * f32::EPSILON);
+            if f64::from(*output) < least {
+                *output = least as f32 * (1.0 + 2.0 * f32::EPSILON);
             }
-        }
-        builder.scale(l, input);
-        for (row, &scale) in rows.iter().enumerate() {
-            for (c, w) in column(row).enumerate() {
-                builder.weight(l, row, c, weight(dtype, w, scale));
-            }
-            let unit = f64::from(input) * f64::from(scale);
-            builder.bias(l, row, libm::round(f64::from(layer.biases[row]) / unit) as i32);
-            if l + 1 < layers {
-                let r = libm::round(unit / f64::from(scales.activations[l + 1]) * UNIT);
+            layer.write(builder, rows);
+            for (row, &scale) in rows.iter().enumerate() {
+                let r = libm::round(unit(scale) / f64::from(*output) * UNIT);
                 builder.multiplier(l, row, r as u16);
-            } else {
-                builder.scale(layers, unit as f32);
             }
         }
     }
     Ok(())
+}
+
+/// Gives all rows the largest of their scales.
+fn share_largest(rows: &mut [f32]) {
+    let most = rows.iter().copied().fold(0.0, f32::max);
+    rows.fill(most);
+}
+
+/// A layer about to be quantized.
+struct Layer<'a> {
+    /// Which, from 0.
+    l: usize,
+    dtype: Dtype,
+    /// What one unit of its inputs is worth.
+    input: f32,
+    params: shape::Layer<'a>,
+}
+
+impl<'a> Layer<'a> {
+    /// Refuses scales and parameters that mean nothing.
+    fn check(&self, rows: &[f32]) -> Result<(), Error> {
+        let (layer, shape::Layer { weights, biases }) = (self.l, self.params);
+        let bad = |s: &f32| !(s.is_finite() && *s > 0.0);
+        if bad(&self.input) || rows.iter().any(bad) {
+            return Err(Error::Scale { layer });
+        }
+        let o = biases.len();
+        if let Some(at) = weights.iter().position(|w| !w.is_finite()) {
+            return Err(Error::Weight { layer, row: at % o, column: at / o });
+        }
+        match biases.iter().position(|b| !b.is_finite()) {
+            Some(row) => Err(Error::RowBound { layer, row }),
+            None => Ok(()),
+        }
+    }
+
+    /// The weights of one row.
+    fn row(&self, row: usize) -> impl Iterator<Item = f32> + Clone + 'a {
+        self.params.weights.iter().skip(row).step_by(self.params.biases.len()).copied()
+    }
+
+    /// Coarsens the scales of rows whose sum would leave its bound.
+    fn coarsen(&self, rows: &mut [f32]) {
+        for (row, scale) in rows.iter_mut().enumerate() {
+            *scale = coarse_enough(self.dtype, self.input, *scale, self.params.biases[row], self.row(row));
+        }
+    }
+
+    /// Writes its weights and biases, and the scale of its inputs.
+    fn write(&self, builder: &mut Builder<'_>, rows: &[f32]) {
+        builder.scale(self.l, self.input);
+        for (row, &scale) in rows.iter().enumerate() {
+            for (column, w) in self.row(row).enumerate() {
+                builder.weight(self.l, row, column, weight(self.dtype, w, scale));
+            }
+            let unit = f64::from(self.input) * f64::from(scale);
+            let bias = libm::round(f64::from(self.params.biases[row]) / unit);
+            builder.bias(self.l, row, bias as i32);
+        }
+    }
 }
 
 /// The multiplier that passes a sum on unchanged.
