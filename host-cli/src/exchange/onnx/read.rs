@@ -86,7 +86,14 @@ impl<'a> Chain<'a> {
         if !node.input.contains(&self.value) {
             return Err(format!("{} does not follow the operator in front of it", called(node)));
         }
-        self.end = match (&node.op_type[..], self.end) {
+        self.end = self.behind(node, layers)?;
+        self.value.clone_from(output);
+        Ok(())
+    }
+
+    /// What the chain's end is behind an operator, whose layer is added.
+    fn behind(&mut self, node: &Node, layers: &mut Vec<Dense>) -> Clause<End> {
+        Ok(match (&node.op_type[..], self.end) {
             ("Flatten", End::Input | End::Flat) => {
                 expect(node, "axis", node.integer("axis", 1), 1)?;
                 End::Flat
@@ -112,31 +119,28 @@ impl<'a> Chain<'a> {
                 self.logits.clone_from(&self.value);
                 End::Softmax
             }
+            _ => return Err(self.refusal(node)),
+        })
+    }
+
+    /// Why an operator cannot stand at the chain's end.
+    fn refusal(&self, node: &Node) -> String {
+        let called = called(node);
+        match (&node.op_type[..], self.end) {
             ("Gemm" | "MatMul", End::Input) => {
-                return Err(format!(
-                    "{}: the input has more than two dimensions and no Flatten",
-                    called(node)
-                ));
+                format!("{called}: the input has more than two dimensions and no Flatten")
             }
             (_, End::Product) => {
-                return Err(format!(
-                    "{}: the MatMul in front of it has no bias; it must be followed by an Add",
-                    called(node)
-                ));
+                format!("{called}: the MatMul in front of it has no bias; it must be followed by an Add")
             }
             ("Gemm" | "MatMul", End::Dense) => {
-                return Err(format!(
-                    "{}: there is no Relu between it and the layer in front of it",
-                    called(node)
-                ));
+                format!("{called}: there is no Relu between it and the layer in front of it")
             }
             ("Gemm" | "MatMul" | "Add" | "Relu" | "Flatten" | "Softmax", _) => {
-                return Err(format!("{} stands where a multilayer perceptron has none", called(node)));
+                format!("{called} stands where a multilayer perceptron has none")
             }
-            (op, _) => return Err(format!("operator {op} is not supported")),
-        };
-        self.value.clone_from(output);
-        Ok(())
+            (op, _) => format!("operator {op} is not supported"),
+        }
     }
 
     /// Refuses a chain that does not end where the graph does.
