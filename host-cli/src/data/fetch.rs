@@ -130,6 +130,13 @@ struct Download<'a> {
     part: PathBuf,
 }
 
+/// How much of a file there is when its server stops sending.
+struct Received {
+    length: u64,
+    /// Why it stopped, where the connection broke.
+    cut: Option<io::Error>,
+}
+
 impl<'a> Download<'a> {
     fn new(agent: &'a Agent, folder: &Path, file: &'a RemoteFile<'a>, mirror: &str) -> Self {
         let url = format!("{}/{}", mirror.trim_end_matches('/'), file.name);
@@ -209,51 +216,67 @@ impl<'a> Download<'a> {
             .open(&self.part)
             .map_err(|e| Error::io("write", &self.part, &e))?;
 
-        let bar = ProgressBar::new(self.file.size).with_message(self.file.name.to_string());
-        bar.set_style(
-            ProgressStyle::with_template("{msg:28} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}")
-                .expect("a valid template"),
-        );
-        bar.set_position(had);
-        // One byte more than the file has is enough to know that it is another file.
-        let mut body = response.into_body().into_reader().take(self.file.size - had + 1);
-        let mut buffer = vec![0; 1 << 16];
-        let mut got = had;
-        let stopped = loop {
-            match body.read(&mut buffer) {
-                Ok(0) => break None,
-                Ok(n) => {
-                    if got == 0 && !buffer[..n].starts_with(&GZIP[..n.min(2)]) {
-                        self.discard();
-                        return Err(Error::data(format!(
-                            "{}: the server sent no gzip file, perhaps a web page; nothing was kept; try another \
-                             --mirror",
-                            self.url
-                        )));
-                    }
-                    part.write_all(&buffer[..n]).map_err(|e| Error::io("write", &self.part, &e))?;
-                    got += n as u64;
-                    bar.set_position(got);
-                }
-                Err(e) => break Some(e),
-            }
-        };
+        let bar = self.bar(had);
+        let received = self.copy(response, had, &mut part, &bar);
         bar.finish_and_clear();
-        if got > self.file.size {
+        let Received { length, cut } = received?;
+        if length > self.file.size {
             self.discard();
             return Err(Error::data(format!(
                 "{}: more than the {} bytes of the file came; nothing was kept; try another --mirror",
                 self.url, self.file.size
             )));
         }
-        if got < self.file.size {
-            let why = stopped.map_or_else(String::new, |e| format!(" ({e})"));
+        if length < self.file.size {
+            let why = cut.map_or_else(String::new, |e| format!(" ({e})"));
             return Err(Error::data(format!(
-                "{}: the connection was cut after {got} of {} bytes{why}; run the same command again to resume",
+                "{}: the connection was cut after {length} of {} bytes{why}; run the same command again to resume",
                 self.url, self.file.size
             )));
         }
         Ok(())
+    }
+
+    fn bar(&self, had: u64) -> ProgressBar {
+        let bar = ProgressBar::new(self.file.size).with_message(self.file.name.to_string());
+        bar.set_style(
+            ProgressStyle::with_template("{msg:28} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}")
+                .expect("a valid template"),
+        );
+        bar.set_position(had);
+        bar
+    }
+
+    /// Copies the body to the part, whose first `had` bytes are there, until it ends, is cut, or turns out to be another
+    /// file.
+    fn copy(
+        &self,
+        response: Response<ureq::Body>,
+        had: u64,
+        part: &mut File,
+        bar: &ProgressBar,
+    ) -> Result<Received> {
+        // One byte more than the file has is enough to know that it is another file.
+        let mut body = response.into_body().into_reader().take(self.file.size - had + 1);
+        let mut buffer = vec![0; 1 << 16];
+        let mut length = had;
+        loop {
+            let chunk = match body.read(&mut buffer) {
+                Ok(0) => return Ok(Received { length, cut: None }),
+                Ok(n) => &buffer[..n],
+                Err(e) => return Ok(Received { length, cut: Some(e) }),
+            };
+            if length == 0 && !chunk.starts_with(&GZIP[..chunk.len().min(2)]) {
+                self.discard();
+                return Err(Error::data(format!(
+                    "{}: the server sent no gzip file, perhaps a web page; nothing was kept; try another --mirror",
+                    self.url
+                )));
+            }
+            part.write_all(chunk).map_err(|e| Error::io("write", &self.part, &e))?;
+            length += chunk.len() as u64;
+            bar.set_position(length);
+        }
     }
 
     fn discard(&self) {
