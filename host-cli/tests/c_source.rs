@@ -27,7 +27,7 @@ fn float_c_adds_up_as_we_do() {
 
     let model = Model::load(&here.join("run")).unwrap();
     let test = Source::Demo.load(None).unwrap().test;
-    let all: Vec<u32> = (0..test.labels.len() as u32).collect();
+    let all = test.indices();
     let (words, classes) = run(here, "net", "float", 10, &test.images.pixels);
     assert_eq!(classes.len(), all.len());
     // The portable backend never fuses a product and a sum, and neither does C99.

@@ -21,7 +21,7 @@ pub fn run(args: &Eval) -> Result<()> {
     let network = Network::load(&args.model)?;
     let dataset = load_data(&args.data, network.recipe())?;
     let (name, set, index) = match args.split {
-        SplitName::Test => ("test", &dataset.test, (0..dataset.test.labels.len() as u32).collect()),
+        SplitName::Test => ("test", &dataset.test, dataset.test.indices()),
         SplitName::Val => {
             let recipe = network.recipe().ok_or_else(|| {
                 Error::model(

@@ -2,7 +2,7 @@
 
 use selvedge::format::{Dtype, Image, Packing};
 use selvedge::quant::ram_bytes;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::load_data;
 use crate::cli::{IntegerType, Quantize};
@@ -55,22 +55,7 @@ pub fn run(args: &Quantize) -> Result<()> {
 
     let mut output = Output::default();
     if args.json {
-        let mut line = json!({
-            "dtype": dtype.name(),
-            "file": args.out.display().to_string(),
-            "bytes": bytes.len(),
-            "ram_bytes": ram_bytes(image.header()),
-            "val_accuracy_before": proof.val.map(|v| v[0]),
-            "val_accuracy": proof.val.map(|v| v[1]),
-            "test_accuracy_before": proof.test[0],
-            "test_accuracy": proof.test[1],
-            "flips": proof.flips,
-        });
-        if args.report {
-            line["per_class"] = json!(proof.per_class);
-            line["noise_db"] = json!(proof.noise);
-        }
-        return output.json(&line);
+        return output.json(&proof.json(args, &image));
     }
     output.line(proof.summary(&args.out.display().to_string(), &image))?;
     if args.report {
@@ -98,7 +83,7 @@ struct Proof {
 impl Proof {
     fn new(model: &Model, image: &Image<'_>, dataset: &Dataset, split: &Split) -> Result<Self> {
         let (train, test) = (&dataset.train, &dataset.test);
-        let all: Vec<u32> = (0..test.labels.len() as u32).collect();
+        let all = test.indices();
         let both = |pixels: &[u8], index: &[u32]| -> Result<[Vec<u8>; 2]> {
             Ok([float_classes(model, pixels, index)?, integer_classes(image, pixels, index)?])
         };
@@ -126,6 +111,26 @@ impl Proof {
             per_class: (0..model.shape.outputs()).map(recall).collect(),
             noise: noise(model, image, &train.images.pixels, some)?,
         })
+    }
+
+    fn json(&self, args: &Quantize, image: &Image<'_>) -> Value {
+        let header = image.header();
+        let mut line = json!({
+            "dtype": header.dtype().name(),
+            "file": args.out.display().to_string(),
+            "bytes": header.file_bytes(),
+            "ram_bytes": ram_bytes(header),
+            "val_accuracy_before": self.val.map(|v| v[0]),
+            "val_accuracy": self.val.map(|v| v[1]),
+            "test_accuracy_before": self.test[0],
+            "test_accuracy": self.test[1],
+            "flips": self.flips,
+        });
+        if args.report {
+            line["per_class"] = json!(self.per_class);
+            line["noise_db"] = json!(self.noise);
+        }
+        line
     }
 
     fn summary(&self, file: &str, image: &Image<'_>) -> String {

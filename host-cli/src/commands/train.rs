@@ -4,12 +4,12 @@ mod watch;
 
 use std::path::Path;
 
-use selvedge::{Backend, Mlp};
+use selvedge::{Backend, Mlp, Shape};
 
 use crate::checkpoint::{self, fingerprint};
 use crate::cli;
 use crate::crew::Crew;
-use crate::data::Source;
+use crate::data::{Dataset, Source};
 use crate::draws::Split;
 use crate::error::{Error, Result};
 use crate::interrupt;
@@ -54,59 +54,68 @@ pub fn run(args: &cli::Train) -> Result<()> {
             Plan { place: place(args, &recipe)?, recipe, from, folder: None }
         }
     };
-    follow(args, plan)
+    follow(args, &plan)
 }
 
-/// Trains.
-fn follow(args: &cli::Train, Plan { recipe, place, from, folder }: Plan) -> Result<()> {
-    let source = place.data.clone().map_or_else(|| recipe.source(), Source::Folder);
-    let mut dataset = source.load(place.data_dir.as_deref())?;
-    dataset.name.clone_from(&recipe.data);
-    let backend = Backend::by_name(&place.backend).ok_or_else(|| {
-        Error::misused(format!(
-            "the run was started on backend {}, which this CPU does not have; add --backend to go on with other \
-             roundings",
-            place.backend
-        ))
-    })?;
-    let shape = recipe.shape(dataset.train.images.pixels_per_image(), dataset.classes.len())?;
-    if let Some(model) = from.as_ref().filter(|model| model.shape != shape) {
-        return Err(Error::model(format!(
-            "{} is {}, but the images of {} take {shape}",
-            recipe.from, model.shape, recipe.data
-        )));
+impl Plan {
+    fn dataset(&self) -> Result<Dataset> {
+        let source = self.place.data.clone().map_or_else(|| self.recipe.source(), Source::Folder);
+        let mut dataset = source.load(self.place.data_dir.as_deref())?;
+        dataset.name.clone_from(&self.recipe.data);
+        Ok(dataset)
     }
-    let mlp = Mlp { shape, backend };
-    let split = recipe.split(dataset.train.images.count);
-    recipe.check_batch(split.train.len())?;
-    let fresh = State::new(&recipe, shape, from.as_ref().map(|model| &model.params[..]))?;
-    let name = Path::new(&dataset.name).file_name().map_or("data".into(), |n| n.to_string_lossy());
-    let is_new = folder.is_none();
-    let folder = match folder {
-        Some(folder) => folder,
-        None => {
-            let name = format!("{name}-{}", recipe.hidden_name());
-            Folder::create(args.out.as_deref(), args.overwrite, &name)?
+
+    /// The network, which the model that the run starts from must fit.
+    fn mlp(&self, dataset: &Dataset) -> Result<Mlp> {
+        let backend = Backend::by_name(&self.place.backend).ok_or_else(|| {
+            Error::misused(format!(
+                "the run was started on backend {}, which this CPU does not have; add --backend to go on with other \
+                 roundings",
+                self.place.backend
+            ))
+        })?;
+        let recipe = &self.recipe;
+        let shape = recipe.shape(dataset.train.images.pixels_per_image(), dataset.classes.len())?;
+        match self.from.as_ref().filter(|model| model.shape != shape) {
+            Some(model) => Err(Error::model(format!(
+                "{} is {}, but the images of {} take {shape}",
+                recipe.from, model.shape, recipe.data
+            ))),
+            None => Ok(Mlp { shape, backend }),
         }
-    };
-    interrupt::listen()?;
-    let data = fingerprint(&dataset.train);
-    let mut state = if is_new {
-        folder.start(&recipe, &place, from.as_ref())?;
+    }
+
+    /// The folder and the state in it: those of the run that is taken up, or those of a new one, which begins `fresh`.
+    fn open(&self, args: &cli::Train, data: &str, shape: Shape, fresh: State) -> Result<(Folder, State)> {
+        if let Some(folder) = &self.folder {
+            let state = checkpoint::load(&folder.0, &self.recipe, data, shape)?;
+            return Ok((folder.clone(), state.unwrap_or(fresh)));
+        }
+        let name = Path::new(&self.recipe.data).file_name().map_or("data".into(), |n| n.to_string_lossy());
+        let name = format!("{name}-{}", self.recipe.hidden_name());
+        let folder = Folder::create(args.out.as_deref(), args.overwrite, &name)?;
+        folder.start(&self.recipe, &self.place, self.from.as_ref())?;
         if let Some(previous) = folder.previous().filter(|_| !args.quiet) {
             eprintln!("the run that was there is in {} until this one is done", previous.display());
         }
-        fresh
-    } else {
-        checkpoint::load(&folder.0, &recipe, &data, shape)?.unwrap_or(fresh)
-    };
-    let normalisation = match &from {
-        Some(model) => model.about.normalisation.clone(),
-        None => recipe.normalisation(&dataset.train.images, &split),
-    };
-    if !args.quiet {
-        greet(&recipe, &mlp, &split, &folder, state.at.steps);
-        if from.as_ref().is_some_and(|model| start::has_met_validation(model, &recipe)) {
+        Ok((folder, fresh))
+    }
+
+    /// Says what is about to be trained, behind so many steps.
+    fn greet(&self, mlp: &Mlp, split: &Split, folder: &Folder, steps: u64) {
+        let (recipe, shape) = (&self.recipe, mlp.shape);
+        let from = if recipe.from.is_empty() { String::new() } else { format!(", from {}", recipe.from) };
+        let behind = if steps > 0 { format!(", from step {steps}") } else { String::new() };
+        eprintln!(
+            "{shape}, {} parameters ({}){from}, backend {}, {} training and {} validation images; run folder {}{behind}",
+            shape.params(),
+            size(4 * shape.params() as u64),
+            mlp.backend.name(),
+            split.train.len(),
+            split.val.len(),
+            folder.0.display(),
+        );
+        if self.from.as_ref().is_some_and(|model| start::has_met_validation(model, recipe)) {
             eprintln!(
                 "{} was trained with another split of the images: it has met some of those that validate; its own \
                  --seed keeps them apart",
@@ -114,30 +123,34 @@ fn follow(args: &cli::Train, Plan { recipe, place, from, folder }: Plan) -> Resu
             );
         }
     }
+}
+
+/// Trains.
+fn follow(args: &cli::Train, plan: &Plan) -> Result<()> {
+    let dataset = plan.dataset()?;
+    let mlp = plan.mlp(&dataset)?;
+    let Plan { recipe, place, from, .. } = plan;
+    let split = recipe.split(dataset.train.images.count);
+    recipe.check_batch(split.train.len())?;
+    let fresh = State::new(recipe, mlp.shape, from.as_ref().map(|model| &model.params[..]))?;
+    interrupt::listen()?;
+    let data = fingerprint(&dataset.train);
+    let (folder, mut state) = plan.open(args, &data, mlp.shape, fresh)?;
+    let normalisation = match from {
+        Some(model) => model.about.normalisation.clone(),
+        None => recipe.normalisation(&dataset.train.images, &split),
+    };
+    if !args.quiet {
+        plan.greet(&mlp, &split, &folder, state.at.steps);
+    }
     let crew = Crew::new(args.threads);
     let inputs = normalisation.inputs(&dataset.train.images.pixels);
-    let job = Job { crew: &crew, mlp, recipe: &recipe, set: &dataset.train, inputs: &inputs, split: &split };
+    let job = Job { crew: &crew, mlp, recipe, set: &dataset.train, inputs: &inputs, split: &split };
     let every = args.checkpoint_every.unwrap_or(place.checkpoint_every);
-    let mut watch = Watch::new(args, &recipe, &folder, &data, every, &state)?;
+    let mut watch = Watch::new(args, recipe, &folder, &data, every, &state)?;
     let ending = train(&job, &mut state, &mut watch).map_err(|e| to_resume(e, &folder))?;
     watch.bar.finish_and_clear();
     watch.end(ending, &job, &dataset, &normalisation, state).map_err(|e| with_previous(e, &folder))
-}
-
-/// Says what is about to be trained, behind so many steps.
-fn greet(recipe: &Recipe, mlp: &Mlp, split: &Split, folder: &Folder, steps: u64) {
-    let shape = mlp.shape;
-    let from = if recipe.from.is_empty() { String::new() } else { format!(", from {}", recipe.from) };
-    let behind = if steps > 0 { format!(", from step {steps}") } else { String::new() };
-    eprintln!(
-        "{shape}, {} parameters ({}){from}, backend {}, {} training and {} validation images; run folder {}{behind}",
-        shape.params(),
-        size(4 * shape.params() as u64),
-        mlp.backend.name(),
-        split.train.len(),
-        split.val.len(),
-        folder.0.display(),
-    );
 }
 
 /// A failure in the middle of a run, which nothing is lost by.

@@ -36,6 +36,13 @@ pub struct Set {
     pub labels: Vec<u8>,
 }
 
+impl Set {
+    /// The positions of all its images.
+    pub fn indices(&self) -> Vec<u32> {
+        (0..self.labels.len() as u32).collect()
+    }
+}
+
 /// A data set in memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dataset {

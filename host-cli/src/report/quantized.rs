@@ -34,8 +34,7 @@ pub(super) fn sections(model: &Model, dataset: &Dataset, float: &[u8]) -> Result
         quantize::quantize(model, &dataset.train, &split.train, options, &mut |_, _| ())?;
     let image = Image::parse(&bytes).map_err(|e| Error::failed(format!("the file is not sound: {e}")))?;
     let test = &dataset.test;
-    let all: Vec<u32> = (0..test.labels.len() as u32).collect();
-    let integer = proof::integer_classes(&image, &test.images.pixels, &all)?;
+    let integer = proof::integer_classes(&image, &test.images.pixels, &test.indices())?;
     Ok(section("histograms", "Weights and activations", &histograms(model, test, &limits)?)
         + &section("flips", "Float against integer", &flips(model, test, float, &integer)?))
 }

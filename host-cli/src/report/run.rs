@@ -27,7 +27,7 @@ pub fn run(name: &str, model: &Model, metrics: &[Value], place: &str, dataset: &
     let crew = Crew::new(Threads::Auto);
     let set = &dataset.test;
     let inputs = model.about.normalisation.inputs(&set.images.pixels);
-    let all: Vec<u32> = (0..set.labels.len() as u32).collect();
+    let all = set.indices();
     let tested = evaluate(&crew, &mlp, &model.params, &inputs, set, &all)?;
     let mut body = format!(
         "<p id=\"summary\">{}, {} parameters. Test accuracy <strong>{:.2} %</strong> of {} images.</p>\n",

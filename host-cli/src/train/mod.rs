@@ -9,7 +9,7 @@ mod state;
 use std::time::Instant;
 
 use selvedge::optim::{self, Follow, Rule};
-use selvedge::{Arena, Mlp, Regularize, Update, Workspace};
+use selvedge::{Arena, Mlp, Outcome, Regularize, Update, Workspace};
 use serde::{Deserialize, Serialize};
 
 use crate::crew::{Beat, Crew};
@@ -194,35 +194,9 @@ impl Stepper<'_, '_> {
     /// One step; `false` where its loss is not finite, and nothing has changed then.
     fn step(&mut self, state: &mut State, index: &[u32]) -> Result<bool> {
         let begin = Instant::now();
-        let Self { job, batches, workspace, gradient, total } = self;
-        let Job { crew, mlp, recipe, .. } = **job;
-        batches.load(state.at.steps, index);
-        let rate = recipe.rate(state.at.steps as u32, *total);
-        let regularize = Regularize {
-            smoothing: recipe.label_smoothing,
-            dropout: recipe.dropout,
-            seed: if recipe.dropout > 0.0 {
-                stream_at(recipe.seed, "dropout", state.at.steps).next_u64()
-            } else {
-                0
-            },
-        };
-        let work = || {
-            let rule = recipe.rule();
-            let update = match rule {
-                None => Update::Sgd { rate },
-                Some(_) => Update::Gradient(gradient),
-            };
-            let fill = |first: usize, rows: &mut [f32]| batches.fill(mlp.backend, first, rows);
-            let (params, labels) = (&mut state.params, batches.labels());
-            let mlp = Mlp { backend: mlp.backend.with(recipe.precision.into()), ..mlp };
-            let outcome = mlp.step_regularized(crew, params, workspace, labels, &fill, update, regularize)?;
-            if let Some(rule) = rule {
-                follow(job, state, gradient, rule, rate)?;
-            }
-            Ok(outcome)
-        };
-        let outcome = match crew.beat(Beat::Step, work) {
+        let Job { crew, mlp, recipe, .. } = *self.job;
+        self.batches.load(state.at.steps, index);
+        let outcome = match crew.beat(Beat::Step, || self.update(state)) {
             Ok(outcome) => outcome,
             Err(selvedge::Error::NonFiniteLoss) => return Ok(false),
             Err(e) => return Err(refused(e)),
@@ -235,7 +209,7 @@ impl Stepper<'_, '_> {
         let loss = match f64::from(recipe.loss_epsilon) {
             0.0 => outcome.loss_sum,
             epsilon => {
-                let losses = workspace.losses(index.len()).iter();
+                let losses = self.workspace.losses(index.len()).iter();
                 losses.map(|&l| -((-f64::from(l)).exp() + epsilon).ln()).sum()
             }
         };
@@ -248,6 +222,41 @@ impl Stepper<'_, '_> {
         at.seconds += begin.elapsed().as_secs_f64();
         Ok(true)
     }
+
+    /// Changes the parameters by the gradient of the batch that is loaded, as the recipe's optimizer says.
+    fn update(&mut self, state: &mut State) -> std::result::Result<Outcome, selvedge::Error> {
+        let Job { crew, mlp, recipe, .. } = *self.job;
+        let rate = recipe.rate(state.at.steps as u32, self.total);
+        let rule = recipe.rule();
+        let update = match rule {
+            None => Update::Sgd { rate },
+            Some(_) => Update::Gradient(&mut self.gradient),
+        };
+        let batches = &self.batches;
+        let fill = |first: usize, rows: &mut [f32]| batches.fill(mlp.backend, first, rows);
+        let labels = batches.labels();
+        let regularize = regularize(recipe, state.at.steps);
+        let product = Mlp { backend: mlp.backend.with(recipe.precision.into()), ..mlp };
+        let outcome = product.step_regularized(
+            crew,
+            &mut state.params,
+            &mut self.workspace,
+            labels,
+            &fill,
+            update,
+            regularize,
+        )?;
+        if let Some(rule) = rule {
+            follow(self.job, state, &self.gradient, rule, rate)?;
+        }
+        Ok(outcome)
+    }
+}
+
+/// What keeps the network from learning the images by heart in step `step` of the run.
+fn regularize(recipe: &Recipe, step: u64) -> Regularize {
+    let seed = if recipe.dropout > 0.0 { stream_at(recipe.seed, "dropout", step).next_u64() } else { 0 };
+    Regularize { smoothing: recipe.label_smoothing, dropout: recipe.dropout, seed }
 }
 
 /// Follows a gradient that was written out, clipped as the recipe says.

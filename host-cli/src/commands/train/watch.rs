@@ -75,32 +75,21 @@ impl<'a> Watch<'a> {
         normalisation: &Normalisation,
         mut state: State,
     ) -> Result<()> {
-        let path = self.folder.model();
-        let epochs_done = state.at.epoch;
+        let (path, epochs_done) = (self.folder.model(), state.at.epoch);
         if let (Ending::Diverged { epoch, step }, 0) = (ending, epochs_done) {
             return Err(diverged(epoch, step, "no whole epoch was done, so no model was kept"));
         }
+        let mut kept = state.kept_epoch;
         if ending == Ending::Stopped {
             checkpoint::save(&self.folder.0, self.recipe, self.data, &state)
                 .map_err(|e| to_resume(e, self.folder))?;
             let model = state.model().to_vec();
             state.kept.copy_from_slice(&model);
+            kept = epochs_done;
         }
-        let at = state.at;
-        let kept = if ending == Ending::Stopped { epochs_done } else { state.kept_epoch };
-        let model = Model {
-            shape: job.mlp.shape,
-            params: state.kept,
-            about: About {
-                version: env!("CARGO_PKG_VERSION").into(),
-                classes: dataset.classes.clone(),
-                image: Some((dataset.train.images.rows, dataset.train.images.cols)),
-                normalisation: normalisation.clone(),
-                recipe: Some(self.recipe.clone()),
-                epochs_done: kept,
-                val_accuracy: kept.checked_sub(1).and_then(|n| state.epochs[n].val_accuracy),
-            },
-        };
+        let State { kept: params, epochs, at, .. } = state;
+        let about = self.about(dataset, normalisation, kept, &epochs);
+        let model = Model { shape: job.mlp.shape, params, about };
         model.save(&path).map_err(|e| to_resume(e, self.folder))?;
         match ending {
             Ending::Done => {}
@@ -111,9 +100,9 @@ impl<'a> Watch<'a> {
             Ending::Stopped => return Err(stopped(at.step, at.epoch + 1, &path, &self.folder.0)),
         }
         let test = &dataset.test;
-        let all: Vec<u32> = (0..test.labels.len() as u32).collect();
         let inputs = normalisation.inputs(&test.images.pixels);
-        let accuracy = evaluate(job.crew, &job.mlp, &model.params, &inputs, test, &all)?.finite()?.accuracy();
+        let tested = evaluate(job.crew, &job.mlp, &model.params, &inputs, test, &test.indices())?;
+        let accuracy = tested.finite()?.accuracy();
         let result = json!({
             "model": path.display().to_string(),
             "test_accuracy": accuracy,
@@ -131,23 +120,45 @@ impl<'a> Watch<'a> {
         self.output.line(format!("Test accuracy = {:.2}%", 100.0 * accuracy))?;
         self.output.line(format!("Model = {}", path.display()))?;
         if !self.args.quiet {
-            let losses: Vec<f64> = state.epochs.iter().map(|e| e.loss).collect();
-            if let [first, .., last] = losses[..] {
-                eprintln!("loss {} from {first:.4} to {last:.4}", terminal::sparkline(&losses));
-            }
-            // A guess loses the logarithm of the number of classes.
-            let guess = (job.mlp.shape.outputs() as f64).ln();
-            if losses.last().is_some_and(|&last| last >= guess) {
-                eprintln!(
-                    "that is no better than a guess, which loses {guess:.4}: try a smaller --lr, or another --init"
-                );
-            }
-            eprintln!(
-                "next: selvedge eval {0}   or   selvedge predict {0} --index 0",
-                self.folder.0.display()
-            );
+            self.comment(&epochs, job.mlp.shape.outputs());
         }
         Ok(())
+    }
+
+    /// What the model after epoch `kept` says of itself.
+    fn about(
+        &self,
+        dataset: &Dataset,
+        normalisation: &Normalisation,
+        kept: usize,
+        epochs: &[Epoch],
+    ) -> About {
+        let images = &dataset.train.images;
+        About {
+            version: env!("CARGO_PKG_VERSION").into(),
+            classes: dataset.classes.clone(),
+            image: Some((images.rows, images.cols)),
+            normalisation: normalisation.clone(),
+            recipe: Some(self.recipe.clone()),
+            epochs_done: kept,
+            val_accuracy: kept.checked_sub(1).and_then(|n| epochs[n].val_accuracy),
+        }
+    }
+
+    /// Says how the loss fell, and what to do next.
+    fn comment(&self, epochs: &[Epoch], classes: usize) {
+        let losses: Vec<f64> = epochs.iter().map(|e| e.loss).collect();
+        if let [first, .., last] = losses[..] {
+            eprintln!("loss {} from {first:.4} to {last:.4}", terminal::sparkline(&losses));
+        }
+        // A guess loses the logarithm of the number of classes.
+        let guess = (classes as f64).ln();
+        if losses.last().is_some_and(|&last| last >= guess) {
+            eprintln!(
+                "that is no better than a guess, which loses {guess:.4}: try a smaller --lr, or another --init"
+            );
+        }
+        eprintln!("next: selvedge eval {0}   or   selvedge predict {0} --index 0", self.folder.0.display());
     }
 }
 
