@@ -190,8 +190,11 @@ pub struct Predict {
 /// `inspect`.
 #[derive(Debug, Args)]
 pub struct Inspect {
-    /// A model file or a run's folder; without it, this CPU's backends
+    /// A model file, a run's folder, or a flash file; without it, this CPU's backends
     pub model: Option<PathBuf>,
+    /// One JSON object on stdout
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `report`.
@@ -206,6 +209,9 @@ pub struct Report {
     /// The data set; by default the one that the model was trained on
     #[command(flatten)]
     pub data: DataArgs,
+    /// One JSON object on stdout
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `config`.
@@ -215,7 +221,11 @@ pub enum Config {
     /// comes from
     Show(Box<ConfigShow>),
     /// List the named recipes
-    Presets,
+    Presets {
+        /// One JSON object on stdout
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// `config show`.
@@ -224,6 +234,9 @@ pub struct ConfigShow {
     /// The data set.
     #[command(flatten)]
     pub data: DataArgs,
+    /// One JSON object on stdout
+    #[arg(long)]
+    pub json: bool,
     /// How to train.
     #[command(flatten, next_help_heading = "Recipe")]
     pub recipe: RecipeArgs,
@@ -254,12 +267,18 @@ pub enum Data {
         /// The address to fetch from, in place of the public ones; files are checked whatever it is
         #[arg(long, value_name = "URL")]
         mirror: Option<String>,
+        /// One JSON object on stdout
+        #[arg(long)]
+        json: bool,
     },
     /// Check each file of Fashion-MNIST against its SHA-256
     Verify {
         /// The folder [default: $SELVEDGE_DATA, then the user's cache folder]
         #[arg(long)]
         dir: Option<PathBuf>,
+        /// One JSON object on stdout
+        #[arg(long)]
+        json: bool,
     },
     /// Draw a few images of each class
     Show {
@@ -272,5 +291,8 @@ pub enum Data {
         /// Images of each class
         #[arg(long, default_value_t = 1)]
         count: usize,
+        /// One JSON object on stdout
+        #[arg(long)]
+        json: bool,
     },
 }

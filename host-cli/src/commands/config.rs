@@ -1,10 +1,23 @@
 //! `selvedge config`: recipes and where their values come from.
 
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::json;
+
 use crate::cli::Config;
 use crate::error::Result;
-use crate::recipe::preset::PRESETS;
+use crate::recipe::Recipe;
+use crate::recipe::preset::{self, PRESETS, Preset};
 use crate::start;
 use crate::terminal::Output;
+
+/// A recipe as JSON, and of each key who set it.
+#[derive(Serialize)]
+struct Shown {
+    recipe: Recipe,
+    origins: BTreeMap<String, String>,
+}
 
 /// Prints a recipe, or the names of recipes.
 ///
@@ -16,9 +29,17 @@ pub fn run(args: &Config) -> Result<()> {
         Config::Show(args) => {
             let mut layers = args.recipe.layers(args.data.data.as_ref())?;
             start::of(&mut layers)?;
+            if args.json {
+                return output.json(&Shown { recipe: layers.recipe()?, origins: layers.origins() });
+            }
             output.line(layers.explain()?)
         }
-        Config::Presets => {
+        Config::Presets { json: true } => {
+            let preset =
+                |p: &Preset| Ok(json!({"name": p.name, "about": p.about, "recipe": preset::table(p.name)?}));
+            output.json(&json!({"presets": PRESETS.iter().map(preset).collect::<Result<Vec<_>>>()?}))
+        }
+        Config::Presets { json: false } => {
             let wide = PRESETS.iter().map(|p| p.name.len()).max().unwrap_or(0);
             PRESETS.iter().try_for_each(|p| output.line(format!("{:wide$}  {}", p.name, p.about)))
         }

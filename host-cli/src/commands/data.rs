@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde_json::json;
+
 use crate::cli::Data;
 use crate::data::fetch::{FASHION_MNIST, MIRRORS, Status, fetch, verify};
 use crate::data::{Source, fashion_mnist_folder};
@@ -14,7 +16,7 @@ use crate::terminal::{Output, count, listing, picture};
 /// As the command line documents.
 pub fn run(command: Data) -> Result<()> {
     match command {
-        Data::Fetch { dir, mirror } => {
+        Data::Fetch { dir, mirror, json } => {
             let folder = fashion_mnist_folder(dir.as_deref())?;
             let web =
                 |address: &String| ["http://", "https://"].iter().any(|scheme| address.starts_with(scheme));
@@ -25,29 +27,36 @@ pub fn run(command: Data) -> Result<()> {
             }
             let mirrors = mirror.as_ref().map_or(MIRRORS.to_vec(), |m| vec![m.as_str()]);
             let fetched = fetch(&folder, &FASHION_MNIST, &mirrors)?;
-            Output::default().line(format!(
-                "{}: {} fetched, {} there already",
-                folder.display(),
-                count(fetched, "file"),
-                FASHION_MNIST.len() - fetched
-            ))
+            let (there, folder) = (FASHION_MNIST.len() - fetched, folder.display().to_string());
+            let mut output = Output::default();
+            if json {
+                return output.json(&json!({"folder": folder, "fetched": fetched, "there_already": there}));
+            }
+            output.line(format!("{folder}: {} fetched, {there} there already", count(fetched, "file")))
         }
-        Data::Verify { dir } => check(&fashion_mnist_folder(dir.as_deref())?, dir.as_deref()),
-        Data::Show { data, dir, count } => show(&data, dir.as_deref(), count),
+        Data::Verify { dir, json } => check(&fashion_mnist_folder(dir.as_deref())?, dir.as_deref(), json),
+        Data::Show { data, dir, count, json } => show(&data, dir.as_deref(), count, json),
     }
 }
 
-fn check(folder: &Path, named: Option<&Path>) -> Result<()> {
+fn check(folder: &Path, named: Option<&Path>, json: bool) -> Result<()> {
     let found = verify(folder, &FASHION_MNIST)?;
-    let rows = FASHION_MNIST.iter().zip(&found).map(|(file, status)| {
+    let states = FASHION_MNIST.iter().zip(&found).map(|(file, status)| {
         let state = match status {
             Status::Good => "good",
             Status::Missing => "missing",
             Status::Corrupt => "wrong SHA-256",
         };
-        [file.name.to_string(), state.to_string()]
+        [file.name, state]
     });
-    Output::default().line(listing(["file", "state"].map(String::from), rows))?;
+    let mut output = Output::default();
+    if json {
+        let files: Vec<_> = states.map(|[name, state]| json!({"name": name, "state": state})).collect();
+        output.json(&json!({"folder": folder.display().to_string(), "files": files}))?;
+    } else {
+        let rows = states.map(|row| row.map(String::from));
+        output.line(listing(["file", "state"].map(String::from), rows))?;
+    }
     match found.iter().filter(|&&s| s != Status::Good).count() {
         0 => Ok(()),
         n => Err(Error::data(format!(
@@ -59,10 +68,28 @@ fn check(folder: &Path, named: Option<&Path>) -> Result<()> {
     }
 }
 
-fn show(source: &Source, dir: Option<&Path>, count: usize) -> Result<()> {
+fn show(source: &Source, dir: Option<&Path>, count: usize, json: bool) -> Result<()> {
     let dataset = source.load(dir)?;
     let mut output = Output::default();
     let set = &dataset.train;
+    let of_class = |class: usize| {
+        let all = set.labels.iter().enumerate();
+        all.filter(move |&(_, &l)| usize::from(l) == class).map(|(n, _)| n)
+    };
+    let classes = dataset.classes.iter().enumerate();
+    if json {
+        let classes = classes.map(|(class, name)| {
+            let shown: Vec<_> = of_class(class).take(count).collect();
+            json!({"name": name, "train_images": of_class(class).count(), "shown": shown})
+        });
+        return output.json(&json!({
+            "data": dataset.name,
+            "train_images": set.labels.len(),
+            "test_images": dataset.test.labels.len(),
+            "image": [set.images.rows, set.images.cols],
+            "classes": classes.collect::<Vec<_>>(),
+        }));
+    }
     output.line(format!(
         "{}: {} training and {} test images of {} x {} pixels, {} classes",
         dataset.name,
@@ -72,10 +99,9 @@ fn show(source: &Source, dir: Option<&Path>, count: usize) -> Result<()> {
         set.images.rows,
         dataset.classes.len()
     ))?;
-    for (class, name) in dataset.classes.iter().enumerate() {
-        let of_class = set.labels.iter().enumerate().filter(|&(_, &l)| usize::from(l) == class);
-        output.line(format!("\n{class} {name}, {} images", of_class.clone().count()))?;
-        for (n, _) in of_class.take(count) {
+    for (class, name) in classes {
+        output.line(format!("\n{class} {name}, {} images", of_class(class).count()))?;
+        for n in of_class(class).take(count) {
             output.line(picture(set.images.image(n).unwrap_or_default(), set.images.cols))?;
         }
     }

@@ -1,6 +1,8 @@
 //! `selvedge inspect`: what a model file holds, or what this CPU can do.
 
 use selvedge::{Activations, Backend, Workspace};
+use serde::Serialize;
+use serde_json::json;
 
 use crate::cli::Inspect;
 use crate::error::Result;
@@ -8,6 +10,7 @@ use crate::flash;
 use crate::memory::size;
 use crate::model::Model;
 use crate::network::Network;
+use crate::recipe::Recipe;
 use crate::terminal::{Output, listing, table};
 
 /// Shows a model or the backends.
@@ -15,14 +18,23 @@ use crate::terminal::{Output, listing, table};
 /// # Errors
 /// Exit code 4 for an invalid model.
 pub fn run(args: &Inspect) -> Result<()> {
-    let text = match &args.model {
-        Some(path) => match Network::load(path)? {
-            Network::Master(model) => describe(&model),
-            Network::Flash(flash) => flash::describe(&flash.image()),
-        },
-        None => backends(),
+    let mut output = Output::default();
+    let Some(path) = &args.model else {
+        return if args.json { output.json(&backends_json()) } else { output.line(backends()) };
     };
-    Output::default().line(text)
+    match Network::load(path)? {
+        Network::Master(model) if args.json => output.json(&Master::new(&model)),
+        Network::Master(model) => output.line(describe(&model)),
+        Network::Flash(flash) => {
+            let description = flash::Description::new(&flash.image());
+            if args.json { output.json(&description) } else { output.line(description.text()) }
+        }
+    }
+}
+
+fn backends_json() -> serde_json::Value {
+    let all: Vec<_> = Backend::available().map(|b| json!({"name": b.name(), "lanes": b.lanes()})).collect();
+    json!({"kind": "cpu", "auto": Backend::detect().name(), "backends": all})
 }
 
 fn backends() -> String {
@@ -34,6 +46,63 @@ fn backends() -> String {
     listing(["backend", "lanes", ""].map(String::from), rows)
 }
 
+/// The batch of the memory that training is said to take.
+const BATCH: usize = 64;
+
+/// A model as JSON; the keys are the fields' names.
+#[derive(Serialize)]
+struct Master<'a> {
+    kind: &'static str,
+    shape: String,
+    widths: Vec<usize>,
+    dtype: &'static str,
+    parameters: usize,
+    macs: usize,
+    predict_bytes: usize,
+    train_bytes: usize,
+    train_batch: usize,
+    /// Rows and columns.
+    image: Option<[usize; 2]>,
+    gamma: f32,
+    standardised: bool,
+    classes: &'a [String],
+    recipe: Option<&'a Recipe>,
+    epochs_done: usize,
+    val_accuracy: Option<f64>,
+    version: Option<&'a str>,
+    layers: Vec<serde_json::Value>,
+}
+
+impl<'a> Master<'a> {
+    fn new(Model { shape, about, .. }: &'a Model) -> Self {
+        let layers = (0..shape.layers()).map(|l| {
+            let (i, o) = (shape.width(l), shape.width(l + 1));
+            let (name, bytes) = (format!("fc{}", l + 1), 4 * (i + 1) * o);
+            json!({"name": name, "inputs": i, "outputs": o, "parameters": (i + 1) * o, "bytes": bytes})
+        });
+        Self {
+            kind: "model",
+            shape: shape.to_string(),
+            widths: shape.widths().collect(),
+            dtype: "f32",
+            parameters: shape.params(),
+            macs: shape.macs(),
+            predict_bytes: 4 * Activations::floats(*shape, 1),
+            train_bytes: 4 * Workspace::floats(*shape, BATCH),
+            train_batch: BATCH,
+            image: about.image.map(|(rows, cols)| [rows, cols]),
+            gamma: about.normalisation.gamma(),
+            standardised: about.normalisation.standardises(),
+            classes: &about.classes,
+            recipe: about.recipe.as_ref(),
+            epochs_done: about.epochs_done,
+            val_accuracy: about.val_accuracy,
+            version: Some(&about.version[..]).filter(|version| !version.is_empty()),
+            layers: layers.collect(),
+        }
+    }
+}
+
 fn describe(model: &Model) -> String {
     let Model { shape, about, .. } = model;
     let floats = |n: usize| size(4 * n as u64);
@@ -42,9 +111,9 @@ fn describe(model: &Model) -> String {
         format!("parameters   {} ({} as f32)", shape.params(), floats(shape.params())),
         format!("multiplies   {} an image", shape.macs()),
         format!(
-            "memory       {} to predict one image, {} to train at batch 64",
+            "memory       {} to predict one image, {} to train at batch {BATCH}",
             floats(Activations::floats(*shape, 1)),
-            floats(Workspace::floats(*shape, 64))
+            floats(Workspace::floats(*shape, BATCH))
         ),
     ];
     if !about.classes.is_empty() {

@@ -1,5 +1,7 @@
 //! `selvedge report`: a run or a sweep as one HTML page.
 
+use serde_json::json;
+
 use super::load_data;
 use crate::cli::Report;
 use crate::error::{Error, Result};
@@ -30,5 +32,9 @@ pub fn run(args: &Report) -> Result<()> {
         report::run(&name, &model, &folder.metrics(), &folder.place_text(), &dataset)?
     };
     files::write_atomic(&args.out, page.as_bytes())?;
-    Output::default().line(format!("{}, {}", args.out.display(), size(page.len() as u64)))
+    let (mut output, file) = (Output::default(), args.out.display().to_string());
+    if args.json {
+        return output.json(&json!({"file": file, "bytes": page.len()}));
+    }
+    output.line(format!("{file}, {}", size(page.len() as u64)))
 }

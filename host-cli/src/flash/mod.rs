@@ -15,7 +15,7 @@ use crate::fold::{Folded, fold};
 use crate::memory::Bytes;
 use crate::model::Model;
 
-pub use describe::describe;
+pub use describe::Description;
 pub use rust::module;
 pub use trace::{Difference, Trace, first_difference};
 

@@ -129,6 +129,15 @@ impl Layers {
         Ok(recipe)
     }
 
+    /// Who set each value, by its key.
+    pub fn origins(&self) -> BTreeMap<String, String> {
+        self.values.keys().map(|key| (key.clone(), self.origin(key).to_string())).collect()
+    }
+
+    fn origin(&self, key: &str) -> &Origin {
+        self.origins.get(key).unwrap_or(&Origin::BuiltIn)
+    }
+
     /// The recipe as a config file, with the origin of each value as its comment.
     ///
     /// # Errors
@@ -138,8 +147,7 @@ impl Layers {
         let wide = text.lines().map(str::len).max().unwrap_or(0);
         let lines = text.lines().map(|line| {
             let key = line.split(' ').next().unwrap_or_default();
-            let origin = self.origins.get(key).unwrap_or(&Origin::BuiltIn);
-            format!("{line:wide$}  # {origin}")
+            format!("{line:wide$}  # {}", self.origin(key))
         });
         Ok(lines.collect::<Vec<_>>().join("\n"))
     }
