@@ -14,6 +14,28 @@
 //! A group of inputs that is all zero costs a look when the input is read and nothing in any row: what is left is a list
 //! of groups. Lists and groups take the place of the pixels in the lent memory, so that it stays small. Where few groups
 //! are zero a dense form runs, which [`Model::dense`] asks for always: then every image takes the same instructions.
+//!
+//! What can be wrong with a file is known while firmware is compiled, or when the device starts:
+//!
+//! ```
+//! use selvedge::format::{Header, Image};
+//! use selvedge::micro;
+//!
+//! // In firmware the path of what `selvedge export --format selv --packing CORE` wrote, beside this source file.
+//! const MODEL: &[u8] = selvedge::include_model!("../../fixtures/i8-cortex-m0.selv");
+//! const HEADER: Header = match Header::read(MODEL) { Ok(header) => header, Err(_) => panic!("no flash file") };
+//! const _: () = assert!(micro::runs(&HEADER), "the flash file is packed for another core");
+//! const _: () = assert!(micro::ram_bytes(&HEADER) <= 512, "it needs more RAM than is there");
+//!
+//! let model = micro::Model::new(Image::parse(MODEL)?)?; // once: refuses every flipped bit
+//! let mut scratch = [0; micro::scratch_words(&HEADER)];
+//! let mut logits = [0; HEADER.shape().outputs()];
+//! model.self_test(&mut scratch, &mut logits)?; // this processor computes what the desktop did
+//! let pixels = [0; HEADER.shape().inputs()]; // of a camera: light on black, row by row
+//! let class = model.classify(&pixels, &mut scratch, &mut logits)?;
+//! assert_eq!(model.image().label(class), Some("boot"));
+//! # Ok::<(), selvedge::Error>(())
+//! ```
 
 #[cfg(selvedge_core = "armv6m")]
 mod armv6m;
@@ -52,6 +74,12 @@ pub struct Model<'a> {
     image: Image<'a>,
     words: usize,
     dense: bool,
+}
+
+/// Whether [`Model::new`] takes a file: i8 weights in the order of [`PACKING`]. A constant, so that firmware with another
+/// core's file need not compile.
+pub const fn runs(header: &Header) -> bool {
+    matches!(header.dtype(), Dtype::I8) && header.packing() as u8 == PACKING as u8
 }
 
 /// Words of lent memory that [`Model`] needs to run a file; the pixels lie in it too.

@@ -67,6 +67,11 @@ fn layers(image: &Image<'_>, even: &mut [u32], odd: &mut [u32], logits: &mut [i3
     }
 }
 
+/// Whether [`Model::new`](flash::Model::new) takes a file: integer weights, in any packing.
+pub const fn runs(header: &Header) -> bool {
+    header.dtype().is_integer()
+}
+
 /// Words of the inputs of even and of odd layers.
 const fn scratch_split(header: &Header) -> (usize, usize) {
     let shape = header.shape();

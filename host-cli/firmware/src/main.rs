@@ -23,6 +23,7 @@ const HEADER: Header = match Header::read(FILE) {
     Ok(header) => header,
     Err(_) => panic!(),
 };
+const _: () = assert!(network::runs(&HEADER), "model.selv is not packed for this core: README.md says how");
 const INPUTS: usize = HEADER.shape().inputs();
 const CLASSES: usize = HEADER.shape().outputs();
 /// Words of memory that an inference works in.
