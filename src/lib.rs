@@ -58,10 +58,41 @@
 //! # Ok::<(), selvedge::Error>(())
 //! ```
 //!
+//! # On a microcontroller
+//!
+//! ```toml
+//! selvedge = { version = "0.1", default-features = false }
+//! ```
+//!
+//! The step above runs there as it stands, in statics: `cortex-m-rt` hands the `static mut`s at the top of its entry out as
+//! `&'static mut`, and the crate `static_cell` does it everywhere. A trained network, as `selvedge export --format selv`
+//! writes it, stays in flash:
+//!
+//! ```
+//! use selvedge::format::{Header, Image};
+//! use selvedge::micro;
+//!
+//! const MODEL: &[u8] = selvedge::include_model!("../fixtures/i8-cortex-m0.selv");
+//! const HEADER: Header = match Header::read(MODEL) { Ok(header) => header, Err(_) => panic!() };
+//! const _: () = assert!(micro::runs(&HEADER) && micro::ram_bytes(&HEADER) <= 512); // or no build
+//!
+//! fn classify(pixels: &[u8; HEADER.shape().inputs()]) -> Result<usize, selvedge::Error> {
+//!     let model = micro::Model::new(Image::parse(MODEL)?)?; // refuses every flipped bit
+//!     let mut scratch = [0; micro::scratch_words(&HEADER)];
+//!     let mut logits = [0; HEADER.shape().outputs()];
+//!     model.classify(pixels, &mut scratch, &mut logits)
+//! }
+//! # assert!(classify(&[0; 64])? < 5);
+//! # Ok::<(), selvedge::Error>(())
+//! ```
+//!
+//! [`micro`] is for the packing of the target's own core, [`quant`] for any, [`float`] for floats. The program writes whole
+//! projects too: `selvedge export --format firmware`.
+//!
 //! # Features and packages
 //!
 //! `std` (on by default) adds CPU detection at run time and the `matrixmultiply` backend, which needs a heap. Without it
-//! a backend exists where the target's features say so. `wide` is the portable vector backend, `heapless` holds the
+//! a backend exists where the target's features say so. Rust 1.89 is the oldest that builds it. `wide` is the portable vector backend, `heapless` holds the
 //! per-layer lists, `libm` computes logarithms and square roots on every target alike, `half` converts f16 and bf16.
 //!
 //! # Unsafe code

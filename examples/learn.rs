@@ -1,0 +1,86 @@
+//! A network in flash learns on the device to tell what it was never trained on: its integer layers make features of an
+//! image, and a head of floats is trained on them, image by image: `cargo run --no-default-features --example learn`.
+//! All memory has a fixed size, known while this is compiled; on a microcontroller it lies in statics.
+
+use selvedge::format::{Header, Image};
+use selvedge::{Activations, Arena, Backend, Error, Init, Memory, Mlp, Rng, Shape, Solo, Update, Workspace};
+use selvedge::{micro, naive};
+
+const MODEL: &[u8] = selvedge::include_model!("../fixtures/i8-cortex-m0.selv"); // packed for this machine, as for the M0
+const HEADER: Header = match Header::read(MODEL) {
+    Ok(header) => header,
+    Err(_) => panic!(),
+};
+const SIDE: usize = 8;
+const PIXELS: usize = SIDE * SIDE;
+const FEATURES: usize = HEADER.shape().width(HEADER.shape().layers() - 1);
+const HEAD: Shape = match Shape::new(&[FEATURES, 2]) {
+    Ok(shape) => shape,
+    Err(_) => panic!(),
+};
+const MLP: Mlp = Mlp { shape: HEAD, backend: Backend::PORTABLE };
+const STEP: usize = Workspace::floats(HEAD, 1);
+const _: () = assert!(HEADER.shape().inputs() == PIXELS && micro::runs(&HEADER));
+const _: () =
+    assert!(4 * (STEP + HEAD.params()) + micro::ram_bytes(&HEADER) <= 2048, "it fits into 2 KB of RAM");
+
+/// The features of an image, scaled to the real numbers that they stand for.
+fn features(
+    model: &micro::Model<'_>,
+    scratch: &mut [u32],
+    image: &[u8; PIXELS],
+) -> Result<[f32; FEATURES], Error> {
+    model.pixels(scratch).copy_from_slice(image);
+    let unit = model.image().scale(HEADER.shape().layers() - 1);
+    let mut x = [0.0; FEATURES];
+    for (x, &y) in x.iter_mut().zip(model.features(scratch)?) {
+        *x = f32::from(y) * unit;
+    }
+    Ok(x)
+}
+
+/// Noise with a bright bar in it, lying in the upper half (class 0) or in the lower (class 1).
+fn draw(rng: &mut Rng) -> ([u8; PIXELS], u8) {
+    let bar = rng.below(SIDE as u32) as usize;
+    let image = core::array::from_fn(|p| if p / SIDE == bar { 200 } else { 0 } + rng.below(50) as u8);
+    (image, u8::from(bar >= SIDE / 2))
+}
+
+/// How many of 200 images the head gets right.
+fn right(
+    model: &micro::Model<'_>,
+    scratch: &mut [u32],
+    params: &[f32],
+    lent: &mut Activations<'_>,
+) -> Result<usize, Error> {
+    let (mut rng, mut right) = (Rng::new(2), 0);
+    for _ in 0..200 {
+        let (image, class) = draw(&mut rng);
+        let x = features(model, scratch, &image)?;
+        let logits =
+            MLP.forward(&Solo, params, lent, 1, &|_: usize, row: &mut [f32]| row.copy_from_slice(&x))?;
+        right += usize::from(naive::argmax(logits) == usize::from(class));
+    }
+    Ok(right)
+}
+
+fn main() -> Result<(), Error> {
+    let model = micro::Model::new(Image::parse(MODEL)?)?;
+    let mut scratch = [0; micro::scratch_words(&HEADER)];
+    let mut memory = Memory::<STEP>::new();
+    let mut workspace = Workspace::new(HEAD, 1, &mut Arena::new(memory.floats()))?;
+    let mut params = [0.0; HEAD.params()];
+    Init::He.draw(HEAD, &mut Rng::new(1), &mut params)?;
+
+    let before = right(&model, &mut scratch, &params, workspace.activations())?;
+    let mut rng = Rng::new(3);
+    for _ in 0..1000 {
+        let (image, class) = draw(&mut rng);
+        let x = features(&model, &mut scratch, &image)?;
+        let fill = |_: usize, row: &mut [f32]| row.copy_from_slice(&x);
+        MLP.step(&Solo, &mut params, &mut workspace, &[class], &fill, Update::Sgd { rate: 0.05 })?;
+    }
+    let after = right(&model, &mut scratch, &params, workspace.activations())?;
+    println!("{before} of 200 right before, {after} after 1000 images, one step each");
+    Ok(())
+}
