@@ -171,9 +171,11 @@ fn emulator(board: &Board<'_>, machine: &str) -> String {
 
 fn readme(header: &Header, board: &Board<'_>) -> String {
     let starts = match (board.machine, board.chip) {
-        (Some(_), None) => "QEMU starts it in place of the board.",
+        (Some(_), None) => {
+            "QEMU (Debian: `qemu-system-arm`, for RISC-V `qemu-system-misc`) takes the place of the board."
+        }
         (Some(_), Some(_)) => {
-            "QEMU starts it in place of the board; `.cargo/config.toml` says how to start it on one."
+            "QEMU (Debian: `qemu-system-arm`) takes the place of the board; `.cargo/config.toml` says how to start it on one."
         }
         (None, Some(_)) => "[probe-rs](https://probe.rs) flashes it, starts it and shows what it prints.",
         (None, None) => "Name the chip in `.cargo/config.toml`, so that `probe-rs` can flash it.",
