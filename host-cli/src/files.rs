@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
     // Where the folder cannot be read the write will say so, and a leftover does no harm.
-    let _ = sweep(folder_of(path), |of, process| of == name && gone(process));
+    let _ = remove_temporary(folder_of(path), |of, process| of == name && gone(process));
     let temporary = temporary_name(path);
     let written = write_synced(&temporary, bytes).and_then(|()| rename_synced(&temporary, path));
     written.map_err(|reason| {
@@ -117,11 +117,11 @@ fn write_all_synced(folder: &Path, files: &[(PathBuf, Vec<u8>)]) -> io::Result<(
 /// # Errors
 /// Exit code 1 with the operating system's reason.
 pub fn remove_leftovers(folder: &Path) -> Result<()> {
-    sweep(folder, |_, _| true).map_err(|e| Error::io("clean", folder, &e))
+    remove_temporary(folder, |_, _| true).map_err(|e| Error::io("clean", folder, &e))
 }
 
 /// Removes temporary files and folders from a folder, those that `unwanted` picks by the name they are for and their writer.
-fn sweep(folder: &Path, unwanted: impl Fn(&str, u32) -> bool) -> io::Result<()> {
+fn remove_temporary(folder: &Path, unwanted: impl Fn(&str, u32) -> bool) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let file = entry.file_name().to_string_lossy().into_owned();
