@@ -291,6 +291,14 @@ fn floats(tensors: &SafeTensors<'_>, name: &str) -> std::result::Result<Vec<f32>
         .chunks_exact(4)
         .map(|b| f32::from_le_bytes(b.try_into().expect("a chunk of four")))
         .collect();
+    all_finite(name, values)
+}
+
+/// A tensor's values, unless one is infinite or not a number.
+///
+/// # Errors
+/// One clause with the tensor's name.
+pub fn all_finite(name: &str, values: Vec<f32>) -> std::result::Result<Vec<f32>, String> {
     match values.iter().position(|x| !x.is_finite()) {
         Some(at) => Err(format!("{name} holds {} at position {at}", values[at])),
         None => Ok(values),

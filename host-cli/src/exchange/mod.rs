@@ -140,14 +140,6 @@ pub fn fold_normalisation(model: &mut Model, mean: f32, std: f32) -> Result<()> 
     Err(Error::model("with that --mean and --std the first layer's weights overflow"))
 }
 
-/// A tensor's values, unless one is infinite or not a number.
-fn finite(name: &str, values: Vec<f32>) -> Clause<Vec<f32>> {
-    match values.iter().position(|x| !x.is_finite()) {
-        Some(at) => Err(format!("{name} holds {} at position {at}", values[at])),
-        None => Ok(values),
-    }
-}
-
 /// What a model can be written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {

@@ -12,8 +12,8 @@ use safetensors::{Dtype, SafeTensors};
 use selvedge::shape::MAX_LAYERS;
 
 use super::tensors::{Kind, Tensor};
-use super::{Clause, Dense, finite};
-use crate::model::{self, About};
+use super::{Clause, Dense};
+use crate::model::{self, About, all_finite};
 
 /// The layers of a state dict in order, and what the file says of itself if it is one of ours.
 pub(super) fn read(bytes: &[u8]) -> Clause<(Vec<Dense>, About)> {
@@ -78,7 +78,7 @@ fn values(name: &str, tensor: &TensorView<'_>) -> Clause<Vec<f32>> {
         Dtype::BF16 => data.chunks_exact(2).map(|b| half::bf16::from_le_bytes(two(b)).to_f32()).collect(),
         other => return Err(format!("{name} is {other:?}, expected F32, F16 or BF16")),
     };
-    finite(name, values)
+    all_finite(name, values)
 }
 
 /// By name; by width where that makes no chain and only one order does.

@@ -5,8 +5,9 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Component, Path};
 
-use super::super::{Clause, finite};
+use super::super::Clause;
 use super::proto::{Tensor, dtype};
+use crate::model::all_finite;
 
 /// A tensor's dimensions and values, widened to f32.
 pub(super) fn floats(tensor: &Tensor, folder: Option<&Path>) -> Clause<(Vec<usize>, Vec<f32>)> {
@@ -29,7 +30,7 @@ pub(super) fn floats(tensor: &Tensor, folder: Option<&Path>) -> Clause<(Vec<usiz
         (0, true) if tensor.data_type == dtype::FLOAT => {
             let values = &tensor.float_data;
             return if values.len() * width == bytes {
-                Ok((dims, finite(name, values.clone())?))
+                Ok((dims, all_finite(name, values.clone())?))
             } else {
                 Err(wrong(values.len()))
             };
@@ -47,7 +48,7 @@ pub(super) fn floats(tensor: &Tensor, folder: Option<&Path>) -> Clause<(Vec<usiz
         dtype::FLOAT16 => raw.chunks_exact(2).map(|b| half::f16::from_le_bytes(two(b)).to_f32()).collect(),
         _ => raw.chunks_exact(2).map(|b| half::bf16::from_le_bytes(two(b)).to_f32()).collect(),
     };
-    Ok((dims, finite(name, values)?))
+    Ok((dims, all_finite(name, values)?))
 }
 
 /// `bytes` bytes of the file that the tensor names, which must lie in the model's folder or below.
