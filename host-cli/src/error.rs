@@ -96,3 +96,10 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// Of the core's refusals those that nobody's words, data or model are to blame for.
+impl From<selvedge::Error> for Error {
+    fn from(refusal: selvedge::Error) -> Self {
+        Self::failed(refusal.to_string())
+    }
+}

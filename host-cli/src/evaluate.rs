@@ -144,17 +144,34 @@ impl Predictor {
         inputs: &Inputs<'_>,
         index: &[u32],
     ) -> Result<Vec<f32>> {
-        let refused = |e: selvedge::Error| Error::failed(e.to_string());
         let Self { mlp, memory, capacity } = self;
-        let mut activations =
-            Activations::new(mlp.shape, *capacity, &mut Arena::new(memory)).map_err(refused)?;
+        let mut activations = Activations::new(mlp.shape, *capacity, &mut Arena::new(memory))?;
         let width = mlp.shape.inputs();
         let fill = |first: usize, rows: &mut [f32]| {
             inputs.fill(mlp.backend, &index[first..][..rows.len() / width], rows);
         };
         let forward = || mlp.forward(crew, params, &mut activations, index.len(), &fill).map(<[f32]>::to_vec);
-        crew.beat(Beat::Forward, forward).map_err(refused)
+        Ok(crew.beat(Beat::Forward, forward)?)
     }
+}
+
+/// The logits `(index.len(), classes)` of the images at `index`, batch by batch.
+///
+/// # Errors
+/// Exit code 1 without the memory.
+pub fn logits(
+    crew: &Crew,
+    mlp: &Mlp,
+    params: &[f32],
+    inputs: &Inputs<'_>,
+    index: &[u32],
+) -> Result<Vec<f32>> {
+    let mut predictor = Predictor::new(*mlp, BATCH.min(index.len()))?;
+    let mut logits = Vec::with_capacity(index.len() * mlp.shape.outputs());
+    for index in index.chunks(BATCH) {
+        logits.extend(predictor.logits(crew, params, inputs, index)?);
+    }
+    Ok(logits)
 }
 
 /// Whether the network has the inputs and outputs that the set needs.

@@ -3,10 +3,10 @@
 //! Whatever a model does to its inputs ([`normalise`](crate::normalise)) is folded in here: what differs from byte to byte
 //! goes into the table, what differs from pixel to pixel into the first layer.
 
-use selvedge::Shape;
 use selvedge::format::Image;
+use selvedge::{Shape, naive};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::memory::Floats;
 use crate::model::Model;
 
@@ -19,6 +19,13 @@ pub struct Folded {
     pub table: Option<[u8; 256]>,
     /// In the core's layout.
     pub params: Floats,
+}
+
+impl Folded {
+    /// What each byte of an image is worth as an input.
+    pub fn input_values(&self) -> [f32; 256] {
+        std::array::from_fn(|p| naive::unit(self.table.map_or(p as u8, |t| t[p])))
+    }
 }
 
 /// Folds a model's normalisation.
@@ -39,7 +46,7 @@ pub fn fold(model: &Model) -> Result<Folded> {
 pub fn of_file(image: &Image<'_>) -> Result<Folded> {
     let shape = image.header().shape();
     let mut params = Floats::zeroed(shape.params(), "the parameters")?;
-    let layers = shape.split_mut(&mut params).map_err(|e| Error::failed(e.to_string()))?;
+    let layers = shape.split_mut(&mut params)?;
     for (to, from) in layers.into_iter().zip(image.layers()) {
         let o = from.outputs();
         for (at, w) in to.weights.iter_mut().enumerate() {

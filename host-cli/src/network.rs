@@ -11,9 +11,9 @@ use selvedge::{Backend, Mlp, Shape, naive};
 use crate::crew::{Crew, Threads};
 use crate::data::Set;
 use crate::error::Result;
-use crate::evaluate::{Evaluation, Predictor, check_fit, evaluate, finite};
+use crate::evaluate::{Evaluation, check_fit, evaluate, finite, logits};
 use crate::exchange::Logits;
-use crate::fold::{self, Folded};
+use crate::fold;
 use crate::memory::Bytes;
 use crate::model::{self, Model};
 use crate::quantize::calibrate::Images;
@@ -140,7 +140,9 @@ impl Network {
     pub fn exact_logits(&self, pixels: &[u8], index: &[u32]) -> Result<Logits> {
         let flash = match self {
             Self::Master(model) => {
-                let logits = master_logits(model, pixels, index)?;
+                let mlp = Mlp { shape: model.shape, backend: Backend::detect() };
+                let inputs = model.about.normalisation.inputs(pixels);
+                let logits = logits(&Crew::new(Threads::ONE), &mlp, &model.params, &inputs, index)?;
                 finite(logits.iter().copied())?;
                 return Ok(Logits::Float(logits));
             }
@@ -150,30 +152,17 @@ impl Network {
         if image.header().dtype().is_integer() {
             return Ok(Logits::Integer(proof::integer_logits(&image, pixels, index)?));
         }
-        let Folded { shape, table, params } = fold::of_file(&image)?;
-        let values = std::array::from_fn(|p| naive::unit(table.map_or(p as u8, |t| t[p])));
+        let folded = fold::of_file(&image)?;
+        let values = folded.input_values();
         let mut logits = Vec::new();
         Images { pixels, index, values: &values }.forward(
-            &Mlp { shape, backend: Backend::PORTABLE },
-            &params,
+            &Mlp { shape: folded.shape, backend: Backend::PORTABLE },
+            &folded.params,
             |activations, b| logits.extend_from_slice(activations.logits(b)),
         )?;
         finite(logits.iter().copied())?;
         Ok(Logits::Float(logits))
     }
-}
-
-/// A master's logits, as training would compute them.
-fn master_logits(model: &Model, pixels: &[u8], index: &[u32]) -> Result<Vec<f32>> {
-    const BATCH: usize = 256;
-    let mlp = Mlp { shape: model.shape, backend: Backend::detect() };
-    let inputs = model.about.normalisation.inputs(pixels);
-    let mut predictor = Predictor::new(mlp, BATCH.min(index.len()))?;
-    let mut logits = Vec::new();
-    for index in index.chunks(BATCH) {
-        logits.extend(predictor.logits(&Crew::new(Threads::ONE), &model.params, &inputs, index)?);
-    }
-    Ok(logits)
 }
 
 /// Probabilities in f64, so that they add up to 1 as printed.

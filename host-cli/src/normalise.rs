@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use selvedge::{Backend, Shape, kernel};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::recipe::Standardise;
 
 /// What is added to the deviation of a pixel that is standardised by itself, in bytes: pixels that are nearly always
@@ -185,7 +185,7 @@ impl Normalisation {
 /// # Errors
 /// Exit code 1 where `params` are not those of `shape`.
 pub fn absorb(shape: Shape, params: &mut [f32], rows: impl IntoIterator<Item = (f64, f64)>) -> Result<()> {
-    let layers = shape.split_mut(params).map_err(|e| Error::failed(e.to_string()))?;
+    let layers = shape.split_mut(params)?;
     let first = layers.into_iter().next().expect("a network has a layer");
     let mut biases: Vec<f64> = first.biases.iter().copied().map(f64::from).collect();
     for (row, (factor, shift)) in first.weights.chunks_exact_mut(shape.width(1)).zip(rows) {

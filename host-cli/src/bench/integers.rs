@@ -11,7 +11,7 @@ use selvedge::{Backend, Shape};
 use super::measure::Race;
 use super::network::{DRAWN, Net, crew, enter_infer, images};
 use super::{Case, Line};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// A network as the specification computes it: weights `(o, i)`, one image at a time.
 struct Plain(Vec<PlainLayer>);
@@ -58,33 +58,31 @@ impl Plain {
 fn file<'m>(header: Header, bytes: &'m mut [u8], widths: &[usize]) -> Result<Image<'m>> {
     /// What an activation may reach; about what these weights make of these images.
     const LARGEST: f32 = 4.0;
-    let refused = |e: selvedge::Error| Error::failed(e.to_string());
     let net = Net::new(Backend::PORTABLE, widths, 1)?;
     let shape = header.shape();
-    let mut builder = Builder::new(header, bytes).map_err(refused)?;
+    let mut builder = Builder::new(header, bytes)?;
     let mut rows = vec![0.0; quantize::Scales::rows_of(shape)];
-    quantize::largest_weights(shape, Dtype::I8, &net.params, &mut rows).map_err(refused)?;
+    quantize::largest_weights(shape, Dtype::I8, &net.params, &mut rows)?;
     let mut activations = vec![LARGEST / 127.0; shape.layers()];
     activations[0] = quantize::HALVED_PIXELS;
     let mut scales = quantize::Scales { activations: &mut activations, rows: &mut rows };
-    quantize::quantize(&mut builder, &net.params, &mut scales).map_err(refused)?;
-    builder.finish().map_err(refused)
+    quantize::quantize(&mut builder, &net.params, &mut scales)?;
+    Ok(builder.finish()?)
 }
 
 /// Measures predictions beside the backend's integer dot products in registers, plain loops over the same integers, and
 /// the same network in floats. A single image leaves out zeros, and may so pass the peak.
 pub(super) fn infer(case: &Case) -> Result<Line> {
-    let refused = |e: selvedge::Error| Error::failed(e.to_string());
     let (count, widths) = (case.shape[0], &case.shape[1..]);
-    let shape = Shape::new(widths).map_err(refused)?;
-    let header = Header::new(shape, Dtype::I8, Packing::Generic).map_err(refused)?;
+    let shape = Shape::new(widths)?;
+    let header = Header::new(shape, Dtype::I8, Packing::Generic)?;
     let mut bytes = vec![0; header.file_bytes() + ALIGN];
     let start = bytes.as_ptr().align_offset(ALIGN);
     let image = file(header, &mut bytes[start..][..header.file_bytes()], widths)?;
     let plain = Plain::new(&image);
-    let model = quant::Model::new(image).map_err(refused)?;
+    let model = quant::Model::new(image)?;
     let mut memory = vec![0; Prepared::bytes(&header)];
-    let prepared = Prepared::new(&model, case.backend, &mut memory).map_err(refused)?;
+    let prepared = Prepared::new(&model, case.backend, &mut memory)?;
 
     let pixels = images(count.max(DRAWN)).0;
     let (inputs, outputs) = (shape.inputs(), shape.outputs());

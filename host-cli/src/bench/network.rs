@@ -12,7 +12,7 @@ use super::measure::{Number, Race};
 use super::{BATCH, Case, Dtype, Line, Name, WIDTHS};
 use crate::crew::{Crew, Threads};
 use crate::data::demo;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::evaluate::{self, Predictor};
 use crate::memory::Floats;
 use crate::normalise::Inputs;
@@ -81,10 +81,9 @@ pub(super) struct Net {
 
 impl Net {
     pub(super) fn new(backend: Backend, widths: &[usize], batch: usize) -> Result<Self> {
-        let shape = Shape::new(widths).map_err(|e| Error::failed(e.to_string()))?;
+        let shape = Shape::new(widths)?;
         let mut params = Floats::zeroed(shape.params(), "the parameters to measure")?;
-        let drawn = Init::He.draw(shape, &mut Rng::new(7), &mut params);
-        drawn.map_err(|e| Error::failed(e.to_string()))?;
+        Init::He.draw(shape, &mut Rng::new(7), &mut params)?;
         let memory = Floats::zeroed(Workspace::floats(shape, batch), "a step to measure")?;
         Ok(Self { mlp: Mlp { shape, backend }, params, memory, batch })
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use selvedge::format::{Dtype, Image, Packing};
+use selvedge::format::{Dtype, Packing};
 use serde_json::json;
 
 use super::firmware;
@@ -84,7 +84,7 @@ fn flash_or_module(args: &Export) -> Result<()> {
             flash::repack(&image, args.dtype.unwrap_or(dtype), args.packing.unwrap_or(packing))?
         }
     };
-    let image = Image::parse(&bytes).map_err(|e| Error::failed(format!("the file is not sound: {e}")))?;
+    let image = flash::parse_own(&bytes)?;
     match args.format {
         Format::Rust => files::write_atomic(&args.out, flash::module(&image).as_bytes())?,
         _ => files::write_atomic(&args.out, &bytes)?,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use selvedge::format::{Dtype, Header, Image, SelfTest};
+use selvedge::format::{Dtype, Header, SelfTest};
 use serde_json::json;
 
 use crate::cli::{Export, FirmwareArgs};
@@ -40,7 +40,7 @@ pub fn run(args: &Export) -> Result<()> {
     let core = crate::budget::core(board.core).expect("the boards' cores are those of the budget");
     let packing = if dtype == Dtype::I8 { core.packing } else { image.header().packing() };
     let packed = flash::repack(&image, dtype, packing)?;
-    let image = Image::parse(&packed).map_err(|e| Error::failed(format!("the file is not sound: {e}")))?;
+    let image = flash::parse_own(&packed)?;
     let header = image.header();
     let needs = needs(header, &board)?;
     let images = images(&args.firmware, header, needs.images)?;

@@ -44,12 +44,11 @@ pub fn run(args: &Quantize) -> Result<()> {
         quantize::quantize(&model, &dataset.train, &split.train, options, &mut |epoch, loss| {
             eprintln!("fine-tuning {epoch}/{qat}: mean loss {loss:.4}");
         })?;
-    let unsound = |e: selvedge::Error| Error::failed(format!("the file is not sound: {e}"));
     let bytes = match args.packing {
-        Some(packing) => flash::repack(&Image::parse(&bytes).map_err(unsound)?, dtype, packing)?,
+        Some(packing) => flash::repack(&flash::parse_own(&bytes)?, dtype, packing)?,
         None => bytes,
     };
-    let image = Image::parse(&bytes).map_err(unsound)?;
+    let image = flash::parse_own(&bytes)?;
     let proof = Proof::new(&model, &image, &dataset, &split)?;
     files::write_atomic(&args.out, &bytes)?;
 

@@ -7,20 +7,18 @@ mod describe;
 mod rust;
 mod trace;
 
+use selvedge::float;
 use selvedge::format::{Builder, Dtype, Header, Image, Packing};
-use selvedge::{float, quant};
 
 use crate::error::{Error, Result};
 use crate::fold::{Folded, fold};
 use crate::memory::Bytes;
 use crate::model::Model;
+use crate::quantize::{SELF_TEST, proof};
 
 pub use describe::Description;
 pub use rust::module;
 pub use trace::{Difference, Trace, first_difference};
-
-/// The seed of the self-test of every file.
-const SELF_TEST: u32 = 1;
 
 /// A flash file of a trained model, in a float type.
 ///
@@ -47,6 +45,14 @@ pub fn of_model(model: &Model, dtype: Dtype, packing: Packing) -> Result<Bytes> 
     builder.labels(&names).map_err(refused)?;
     builder.finish_with(SELF_TEST, self_test).map_err(refused)?;
     Ok(bytes)
+}
+
+/// Parses a flash file that this program has just made.
+///
+/// # Errors
+/// Exit code 1 where it is not sound.
+pub fn parse_own(bytes: &[u8]) -> Result<Image<'_>> {
+    Image::parse(bytes).map_err(|e| Error::failed(format!("the file is not sound: {e}")))
 }
 
 /// Refuses a packing that weights of a type do not come in.
@@ -117,12 +123,10 @@ fn refused(e: selvedge::Error) -> Error {
 /// What the core refuses.
 pub fn self_test(seed: u32, image: &Image<'_>) -> std::result::Result<u32, selvedge::Error> {
     let header = image.header();
-    let outputs = header.shape().outputs();
     if header.dtype().is_integer() {
-        let mut scratch = vec![0; quant::scratch_words(header)];
-        quant::Model::new(image.clone())?.self_test_crc(seed, &mut scratch, &mut vec![0; outputs])
-    } else {
-        let mut scratch = vec![0.0; float::scratch_floats(header)];
-        float::Model::new(image.clone())?.self_test_crc(seed, &mut scratch, &mut vec![0.0; outputs])
+        return proof::self_test(seed, image);
     }
+    let mut scratch = vec![0.0; float::scratch_floats(header)];
+    let mut logits = vec![0.0; header.shape().outputs()];
+    float::Model::new(image.clone())?.self_test_crc(seed, &mut scratch, &mut logits)
 }

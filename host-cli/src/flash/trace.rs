@@ -9,6 +9,7 @@ use selvedge::naive::{self, Operand, integer};
 use crate::error::Result;
 use crate::fold::{Folded, fold, of_file};
 use crate::network::Network;
+use crate::quantize::proof::Integers;
 
 /// A network taken apart.
 #[derive(Debug)]
@@ -24,14 +25,6 @@ pub enum Trace {
     },
     /// In floats.
     Float(Box<Folded>),
-}
-
-/// A layer's numbers as the specification takes them.
-#[derive(Debug)]
-pub struct Integers {
-    weights: Vec<i8>,
-    biases: Vec<i32>,
-    multipliers: Vec<u16>,
 }
 
 /// Where two networks part.
@@ -83,9 +76,9 @@ impl Trace {
                 }
             }
             Self::Float(network) => {
-                let Folded { shape, table, params } = &**network;
-                let input = |&p: &u8| naive::unit(table.map_or(p, |t| t[usize::from(p)]));
-                let mut x: Vec<f32> = pixels.iter().map(input).collect();
+                let Folded { shape, params, .. } = &**network;
+                let values = network.input_values();
+                let mut x: Vec<f32> = pixels.iter().map(|&p| values[usize::from(p)]).collect();
                 let layers = shape.split(params).expect("a network has its parameters");
                 for (l, layer) in layers.iter().enumerate() {
                     let (i, o) = (x.len(), layer.biases.len());
@@ -102,16 +95,8 @@ impl Trace {
 }
 
 fn integers(image: &Image<'_>) -> Trace {
-    let layers = image.layers().iter().map(|layer| {
-        let (i, o) = (layer.inputs(), layer.outputs());
-        Integers {
-            weights: (0..o * i).map(|at| layer.weight(at / i, at % i) as i8).collect(),
-            biases: (0..o).map(|row| layer.bias(row)).collect(),
-            multipliers: (0..o).map(|row| layer.multiplier(row)).collect(),
-        }
-    });
     Trace::Integer {
-        layers: layers.collect(),
+        layers: Integers::of(image),
         input: Box::new(std::array::from_fn(|p| image.table().map_or((p >> 1) as u8, |t| t[p]))),
         scales: (1..=image.layers().len()).map(|l| f64::from(image.scale(l))).collect(),
     }

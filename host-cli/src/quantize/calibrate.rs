@@ -6,12 +6,9 @@
 use selvedge::{Activations, Arena, Mlp, Solo};
 
 use super::clip::Histogram;
-use crate::error::{Error, Result};
-use crate::evaluate::finite;
+use crate::error::Result;
+use crate::evaluate::{BATCH, finite};
 use crate::memory::Floats;
-
-/// Images of a forward pass.
-const BATCH: usize = 256;
 
 /// Images for a network: their bytes, and which of them.
 #[derive(Debug, Clone, Copy)]
@@ -35,14 +32,12 @@ impl Images<'_> {
         params: &[f32],
         mut see: impl FnMut(&Activations<'_>, usize),
     ) -> Result<()> {
-        let refused = |e: selvedge::Error| Error::failed(e.to_string());
         let floats = Activations::floats(mlp.shape, BATCH);
         let mut memory = Floats::zeroed(floats, &format!("a forward pass through {}", mlp.shape))?;
-        let mut activations =
-            Activations::new(mlp.shape, BATCH, &mut Arena::new(&mut memory)).map_err(refused)?;
+        let mut activations = Activations::new(mlp.shape, BATCH, &mut Arena::new(&mut memory))?;
         for index in self.index.chunks(BATCH) {
             let fill = |first: usize, rows: &mut [f32]| self.fill(&index[first..], mlp.shape.inputs(), rows);
-            mlp.forward(&Solo, params, &mut activations, index.len(), &fill).map_err(refused)?;
+            mlp.forward(&Solo, params, &mut activations, index.len(), &fill)?;
             see(&activations, index.len());
         }
         Ok(())

@@ -33,10 +33,9 @@ pub struct Steps {
 impl Steps {
     /// `params` with every weight rounded to its steps.
     pub fn round(&self, shape: Shape, params: &[f32], rounded: &mut [f32]) -> Result<()> {
-        let failed = |e: selvedge::Error| Error::failed(e.to_string());
         let mut steps = &self.rows[..];
-        let from = shape.split(params).map_err(failed)?;
-        for (to, from) in shape.split_mut(rounded).map_err(failed)?.into_iter().zip(from) {
+        let from = shape.split(params)?;
+        for (to, from) in shape.split_mut(rounded)?.into_iter().zip(from) {
             let o = from.biases.len();
             let (step, rest) = steps.split_at(o);
             let inverse: Vec<f32> = step.iter().map(|s| 1.0 / s).collect();

@@ -22,9 +22,10 @@ use calibrate::{Calibration, Images};
 use clip::{Clip, weight_step};
 use finetune::{Lesson, Steps, finetune};
 
-/// The largest activation, and the seed of the self-test in every file.
+/// The largest activation.
 const LEVELS: u32 = 127;
-const SELF_TEST: u32 = 1;
+/// The seed of the self-test in every file.
+pub const SELF_TEST: u32 = 1;
 
 /// Images that scales are taken from where nobody says how many.
 pub const CALIBRATE: usize = 2048;
@@ -159,9 +160,8 @@ fn steps(shape: Shape, options: Options, params: &[f32], power: &[Vec<f64>]) -> 
 
 /// Gives back to the biases what rounding the weights takes from the mean of each row's sum.
 fn correct_biases(shape: Shape, params: &[f32], rounded: &mut [f32], mean: &[Vec<f64>]) -> Result<()> {
-    let failed = |e: selvedge::Error| Error::failed(e.to_string());
-    let real = shape.split(params).map_err(failed)?;
-    for ((to, from), mean) in shape.split_mut(rounded).map_err(failed)?.into_iter().zip(real).zip(mean) {
+    let real = shape.split(params)?;
+    for ((to, from), mean) in shape.split_mut(rounded)?.into_iter().zip(real).zip(mean) {
         let o = from.biases.len();
         let mut lost = vec![0.0; o];
         for ((to, from), &mean) in to.weights.chunks_exact(o).zip(from.weights.chunks_exact(o)).zip(mean) {

@@ -1,19 +1,16 @@
 //! What quantizing cost: classes before and after, image by image, and how much noise each layer got.
 
-use selvedge::format::{Dtype, Image};
+use selvedge::format::Image;
 use selvedge::naive::{self, integer};
 use selvedge::quant::{self, Prepared};
 use selvedge::{Backend, Mlp};
 
 use super::calibrate::Images;
-use crate::error::{Error, Result};
-use crate::fold::{Folded, fold};
+use crate::error::Result;
+use crate::evaluate::BATCH;
+use crate::fold::fold;
 use crate::memory::Bytes;
 use crate::model::Model;
-
-fn refused(e: selvedge::Error) -> Error {
-    Error::failed(e.to_string())
-}
 
 /// The CRC of the logits of a self-test.
 ///
@@ -24,11 +21,6 @@ pub fn self_test(seed: u32, image: &Image<'_>) -> std::result::Result<u32, selve
     let mut scratch = vec![0; quant::scratch_words(image.header())];
     let mut logits = vec![0; image.header().shape().outputs()];
     model.self_test_crc(seed, &mut scratch, &mut logits)
-}
-
-/// What a pixel is worth as an input of the float network.
-fn values(folded: &Folded) -> [f32; 256] {
-    std::array::from_fn(|p| f32::from(folded.table.map_or(p as u8, |t| t[p])) / 255.0)
 }
 
 /// The class of each image at `index`, by the float network.
@@ -50,7 +42,7 @@ fn classes<T: PartialOrd + Copy>(logits: &[T], outputs: usize) -> Vec<u8> {
 pub fn float_logits(model: &Model, pixels: &[u8], index: &[u32]) -> Result<Vec<f32>> {
     let folded = fold(model)?;
     let mlp = Mlp { shape: folded.shape, backend: Backend::detect() };
-    let values = values(&folded);
+    let values = folded.input_values();
     let mut logits = Vec::new();
     Images { pixels, index, values: &values }
         .forward(&mlp, &folded.params, |activations, b| logits.extend_from_slice(activations.logits(b)))?;
@@ -62,17 +54,16 @@ pub fn float_logits(model: &Model, pixels: &[u8], index: &[u32]) -> Result<Vec<f
 /// # Errors
 /// Exit code 1 without the memory, or where the core refuses the file.
 pub fn integer_logits(image: &Image<'_>, pixels: &[u8], index: &[u32]) -> Result<Vec<i32>> {
-    const BATCH: usize = 256;
     let header = image.header();
     let (i, o) = (header.shape().inputs(), header.shape().outputs());
-    let model = quant::Model::new(image.clone()).map_err(refused)?;
+    let model = quant::Model::new(image.clone())?;
     let mut memory = Bytes::zeroed(Prepared::bytes(header), "the model")?;
-    let prepared = Prepared::new(&model, Backend::detect(), &mut memory).map_err(refused)?;
+    let prepared = Prepared::new(&model, Backend::detect(), &mut memory)?;
     let mut scratch = Bytes::zeroed(Prepared::scratch_bytes(header, BATCH), "a forward pass")?;
     let mut logits = vec![0; index.len() * o];
     for (index, logits) in index.chunks(BATCH).zip(logits.chunks_mut(BATCH * o)) {
         let rows: Vec<u8> = index.iter().flat_map(|&n| &pixels[n as usize * i..][..i]).copied().collect();
-        prepared.logits(&rows, &mut scratch, logits).map_err(refused)?;
+        prepared.logits(&rows, &mut scratch, logits)?;
     }
     Ok(logits)
 }
@@ -93,8 +84,8 @@ pub fn noise(model: &Model, image: &Image<'_>, pixels: &[u8], index: &[u32]) -> 
     let folded = fold(model)?;
     let shape = folded.shape;
     let mlp = Mlp { shape, backend: Backend::detect() };
-    let values = values(&folded);
-    let layers = layers_of(image);
+    let values = folded.input_values();
+    let layers = Integers::of(image);
     let mut powers = vec![[0.0f64; 2]; shape.layers()];
     let mut next = index.iter();
     Images { pixels, index, values: &values }.forward(&mlp, &folded.params, |activations, b| {
@@ -125,23 +116,30 @@ pub fn noise(model: &Model, image: &Image<'_>, pixels: &[u8], index: &[u32]) -> 
     Ok(powers.iter().map(|[signal, noise]| 10.0 * (signal / noise).log10()).collect())
 }
 
-/// A layer's numbers as the specification takes them.
-struct Layer {
-    weights: Vec<i8>,
-    biases: Vec<i32>,
-    multipliers: Vec<u16>,
+/// The integers of a layer as the specification takes them.
+#[derive(Debug)]
+pub struct Integers {
+    /// `(o, i)` row-major.
+    pub weights: Vec<i8>,
+    /// `(o)`.
+    pub biases: Vec<i32>,
+    /// `(o)`.
+    pub multipliers: Vec<u16>,
 }
 
-fn layers_of(image: &Image<'_>) -> Vec<Layer> {
-    debug_assert!(matches!(image.header().dtype(), Dtype::I8 | Dtype::I4));
-    let of = |layer: &selvedge::format::Stored<'_>| {
-        let rows = 0..layer.outputs();
-        let row = |r: usize| (0..layer.inputs()).map(move |c| layer.weight(r, c) as i8);
-        Layer {
-            weights: rows.clone().flat_map(row).collect(),
-            biases: rows.clone().map(|r| layer.bias(r)).collect(),
-            multipliers: rows.map(|r| layer.multiplier(r)).collect(),
-        }
-    };
-    image.layers().iter().map(of).collect()
+impl Integers {
+    /// The layers of a flash file of integers.
+    pub fn of(image: &Image<'_>) -> Vec<Self> {
+        debug_assert!(image.header().dtype().is_integer());
+        let layers = image.layers().iter().map(|layer| {
+            let rows = 0..layer.outputs();
+            let row = |r: usize| (0..layer.inputs()).map(move |c| layer.weight(r, c) as i8);
+            Self {
+                weights: rows.clone().flat_map(row).collect(),
+                biases: rows.clone().map(|r| layer.bias(r)).collect(),
+                multipliers: rows.map(|r| layer.multiplier(r)).collect(),
+            }
+        });
+        layers.collect()
+    }
 }

@@ -3,14 +3,15 @@
 
 use std::fmt::Write;
 
-use selvedge::format::{Dtype, Image};
+use selvedge::format::Dtype;
 use selvedge::{Backend, Mlp};
 
 use super::svg::Chart;
 use super::{escape, picture, section};
 use crate::data::{Dataset, Set};
-use crate::error::{Error, Result};
-use crate::fold::{Folded, fold};
+use crate::error::Result;
+use crate::flash::parse_own;
+use crate::fold::fold;
 use crate::model::Model;
 use crate::quantize::calibrate::Images;
 use crate::quantize::clip::Clip;
@@ -32,7 +33,7 @@ pub(super) fn sections(model: &Model, dataset: &Dataset, float: &[u8]) -> Result
     let options = Options { dtype: Dtype::I8, calibrate: CALIBRATE, clip: Clip::Mse, qat: 0, seed: 0 };
     let Quantized { bytes, limits } =
         quantize::quantize(model, &dataset.train, &split.train, options, &mut |_, _| ())?;
-    let image = Image::parse(&bytes).map_err(|e| Error::failed(format!("the file is not sound: {e}")))?;
+    let image = parse_own(&bytes)?;
     let test = &dataset.test;
     let integer = proof::integer_classes(&image, &test.images.pixels, &test.indices())?;
     Ok(section("histograms", "Weights and activations", &histograms(model, test, &limits)?)
@@ -72,9 +73,10 @@ fn flips(model: &Model, set: &Set, float: &[u8], integer: &[u8]) -> Result<Strin
 
 /// Weights as parts of what their row's integers reach, activations with their layer's limit.
 fn histograms(model: &Model, set: &Set, limits: &Limits) -> Result<String> {
-    let Folded { shape, table, params } = fold(model)?;
+    let folded = fold(model)?;
+    let shape = folded.shape;
     let mut plots = String::new();
-    let layers = shape.split(&params).map_err(|e| Error::failed(e.to_string()))?;
+    let layers = shape.split(&folded.params)?;
     for (l, (layer, limits)) in layers.iter().zip(&limits.rows).enumerate() {
         let rows = || layer.weights.chunks_exact(limits.len());
         let parts: Vec<f32> =
@@ -92,12 +94,12 @@ fn histograms(model: &Model, set: &Set, limits: &Limits) -> Result<String> {
         plots += &histogram(&words, &parts, &[-1.0, 1.0], "part of the limit");
     }
     let mlp = Mlp { shape, backend: Backend::detect() };
-    let values = std::array::from_fn(|p| f32::from(table.map_or(p as u8, |t| t[p])) / 255.0);
+    let values = folded.input_values();
     let index: Vec<u32> = (0..SAMPLE.min(set.labels.len()) as u32).collect();
     let mut outputs = vec![Vec::new(); shape.layers() - 1];
     Images { pixels: &set.images.pixels, index: &index, values: &values }.forward(
         &mlp,
-        &params,
+        &folded.params,
         |activations, b| {
             for (l, outputs) in (1..).zip(&mut outputs) {
                 outputs.extend_from_slice(activations.activation(l, b));

@@ -10,7 +10,7 @@ use super::{escape, page, picture, quantized, section, shade};
 use crate::crew::{Crew, Threads};
 use crate::data::{Dataset, Set};
 use crate::error::Result;
-use crate::evaluate::{BATCH, Evaluation, Predictor, evaluate};
+use crate::evaluate::{Evaluation, evaluate, logits};
 use crate::model::Model;
 
 /// Mistakes shown.
@@ -38,11 +38,7 @@ pub fn run(name: &str, model: &Model, metrics: &[Value], place: &str, dataset: &
     );
     body += &curves(model, metrics);
     body += &section("confusion", "What is taken for what", &confusion(model, &tested));
-    let mut predictor = Predictor::new(mlp, BATCH)?;
-    let mut logits = Vec::with_capacity(all.len() * mlp.shape.outputs());
-    for index in all.chunks(BATCH) {
-        logits.extend(predictor.logits(&crew, &model.params, &inputs, index)?);
-    }
+    let logits = logits(&crew, &mlp, &model.params, &inputs, &all)?;
     body += &section("mistakes", "The most confident mistakes", &mistakes(model, set, &logits)?);
     body += &section("weights", "First-layer weights", &first_layer(model, set)?);
     let classes = logits.chunks_exact(mlp.shape.outputs()).map(|row| selvedge::naive::argmax(row) as u8);

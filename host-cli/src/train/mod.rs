@@ -124,7 +124,7 @@ pub fn train(job: &Job<'_>, state: &mut State, observer: &mut dyn Observer) -> R
     let mut stepper = Stepper {
         job,
         batches: Batches::new(recipe, job.set, job.inputs),
-        workspace: Workspace::new(shape, recipe.batch, &mut Arena::new(&mut memory)).map_err(refused)?,
+        workspace: Workspace::new(shape, recipe.batch, &mut Arena::new(&mut memory))?,
         gradient: Floats::zeroed(written, "the gradient")?,
         total: u32::try_from(steps.saturating_mul(recipe.epochs)).unwrap_or(u32::MAX),
     };
@@ -199,7 +199,7 @@ impl Stepper<'_, '_> {
         let outcome = match crew.beat(Beat::Step, || self.update(state)) {
             Ok(outcome) => outcome,
             Err(selvedge::Error::NonFiniteLoss) => return Ok(false),
-            Err(e) => return Err(refused(e)),
+            Err(e) => return Err(e.into()),
         };
         if !state.average.is_empty() {
             // Early on, the initial weights must not count for long.
@@ -275,8 +275,4 @@ fn follow(
     let follow = Follow { rule, rate, decay: job.recipe.weight_decay, scale, step };
     let Job { crew, mlp, .. } = *job;
     follow.apply(mlp.backend, crew, mlp.shape, gradient, &mut state.moments, &mut state.params)
-}
-
-fn refused(e: selvedge::Error) -> Error {
-    Error::failed(e.to_string())
 }
