@@ -54,8 +54,8 @@ const fn region(start: u32, size: usize) -> Region {
     Region { start, size }
 }
 
-/// A board with a Cortex-M and nothing special.
-const fn arm(
+/// A board that needs nothing special.
+const fn plain(
     name: &'static str,
     about: &'static str,
     core: &'static str,
@@ -63,161 +63,74 @@ const fn arm(
     flash: Region,
     ram: Region,
 ) -> Board<'static> {
-    Board {
-        name,
-        about,
-        core,
-        target,
-        cpu: None,
-        flash,
-        ram,
-        chip: None,
-        machine: None,
-        loader: Loader::None,
+    let (cpu, chip, machine, loader) = (None, None, None, Loader::None);
+    Board { name, about, core, target, cpu, flash, ram, chip, machine, loader }
+}
+
+impl Board<'static> {
+    const fn cpu(self, cpu: &'static str) -> Self {
+        Self { cpu: Some(cpu), ..self }
     }
-}
-
-const fn chip(board: Board<'static>, chip: &'static str) -> Board<'static> {
-    Board { chip: Some(chip), ..board }
-}
-
-const fn machine(board: Board<'static>, machine: &'static str) -> Board<'static> {
-    Board { machine: Some(machine), ..board }
-}
-
-const fn cpu(board: Board<'static>, cpu: &'static str) -> Board<'static> {
-    Board { cpu: Some(cpu), ..board }
+    const fn chip(self, chip: &'static str) -> Self {
+        Self { chip: Some(chip), ..self }
+    }
+    const fn loader(self, loader: Loader) -> Self {
+        Self { loader, ..self }
+    }
+    /// With an emulator of that machine.
+    const fn emulated_as(self, machine: &'static str) -> Self {
+        Self { machine: Some(machine), ..self }
+    }
 }
 
 const V6M: &str = "thumbv6m-none-eabi";
 const V7M: &str = "thumbv7m-none-eabi";
 const V7EM: &str = "thumbv7em-none-eabihf";
 const V8M: &str = "thumbv8m.main-none-eabihf";
-/// Where STM32 have their flash, and nearly every Cortex-M its memory.
+const RV32: &str = "riscv32imc-unknown-none-elf";
+/// Where STM32 have their flash, the Picos theirs, and nearly every Cortex-M its memory.
 const STM32: u32 = 0x0800_0000;
+const PICO: u32 = 0x1000_0000;
 const RAM: u32 = 0x2000_0000;
 
 /// The boards that are known.
+#[rustfmt::skip] // A table: a line a board.
 pub static BOARDS: &[Board<'static>] = &[
-    machine(chip(microbit(), "nRF51822_xxAA"), "microbit"),
-    chip(
-        arm("microbit-v2", "nRF52833, Cortex-M4F", "m4", V7EM, region(0, 512 * K), region(RAM, 128 * K)),
-        "nRF52833_xxAA",
-    ),
-    chip(
-        arm("nrf52840-dk", "nRF52840, Cortex-M4F", "m4", V7EM, region(0, M), region(RAM, 256 * K)),
-        "nRF52840_xxAA",
-    ),
-    Board {
-        loader: Loader::Rp2040,
-        ..chip(
-            arm("pico", "RP2040, Cortex-M0+", "m0", V6M, region(0x1000_0000, 2 * M), region(RAM, 256 * K)),
-            "RP2040",
-        )
-    },
-    Board { loader: Loader::Rp2350, ..chip(cpu(pico2(), "cortex-m33"), "RP235x") },
-    chip(
-        arm("bluepill", "STM32F103C8, Cortex-M3", "m3", V7M, region(STM32, 64 * K), region(RAM, 20 * K)),
-        "STM32F103C8",
-    ),
-    chip(
-        arm(
-            "nucleo-f103rb",
-            "STM32F103RB, Cortex-M3",
-            "m3",
-            V7M,
-            region(STM32, 128 * K),
-            region(RAM, 20 * K),
-        ),
-        "STM32F103RB",
-    ),
-    chip(
-        arm(
-            "nucleo-f401re",
-            "STM32F401RE, Cortex-M4F",
-            "m4",
-            V7EM,
-            region(STM32, 512 * K),
-            region(RAM, 96 * K),
-        ),
-        "STM32F401RETx",
-    ),
-    chip(
-        arm(
-            "nucleo-g071rb",
-            "STM32G071RB, Cortex-M0+",
-            "m0",
-            V6M,
-            region(STM32, 128 * K),
-            region(RAM, 36 * K),
-        ),
-        "STM32G071RBTx",
-    ),
-    chip(
-        arm(
-            "nucleo-h743zi",
-            "STM32H743ZI, Cortex-M7",
-            "m7",
-            V7EM,
-            region(STM32, 2 * M),
-            region(RAM, 128 * K),
-        ),
-        "STM32H743ZITx",
-    ),
-    chip(
-        arm(
-            "stm32f4-discovery",
-            "STM32F407VG, Cortex-M4F",
-            "m4",
-            V7EM,
-            region(STM32, M),
-            region(RAM, 128 * K),
-        ),
-        "STM32F407VGTx",
-    ),
-    machine(mps2("mps2-an385", "Cortex-M3, emulated", "m3", V7M), "mps2-an385"),
-    machine(mps2("mps2-an386", "Cortex-M4F, emulated", "m4", V7EM), "mps2-an386"),
-    machine(mps2("mps2-an500", "Cortex-M7, emulated", "m7", V7EM), "mps2-an500"),
-    machine(cpu(an505(), "cortex-m33"), "mps2-an505"),
-    machine(cpu(an547(), "cortex-m55"), "mps3-an547"),
-    machine(
-        arm(
-            "riscv-virt",
-            "RV32, emulated",
-            "rv32",
-            "riscv32imc-unknown-none-elf",
-            region(0x8000_0000, 4 * M),
-            region(0x8040_0000, 12 * M),
-        ),
-        "virt",
-    ),
+    plain("microbit", "nRF51822, Cortex-M0", "m0", V6M, region(0, 256 * K), region(RAM, 16 * K))
+        .chip("nRF51822_xxAA").emulated_as("microbit"),
+    plain("microbit-v2", "nRF52833, Cortex-M4F", "m4", V7EM, region(0, 512 * K), region(RAM, 128 * K))
+        .chip("nRF52833_xxAA"),
+    plain("nrf52840-dk", "nRF52840, Cortex-M4F", "m4", V7EM, region(0, M), region(RAM, 256 * K))
+        .chip("nRF52840_xxAA"),
+    plain("pico", "RP2040, Cortex-M0+", "m0", V6M, region(PICO, 2 * M), region(RAM, 256 * K))
+        .chip("RP2040").loader(Loader::Rp2040),
+    plain("pico2", "RP2350, Cortex-M33", "m4", V8M, region(PICO, 4 * M), region(RAM, 512 * K))
+        .cpu("cortex-m33").chip("RP235x").loader(Loader::Rp2350),
+    plain("bluepill", "STM32F103C8, Cortex-M3", "m3", V7M, region(STM32, 64 * K), region(RAM, 20 * K))
+        .chip("STM32F103C8"),
+    plain("nucleo-f103rb", "STM32F103RB, Cortex-M3", "m3", V7M, region(STM32, 128 * K), region(RAM, 20 * K))
+        .chip("STM32F103RB"),
+    plain("nucleo-f401re", "STM32F401RE, Cortex-M4F", "m4", V7EM, region(STM32, 512 * K), region(RAM, 96 * K))
+        .chip("STM32F401RETx"),
+    plain("nucleo-g071rb", "STM32G071RB, Cortex-M0+", "m0", V6M, region(STM32, 128 * K), region(RAM, 36 * K))
+        .chip("STM32G071RBTx"),
+    plain("nucleo-h743zi", "STM32H743ZI, Cortex-M7", "m7", V7EM, region(STM32, 2 * M), region(RAM, 128 * K))
+        .chip("STM32H743ZITx"),
+    plain("stm32f4-discovery", "STM32F407VG, Cortex-M4F", "m4", V7EM, region(STM32, M), region(RAM, 128 * K))
+        .chip("STM32F407VGTx"),
+    plain("mps2-an385", "Cortex-M3, emulated", "m3", V7M, region(0, 4 * M), region(RAM, 4 * M))
+        .emulated_as("mps2-an385"),
+    plain("mps2-an386", "Cortex-M4F, emulated", "m4", V7EM, region(0, 4 * M), region(RAM, 4 * M))
+        .emulated_as("mps2-an386"),
+    plain("mps2-an500", "Cortex-M7, emulated", "m7", V7EM, region(0, 4 * M), region(RAM, 4 * M))
+        .emulated_as("mps2-an500"),
+    plain("mps2-an505", "Cortex-M33, emulated", "m4", V8M, region(0x1000_0000, 4 * M), region(0x3800_0000, 2 * M))
+        .cpu("cortex-m33").emulated_as("mps2-an505"),
+    plain("mps3-an547", "Cortex-M55, emulated", "m55", V8M, region(0, 512 * K), region(RAM, 512 * K))
+        .cpu("cortex-m55").emulated_as("mps3-an547"),
+    plain("riscv-virt", "RV32, emulated", "rv32", RV32, region(0x8000_0000, 4 * M), region(0x8040_0000, 12 * M))
+        .emulated_as("virt"),
 ];
-
-const fn microbit() -> Board<'static> {
-    arm("microbit", "nRF51822, Cortex-M0", "m0", V6M, region(0, 256 * K), region(RAM, 16 * K))
-}
-
-const fn pico2() -> Board<'static> {
-    arm("pico2", "RP2350, Cortex-M33", "m4", V8M, region(0x1000_0000, 4 * M), region(RAM, 512 * K))
-}
-
-const fn mps2(
-    name: &'static str,
-    about: &'static str,
-    core: &'static str,
-    target: &'static str,
-) -> Board<'static> {
-    arm(name, about, core, target, region(0, 4 * M), region(RAM, 4 * M))
-}
-
-const fn an505() -> Board<'static> {
-    let (flash, ram) = (region(0x1000_0000, 4 * M), region(0x3800_0000, 2 * M));
-    arm("mps2-an505", "Cortex-M33, emulated", "m4", V8M, flash, ram)
-}
-
-const fn an547() -> Board<'static> {
-    arm("mps3-an547", "Cortex-M55, emulated", "m55", V8M, region(0, 512 * K), region(RAM, 512 * K))
-}
 
 /// The board of a name; `an386` is short for `mps2-an386`.
 pub fn board(name: &str) -> Option<&'static Board<'static>> {
