@@ -96,6 +96,19 @@ const fn products(product: f64, prepare: f64, row: f64) -> Cost {
     Cost { together: 1, busy: 0.5, ..rows(product, prepare, row) }
 }
 
+/// Whose kernels Cortex-M7 runs too.
+const M4: Core = Core {
+    name: "m4",
+    about: "Cortex-M4 and M33 with the DSP extension",
+    packing: Packing::CortexM4,
+    own: Way { code: 11_028, stack: 176, cost: quads(15.4, 20.1, 19.8).look_up(10.0) },
+    generic: Way { code: 12_516, stack: 160, cost: rows(20.0, 53.9, 50.9) },
+    half: Way { code: 12_516, stack: 160, cost: octets(24.0, 95.6, 105.0) },
+    float: Way { code: 14_260, stack: 136, cost: products(8.92, 22.2, 0.0) },
+    cycles: [1.0, 1.6],
+    clock: 168e6,
+};
+
 /// The cores that are known.
 pub const CORES: [Core; 6] = [
     Core {
@@ -120,27 +133,13 @@ pub const CORES: [Core; 6] = [
         cycles: [1.1, 1.8],
         clock: 72e6,
     },
-    Core {
-        name: "m4",
-        about: "Cortex-M4 and M33 with the DSP extension",
-        packing: Packing::CortexM4,
-        own: Way { code: 11_028, stack: 176, cost: quads(15.4, 20.1, 19.8).look_up(10.0) },
-        generic: Way { code: 12_516, stack: 160, cost: rows(20.0, 53.9, 50.9) },
-        half: Way { code: 12_516, stack: 160, cost: octets(24.0, 95.6, 105.0) },
-        float: Way { code: 14_260, stack: 136, cost: products(8.92, 22.2, 0.0) },
-        cycles: [1.0, 1.6],
-        clock: 168e6,
-    },
+    M4,
     Core {
         name: "m7",
         about: "Cortex-M7, which issues up to two instructions in a cycle",
-        packing: Packing::CortexM4,
-        own: Way { code: 11_028, stack: 176, cost: quads(15.4, 20.1, 19.8).look_up(10.0) },
-        generic: Way { code: 12_516, stack: 160, cost: rows(20.0, 53.9, 50.9) },
-        half: Way { code: 12_516, stack: 160, cost: octets(24.0, 95.6, 105.0) },
-        float: Way { code: 14_260, stack: 136, cost: products(8.92, 22.2, 0.0) },
         cycles: [0.6, 1.3],
         clock: 480e6,
+        ..M4
     },
     Core {
         name: "m55",
