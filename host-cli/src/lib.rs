@@ -4,7 +4,8 @@
 //! decides what is random; [`recipe`] says how to train, [`normalise`] makes inputs of images and [`model`] is what
 //! came of it; [`fold`] makes of it what a chip is to run, [`start`] the beginning of another run; [`exchange`] speaks
 //! other programs' formats; [`crew`] spreads work over threads; [`evaluate`], [`train`] and [`quantize`] do the work
-//! and [`mod@bench`] measures it; [`run`] and [`checkpoint`] keep it in a folder, [`sweep`] compares many, [`report`]
+//! and [`mod@bench`] measures it; [`network`] is a model or a flash file to run, and [`flash`] writes, describes and
+//! compares flash files; [`run`] and [`checkpoint`] keep it in a folder, [`sweep`] compares many, [`report`]
 //! makes pages of them; [`budget`] says what a chip must have and [`firmware`] makes a project for a board;
 //! [`terminal`] and [`interrupt`] talk to the person; [`cli`] and [`commands`] put it together.
 //!

@@ -1,5 +1,6 @@
 //! From bytes to rows of floats.
 
+use crate::arena;
 use crate::naive::unit;
 use crate::simd::{Backend, Kernel, Simd};
 
@@ -59,7 +60,7 @@ impl Kernel for Standardised<'_> {
 /// Rows that are fetched while an earlier one is converted: a shuffled data set is in no cache.
 const AHEAD: usize = 4;
 /// Bytes of a cache line.
-const LINE: usize = 64;
+const LINE: usize = arena::LINE * size_of::<f32>();
 
 struct Gather<'a> {
     pixels: &'a [u8],
