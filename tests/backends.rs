@@ -119,6 +119,24 @@ fn gemm_of_the_network() {
     }
 }
 
+/// Terms a multiple of 1 KB apart, of C that is too large for the cache: blocks of A are copied.
+#[test]
+fn gemm_of_terms_that_share_cache_sets() {
+    for (m, slack, k, n, alpha) in [
+        (512, 0, 32, 300, -0.1),
+        (512, 0, 65, 260, 1.0),
+        (401, 111, 128, 333, -0.1),
+        (401, 111, 129, 333, 1.0),
+        (300, 212, 256, 450, -0.1),
+        (512, 256, 257, 300, 1.0),
+    ] {
+        for backend in backends() {
+            let case = Case { m, k, n, alpha, beta: 1.0, transposed: true, slack: [slack, 0, 3] };
+            check_gemm(backend, case);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
     #[test]

@@ -15,19 +15,25 @@
 //!       for each panel, for each tile                   what comes in its place is fetched meanwhile
 //! ```
 //!
+//! `A` is read one element at a time with any strides, so that a transposed `A` costs nothing in itself. It is copied for one
+//! reason: terms whose distance is a multiple of 1 KB fall into the same few sets of the first cache, and a tile of 32 of them
+//! misses it at each one. Then a block of rows is copied for all panels of a group. That makes AVX2 1.2 to 1.35 times as fast
+//! at up to 128 terms and 1.05 to 1.1 times at 256, `portable` 1.2 to 1.5 times, and AVX-512, which reads `A` half as often,
+//! 1.02 to 1.06 times where terms lie 16 KB apart. More terms need blocks that outgrow the cache, or fewer rows, which is slower
+//! on AVX-512: `C` is then read and written in short stretches.
+//!
 //! A panel of one block of rows is used only once. Then a group is one panel, which the first cache holds, and rows of whole
 //! lines are not even copied: for the tiles of a block, lines fetched a panel ahead are near enough where they are. Packing
 //! took 10 to 15 % of the time of 32 rows, and 5 % of that of 64.
 //!
 //! What stays furthest below the peak has few terms for each element of a large `C`. `(4096, 32, 1024)` reads and writes 16 MB
 //! during 2.3 ms of multiply-adds at a Zen 4's peak; a loop that does nothing else takes 0.6 to 0.9 ms for that, so that 72 to
-//! 79 % of the peak would be all if nothing overlapped. 74 to 82 % are measured. A tile of 32 terms lasts 512 cycles besides,
-//! and keeps to 86 % with everything in the cache. Without gain were: packing the next panel between the terms of a tile
-//! (stores among the loads of a tile cost more than they do alone), packing a transposed `A` (2 % at 32 terms, −4 % at 256),
-//! blocks of rows of 4, 8 and 32 tiles, fetching `C` two tiles ahead, panels of 128 and 256 terms.
+//! 79 % of the peak would be all if nothing overlapped. 78 to 83 % are measured. With everything in the second cache 32 terms
+//! reach 93 %. Without gain were: packing the next panel between the terms of a tile (stores among the loads of a tile cost
+//! more than they do alone), blocks of rows of 4, 8 and 32 tiles, fetching `C` two tiles ahead, panels of 128 and 256 terms,
+//! huge pages.
 //!
-//! `A` is never packed: it is read one element at a time with any strides, so that a transposed `A`
-//! costs nothing. Every element is one sum over `k` in order, in one chain, from zero or, for `C += A * B` on exact backends,
+//! Every element is one sum over `k` in order, in one chain, from zero or, for `C += A * B` on exact backends,
 //! from `C`: its bits depend neither on blocks, nor on its place in a tile, nor on how rows are spread over threads.
 //!
 //! A single row of activations takes as long as reading `B` takes. Its tile leaves out the terms whose `A` is zero, with the
@@ -41,7 +47,7 @@
 
 use core::mem::MaybeUninit;
 
-use super::pack::Packed;
+use super::pack::{Packed, PackedRows, evicts_itself};
 use super::skip;
 use super::tile::{End, Fetch, Panel, Rows};
 use crate::arena::LINE;
@@ -182,6 +188,7 @@ impl<'a> Gemm<'a> {
         let once = !flat::<S>() && rows.1 - rows.0 <= BLOCK_TILES * S::TILE_ROWS;
         // Of rows of a single line the CPU fetches the neighbour in vain.
         let packs = !once || self.b.col_stride() != 1 || most < 2 * LINE;
+        let mut packed_rows = PackedRows::new();
         // Blocks of about the same length.
         let block = k.div_ceil(k.div_ceil(block::<S>()).max(1)).max(1);
         for p in (0..k.max(1)).step_by(block) {
@@ -194,11 +201,18 @@ impl<'a> Gemm<'a> {
                     let cols = width.min(end - column);
                     packed.pack(s, self.b, (p, terms), (column, cols), width, column - first);
                 }
+                let packs_rows =
+                    evicts_itself(self.a) && terms <= row_terms::<S>() && end - first >= 4 * LINE;
                 for row in (rows.0..rows.1).step_by(BLOCK_TILES * S::TILE_ROWS) {
+                    let to = rows.1.min(row + BLOCK_TILES * S::TILE_ROWS);
+                    let (a, a_strides) = if packs_rows {
+                        packed_rows.pack(self.a, (row, to), (p, terms))
+                    } else {
+                        let strides = (self.a.row_stride(), self.a.col_stride());
+                        (self.a.data().as_ptr().wrapping_add(p * strides.1), strides)
+                    };
                     for (column, width) in widths() {
-                        let mut panel = self.panel(s, column, width);
-                        panel.k = terms;
-                        panel.a = panel.a.wrapping_add(p * panel.a_strides.1);
+                        let mut panel = Panel { k: terms, a, a_strides, ..self.panel(s, column, width) };
                         if packs {
                             (panel.b, panel.b_stride) = (packed.panel(terms, column - first), width);
                         } else {
@@ -212,8 +226,8 @@ impl<'a> Gemm<'a> {
                             panel.sums = sums.as_mut_ptr().cast::<f32>().wrapping_sub(rows.0 * WIDTH);
                             panel.sums_stride = WIDTH;
                         }
-                        let to = rows.1.min(row + BLOCK_TILES * S::TILE_ROWS);
-                        // SAFETY: as in `in_place`; the packed panel has `terms` rows, and `sums` rows `rows.0..rows.1`.
+                        // SAFETY: as in `in_place`; the packed panel has `terms` rows, the packed A rows `row..to`, and
+                        // `sums` rows `rows.0..rows.1`.
                         unsafe { panel_rows::<S, false>(s, &panel, row, to) };
                     }
                 }
@@ -256,6 +270,12 @@ const fn flat<S: Simd>() -> bool {
 const fn block<S: Simd>() -> usize {
     let floats = if flat::<S>() { FIRST } else { Packed::floats() };
     floats / (S::TILE_VECTORS * S::LANES)
+}
+
+/// Terms up to which the copy of a block of rows of A pays. Beyond, it does not stay in the first cache beside B's panel; tiles
+/// as narrow as those of six rows read A so often that the second cache will do.
+const fn row_terms<S: Simd>() -> usize {
+    if flat::<S>() || S::LANES >= LINE { 128 } else { 256 }
 }
 
 /// The packed panels of columns `from..to`: where each starts, and its width. Two of four vectors are faster than one of

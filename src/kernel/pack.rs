@@ -1,4 +1,5 @@
-//! Panels of B copied to where the tile reads them best: rows of whole vectors, one behind the other.
+//! Operands copied to where the tile reads them best: panels of B as rows of whole vectors, one behind the other, and blocks
+//! of a transposed A.
 //!
 //! Two reasons to pay for a copy. Rows that lie a large power of two apart fall into the same few sets of every cache;
 //! rows of a large matrix lie on as many pages. And a transposed B has no rows of vectors at all: it is transposed while
@@ -7,6 +8,7 @@
 
 use core::mem::MaybeUninit;
 
+use crate::arena::LINE;
 use crate::mat::Mat;
 use crate::simd::{Kernel, Simd};
 
@@ -15,6 +17,11 @@ const FLOATS: usize = 16_384;
 
 /// Rows of a block that is transposed.
 const DEEP: usize = 4;
+
+/// Floats of a block of A: 96 rows of 256 terms, 128 rows of 199.
+const ROWS: usize = 28 * 1024;
+/// Floats between terms of A from which on they share sets of the first cache: 32 terms this far apart fill theirs.
+const ALIAS: usize = 256;
 
 /// Room for panels on the stack. Backends of one lane never pack, so a microcontroller without vectors never pays for it.
 #[repr(C, align(64))]
@@ -73,6 +80,46 @@ impl Packed {
                 each(source, (b.row_stride(), b.col_stride()), (0, k), (0, cols), to, width);
             }
         }
+    }
+}
+
+/// Whether the terms of a transposed `a` evict each other from the first cache, so that a copy of a block of its rows pays.
+#[inline(always)]
+pub(super) fn evicts_itself(a: Mat<'_>) -> bool {
+    a.row_stride() == 1 && a.col_stride().is_multiple_of(ALIAS)
+}
+
+/// Room on the stack for a block of rows of A.
+#[repr(C, align(64))]
+pub(super) struct PackedRows([MaybeUninit<f32>; ROWS]);
+
+impl PackedRows {
+    #[inline(always)]
+    pub(super) fn new() -> Self {
+        Self([MaybeUninit::uninit(); ROWS])
+    }
+
+    /// Copies rows `from..to` and terms `p..p + terms` of `a`: the element that row 0 would have, and the strides.
+    ///
+    /// # Panics
+    /// If they do not fit, or `a` has no such rows and terms, or its rows are not adjacent.
+    #[inline(always)]
+    pub(super) fn pack(
+        &mut self,
+        a: Mat<'_>,
+        (from, to): (usize, usize),
+        (p, terms): (usize, usize),
+    ) -> (*const f32, (usize, usize)) {
+        // A line more than the rows, so that terms spread over the sets of a cache.
+        let stride = to - from + LINE;
+        assert!(a.row_stride() == 1 && terms * stride <= ROWS);
+        for (term, room) in self.0.chunks_exact_mut(stride).take(terms).enumerate() {
+            let source = &a.data()[(p + term) * a.col_stride()..][from..to];
+            room.iter_mut().zip(source).for_each(|(to, from)| {
+                to.write(*from);
+            });
+        }
+        (self.0.as_ptr().cast::<f32>().wrapping_sub(from), (1, stride))
     }
 }
 
