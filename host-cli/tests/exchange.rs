@@ -86,20 +86,21 @@ fn state_dicts_by_whatever_name() {
     assert_eq!(json[0]["tensors"][0]["to"], "fc1.weight");
 }
 
+/// Expects that `a.safetensors`, the only file, is not imported.
+fn refused(here: &Path, what: &str) {
+    let line = fails(here, &["import", "a.safetensors", "-o", "model.safetensors"], 4);
+    assert!(line.contains("a.safetensors: ") && line.contains(what), "{what}: {line}");
+    assert_eq!(fs::read_dir(here).unwrap().count(), 1, "{what}: something was written");
+}
+
 #[test]
 fn what_is_no_perceptron_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     let f = Dtype::F32;
-    let refused = |what: &str| {
-        let line = fails(here, &["import", "a.safetensors", "-o", "model.safetensors"], 4);
-        assert!(line.contains("a.safetensors: ") && line.contains(what), "{what}: {line}");
-        assert_eq!(fs::read_dir(here).unwrap().count(), 1, "{what}: something was written");
-    };
-    let file = here.join("a.safetensors");
     let case = |tensors: &[(&str, Dtype, &[usize], Vec<f32>)], what: &str| {
-        write(&file, tensors);
-        refused(what);
+        write(&here.join("a.safetensors"), tensors);
+        refused(here, what);
     };
     let w = ("0.weight", f, &[5, 6][..], painted(30));
     let b = ("0.bias", f, &[5][..], painted(5));
@@ -123,7 +124,13 @@ fn what_is_no_perceptron_is_refused_by_name() {
     let behind = ("2.bias", f, &[4][..], painted(4));
     case(&[w.clone(), b.clone(), wide, behind], "2.weight has 7 inputs, but 0.weight in front of it has 5");
     case(&[("0.weight", f, &[0, 6], vec![]), ("0.bias", f, &[0], vec![])], "width 0 at position 1");
+}
 
+#[test]
+fn what_is_no_model_is_refused_by_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let file = here.join("a.safetensors");
     for (garbage, what) in [
         (&b""[..], "neither a safetensors file nor an ONNX one"),
         (&[7; 100], "neither a safetensors file nor an ONNX one"),
@@ -135,7 +142,7 @@ fn what_is_no_perceptron_is_refused_by_name() {
         (b"SELV\x01 and so on", "a flash file, which holds rounded weights"),
     ] {
         fs::write(&file, garbage).unwrap();
-        refused(what);
+        refused(here, what);
     }
     fs::remove_file(&file).unwrap();
     assert!(fails(here, &["import", "a.safetensors", "-o", "b"], 4).contains("cannot read a.safetensors"));
@@ -239,8 +246,14 @@ fn an_imported_network_is_trained_further() {
     assert!((accuracy("net.selv") - after).abs() <= 0.05);
     succeeds(here, &["export", "net.selv", "--format", "rust", "-o", "net.rs"]);
     succeeds(here, &["export", "net.selv", "--format", "c", "-o", "net.c"]);
+}
 
-    // A model that was standardised is trained further with the means that it knows.
+/// A model that was standardised is trained further with the means that it knows, and with nothing that contradicts it.
+#[test]
+fn a_model_keeps_its_shape_and_its_normalisation() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    small_data(here);
     let words = ["train", "--data", "data", "--hidden", "8", "--batch", "16", "--epochs", "2", "-q"];
     succeeds(here, &[&words[..], &["--gamma", "0.5", "--standardise", "pixel", "--out", "first"]].concat());
     succeeds(here, &["train", "--from", "first", "--data", "data", "--epochs", "1", "--out", "second", "-q"]);
@@ -250,6 +263,7 @@ fn an_imported_network_is_trained_further() {
     let shown = succeeds(here, &["config", "show", "--from", "first"]);
     assert!(shown.contains("hidden = [8]") && shown.contains("# model first"), "{shown}");
 
+    succeeds(here, &["quantize", "first", "--dtype", "i8", "-o", "net.selv"]);
     let other = ["train", "--from", "first", "--data", "data"];
     for (flags, why) in [
         (&["--hidden", "9"][..], "hidden = [9], but model first has [8]"),

@@ -5,6 +5,60 @@ use std::fs;
 
 use support::{TRAIN, fails, selvedge, small_data, succeeds, with};
 
+/// Words, the exit code, and what the line must say.
+const MISTAKES: &[(&str, i32, &[&str])] = &[
+    // Words.
+    ("trian", 2, &["a similar subcommand exists: 'train'; see `selvedge --help`"]),
+    ("train --epoch 3", 2, &["a similar argument exists: '--epochs'; see `selvedge train --help`"]),
+    (
+        "train --epochs -1",
+        2,
+        &["'-1' for '--epochs <EPOCHS>': write a whole number; see `selvedge train --help`"],
+    ),
+    ("train --epochs 1e9", 2, &["write a whole number"]),
+    ("train --lr 0,1", 2, &["write a number, such as 0.1"]),
+    ("train --lr nan --data data", 2, &["--lr NaN: the learning rate is a number above 0"]),
+    ("train --optimizer adam", 2, &["[possible values: sgd, adamw]; a similar value exists: 'adamw'"]),
+    ("train -c typo.toml", 2, &["epochs = 1.5", "expected a whole number"]),
+    ("train -c none.toml", 2, &["No such file or directory; `selvedge config show` prints"]),
+    ("train -c data", 2, &["cannot read data: Is a directory, but a file is wanted"]),
+    ("sweep --preset notebook --jobs 0", 2, &["write a whole number above 0; see `selvedge sweep --help`"]),
+    ("data fetch --mirror example", 2, &["--mirror example: write the address"]),
+    ("train --resume runs/net --epochs 9", 2, &["`selvedge train --from RUN --out NEW`"]),
+    // Data.
+    ("train --data Fashion_MNIST", 3, &["does not exist; did you mean `--data fashion-mnist`?"]),
+    ("train --data dmeo", 3, &["did you mean `--data demo`?"]),
+    ("train --data net.selv", 3, &["is a file, not a folder", "train-images-idx3-ubyte"]),
+    ("train --data runs", 3, &["has neither train-images-idx3-ubyte nor"]),
+    ("train --data-dir none", 3, &["run `selvedge data fetch --dir "]),
+    ("data verify --dir none", 3, &["run `selvedge data fetch --dir none`"]),
+    ("eval net.selv --data-dir none", 3, &["the model does not say what it was trained on: --data does"]),
+    ("predict runs/net photo.jpg", 3, &["neither a PNG nor an IDX file of images; save the picture as PNG"]),
+    ("predict runs/net runs", 3, &["cannot read runs: Is a directory, but a file is wanted"]),
+    // Models.
+    ("eval none", 4, &["no model: cannot read none: No such file or directory; `selvedge train` makes one"]),
+    ("eval runs", 4, &["did you mean runs/net?"]),
+    ("eval unfinished", 4, &["go on with `selvedge train --resume unfinished`"]),
+    ("inspect photo.jpg", 4, &["neither a model, which is a safetensors file, nor a flash file"]),
+    ("quantize net.selv --dtype i8 -o x.selv", 4, &["is a flash file", "name the model that it was made of"]),
+    ("report net.selv -o x.html", 4, &["net.selv is a flash file"]),
+    ("import net.selv -o x", 4, &["a flash file, which holds rounded weights"]),
+    ("import net.npz -o x", 4, &["an archive of numpy's", "safetensors.numpy.save_file"]),
+    ("import runs/net -o x", 4, &["cannot read runs/net: Is a directory, but a file is wanted"]),
+    // Places, before any work is done.
+    ("quantize runs/net --dtype i8 -o no/x.selv", 1, &["there is no folder no; make it with `mkdir -p no`"]),
+    ("quantize runs/net --dtype i8 -o runs", 1, &["it is a folder; name a file, such as runs/FILE"]),
+    ("export runs/net --format onnx -o no/x", 1, &["there is no folder no"]),
+    ("report runs/net -o no/x.html", 1, &["there is no folder no"]),
+    ("eval runs/net --logits no/x.npz", 1, &["there is no folder no"]),
+    ("train --data data --out net.selv", 1, &["a file is where a folder is wanted: name another place"]),
+    // Microcontrollers.
+    ("quantize runs/net --dtype i4 --packing m4 -o x", 2, &["only i8 weights are packed for a core"]),
+    ("export runs/net --format selv --packing cortex-m4 -o x", 2, &["these are f32", "`selvedge quantize`"]),
+    ("estimate net.selv --target m4 --flash 1K --ram 1", 6, &["`selvedge quantize --dtype i4`"]),
+    ("estimate net.selv --target m9", 2, &["the targets are m0, m3, m4"]),
+];
+
 #[test]
 fn every_mistake_is_one_line_that_helps() {
     let folder = tempfile::tempdir().unwrap();
@@ -18,82 +72,7 @@ fn every_mistake_is_one_line_that_helps() {
     fs::create_dir(here.join("unfinished")).unwrap();
     fs::copy(here.join("runs/net/config.toml"), here.join("unfinished/config.toml")).unwrap();
     let before = fs::read_dir(here).unwrap().count();
-    for (words, code, parts) in [
-        // Words.
-        ("trian", 2, &["a similar subcommand exists: 'train'; see `selvedge --help`"][..]),
-        ("train --epoch 3", 2, &["a similar argument exists: '--epochs'; see `selvedge train --help`"]),
-        (
-            "train --epochs -1",
-            2,
-            &["'-1' for '--epochs <EPOCHS>': write a whole number; see `selvedge train --help`"],
-        ),
-        ("train --epochs 1e9", 2, &["write a whole number"]),
-        ("train --lr 0,1", 2, &["write a number, such as 0.1"]),
-        ("train --lr nan --data data", 2, &["--lr NaN: the learning rate is a number above 0"]),
-        ("train --optimizer adam", 2, &["[possible values: sgd, adamw]; a similar value exists: 'adamw'"]),
-        ("train -c typo.toml", 2, &["epochs = 1.5", "expected a whole number"]),
-        ("train -c none.toml", 2, &["No such file or directory; `selvedge config show` prints"]),
-        ("train -c data", 2, &["cannot read data: Is a directory, but a file is wanted"]),
-        (
-            "sweep --preset notebook --jobs 0",
-            2,
-            &["write a whole number above 0; see `selvedge sweep --help`"],
-        ),
-        ("data fetch --mirror example", 2, &["--mirror example: write the address"]),
-        ("train --resume runs/net --epochs 9", 2, &["`selvedge train --from RUN --out NEW`"]),
-        // Data.
-        ("train --data Fashion_MNIST", 3, &["does not exist; did you mean `--data fashion-mnist`?"]),
-        ("train --data dmeo", 3, &["did you mean `--data demo`?"]),
-        ("train --data net.selv", 3, &["is a file, not a folder", "train-images-idx3-ubyte"]),
-        ("train --data runs", 3, &["has neither train-images-idx3-ubyte nor"]),
-        ("train --data-dir none", 3, &["run `selvedge data fetch --dir "]),
-        ("data verify --dir none", 3, &["run `selvedge data fetch --dir none`"]),
-        ("eval net.selv --data-dir none", 3, &["the model does not say what it was trained on: --data does"]),
-        (
-            "predict runs/net photo.jpg",
-            3,
-            &["neither a PNG nor an IDX file of images; save the picture as PNG"],
-        ),
-        ("predict runs/net runs", 3, &["cannot read runs: Is a directory, but a file is wanted"]),
-        // Models.
-        (
-            "eval none",
-            4,
-            &["no model: cannot read none: No such file or directory; `selvedge train` makes one"],
-        ),
-        ("eval runs", 4, &["did you mean runs/net?"]),
-        ("eval unfinished", 4, &["go on with `selvedge train --resume unfinished`"]),
-        ("inspect photo.jpg", 4, &["neither a model, which is a safetensors file, nor a flash file"]),
-        (
-            "quantize net.selv --dtype i8 -o x.selv",
-            4,
-            &["is a flash file", "name the model that it was made of"],
-        ),
-        ("report net.selv -o x.html", 4, &["net.selv is a flash file"]),
-        ("import net.selv -o x", 4, &["a flash file, which holds rounded weights"]),
-        ("import net.npz -o x", 4, &["an archive of numpy's", "safetensors.numpy.save_file"]),
-        ("import runs/net -o x", 4, &["cannot read runs/net: Is a directory, but a file is wanted"]),
-        // Places, before any work is done.
-        (
-            "quantize runs/net --dtype i8 -o no/x.selv",
-            1,
-            &["there is no folder no; make it with `mkdir -p no`"],
-        ),
-        ("quantize runs/net --dtype i8 -o runs", 1, &["it is a folder; name a file, such as runs/FILE"]),
-        ("export runs/net --format onnx -o no/x", 1, &["there is no folder no"]),
-        ("report runs/net -o no/x.html", 1, &["there is no folder no"]),
-        ("eval runs/net --logits no/x.npz", 1, &["there is no folder no"]),
-        ("train --data data --out net.selv", 1, &["a file is where a folder is wanted: name another place"]),
-        // Microcontrollers.
-        ("quantize runs/net --dtype i4 --packing m4 -o x", 2, &["only i8 weights are packed for a core"]),
-        (
-            "export runs/net --format selv --packing cortex-m4 -o x",
-            2,
-            &["these are f32", "`selvedge quantize`"],
-        ),
-        ("estimate net.selv --target m4 --flash 1K --ram 1", 6, &["`selvedge quantize --dtype i4`"]),
-        ("estimate net.selv --target m9", 2, &["the targets are m0, m3, m4"]),
-    ] {
+    for &(words, code, parts) in MISTAKES {
         let words: Vec<_> = words.split(' ').collect();
         let line = fails(here, &words, code);
         for part in parts {

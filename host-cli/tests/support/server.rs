@@ -63,50 +63,17 @@ impl Server {
 }
 
 /// Reads a request and answers it; returns the request's head.
-fn serve(stream: TcpStream, content: &[u8], manner: Manner) -> String {
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let mut request = String::new();
-    while !request.ends_with("\r\n\r\n") {
-        // A client that was killed does not come to the end of its request.
-        if reader.read_line(&mut request).unwrap_or(0) == 0 {
-            return request;
-        }
+fn serve(mut stream: TcpStream, content: &[u8], manner: Manner) -> String {
+    let request = request(&stream);
+    if !request.ends_with("\r\n\r\n") {
+        return request;
     }
     assert!(request.starts_with("GET /f.gz HTTP/1.1\r\n"), "{request}");
     let head = request.to_lowercase();
     let range = head.lines().find_map(|l| l.strip_prefix("range: bytes=")?.strip_suffix('-')?.parse().ok());
-    let mut wrong = content.to_vec();
-    wrong[content.len() / 2] ^= 1;
-    let longer = [content, b"more"].concat();
-    let (status, body, extra): (&str, &[u8], String) = match (manner, range) {
-        (Manner::Missing, _) => ("404 Not Found", b"no", String::new()),
-        (Manner::WebPage, _) => {
-            ("200 OK", b"<!DOCTYPE html><html>Sign in</html>", "Content-Type: text/html\r\n".into())
-        }
-        (Manner::Wrong, _) => ("200 OK", &wrong, String::new()),
-        (Manner::Longer, _) => ("200 OK", &longer, String::new()),
-        (Manner::WrongRange, Some(from)) => {
-            let from: usize = from;
-            let n = content.len();
-            (
-                "206 Partial Content",
-                &content[from - 1..],
-                format!("Content-Range: bytes {}-{}/{n}\r\n", from - 1, n - 1),
-            )
-        }
-        (Manner::Good | Manner::Cut(_) | Manner::Slow(_), Some(from)) => {
-            let n = content.len();
-            (
-                "206 Partial Content",
-                &content[from..],
-                format!("Content-Range: bytes {from}-{}/{n}\r\n", n - 1),
-            )
-        }
-        _ => ("200 OK", content, String::new()),
-    };
+    let (status, body, extra) = answer(content, manner, range);
     let length = body.len();
-    let sent = if let Manner::Cut(at) = manner { &body[..at] } else { body };
-    let mut stream = stream;
+    let sent = if let Manner::Cut(at) = manner { &body[..at] } else { &body };
     let head = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n{extra}\r\n");
     // A client that has seen enough closes the connection.
     let _ = stream.write_all(head.as_bytes()).and_then(|()| match manner {
@@ -117,4 +84,38 @@ fn serve(stream: TcpStream, content: &[u8], manner: Manner) -> String {
         _ => stream.write_all(sent),
     });
     request
+}
+
+/// The head of a request, cut short where the client was killed.
+fn request(stream: &TcpStream) -> String {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut request = String::new();
+    while !request.ends_with("\r\n\r\n") && reader.read_line(&mut request).unwrap_or(0) > 0 {}
+    request
+}
+
+/// The status, the body and more lines of the head, for a request of the whole or of what lies behind `range`.
+fn answer(content: &[u8], manner: Manner, range: Option<usize>) -> (&'static str, Vec<u8>, String) {
+    let whole = |body: &[u8]| ("200 OK", body.to_vec(), String::new());
+    let part = |from: usize| {
+        let n = content.len();
+        let range = format!("Content-Range: bytes {from}-{}/{n}\r\n", n - 1);
+        ("206 Partial Content", content[from..].to_vec(), range)
+    };
+    match (manner, range) {
+        (Manner::Missing, _) => ("404 Not Found", b"no".to_vec(), String::new()),
+        (Manner::WebPage, _) => {
+            let page = b"<!DOCTYPE html><html>Sign in</html>".to_vec();
+            ("200 OK", page, "Content-Type: text/html\r\n".into())
+        }
+        (Manner::Wrong, _) => {
+            let mut wrong = content.to_vec();
+            wrong[content.len() / 2] ^= 1;
+            whole(&wrong)
+        }
+        (Manner::Longer, _) => whole(&[content, b"more"].concat()),
+        (Manner::WrongRange, Some(from)) => part(from - 1),
+        (Manner::Good | Manner::Cut(_) | Manner::Slow(_), Some(from)) => part(from),
+        _ => whole(content),
+    }
 }
