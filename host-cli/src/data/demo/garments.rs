@@ -113,9 +113,27 @@ fn top(range: &Top, canvas: &mut Canvas, dice: &mut Dice) {
     let curve = (0.6 * neck, 0.4 + 0.75 * neckline);
     canvas.fill(&mirrored(&[(neck, 0.0), (neck, 1.5), curve, (0.0, neckline)]), 0.0);
 
+    details(range, &Cut { neck, neckline, armpit: armpit.1, bottom, seam }, canvas, dice);
+}
+
+/// Where the details of a top go.
+struct Cut {
+    /// Half the width of the neck, and how deep its line is.
+    neck: f32,
+    neckline: f32,
+    /// How deep the armpits and the hem are.
+    armpit: f32,
+    bottom: f32,
+    /// The light of the seams.
+    seam: f32,
+}
+
+/// A print, a zip, buttons and a collar, where chance wants them.
+fn details(range: &Top, cut: &Cut, canvas: &mut Canvas, dice: &mut Dice) {
+    let &Cut { neck, neckline, armpit, bottom, seam } = cut;
     if dice.chance(range.print) {
         let (wide, high) = (dice.within((1.5, 4.5)), dice.within((1.0, 4.0)));
-        let y = armpit.1 + dice.within((0.0, 4.0));
+        let y = armpit + dice.within((0.0, 4.0));
         canvas.fill(&mirrored(&[(wide, y), (wide, y + high)]), dice.within((0.2, 1.4)));
     }
     if dice.chance(range.zip) {
