@@ -34,8 +34,8 @@
 //! `a = bias + Σ x·w` with w in −127..=127, and the file guarantees `127·Σ|w| + |bias| < 2²³`. A hidden layer passes on
 //! `(a·r + 2²³) >> 24`, clamped to 0..=127, with the row's multiplier r; the last layer's `a` are the logits. A nibble q
 //! of `i4`, −7..=7, is the weight `16·q`: that makes `i4` the same arithmetic, and lets every r fit 16 bits. Float types
-//! take `x = p / 255`, or `x = table[p] / 255`, and add up `z = (0 + x[0]·w[0] + x[1]·w[1] + ..) + bias`, in that order, every operation rounded to
-//! f32; hidden layers pass on 0 where z is negative.
+//! take `x = p / 255`, or `x = table[p] / 255`, and add up `z = (0 + x[0]·w[0] + x[1]·w[1] + ..) + bias`, in that order,
+//! every operation rounded to f32; hidden layers pass on 0 where z is negative.
 //!
 //! **Weights.** Weight `(row, column)` of output row and input column lies
 //!

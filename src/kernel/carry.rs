@@ -8,15 +8,13 @@
 use super::gemm::Gemm;
 use super::tile::End;
 use crate::mat::{Mat, MatMut};
-use crate::simd::{Kernel, Simd};
+use crate::simd::{Kernel, MOST_LANES, Simd};
 
 /// Rows up to which it pays, and terms of a sum from which it does; by measurement.
 const ROWS: usize = 64;
 const TERMS: usize = 256;
 /// Floats of `dXᵀ` at once: 64 KB on the stack.
 const FLOATS: usize = 16_384;
-/// Lanes of the widest vectors.
-const MOST: usize = 16;
 
 /// `dX = dZ Wᵀ` where `gate` is positive, else 0.
 pub(super) struct Carry<'a> {
@@ -70,7 +68,7 @@ impl Carry<'_> {
         let b = self.dz.rows();
         let count = room.len() / b;
         let whole = count - count % S::LANES;
-        let mut block = [0.0; MOST * MOST];
+        let mut block = [0.0; MOST_LANES * MOST_LANES];
         for r in (0..b).step_by(S::LANES) {
             for c in (0..whole).step_by(S::LANES) {
                 for q in (0..S::LANES).step_by(4) {

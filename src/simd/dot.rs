@@ -20,7 +20,7 @@ use super::dot_x86_64::Vnni;
 use super::portable::{Portable, Scalar, Wide};
 use super::{Backend, Kind};
 
-/// The most rows that a vector has, on any backend.
+/// The most lanes that a vector has, on any backend, of floats as of rows.
 pub const MOST_LANES: usize = 16;
 
 /// Operations on sums of `LANES` rows.

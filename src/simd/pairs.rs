@@ -6,7 +6,7 @@
 
 use half::bf16;
 
-use super::Simd;
+use super::{MOST_LANES, Simd};
 
 /// How products take their operands. Sums, and all else, are in single precision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -56,13 +56,10 @@ fn flush(x: f32) -> f32 {
     f32::from_bits(if bits & 0x7f80_0000 == 0 { bits & 0x8000_0000 } else { bits })
 }
 
-/// Lanes of the widest vectors.
-const MOST: usize = 16;
-
 /// The lanes of a vector, zeros behind them.
 #[inline(always)]
-fn lanes<S: Simd>(s: S, v: S::V) -> [f32; MOST] {
-    let mut lanes = [0.0; MOST];
+fn lanes<S: Simd>(s: S, v: S::V) -> [f32; MOST_LANES] {
+    let mut lanes = [0.0; MOST_LANES];
     s.write(v, &mut lanes);
     lanes
 }
@@ -80,7 +77,7 @@ pub(super) fn pair_lanes<S: Simd>(s: S, even: S::V, odd: S::V) -> S::V {
 /// [`Simd::halves`] lane by lane.
 #[inline(always)]
 pub(super) fn halves_lanes<S: Simd>(s: S, low: S::V, high: S::V) -> S::V {
-    let mut row = [0.0; 2 * MOST];
+    let mut row = [0.0; 2 * MOST_LANES];
     s.write(low, &mut row);
     s.write(high, &mut row[S::LANES..]);
     for l in 0..S::LANES {
