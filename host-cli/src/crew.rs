@@ -39,7 +39,7 @@ pub enum Threads {
 impl Threads {
     /// One thread.
     pub const ONE: Self = Self::Count(NonZero::<usize>::MIN);
-    /// More than a job has parts.
+    /// The most that can be asked for: more than a job has parts.
     const MOST: usize = 64;
 }
 

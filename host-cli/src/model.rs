@@ -228,7 +228,7 @@ pub fn about(bytes: &[u8]) -> std::result::Result<About, String> {
 }
 
 /// `path`, or the model in it where it is a folder.
-pub fn file_of(path: &Path) -> PathBuf {
+fn file_of(path: &Path) -> PathBuf {
     if path.is_dir() { path.join(FILE) } else { path.to_path_buf() }
 }
 

@@ -126,11 +126,18 @@ impl Network {
         Ok(match self.exact_logits(pixels, index)? {
             Logits::Float(logits) => logits.into_iter().map(f64::from).collect(),
             Logits::Integer(logits) => {
-                let Self::Flash(flash) = self else { unreachable!("a master computes in floats") };
-                let scale = f64::from(flash.image().scale(flash.shape.layers()));
-                logits.into_iter().map(|z| scale * f64::from(z)).collect()
+                let unit = self.unit();
+                logits.into_iter().map(|z| unit * f64::from(z)).collect()
             }
         })
+    }
+
+    /// What one unit of an exact logit is worth.
+    fn unit(&self) -> f64 {
+        match self {
+            Self::Master(_) => 1.0,
+            Self::Flash(flash) => f64::from(flash.image().scale(flash.shape.layers())),
+        }
     }
 
     /// The logits of each image at `index`, as the network computes them.

@@ -142,8 +142,9 @@ impl Folder {
         recipe.check()?;
         let path = self.0.join(PLACE);
         let text = std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, &e))?;
-        let place = serde_json::from_str(&text)
-            .map_err(|e| Error::failed(format!("{} is damaged: {e}", path.display())))?;
+        let place = serde_json::from_str(&text).map_err(|e| {
+            Error::failed(format!("{} is damaged: {e}; start the run again with --overwrite", path.display()))
+        })?;
         Ok((recipe, place))
     }
 

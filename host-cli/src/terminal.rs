@@ -8,7 +8,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 
 /// Results on stdout. A reader that has gone away is no error: what is left is not printed.
 #[derive(Debug, Default)]
@@ -31,7 +31,7 @@ impl Output {
                 self.gone = true;
                 Ok(())
             }
-            Err(e) => Err(Error::failed(format!("cannot write to stdout: {e}"))),
+            Err(e) => Err(Error::failed(format!("cannot write to stdout: {}", why(&e)))),
             Ok(()) => Ok(()),
         }
     }

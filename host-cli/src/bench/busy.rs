@@ -5,10 +5,10 @@ use std::num::NonZero;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, why};
 
 /// The flag of `bench` that makes a process spin until its stdin ends; not for people.
-pub(super) const FLAG: &str = "--occupy-a-core";
+const FLAG: &str = "--occupy-a-core";
 
 /// One process for every core but one; they end with the value.
 pub(super) struct Busy(Vec<Child>);
@@ -16,8 +16,9 @@ pub(super) struct Busy(Vec<Child>);
 impl Busy {
     /// Starts them.
     pub(super) fn start() -> Result<Self> {
-        let refused =
-            |e: std::io::Error| Error::failed(format!("cannot start a process to keep a core busy: {e}"));
+        let refused = |e: std::io::Error| {
+            Error::failed(format!("cannot start a process to keep a core busy: {}", why(&e)))
+        };
         let program = std::env::current_exe().map_err(refused)?;
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         let mut busy = Self(Vec::new());

@@ -109,8 +109,7 @@ fn whole_run(
 
 /// Measures the reading of a data set: Fashion-MNIST where it is, or a folder of garments like it.
 pub(super) fn load(case: &Case) -> Result<Line> {
-    let folder =
-        tempfile::tempdir().map_err(|e| Error::failed(format!("cannot make a temporary folder: {e}")))?;
+    let folder = tempfile::tempdir().map_err(|e| Error::io("make a folder in", &std::env::temp_dir(), &e))?;
     let mut source = Source::FashionMnist;
     if source.load(None).is_err() {
         write_garments(folder.path())?;

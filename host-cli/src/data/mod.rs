@@ -57,7 +57,7 @@ pub struct Dataset {
 }
 
 /// Fashion-MNIST's classes, by label.
-pub const FASHION: [&str; 10] = [
+const FASHION: [&str; 10] = [
     "T-shirt/top",
     "Trouser",
     "Pullover",

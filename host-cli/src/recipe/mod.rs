@@ -252,7 +252,8 @@ impl Recipe {
 
     /// The data set that the recipe names.
     pub fn source(&self) -> Source {
-        self.data.parse().unwrap_or(Source::FashionMnist)
+        let Ok(source) = self.data.parse();
+        source
     }
 
     /// The split of `images` training images.

@@ -2,8 +2,7 @@
 //!
 //! Written: `Gemm`, `Relu` and a `Softmax`, with the logits as an output of their own, around integers where the network
 //! is one of integers, or of integer operators alone. Read: the float form, and what other exporters make of such networks
-//! ([`read`] lists it). The messages are declared here by hand, since of the format's
-//! hundreds only a dozen matter.
+//! ([`read`] lists it). The messages are declared here by hand, since of the format's hundreds only a dozen matter.
 
 mod build;
 mod exact;

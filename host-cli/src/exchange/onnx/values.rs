@@ -7,6 +7,7 @@ use std::path::{Component, Path};
 
 use super::super::Clause;
 use super::proto::{Tensor, dtype};
+use crate::error::why;
 use crate::model::all_finite;
 
 /// A tensor's dimensions and values, widened to f32.
@@ -77,5 +78,5 @@ fn external(tensor: &Tensor, folder: Option<&Path>, bytes: usize) -> Clause<Vec<
         std::io::Result::Ok(raw)
     };
     number("offset")?;
-    read().map_err(|e| format!("{name} is in {}: {e}", path.display()))
+    read().map_err(|e| format!("{name} is in {}: {}", path.display(), why(&e)))
 }
