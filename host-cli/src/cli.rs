@@ -38,7 +38,7 @@ impl Cli {
     ///
     /// # Errors
     /// The parser's, for help too.
-    pub fn from_the_command_line() -> std::result::Result<Self, clap::Error> {
+    pub fn from_the_command_line() -> Result<Self, clap::Error> {
         let matches = numbers_may_be_negative(Self::command()).try_get_matches()?;
         Self::from_arg_matches(&matches)
     }

@@ -41,14 +41,6 @@ fn train_eval_predict_inspect() {
     assert_eq!(val[0]["images"], 40);
     assert_eq!(val[0]["accuracy"], metrics[4]["val_accuracy"]);
     let table = succeeds(here, &["eval", "run"]);
-    // Colours are for terminals, or for who insists; the words are the same.
-    let coloured = |no: &str| {
-        let mut eval = selvedge();
-        eval.current_dir(here).args(["eval", "run"]).env("CLICOLOR_FORCE", "1").env("NO_COLOR", no);
-        String::from_utf8(eval.output().unwrap().stdout).unwrap()
-    };
-    assert_eq!(coloured("1"), table);
-    assert!(coloured("").contains("\x1b[48;5;") && !table.contains('\x1b'));
     assert!(table.contains("upper") && table.contains("precision") && table.contains("true \\ predicted"));
 
     let predict = json_lines(&succeeds(here, &["predict", "run", "--index", "3", "--json"])).remove(0);
@@ -62,6 +54,23 @@ fn train_eval_predict_inspect() {
     assert!(inspect.contains("36-16-4") && inspect.contains("seed = 42"), "{inspect}");
     assert!(succeeds(here, &["inspect"]).contains("portable"));
     assert!(succeeds(here, &["data", "show", "data"]).contains("3 bottom"));
+}
+
+/// Colours are for terminals, or for who insists; the words are the same.
+#[test]
+fn colours_are_for_who_wants_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    small_data(here);
+    succeeds(here, &with(&TRAIN, &["--out", "run", "-q"]));
+    let table = succeeds(here, &["eval", "run"]);
+    let coloured = |no: &str| {
+        let mut eval = selvedge();
+        eval.current_dir(here).args(["eval", "run"]).env("CLICOLOR_FORCE", "1").env("NO_COLOR", no);
+        String::from_utf8(eval.output().unwrap().stdout).unwrap()
+    };
+    assert_eq!(coloured("1"), table);
+    assert!(coloured("").contains("\x1b[48;5;") && !table.contains('\x1b'));
 }
 
 #[test]

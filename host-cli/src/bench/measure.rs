@@ -64,9 +64,9 @@ impl<'a> Race<'a> {
     /// loops over single floats the compiler makes vectors where the target always has some, so that the peak of `scalar`
     /// is that of `portable`.
     pub(super) fn enter_peak(&mut self, backend: Backend) -> (Number, f64) {
-        let backend = if backend == Backend::SCALAR { Backend::PORTABLE } else { backend };
         /// 100 µs, about, at 14 multiply-adds in 5 cycles.
         const PEAK_ROUNDS: usize = 50_000;
+        let backend = if backend == Backend::SCALAR { Backend::PORTABLE } else { backend };
         let operations = kernel::peak(backend, PEAK_ROUNDS);
         let run = move || {
             black_box(kernel::peak(backend, black_box(PEAK_ROUNDS)));

@@ -116,7 +116,7 @@ impl Layer {
                 if backend == Backend::NAIVE {
                     let mut wt = Floats::zeroed(i * o, "weights to measure")?;
                     race.enter(move || {
-                        naive_delta((b, o, i), dz.data(), w.data(), x.data(), &mut wt, &mut dx)
+                        naive_delta((b, o, i), dz.data(), w.data(), x.data(), &mut wt, &mut dx);
                     })
                 } else {
                     race.enter(move || kernel::delta(backend, dz, w, x, MatMut::new(&mut dx, b, i)))

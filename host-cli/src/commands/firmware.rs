@@ -154,7 +154,7 @@ fn images(args: &FirmwareArgs, header: &Header, count: usize) -> Result<Images> 
     let named =
         args.data.data.clone().or_else(|| args.data.data_dir.is_some().then_some(Source::FashionMnist));
     let demo = header.image().is_none_or(|size| size == (28, 28)) && inputs == 28 * 28;
-    let Some(source) = named.clone().or_else(|| demo.then_some(Source::Demo)) else {
+    let Some(source) = named.or_else(|| demo.then_some(Source::Demo)) else {
         let (rows, cols) = header.image().unwrap_or((1, inputs));
         let noise = (1..=count).flat_map(|seed| SelfTest::pixels(seed as u32).take(inputs));
         return Ok(Images { pixels: noise.collect(), count, rows, cols });

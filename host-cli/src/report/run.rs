@@ -12,6 +12,7 @@ use crate::data::{Dataset, Set};
 use crate::error::Result;
 use crate::evaluate::{Evaluation, evaluate, logits};
 use crate::model::Model;
+use crate::recipe::Recipe;
 
 /// Mistakes shown.
 const MISTAKES: usize = 24;
@@ -43,7 +44,7 @@ pub fn run(name: &str, model: &Model, metrics: &[Value], place: &str, dataset: &
     body += &section("weights", "First-layer weights", &first_layer(model, set)?);
     let classes = logits.chunks_exact(mlp.shape.outputs()).map(|row| selvedge::naive::argmax(row) as u8);
     body += &quantized::sections(model, dataset, &classes.collect::<Vec<_>>())?;
-    let recipe = model.about.recipe.as_ref().map_or(Ok(String::new()), |r| r.to_toml())?;
+    let recipe = model.about.recipe.as_ref().map_or(Ok(String::new()), Recipe::to_toml)?;
     let about = format!(
         "<pre>{}</pre>\n<pre>{}</pre>\n<p>Input: {}. Written by selvedge {}.</p>\n",
         escape(recipe.trim_end()),

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::to_resume;
 use crate::checkpoint;
 use crate::cli;
-use crate::data::Dataset;
+use crate::data::{Dataset, Set};
 use crate::error::{Error, Exit, Result};
 use crate::evaluate::evaluate;
 use crate::interrupt;
@@ -68,7 +68,7 @@ impl<'a> Watch<'a> {
 
     /// Keeps the model, and says how the run ended.
     pub(super) fn end(
-        mut self,
+        self,
         ending: Ending,
         job: &Job<'_>,
         dataset: &Dataset,
@@ -92,17 +92,22 @@ impl<'a> Watch<'a> {
         let model = Model { shape: job.mlp.shape, params, about };
         model.save(&path).map_err(|e| to_resume(e, self.folder))?;
         match ending {
-            Ending::Done => {}
+            Ending::Done => self.done(job, &dataset.test, &model, &epochs),
             Ending::Diverged { epoch, step } => {
                 let kept = format!("the model after epoch {kept} is in {}", path.display());
-                return Err(diverged(epoch, step, &kept));
+                Err(diverged(epoch, step, &kept))
             }
-            Ending::Stopped => return Err(stopped(at.step, at.epoch + 1, &path, &self.folder.0)),
+            Ending::Stopped => Err(stopped(at.step, at.epoch + 1, &path, &self.folder.0)),
         }
-        let test = &dataset.test;
+    }
+
+    /// Tests the model that is kept, and says how it fared.
+    fn done(mut self, job: &Job<'_>, test: &Set, model: &Model, epochs: &[Epoch]) -> Result<()> {
+        let About { normalisation, epochs_done: kept, .. } = &model.about;
         let inputs = normalisation.inputs(&test.images.pixels);
         let tested = evaluate(job.crew, &job.mlp, &model.params, &inputs, test, &test.indices())?;
         let accuracy = tested.finite()?.accuracy();
+        let path = self.folder.model();
         let result = json!({
             "model": path.display().to_string(),
             "test_accuracy": accuracy,
@@ -114,13 +119,13 @@ impl<'a> Watch<'a> {
         if self.args.json {
             return self.output.json(&result);
         }
-        if kept < epochs_done {
+        if *kept < epochs.len() {
             self.output.line(format!("Best epoch = {kept}, no better one in {}", self.recipe.patience))?;
         }
         self.output.line(format!("Test accuracy = {:.2}%", 100.0 * accuracy))?;
         self.output.line(format!("Model = {}", path.display()))?;
         if !self.args.quiet {
-            self.comment(&epochs, job.mlp.shape.outputs());
+            self.comment(epochs, job.mlp.shape.outputs());
         }
         Ok(())
     }
