@@ -12,37 +12,15 @@ use super::measure::Race;
 use super::network::{DRAWN, Net, crew, enter_infer, images};
 use super::{Case, Line};
 use crate::error::Result;
+use crate::quantize::plain::Layer;
 
-/// A network as the specification computes it: weights `(o, i)`, one image at a time.
-struct Plain(Vec<PlainLayer>);
-
-struct PlainLayer {
-    weights: Vec<i8>,
-    biases: Vec<i32>,
-    /// None in the last layer.
-    multipliers: Vec<u16>,
-}
+/// A network as the specification computes it, one image at a time.
+struct Plain(Vec<Layer>);
 
 impl Plain {
-    fn new(image: &Image<'_>) -> Self {
-        let layers = image.layers().iter().map(|layer| {
-            let rows = 0..layer.outputs();
-            let weights = rows.clone().flat_map(|row| (0..layer.inputs()).map(move |c| (row, c)));
-            PlainLayer {
-                weights: weights.map(|(row, column)| layer.weight(row, column) as i8).collect(),
-                biases: rows.clone().map(|row| layer.bias(row)).collect(),
-                multipliers: rows
-                    .filter(|_| !layer.multipliers().is_empty())
-                    .map(|row| layer.multiplier(row))
-                    .collect(),
-            }
-        });
-        Self(layers.collect())
-    }
-
     fn logits(&self, pixels: &[u8], logits: &mut [i32]) {
         let mut x: Vec<u8> = pixels.iter().map(|p| p >> 1).collect();
-        for PlainLayer { weights, biases, multipliers } in &self.0 {
+        for Layer { weights, biases, multipliers } in &self.0 {
             if multipliers.is_empty() {
                 integer::accumulate(&x, weights, biases, logits);
             } else {
@@ -79,7 +57,7 @@ pub(super) fn infer(case: &Case) -> Result<Line> {
     let mut bytes = vec![0; header.file_bytes() + ALIGN];
     let start = bytes.as_ptr().align_offset(ALIGN);
     let image = file(header, &mut bytes[start..][..header.file_bytes()], widths)?;
-    let plain = Plain::new(&image);
+    let plain = Plain(Layer::of(&image));
     let model = quant::Model::new(image)?;
     let mut memory = vec![0; Prepared::bytes(&header)];
     let prepared = Prepared::new(&model, case.backend, &mut memory)?;

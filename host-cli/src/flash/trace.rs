@@ -4,12 +4,12 @@
 //! network's to the bit of single precision.
 
 use selvedge::format::Image;
-use selvedge::naive::{self, Operand, integer};
+use selvedge::naive::{self, Operand};
 
 use crate::error::Result;
 use crate::fold::{Folded, fold, of_file};
 use crate::network::Network;
-use crate::quantize::proof::Integers;
+use crate::quantize::plain::{self, Layer};
 
 /// A network taken apart.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub enum Trace {
     /// In integers.
     Integer {
         /// The layers.
-        layers: Vec<Integers>,
+        layers: Vec<Layer>,
         /// What a byte becomes.
         input: Box<[u8; 256]>,
         /// What one unit of each layer's outputs is worth.
@@ -65,13 +65,10 @@ impl Trace {
             Self::Integer { layers, input, scales } => {
                 let mut x: Vec<u8> = pixels.iter().map(|&p| input[usize::from(p)]).collect();
                 for (l, layer) in layers.iter().enumerate() {
-                    let (mut sums, mut y) = (vec![0; layer.biases.len()], vec![0; layer.biases.len()]);
-                    let Integers { weights, biases, multipliers } = layer;
-                    integer::hidden(&x, weights, biases, multipliers, &mut sums, &mut y);
+                    let (sums, y) = layer.run(&x);
                     let unit = if real { scales[l] } else { 1.0 };
-                    let last = l + 1 == layers.len();
-                    let passed = sums.iter().zip(&y).map(|(&a, &y)| if last { a } else { i32::from(y) });
-                    outputs.push(passed.map(|v| unit * f64::from(v)).collect());
+                    let passed = if y.is_empty() { sums } else { y.iter().copied().map(i32::from).collect() };
+                    outputs.push(passed.into_iter().map(|v| unit * f64::from(v)).collect());
                     x = y;
                 }
             }
@@ -96,8 +93,8 @@ impl Trace {
 
 fn integers(image: &Image<'_>) -> Trace {
     Trace::Integer {
-        layers: Integers::of(image),
-        input: Box::new(std::array::from_fn(|p| image.table().map_or((p >> 1) as u8, |t| t[p]))),
+        layers: Layer::of(image),
+        input: Box::new(plain::input_values(image)),
         scales: (1..=image.layers().len()).map(|l| f64::from(image.scale(l))).collect(),
     }
 }

@@ -6,6 +6,7 @@
 pub mod calibrate;
 pub mod clip;
 pub mod finetune;
+pub mod plain;
 pub mod proof;
 
 use selvedge::format::{Builder, Dtype, Packing};

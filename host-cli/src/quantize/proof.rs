@@ -1,11 +1,12 @@
 //! What quantizing cost: classes before and after, image by image, and how much noise each layer got.
 
 use selvedge::format::Image;
-use selvedge::naive::{self, integer};
+use selvedge::naive;
 use selvedge::quant::{self, Prepared};
 use selvedge::{Backend, Mlp};
 
 use super::calibrate::Images;
+use super::plain::{self, Layer};
 use crate::error::Result;
 use crate::evaluate::BATCH;
 use crate::fold::fold;
@@ -85,24 +86,17 @@ pub fn noise(model: &Model, image: &Image<'_>, pixels: &[u8], index: &[u32]) -> 
     let shape = folded.shape;
     let mlp = Mlp { shape, backend: Backend::detect() };
     let values = folded.input_values();
-    let layers = Integers::of(image);
+    let (layers, bytes) = (Layer::of(image), plain::input_values(image));
     let mut powers = vec![[0.0f64; 2]; shape.layers()];
     let mut next = index.iter();
     Images { pixels, index, values: &values }.forward(&mlp, &folded.params, |activations, b| {
         for (row, &n) in (0..b).zip(next.by_ref()) {
             let pixels = &pixels[n as usize * shape.inputs()..][..shape.inputs()];
-            let table = |&p: &u8| image.table().map_or(p >> 1, |t| t[usize::from(p)]);
-            let mut x: Vec<u8> = pixels.iter().map(table).collect();
+            let mut x: Vec<u8> = pixels.iter().map(|&p| bytes[usize::from(p)]).collect();
             for (l, layer) in layers.iter().enumerate() {
-                let o = shape.width(l + 1);
-                let mut sums = vec![0; o];
-                integer::accumulate(&x, &layer.weights, &layer.biases, &mut sums);
-                let last = l + 1 == shape.layers();
-                x = if last {
-                    Vec::new()
-                } else {
-                    sums.iter().zip(&layer.multipliers).map(|(&a, &r)| integer::requantize(a, r)).collect()
-                };
+                let (o, last) = (shape.width(l + 1), l + 1 == shape.layers());
+                let (sums, y) = layer.run(&x);
+                x = y;
                 let real = if last { activations.logits(b) } else { activations.activation(l + 1, b) };
                 let scale = image.scale(l + 1);
                 for (at, &real) in real[row * o..][..o].iter().enumerate() {
@@ -114,32 +108,4 @@ pub fn noise(model: &Model, image: &Image<'_>, pixels: &[u8], index: &[u32]) -> 
         }
     })?;
     Ok(powers.iter().map(|[signal, noise]| 10.0 * (signal / noise).log10()).collect())
-}
-
-/// The integers of a layer as the specification takes them.
-#[derive(Debug)]
-pub struct Integers {
-    /// `(o, i)` row-major.
-    pub weights: Vec<i8>,
-    /// `(o)`.
-    pub biases: Vec<i32>,
-    /// `(o)`.
-    pub multipliers: Vec<u16>,
-}
-
-impl Integers {
-    /// The layers of a flash file of integers.
-    pub fn of(image: &Image<'_>) -> Vec<Self> {
-        debug_assert!(image.header().dtype().is_integer());
-        let layers = image.layers().iter().map(|layer| {
-            let rows = 0..layer.outputs();
-            let row = |r: usize| (0..layer.inputs()).map(move |c| layer.weight(r, c) as i8);
-            Self {
-                weights: rows.clone().flat_map(row).collect(),
-                biases: rows.clone().map(|r| layer.bias(r)).collect(),
-                multipliers: rows.map(|r| layer.multiplier(r)).collect(),
-            }
-        });
-        layers.collect()
-    }
 }

@@ -1,0 +1,46 @@
+//! An integer network as the specification computes it: the numbers of a flash file, in plain loops.
+
+use selvedge::format::Image;
+use selvedge::naive::integer;
+
+/// The integers of a layer.
+#[derive(Debug)]
+pub struct Layer {
+    /// `(o, i)` row-major.
+    pub weights: Vec<i8>,
+    /// `(o)`.
+    pub biases: Vec<i32>,
+    /// `(o)`; none in the last layer.
+    pub multipliers: Vec<u16>,
+}
+
+impl Layer {
+    /// The layers of a flash file of integers.
+    pub fn of(image: &Image<'_>) -> Vec<Self> {
+        debug_assert!(image.header().dtype().is_integer());
+        let layers = image.layers().iter().map(|layer| {
+            let rows = 0..layer.outputs();
+            let row = |r: usize| (0..layer.inputs()).map(move |c| layer.weight(r, c) as i8);
+            let hidden = !layer.multipliers().is_empty();
+            Self {
+                weights: rows.clone().flat_map(row).collect(),
+                biases: rows.clone().map(|r| layer.bias(r)).collect(),
+                multipliers: rows.filter(|_| hidden).map(|r| layer.multiplier(r)).collect(),
+            }
+        });
+        layers.collect()
+    }
+
+    /// The sums `(o)` of the inputs `x(i)`, and what a hidden layer makes of them; the last makes nothing.
+    pub fn run(&self, x: &[u8]) -> (Vec<i32>, Vec<u8>) {
+        let Self { weights, biases, multipliers } = self;
+        let (mut sums, mut y) = (vec![0; biases.len()], vec![0; multipliers.len()]);
+        integer::hidden(x, weights, biases, multipliers, &mut sums, &mut y);
+        (sums, y)
+    }
+}
+
+/// What each byte of an image becomes as an input.
+pub fn input_values(image: &Image<'_>) -> [u8; 256] {
+    std::array::from_fn(|p| image.table().map_or((p >> 1) as u8, |t| t[p]))
+}
