@@ -3,7 +3,8 @@
 //! A [`Case`] is one figure to find out; [`cases`] lists them and [`select`] picks some by their words. Whatever is
 //! compared in a case (the kernel, the peak of its backend, the plain loops, `matrixmultiply`) runs in turn, round after
 //! round, and the median of the rounds' ratios counts, so that a machine that changes its pace or has other work changes
-//! the ratios little. A figure against a bound that the project has set itself becomes a line of its own.
+//! the ratios little. A product takes a tenth of a second, less than many disturbances last, so that products are measured
+//! in several passes over the list, of which the median counts. A figure against a bound that the project has set itself becomes a line of its own.
 //!
 //! The plain loops are those of [`selvedge::naive`], compiled with the same flags as everything else: row-major, the sum
 //! over `k` in the middle, the innermost loop along the rows of `B` and `C`, which the compiler vectorizes.
@@ -11,6 +12,7 @@
 mod bounds;
 mod busy;
 mod integers;
+mod line;
 mod measure;
 mod network;
 mod products;
@@ -27,8 +29,11 @@ use crate::error::{Error, Result};
 
 pub use bounds::{Bound, bounds};
 pub use busy::occupy_a_core;
+pub use line::{Entry, Line, Peak};
 pub use table::table;
 
+/// Passes over the list of cases.
+pub const PASSES: usize = 3;
 /// The widths of the network that the figures are about.
 pub(crate) const WIDTHS: [usize; 3] = [784, 128, 10];
 /// Its batch.
@@ -126,71 +131,6 @@ impl Dtype {
     }
 }
 
-/// What a case came to. What does not apply is none; the names are the JSON's.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Line {
-    /// Of the case.
-    pub name: Name,
-    /// Of the case.
-    pub dtype: Dtype,
-    /// Of the case.
-    pub backend: &'static str,
-    /// Of the case.
-    pub threads: usize,
-    /// Of the case.
-    pub shape: Vec<usize>,
-    /// The median.
-    pub seconds: f64,
-    /// Multiply-adds, each counted as two operations, by time.
-    pub gflops: Option<f64>,
-    /// Of the peak of one thread, times the threads.
-    pub percent_of_peak: Option<f64>,
-    /// How many times faster than plain loops.
-    pub vs_naive: Option<f64>,
-    /// How many times faster than `matrixmultiply`, or than an engine that uses it.
-    pub vs_matrixmultiply: Option<f64>,
-    /// How many times faster than one thread.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub vs_one_thread: Option<f64>,
-    /// How many times faster than the same in single precision.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub vs_f32: Option<f64>,
-    /// What the last layer's products take of a step.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub output_layer_percent: Option<f64>,
-    /// Whether terms with a zero in them were left out; they count in the other figures all the same.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub leaves_out_zeros: bool,
-    /// Whether other processes kept the other cores busy.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub busy: bool,
-}
-
-/// A line of the peak: `{"name":"peak","backend":..,"gflops":..}`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Peak {
-    /// Always [`Name::Peak`].
-    pub name: Name,
-    /// Whose.
-    pub backend: &'static str,
-    /// On one thread.
-    pub gflops: f64,
-    /// Of which numbers.
-    pub dtype: Dtype,
-}
-
-/// What is printed, line by line.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(untagged)]
-pub enum Entry {
-    /// The peak of a backend.
-    Peak(Peak),
-    /// Anything else that was measured.
-    Line(Line),
-    /// A figure against a bound.
-    Bound(Bound),
-}
-
 impl Case {
     /// A case of one thread on idle cores, in floats.
     fn new(name: Name, backend: Backend, shape: &[usize]) -> Self {
@@ -247,7 +187,13 @@ impl Case {
         }
     }
 
-    /// Measures it.
+    /// Passes over the list in which it is measured, the last ones.
+    pub fn passes(&self) -> usize {
+        let product = matches!(self.name, Name::Forward | Name::Weights | Name::Delta);
+        if product { PASSES } else { 1 }
+    }
+
+    /// Measures it once.
     ///
     /// # Errors
     /// Exit code 1 without the memory, or where a file or a process is refused.

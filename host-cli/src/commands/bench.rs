@@ -1,6 +1,6 @@
 //! `selvedge bench`: measures and prints.
 
-use crate::bench::{Entry, bounds, cases, occupy_a_core, select, table};
+use crate::bench::{Case, Entry, Line, PASSES, bounds, cases, occupy_a_core, select, table};
 use crate::cli::Bench;
 use crate::error::{Error, Result};
 use crate::interrupt;
@@ -17,7 +17,7 @@ pub fn run(args: &Bench) -> Result<()> {
     }
     let cases = select(cases(), args.filter.as_deref().unwrap_or(""))?;
     interrupt::listen()?;
-    let bar = bar(cases.len(), true);
+    let bar = bar(cases.iter().map(Case::passes).sum(), true);
     let (mut output, mut entries, mut lines) = (Output::default(), Vec::new(), Vec::new());
     let mut say = |entry: Entry, entries: &mut Vec<Entry>| -> Result<()> {
         if args.json {
@@ -26,18 +26,26 @@ pub fn run(args: &Bench) -> Result<()> {
         entries.push(entry);
         Ok(())
     };
-    for case in &cases {
-        bar.set_prefix(case.to_string());
-        bar.tick();
-        let entry = case.measure()?;
-        if interrupt::asked() {
-            return Err(Error::failed("stopped"));
+    let mut passes = vec![Vec::new(); cases.len()];
+    for pass in (1..=PASSES).rev() {
+        for (case, passes) in cases.iter().zip(&mut passes).filter(|(case, _)| case.passes() >= pass) {
+            bar.set_prefix(case.to_string());
+            bar.tick();
+            let entry = case.measure()?;
+            bar.inc(1);
+            if interrupt::asked() {
+                return Err(Error::failed("stopped"));
+            }
+            match entry {
+                Entry::Line(line) => passes.push(line),
+                other => say(other, &mut entries)?,
+            }
+            if pass == 1 && !passes.is_empty() {
+                let line = Line::median_of(passes);
+                lines.push(line.clone());
+                say(Entry::Line(line), &mut entries)?;
+            }
         }
-        if let Entry::Line(line) = &entry {
-            lines.push(line.clone());
-        }
-        say(entry, &mut entries)?;
-        bar.inc(1);
     }
     for bound in bounds(&lines) {
         say(Entry::Bound(bound), &mut entries)?;
