@@ -146,7 +146,7 @@ pub enum SplitName {
 /// `eval`.
 #[derive(Debug, Args)]
 pub struct Eval {
-    /// A model file or a run's folder
+    /// A model file, a run's folder, or a flash file
     pub model: PathBuf,
     /// The data set; by default the one that the model was trained on
     #[command(flatten)]
@@ -168,7 +168,7 @@ pub struct Eval {
 /// `predict`.
 #[derive(Debug, Args)]
 pub struct Predict {
-    /// A model file or a run's folder
+    /// A model file, a run's folder, or a flash file
     pub model: PathBuf,
     /// A PNG or IDX file: light on black (or see --invert), of the size that the model was trained on
     #[arg(value_name = "IMAGE", required_unless_present = "index")]

@@ -70,6 +70,7 @@ impl Error {
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 "; allow it, or name another place"
             }
+            io::ErrorKind::InvalidFilename => "; take a shorter name",
             io::ErrorKind::IsADirectory => ", but a file is wanted",
             io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
                 "; a file is where a folder is wanted: name another place"
@@ -78,6 +79,16 @@ impl Error {
         };
         Self::failed(format!("cannot {verb} {}: {}{hint}", path.display(), why(reason)))
     }
+}
+
+/// A path as one types it: in quotes where a shell would take it apart.
+pub fn typed(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+,:@%=".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text;
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// The operating system's reason in its words, without its number.
@@ -101,5 +112,19 @@ impl std::error::Error for Error {}
 impl From<selvedge::Error> for Error {
     fn from(refusal: selvedge::Error) -> Self {
         Self::failed(refusal.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::typed;
+
+    #[test]
+    fn paths_can_be_pasted_into_a_shell() {
+        let typed = |text: &str| typed(Path::new(text));
+        assert_eq!([typed("runs/é-1.selv"), typed("my net"), typed("")], ["runs/é-1.selv", "'my net'", "''"]);
+        assert_eq!(typed("it's $HOME"), r"'it'\''s $HOME'");
     }
 }

@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, typed};
 
 /// Writes `bytes` to `path`, which holds either the old or the new contents at every moment. What an earlier writer of
 /// the same file left when it was killed is removed.
@@ -36,9 +36,10 @@ pub fn can_hold(path: &Path) -> Result<()> {
         )));
     }
     if !folder.is_dir() {
-        let folder = folder.display();
         return Err(Error::failed(format!(
-            "cannot write {place}: there is no folder {folder}; make it with `mkdir -p {folder}`, or name another place"
+            "cannot write {place}: there is no folder {}; make it with `mkdir -p {}`, or name another place",
+            folder.display(),
+            typed(folder)
         )));
     }
     Ok(())

@@ -14,7 +14,7 @@ use selvedge::format::{Dtype, Header, Image, MAGIC, Packing};
 use selvedge::shape::MAX_LAYERS;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Exit, Result, typed};
 use crate::files;
 use crate::memory::{Bytes, Floats};
 use crate::normalise::Normalisation;
@@ -170,7 +170,7 @@ impl Model {
 
 /// What to type where there is no model at `path`, behind `; `.
 fn none_here(path: &Path) -> String {
-    let folder = path.display();
+    let folder = typed(path);
     let holds = |folder: &Path| folder.join(FILE).is_file();
     let runs = std::fs::read_dir(path).into_iter().flatten().flatten().map(|e| e.path());
     match runs.filter(|run| holds(run)).min() {

@@ -4,12 +4,14 @@
 //!
 //! Each file is whole at every moment. `config.toml` is written last at the start: where it is, the run can be taken up.
 
+use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, typed};
 use crate::files;
 use crate::model::{self, Model};
 use crate::recipe::{Recipe, config};
@@ -50,9 +52,10 @@ impl Folder {
         let path = match named {
             Some(folder) if Self(folder.into()).taken() && !overwrite => {
                 return Err(Error::misused(format!(
-                    "{} already holds a run; take it up with `selvedge train --resume {0}`, name another --out, or \
+                    "{} already holds a run; take it up with `selvedge train --resume {}`, name another --out, or \
                      add --overwrite",
-                    folder.display()
+                    folder.display(),
+                    typed(folder)
                 )));
             }
             Some(folder) => folder.to_path_buf(),
@@ -63,6 +66,25 @@ impl Folder {
         };
         files::create_folder(&path)?;
         Ok(Self(path))
+    }
+
+    /// Keeps other processes from training into the folder while the value lives: two of them would mix their files. Where
+    /// folders cannot be locked there is none, and nobody is kept.
+    ///
+    /// # Errors
+    /// Exit code 1 where another process trains into it.
+    pub fn hold(&self) -> Result<Option<File>> {
+        let held = File::open(&self.0).and_then(|folder| match folder.try_lock() {
+            Ok(()) => Ok(folder),
+            Err(refused) => Err(refused.into()),
+        });
+        match held {
+            Err(e) if e.kind() == ErrorKind::WouldBlock => Err(Error::failed(format!(
+                "another process is training in {}; wait for it, or name another --out",
+                self.0.display()
+            ))),
+            held => Ok(held.ok()),
+        }
     }
 
     fn taken(&self) -> bool {
@@ -130,9 +152,10 @@ impl Folder {
         let path = self.0.join(config::FILE);
         if !path.exists() {
             return Err(Error::misused(format!(
-                "{} holds no run: it has no {}; `selvedge train --out {0}` starts one",
+                "{} holds no run: it has no {}; `selvedge train --out {}` starts one",
                 self.0.display(),
-                config::FILE
+                config::FILE,
+                typed(&self.0)
             )));
         }
         files::remove_leftovers(&self.0)?;

@@ -2,6 +2,8 @@
 mod support;
 
 use std::fs;
+use std::process::Stdio;
+use std::time::Duration;
 
 use support::{TRAIN, fails, selvedge, small_data, succeeds, with};
 
@@ -53,6 +55,12 @@ const MISTAKES: &[(&str, i32, &[&str])] = &[
     ("eval runs/net --logits no/x.npz", 1, &["there is no folder no"]),
     ("train --data data --out net.selv", 1, &["a file is where a folder is wanted: name another place"]),
     // Microcontrollers.
+    (
+        "export none.selv --format firmware --board microbit -o x",
+        4,
+        &["no model: cannot read none.selv: No such file"],
+    ),
+    ("export runs/net --format firmware --board microbit -o x", 2, &["runs/net holds floats"]),
     ("quantize runs/net --dtype i4 --packing m4 -o x", 2, &["only i8 weights are packed for a core"]),
     ("export runs/net --format selv --packing cortex-m4 -o x", 2, &["these are f32", "`selvedge quantize`"]),
     ("estimate net.selv --target m4 --flash 1K --ram 1", 6, &["`selvedge quantize --dtype i4`"]),
@@ -107,4 +115,28 @@ fn packing_for_a_core_is_offered_and_taken() {
     succeeds(here, &["verify", "any.selv", "m4.selv", "--data", "data"]);
     succeeds(here, &["export", "any.selv", "--format", "selv", "--packing", "cortex-m4", "-o", "same.selv"]);
     assert!(fs::read(here.join("m4.selv")).unwrap() == fs::read(here.join("same.selv")).unwrap());
+}
+
+#[test]
+fn two_processes_do_not_train_into_one_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    small_data(here);
+    let long = with(&TRAIN, &["--out", "my run", "--epochs", "1000000", "-q"]);
+    let mut first = selvedge().current_dir(here).args(long).stdout(Stdio::null()).spawn().unwrap();
+    while !here.join("my run/config.toml").exists() {
+        assert!(first.try_wait().unwrap().is_none(), "it ended");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let over = with(&TRAIN, &["--out", "my run", "--overwrite"]);
+    for words in [&over[..], &["train", "--resume", "my run"]] {
+        let line = fails(here, words, 1);
+        assert!(line.contains("another process is training in my run; wait for it"), "{line}");
+    }
+    // The system lets go of what a process held, however it ended; and a hint can be pasted, whatever the name.
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let output = selvedge().current_dir(here).args(over).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("next: selvedge eval 'my run'"), "{output:?}");
 }

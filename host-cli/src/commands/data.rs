@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::cli::Data;
 use crate::data::fetch::{FASHION_MNIST, MIRRORS, Status, fetch, verify};
 use crate::data::{Source, fashion_mnist_folder};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, typed};
 use crate::terminal::{Output, count, listing, picture};
 
 /// Carries a `data` command out.
@@ -63,7 +63,7 @@ fn check(folder: &Path, named: Option<&Path>, json: bool) -> Result<()> {
             "{n} of {} files in {} are missing or corrupt; run `selvedge data fetch{}`",
             found.len(),
             folder.display(),
-            named.map_or_else(String::new, |dir| format!(" --dir {}", dir.display()))
+            named.map_or_else(String::new, |dir| format!(" --dir {}", typed(dir)))
         ))),
     }
 }

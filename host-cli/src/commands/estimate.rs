@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::budget::{Budget, Core};
 use crate::cli::Estimate;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Exit, Result, typed};
 use crate::flash;
 use crate::model::{self, Model};
 use crate::sweep::cost::target;
@@ -66,7 +66,7 @@ fn faster(args: &Estimate, header: &Header, core: &Core, budget: &Budget) -> Res
     let packed = flash::repack(&model::parse_flash(&args.model, &bytes)?, header.dtype(), core.packing)?;
     let packed = Budget::new(model::parse_flash(&args.model, &packed)?.header(), core);
     let times = budget.instructions.zip(packed.instructions).map(|(now, then)| now as f64 / then as f64);
-    let (file, packing) = (args.model.display(), core.packing.name());
+    let (file, packing) = (typed(&args.model), core.packing.name());
     Ok(times.map(|times| {
         format!(
             "packed for this core it would take {times:.0} times fewer instructions: selvedge export {file} --format selv \

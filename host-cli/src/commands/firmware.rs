@@ -8,13 +8,13 @@ use serde_json::json;
 use crate::cli::{Export, FirmwareArgs};
 use crate::data::Source;
 use crate::data::idx::Images;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, typed};
 use crate::files;
 use crate::firmware::boards::{self, BOARDS, Board, Loader, Region};
 use crate::firmware::{Needs, needs, project};
 use crate::flash;
 use crate::memory::size;
-use crate::model;
+use crate::model::{self, Model};
 use crate::terminal::Output;
 
 /// Files by which a folder of firmware is known.
@@ -31,7 +31,10 @@ pub fn run(args: &Export) -> Result<()> {
         ));
     }
     let board = board(&args.firmware)?;
-    let bytes = model::flash(&args.model)?.ok_or_else(|| floats(&args.model))?;
+    // A file that is no model, or that is not there, says so itself.
+    let Some(bytes) = model::flash(&args.model)? else {
+        return Err(Model::load(&args.model).map_or_else(|e| e, |_| floats(&args.model)));
+    };
     let image = model::parse_flash(&args.model, &bytes)?;
     let dtype = image.header().dtype();
     if !dtype.is_integer() {
@@ -73,12 +76,13 @@ fn report(args: &Export, board: &Board<'_>, header: &Header, needs: &Needs) -> R
     output.line(format!(
         "{folder}, a cargo project for {} ({}); the model is packed as {packing}\n\
          about {} of flash, {} of RAM\n\
-         next: rustup target add {}; cd {folder}; cargo run --release",
+         next: rustup target add {}; cd {}; cargo run --release",
         board.name,
         board.about,
         of(needs.flash, board.flash),
         of(needs.ram, board.ram),
         board.target,
+        typed(&args.out),
     ))
 }
 

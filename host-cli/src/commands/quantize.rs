@@ -8,7 +8,7 @@ use super::load_data;
 use crate::cli::{IntegerType, Quantize};
 use crate::data::Dataset;
 use crate::draws::Split;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, typed};
 use crate::files;
 use crate::flash;
 use crate::memory::size;
@@ -60,7 +60,7 @@ pub fn run(args: &Quantize) -> Result<()> {
     if args.report {
         output.line(format!("\n{}", proof.report(&model, &image)))?;
     }
-    let file = args.out.display();
+    let file = typed(&args.out);
     eprintln!(
         "next: selvedge estimate {file} --target m4   or   selvedge export {file} --format firmware --board mps2-an386 -o \
          firmware"

@@ -8,7 +8,7 @@ use std::time::Instant;
 use crate::cli::{Shard, Sweep, SweepAction, SweepRun};
 use crate::crew::{Crew, Threads};
 use crate::data::{Dataset, Source};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, typed};
 use crate::files;
 use crate::interrupt;
 use crate::recipe::config;
@@ -64,7 +64,7 @@ fn sweep(args: &SweepRun) -> Result<()> {
     } else {
         output.line(table.markdown().trim_end())?
     }
-    say(format!("next: selvedge report {}", folder.display()));
+    say(format!("next: selvedge report {}", typed(&folder)));
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 mod watch;
 
+use std::fs::File;
 use std::path::Path;
 
 use selvedge::{Backend, Mlp, Shape};
@@ -11,7 +12,7 @@ use crate::cli;
 use crate::crew::Crew;
 use crate::data::{Dataset, Source};
 use crate::draws::Split;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, typed};
 use crate::interrupt;
 use crate::memory::size;
 use crate::model::Model;
@@ -28,6 +29,8 @@ struct Plan {
     place: Place,
     from: Option<Model>,
     folder: Option<Folder>,
+    /// Keeps other processes out of it.
+    _held: Option<File>,
 }
 
 /// Trains as the flags say, or as a run that stopped was to go on.
@@ -38,6 +41,7 @@ pub fn run(args: &cli::Train) -> Result<()> {
     let plan = match &args.resume {
         Some(path) => {
             let folder = Folder(path.clone());
+            let held = folder.hold()?;
             let (recipe, place) = resume(args, &folder)?;
             if folder.finished() {
                 folder.finish()?;
@@ -45,13 +49,13 @@ pub fn run(args: &cli::Train) -> Result<()> {
                     format!("{} is finished; its model is {}", path.display(), folder.model().display());
                 return if args.json { Ok(()) } else { Output::default().line(line) };
             }
-            Plan { from: folder.from(&recipe)?, recipe, place, folder: Some(folder) }
+            Plan { from: folder.from(&recipe)?, recipe, place, folder: Some(folder), _held: held }
         }
         None => {
             let mut layers = args.recipe.layers(args.data.data.as_ref())?;
             let from = start::of(&mut layers)?;
             let recipe = layers.recipe()?;
-            Plan { place: place(args, &recipe)?, recipe, from, folder: None }
+            Plan { place: place(args, &recipe)?, recipe, from, folder: None, _held: None }
         }
     };
     follow(args, &plan)
@@ -85,20 +89,28 @@ impl Plan {
         }
     }
 
-    /// The folder and the state in it: those of the run that is taken up, or those of a new one, which begins `fresh`.
-    fn open(&self, args: &cli::Train, data: &str, shape: Shape, fresh: State) -> Result<(Folder, State)> {
+    /// The folder and the state in it: those of the run that is taken up, or those of a new one, which begins `fresh` and
+    /// keeps other processes out of its folder as long as the file lives.
+    fn open(
+        &self,
+        args: &cli::Train,
+        data: &str,
+        shape: Shape,
+        fresh: State,
+    ) -> Result<(Folder, State, Option<File>)> {
         if let Some(folder) = &self.folder {
             let state = checkpoint::load(&folder.0, &self.recipe, data, shape)?;
-            return Ok((folder.clone(), state.unwrap_or(fresh)));
+            return Ok((folder.clone(), state.unwrap_or(fresh), None));
         }
         let name = Path::new(&self.recipe.data).file_name().map_or("data".into(), |n| n.to_string_lossy());
         let name = format!("{name}-{}", self.recipe.hidden_name());
         let folder = Folder::create(args.out.as_deref(), args.overwrite, &name)?;
+        let held = folder.hold()?;
         folder.start(&self.recipe, &self.place, self.from.as_ref())?;
         if let Some(previous) = folder.previous().filter(|_| !args.quiet) {
             eprintln!("the run that was there is in {} until this one is done", previous.display());
         }
-        Ok((folder, fresh))
+        Ok((folder, fresh, held))
     }
 
     /// Says what is about to be trained, behind so many steps.
@@ -135,7 +147,7 @@ fn follow(args: &cli::Train, plan: &Plan) -> Result<()> {
     let fresh = State::new(recipe, mlp.shape, from.as_ref().map(|model| &model.params[..]))?;
     interrupt::listen()?;
     let data = fingerprint(&dataset.train);
-    let (folder, mut state) = plan.open(args, &data, mlp.shape, fresh)?;
+    let (folder, mut state, _held) = plan.open(args, &data, mlp.shape, fresh)?;
     let normalisation = match from {
         Some(model) => model.about.normalisation.clone(),
         None => recipe.normalisation(&dataset.train.images, &split),
@@ -156,7 +168,7 @@ fn follow(args: &cli::Train, plan: &Plan) -> Result<()> {
 /// A failure in the middle of a run, which nothing is lost by.
 fn to_resume(error: Error, folder: &Folder) -> Error {
     let message =
-        format!("{}; then go on with `selvedge train --resume {}`", error.message, folder.0.display());
+        format!("{}; then go on with `selvedge train --resume {}`", error.message, typed(&folder.0));
     with_previous(Error { message, ..error }, folder)
 }
 

@@ -13,7 +13,7 @@ use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Exit, Result, typed};
 use idx::Images;
 
 /// Where a data set comes from: `fashion-mnist`, `demo` or a folder.
@@ -114,7 +114,7 @@ impl Source {
         let mut dataset = match self {
             Self::FashionMnist => {
                 let folder = fashion_mnist_folder(data_dir)?;
-                let dir = data_dir.map_or_else(String::new, |dir| format!(" --dir {}", dir.display()));
+                let dir = data_dir.map_or_else(String::new, |dir| format!(" --dir {}", typed(dir)));
                 load_folder(&folder, &format!("run `selvedge data fetch{dir}`, or try `--data demo`"))?
             }
             Self::Demo => draw_demo()?,

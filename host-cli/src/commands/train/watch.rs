@@ -10,7 +10,7 @@ use super::to_resume;
 use crate::checkpoint;
 use crate::cli;
 use crate::data::{Dataset, Set};
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Exit, Result, typed};
 use crate::evaluate::evaluate;
 use crate::interrupt;
 use crate::model::{About, Model};
@@ -163,7 +163,7 @@ impl<'a> Watch<'a> {
                 "that is no better than a guess, which loses {guess:.4}: try a smaller --lr, or another --init"
             );
         }
-        eprintln!("next: selvedge eval {0}   or   selvedge predict {0} --index 0", self.folder.0.display());
+        eprintln!("next: selvedge eval {0}   or   selvedge predict {0} --index 0", typed(&self.folder.0));
     }
 }
 
