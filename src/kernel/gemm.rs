@@ -92,11 +92,23 @@ impl Kernel for Gemm<'_> {
                 self.in_place(s, false);
             }
         } else {
-            self.packed(s);
+            s.outlined(InBlocks(&mut self));
         }
         if S::EXACT && skip::matters_behind(&mut self) {
             skip::product(&mut self);
         }
+    }
+}
+
+/// A product with packed operands, in a function of its own: a call touches every page of its large frame, which would slow
+/// down the short products that pack nothing.
+struct InBlocks<'a, 'b>(&'b mut Gemm<'a>);
+
+impl Kernel for InBlocks<'_, '_> {
+    type Out = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        self.0.packed(s);
     }
 }
 
