@@ -47,7 +47,7 @@
 
 use core::mem::MaybeUninit;
 
-use super::pack::{Packed, PackedRows, evicts_itself};
+use super::pack::{Packed, PackedRows, ROWS, evicts_itself};
 use super::skip;
 use super::tile::{End, Fetch, Panel, Rows};
 use crate::arena::LINE;
@@ -200,6 +200,7 @@ impl<'a> Gemm<'a> {
         let once = !flat::<S>() && rows.1 - rows.0 <= BLOCK_TILES * S::TILE_ROWS;
         // Of rows of a single line the CPU fetches the neighbour in vain.
         let packs = !once || self.b.col_stride() != 1 || most < 2 * LINE;
+        const { assert!(row_terms::<S>() * (BLOCK_TILES * S::TILE_ROWS + LINE) <= ROWS, "a block of A has room") };
         let mut packed_rows = PackedRows::new();
         // Blocks of about the same length.
         let block = k.div_ceil(k.div_ceil(block::<S>()).max(1)).max(1);

@@ -19,7 +19,7 @@ const FLOATS: usize = 16_384;
 const DEEP: usize = 4;
 
 /// Floats of a block of A: 96 rows of 256 terms, 128 rows of 199.
-const ROWS: usize = 28 * 1024;
+pub(super) const ROWS: usize = 28 * 1024;
 /// Floats between terms of A from which on they share sets of the first cache: 32 terms this far apart fill theirs.
 const ALIAS: usize = 256;
 
