@@ -67,7 +67,10 @@ fn a_sweep_picks_by_validation_and_goes_on() {
     let table: Value = serde_json::from_str(&tables(&here.join("out"))[2]).unwrap();
     assert_eq!(table["rows"][0]["validation"]["count"].as_u64(), Some(3), "{table}");
     assert_eq!(written("1-seed-42.json"), before);
-    assert!(fails(here, &words, 2).contains("holds another sweep"));
+    assert!(fails(here, &words, 2).contains("holds this sweep with 3 seeds; ask for more with --seeds"));
+    fs::write(here.join("other.toml"), SWEEP.replace("epochs = 3", "epochs = 2")).unwrap();
+    let other = ["sweep", "-c", "other.toml", "--out", "out", "-q"];
+    assert!(fails(here, &other, 2).contains("holds another sweep"));
     assert!(fails(here, &["sweep"], 2).contains("--preset notebook"));
     assert!(fails(here, &["sweep", "--preset", "x"], 2).contains("there is notebook"));
     assert!(fails(here, &["sweep", "-c", "none.toml"], 2).contains("cannot read none.toml"));

@@ -129,10 +129,16 @@ fn keep_plan(folder: &Path, plan: &Plan) -> Result<()> {
         if there == *plan {
             return Ok(());
         }
-        if !plan.seeds.starts_with(&there.seeds) || (Plan { seeds: plan.seeds.clone(), ..there }) != *plan {
+        let (folder, seeds) = (folder.display(), there.seeds.clone());
+        if (Plan { seeds: plan.seeds.clone(), ..there }) != *plan {
             return Err(Error::misused(format!(
-                "{} holds another sweep; name another --out, or remove it",
-                folder.display()
+                "{folder} holds another sweep; name another --out, or remove it"
+            )));
+        }
+        if !plan.seeds.starts_with(&seeds) {
+            return Err(Error::misused(format!(
+                "{folder} holds this sweep with {}; ask for more with --seeds, or name another --out",
+                count(seeds.len(), "seed")
             )));
         }
     }
