@@ -93,7 +93,8 @@
 //!
 //! `std` (on by default) adds CPU detection at run time and the `matrixmultiply` backend, which needs a heap. Without it
 //! a backend exists where the target's features say so. Rust 1.89 is the oldest that builds it. `wide` is the portable
-//! vector backend, `heapless` holds the per-layer lists, `libm` computes logarithms and square roots on every target alike, `half` converts f16 and bf16.
+//! vector backend, `heapless` holds the per-layer lists, `libm` computes logarithms and square roots on every target
+//! alike, `half` converts f16 and bf16.
 //!
 //! # Unsafe code
 //!
