@@ -8,7 +8,7 @@
 use super::gemm::Gemm;
 use super::tile::End;
 use crate::mat::{Mat, MatMut};
-use crate::simd::{Kernel, MOST_LANES, Simd};
+use crate::simd::{Kernel, MOST_LANES, Simd, prefetch};
 
 /// Rows up to which it pays, and terms of a sum from which it does; by measurement.
 const ROWS: usize = 64;
@@ -81,8 +81,8 @@ impl Carry<'_> {
                     let gate = &self.gate.row(r + l)[first + c..][..S::LANES];
                     let to = &mut self.dx.row_mut(r + l)[first + c..][..S::LANES];
                     s.write(s.where_positive(s.read(gate), s.read(row)), to);
-                    s.prefetch(gate.as_ptr().wrapping_add(4 * S::LANES));
-                    s.prefetch(to.as_ptr().wrapping_add(4 * S::LANES));
+                    prefetch(gate.as_ptr().wrapping_add(4 * S::LANES));
+                    prefetch(to.as_ptr().wrapping_add(4 * S::LANES));
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::arena;
 use crate::naive::unit;
-use crate::simd::{Backend, Kernel, Simd};
+use crate::simd::{Backend, Kernel, Simd, prefetch};
 
 /// `out(b,i) = pixels(index[b], i) / 255`, correctly rounded: the rows of a batch, gathered from a data set.
 ///
@@ -44,23 +44,13 @@ impl Kernel for Standardised<'_> {
     type Out = ();
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
-        let i = self.mean.len();
-        if i == 0 {
-            return;
-        }
-        for (row, &n) in self.out.chunks_exact_mut(i).zip(self.index) {
-            let pixels = &self.pixels[n as usize * i..][..i];
+        in_blocks(self.pixels, self.index, self.out, |row, pixels| {
             for (((x, &p), &mean), &scale) in row.iter_mut().zip(pixels).zip(self.mean).zip(self.scale) {
                 *x = (f32::from(p) - mean) * scale;
             }
-        }
+        });
     }
 }
-
-/// Rows that are fetched while an earlier one is converted: a shuffled data set is in no cache.
-const AHEAD: usize = 4;
-/// Bytes of a cache line.
-const LINE: usize = arena::LINE * size_of::<f32>();
 
 struct Gather<'a> {
     pixels: &'a [u8],
@@ -71,28 +61,51 @@ struct Gather<'a> {
 impl Kernel for Gather<'_> {
     type Out = ();
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let i = self.out.len() / self.index.len();
-        if i == 0 {
-            return;
-        }
-        let rows = self.out.chunks_exact_mut(i).zip(self.index);
-        for (r, (row, &n)) in rows.enumerate() {
-            if let Some(&next) = self.index.get(r + AHEAD) {
-                let pixels = &self.pixels[next as usize * i..][..i];
-                pixels.chunks(LINE).for_each(|line| s.prefetch(line.as_ptr().cast()));
-            }
-            let pixels = &self.pixels[n as usize * i..][..i];
+    fn run<S: Simd>(self, _: S) {
+        in_blocks(self.pixels, self.index, self.out, |row, pixels| {
             for (x, &p) in row.iter_mut().zip(pixels) {
                 *x = unit(p);
             }
+        });
+    }
+}
+
+/// Bytes of images that are fetched at once: what a second-level cache holds beside all else.
+const FETCHED: usize = 64 * 1024;
+/// Bytes of a cache line.
+const LINE: usize = arena::LINE * size_of::<f32>();
+
+/// Converts the image of each index to its row of `out`.
+///
+/// The images of a shuffled data set are in no cache. All of a block are asked for before the first is converted: the memory
+/// then answers many requests at a time, which takes half as long as asking for a few rows ahead.
+#[inline(always)]
+fn in_blocks(
+    pixels: &[u8],
+    index: &[u32],
+    out: &mut [f32],
+    mut convert: impl FnMut(&mut [f32], &[u8]),
+) {
+    let i = out.len() / index.len().max(1);
+    if i == 0 {
+        return;
+    }
+    let image = |n: u32| &pixels[n as usize * i..][..i];
+    let block = (FETCHED / i).max(1);
+    for (rows, index) in out.chunks_mut(block * i).zip(index.chunks(block)) {
+        for &n in index.iter().filter(|_| index.len() > 1) {
+            image(n).chunks(LINE).for_each(|line| prefetch(line.as_ptr().cast()));
+        }
+        for (row, &n) in rows.chunks_exact_mut(i).zip(index) {
+            convert(row, image(n));
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{gather, gather_standardised, unit};
+    extern crate std;
+    use super::{FETCHED, gather, gather_standardised, unit};
     use crate::simd::Backend;
 
     #[test]
@@ -116,11 +129,16 @@ mod tests {
 
     #[test]
     fn rows_come_in_the_order_of_the_index() {
-        let pixels: [u8; 60] = core::array::from_fn(|p| p as u8);
-        for backend in Backend::available() {
-            let mut out = [f32::NAN; 40];
-            gather(backend, &pixels, &[2, 0], &mut out);
-            assert!(out.iter().zip((40..60).chain(0..20)).all(|(&x, p)| x == unit(p)), "{}", backend.name());
+        // One block, several, and images that are longer than one.
+        for (images, i) in [(3, 20), (2 * FETCHED / 1024 + 1, 1024), (2, FETCHED + 1)] {
+            let pixels: std::vec::Vec<u8> = (0..images * i).map(|p| (p * p / 7) as u8).collect();
+            let index: std::vec::Vec<u32> = (0..images as u32).rev().collect();
+            for backend in Backend::available() {
+                let mut out = std::vec![f32::NAN; images * i];
+                gather(backend, &pixels, &index, &mut out);
+                let expected = pixels.chunks_exact(i).rev().flatten().map(|&p| unit(p));
+                assert!(out.iter().copied().eq(expected), "{}", backend.name());
+            }
         }
     }
 }

@@ -23,7 +23,14 @@ pub use pairs::Precision;
 pub(crate) use pairs::pair;
 pub use portable::{Scalar, Wide};
 #[cfg(target_arch = "x86_64")]
+pub(crate) use x86_64::prefetch;
+#[cfg(target_arch = "x86_64")]
 pub use x86_64::{Avx2, Avx512};
+
+/// A hint for which this target has no instruction.
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+pub(crate) fn prefetch(_at: *const f32) {}
 
 /// Operations on vectors of `LANES` 32-bit lanes.
 ///
@@ -94,11 +101,8 @@ pub unsafe trait Simd: Copy + Send + Sync {
     /// # Safety
     /// They must be readable, and writable there.
     unsafe fn transpose(self, from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize);
-    /// Whether [`prefetch`](Self::prefetch) does anything.
+    /// Whether tiles fetch ahead what their sums will need: they have an instruction to spare for each term.
     const PREFETCHES: bool = false;
-    /// A hint that the cache line at `_at`, which may be any address, will be used soon, though not next.
-    #[inline(always)]
-    fn prefetch(self, _at: *const f32) {}
 
     /// Two vectors rounded to bf16, lane by lane: pairs of an even and an odd term.
     #[inline(always)]

@@ -6,6 +6,8 @@
 mod avx2;
 mod avx512;
 
+use core::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+
 use super::Kernel;
 
 /// Proof that this CPU has AVX2 and FMA.
@@ -18,6 +20,13 @@ pub struct Avx512Of<const BF16: bool>(());
 
 /// Proof that this CPU has AVX-512F, next to AVX2 and FMA.
 pub type Avx512 = Avx512Of<false>;
+
+/// A hint that the cache line at `at`, which may be any address, will be used soon, though not next.
+#[inline(always)]
+pub(crate) fn prefetch(at: *const f32) {
+    // SAFETY: a prefetch reads nothing, whatever the address.
+    unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
+}
 
 /// Whether the CPU has every one of the features.
 macro_rules! has {

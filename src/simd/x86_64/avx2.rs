@@ -125,11 +125,6 @@ unsafe impl Simd for Avx2 {
         unsafe { transpose_8x4(from, from_stride, to, to_stride) }
     }
     const PREFETCHES: bool = true;
-    #[inline(always)]
-    fn prefetch(self, at: *const f32) {
-        // SAFETY: a prefetch reads nothing, whatever the address.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
-    }
 }
 
 /// Transposes eight rows of four floats. Halves of columns are joined as they are loaded, which leaves eight shuffles.

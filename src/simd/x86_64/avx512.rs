@@ -144,11 +144,6 @@ unsafe impl<const BF16: bool> Simd for Avx512Of<BF16> {
         }
     }
     const PREFETCHES: bool = true;
-    #[inline(always)]
-    fn prefetch(self, at: *const f32) {
-        // SAFETY: a prefetch reads nothing, whatever the address.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
-    }
 }
 
 #[inline]
