@@ -80,12 +80,7 @@ const LINE: usize = arena::LINE * size_of::<f32>();
 /// The images of a shuffled data set are in no cache. All of a block are asked for before the first is converted: the memory
 /// then answers many requests at a time, which takes half as long as asking for a few rows ahead.
 #[inline(always)]
-fn in_blocks(
-    pixels: &[u8],
-    index: &[u32],
-    out: &mut [f32],
-    mut convert: impl FnMut(&mut [f32], &[u8]),
-) {
+fn in_blocks(pixels: &[u8], index: &[u32], out: &mut [f32], mut convert: impl FnMut(&mut [f32], &[u8])) {
     let i = out.len() / index.len().max(1);
     if i == 0 {
         return;

@@ -60,12 +60,14 @@ unsafe impl Simd for Wide {
     }
     #[inline(always)]
     unsafe fn load_first(self, n: usize, from: *const f32) -> f32x4 {
-        let mut lanes = [0.0; 4];
-        for (l, lane) in lanes.iter_mut().enumerate().take(n) {
-            // SAFETY: the caller promises `n` readable floats.
-            *lane = unsafe { from.add(l).read() };
-        }
-        f32x4::new(lanes)
+        // SAFETY: the caller promises `n` readable floats.
+        let at = |l| unsafe { from.add(l).read() };
+        f32x4::new(match n {
+            0 => [0.0; 4],
+            1 => [at(0), 0.0, 0.0, 0.0],
+            2 => [at(0), at(1), 0.0, 0.0],
+            _ => [at(0), at(1), at(2), 0.0],
+        })
     }
     #[inline(always)]
     unsafe fn store(self, v: f32x4, to: *mut f32) {
