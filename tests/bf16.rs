@@ -71,12 +71,35 @@ fn products_are_those_of_rounded_operands() {
     }
 }
 
+/// Gradients are rounded where they are carried through a layer of 16 outputs and more, and only there.
+#[test]
+fn deltas_are_those_of_rounded_operands() {
+    for (b, i, o) in [(64, 128, 16), (3, 7, 65), (65, 33, 257), (64, 300, 515), (17, 16, 1031), (64, 128, 15)]
+    {
+        let (dz, w, a) = (uneven(b * o, 1), uneven(i * o, 2), uneven(b * i, 3));
+        let operands = if o < 16 { [wide(&dz), wide(&w)] } else { [rounded(&dz), rounded(&w)] };
+        let mut expected = vec![0.0; b * i];
+        naive::delta(o, &operands[0], &operands[1], &wide(&a), &mut expected);
+        assert!(expected.contains(&0.0) && expected.iter().any(|&x| x != 0.0));
+        let bound = vec![(o + 3) as f64 * 5.0 * (o + 1) as f64 * f64::from(f32::EPSILON); i];
+        for backend in halves() {
+            let what = format!("{} ({b}, {i}, {o})", backend.name());
+            let mut dx = vec![f32::NAN; b * i];
+            let (dz, w, a) = (Mat::new(&dz, b, o), Mat::new(&w, i, o), Mat::new(&a, b, i));
+            kernel::delta(backend, dz, w, a, MatMut::new(&mut dx, b, i));
+            for (row, expected) in dx.chunks(i).zip(expected.chunks(i)) {
+                assert_close(&what, row, expected, &bound);
+            }
+        }
+    }
+}
+
 #[test]
 fn every_backend_gives_the_same_bits() {
     for (m, k, n) in SHAPES {
         let (a, b, c0, bias) = (uneven(m * k, 1), uneven(k * n, 2), uneven(m * n, 3), uneven(n, 4));
         let run = |backend: Backend, rows: usize| {
-            let (mut z, mut c) = (vec![f32::NAN; m * n], c0.clone());
+            let (mut z, mut c, mut dx) = (vec![f32::NAN; m * n], c0.clone(), vec![0.0; m * n]);
             let w = Mat::new(&b, k, n);
             for first in (0..m).step_by(rows.max(1)) {
                 let taken = rows.min(m - first);
@@ -86,8 +109,12 @@ fn every_backend_gives_the_same_bits() {
                 };
                 part(&mut z, &|z| kernel::dense(backend, x, w, &bias, true, z));
                 part(&mut c, &|c| kernel::gemm(backend, 1.0, x, w, 1.0, c));
+                if k >= 16 {
+                    let (w, gate) = (Mat::new(&b, n, k), Mat::new(&c0[first * n..], taken, n));
+                    part(&mut dx, &|dx| kernel::delta(backend, x, w, gate, dx));
+                }
             }
-            [bits(&z), bits(&c)]
+            [bits(&z), bits(&c), bits(&dx)]
         };
         let expected = run(Backend::SCALAR.with(Precision::Bf16), m);
         for backend in halves() {

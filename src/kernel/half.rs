@@ -20,12 +20,16 @@ use core::mem::MaybeUninit;
 use super::gemm::{ASIDE, Gemm, Sums, WIDTH, panel_rows};
 use super::pack::Packed;
 use crate::mat::Mat;
-use crate::simd::{Kernel, Simd, pair};
+use crate::simd::{Kernel, MOST_LANES, Simd, pair};
 
 /// Pairs of a block: with [`ASIDE`] rows they fill half of the room of A.
 const BLOCK: usize = 128;
 
-/// The arguments of one product; B is row-major.
+/// Outputs of a layer from which the gradient is carried through it in pairs. With fewer terms, packing takes longer than
+/// the sums.
+pub(super) const CARRIED: usize = 16;
+
+/// The arguments of one product; the columns of B are adjacent, or its rows.
 pub(super) struct Half<'a>(pub Gemm<'a>);
 
 impl Kernel for Half<'_> {
@@ -67,7 +71,11 @@ impl Half<'_> {
             let group = Packed::floats() / (width * terms.max(1)) * width;
             for first in (columns.0..columns.1).step_by(group) {
                 let end = columns.1.min(first + group);
-                pack_columns(s, b, (p, terms), (first, end), width, right);
+                if b.row_stride() == 1 && b.col_stride() != 1 {
+                    turn_columns(s, b.t(), (p, terms), (first, end), width, right);
+                } else {
+                    pack_columns(s, b, (p, terms), (first, end), width, right);
+                }
                 for row in (rows.0..rows.1).step_by(ASIDE) {
                     let to = rows.1.min(row + ASIDE);
                     let (at, strides) = pack_rows(s, a, (row, to), (p, terms), left);
@@ -113,6 +121,54 @@ fn pack_columns<S: Simd>(
             // SAFETY: the rows have `end - first` floats, and the room's panel has `width` columns for each pair.
             unsafe { pack_pairs(s, even.wrapping_add(at), odd, width.min(end - first - at), to) };
         }
+    }
+}
+
+/// As [`pack_columns`], of a transposed B, whose columns are rows `first..end` of `bt`: squares of as many columns as pairs,
+/// turned.
+#[inline(always)]
+fn turn_columns<S: Simd>(
+    s: S,
+    bt: Mat<'_>,
+    (p, terms): (usize, usize),
+    (first, end): (usize, usize),
+    width: usize,
+    room: &mut Packed,
+) {
+    let columns = (end - first).next_multiple_of(width);
+    let to = room.at(0, terms * columns).as_mut_ptr().cast::<f32>();
+    let (mut square, mut turned) = ([0.0; MOST_LANES * MOST_LANES], [0.0; MOST_LANES * MOST_LANES]);
+    for at in (0..end - first).step_by(S::LANES) {
+        let panel = to.wrapping_add(terms * (at - at % width) + at % width);
+        for q in (0..terms).step_by(S::LANES) {
+            for (l, lane) in square.chunks_exact_mut(S::LANES).take(S::LANES).enumerate() {
+                let column = first + at + l;
+                let row = if column < end { &bt.row(column)[2 * (p + q)..] } else { &[] };
+                let (low, high) = (row, row.get(S::LANES..).unwrap_or(&[]));
+                s.write(s.halves(s.read(low), s.read(high)), lane);
+            }
+            turn(s, &square, &mut turned);
+            for (r, row) in turned.chunks_exact(S::LANES).take(S::LANES.min(terms - q)).enumerate() {
+                // SAFETY: the room's panel has `terms` rows of `width` floats, a multiple of the lanes.
+                unsafe { s.store(s.read(row), panel.add((q + r) * width)) };
+            }
+        }
+    }
+}
+
+/// Transposes a square of `LANES` rows of `LANES`.
+#[inline(always)]
+fn turn<S: Simd>(s: S, from: &[f32; MOST_LANES * MOST_LANES], to: &mut [f32; MOST_LANES * MOST_LANES]) {
+    if S::LANES < 4 {
+        for (i, x) in to.iter_mut().take(S::LANES * S::LANES).enumerate() {
+            *x = from[i % S::LANES * S::LANES + i / S::LANES];
+        }
+        return;
+    }
+    for q in (0..S::LANES).step_by(4) {
+        let (from, to) = (from[q..].as_ptr(), to[q * S::LANES..].as_mut_ptr());
+        // SAFETY: `LANES` rows of four floats from column `q` on, and four rows from row `q` on; both squares have them.
+        unsafe { s.transpose(from, S::LANES, to, S::LANES) };
     }
 }
 

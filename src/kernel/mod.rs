@@ -39,6 +39,7 @@ pub use softmax::softmax_loss;
 /// # Panics
 /// If the shapes disagree, or the columns of `B` are not adjacent.
 pub fn gemm(backend: Backend, alpha: f32, a: Mat<'_>, b: Mat<'_>, beta: f32, mut c: MatMut<'_>) {
+    assert!(b.col_stride() == 1 || b.cols() <= 1, "gemm: B must be row-major");
     match backend.0 {
         _ if backend.precision() == Precision::Bf16 => {
             backend.run_pairs(Half(Gemm { a, b, c, end: End::Scale { alpha, beta } }));
@@ -47,7 +48,6 @@ pub fn gemm(backend: Backend, alpha: f32, a: Mat<'_>, b: Mat<'_>, beta: f32, mut
         #[cfg(feature = "std")]
         Kind::Matrixmultiply => sgemm::sgemm(alpha, a, b, beta, c),
         _ => {
-            assert!(b.col_stride() == 1 || b.cols() <= 1, "gemm: B must be row-major");
             backend.run(Gemm { a, b, c, end: End::Scale { alpha, beta } });
         }
     }
@@ -61,6 +61,7 @@ pub fn gemm(backend: Backend, alpha: f32, a: Mat<'_>, b: Mat<'_>, beta: f32, mut
 /// # Panics
 /// If the shapes disagree, or the columns of `W` are not adjacent.
 pub fn dense(backend: Backend, x: Mat<'_>, w: Mat<'_>, bias: &[f32], relu: bool, mut z: MatMut<'_>) {
+    assert!(w.col_stride() == 1 || w.cols() <= 1, "dense: W must be row-major");
     match backend.0 {
         _ if backend.precision() == Precision::Bf16 => {
             backend.run_pairs(Half(Gemm { a: x, b: w, c: z, end: End::Bias { bias, relu } }));
@@ -77,7 +78,6 @@ pub fn dense(backend: Backend, x: Mat<'_>, w: Mat<'_>, bias: &[f32], relu: bool,
             backend.run(BiasRelu { z, bias, relu });
         }
         _ => {
-            assert!(w.col_stride() == 1 || w.cols() <= 1, "dense: W must be row-major");
             backend.run(Gemm { a: x, b: w, c: z, end: End::Bias { bias, relu } });
         }
     }
@@ -90,6 +90,9 @@ pub fn dense(backend: Backend, x: Mat<'_>, w: Mat<'_>, bias: &[f32], relu: bool,
 /// If the shapes disagree, or the columns of a matrix are not adjacent.
 pub fn delta(backend: Backend, dz: Mat<'_>, w: Mat<'_>, a: Mat<'_>, mut dx: MatMut<'_>) {
     match backend.0 {
+        _ if backend.precision() == Precision::Bf16 && w.cols() >= half::CARRIED => {
+            backend.run_pairs(Half(Gemm { a: dz, b: w.t(), c: dx, end: End::Gate { gate: a } }));
+        }
         Kind::Naive => {
             let (b, i, o) = (dz.rows(), w.rows(), w.cols());
             assert!(dz.cols() == o && dx.rows() == b && dx.cols() == i, "delta: shapes disagree");
