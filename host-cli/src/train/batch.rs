@@ -75,16 +75,19 @@ impl<'a> Batches<'a> {
     }
 }
 
-/// Copies an image, mirrored and moved; what comes in at the edges stays 0.
+/// Copies an image, mirrored and moved; what comes in at the edges stays as it is.
 fn change(from: &[u8], to: &mut [u8], cols: usize, flip: bool, down: isize, right: isize) {
     let rows = from.len() / cols;
+    // Of each row as many pixels stay, from this one on, and move to there.
+    let stay = cols.saturating_sub(right.unsigned_abs());
+    let (first, there) = if right < 0 { (cols - stay, 0) } else { (0, cols - stay) };
+    let first = if flip { cols - first - stay } else { first };
     for (r, to) in to.chunks_exact_mut(cols).enumerate() {
         let Some(source) = r.checked_add_signed(-down).filter(|&s| s < rows) else { continue };
-        let row = &from[source * cols..][..cols];
-        for (c, x) in to.iter_mut().enumerate() {
-            if let Some(source) = c.checked_add_signed(-right).filter(|&s| s < cols) {
-                *x = row[if flip { cols - 1 - source } else { source }];
-            }
+        let to = &mut to[there..][..stay];
+        to.copy_from_slice(&from[source * cols + first..][..stay]);
+        if flip {
+            to.reverse();
         }
     }
 }
@@ -106,5 +109,8 @@ mod tests {
         assert_eq!(changed(false, 1, 0), [0, 0, 0, 1, 2, 3, 4, 5, 6]);
         assert_eq!(changed(false, 0, -1), [2, 3, 0, 5, 6, 0, 8, 9, 0]);
         assert_eq!(changed(true, -2, 1), [0, 9, 8, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(changed(true, 0, -1), [2, 1, 0, 5, 4, 0, 8, 7, 0]);
+        assert_eq!(changed(false, 0, 3), [0; 9]);
+        assert_eq!(changed(true, 5, -4), [0; 9]);
     }
 }
