@@ -194,6 +194,42 @@ fn hostile_payloads_are_refused() {
     assert_eq!(Image::parse(nan.get()).unwrap_err(), Error::Weight { layer: 1, row: 0, column: 0 });
 }
 
+/// Rows and columns that only fill a group run through the kernels like any other: one that is not zero would change what
+/// some cores compute, beyond the bound that is checked for the rows of the network.
+#[test]
+fn what_only_fills_a_group_is_zero() {
+    for (dtype, packing) in kinds().filter(|(dtype, _)| dtype.is_integer()) {
+        let mut network = Network::new(&[13, 9, 3], 1);
+        network.maxima = vec![1.0];
+        let file = network.file(dtype, packing);
+        let header = Header::read(file.get()).unwrap();
+        let refused = |at: usize, bytes: &[u8]| Image::parse(forged(&file, &[(at, bytes)]).get()).err();
+        for (l, spans) in header.layout().layers.iter().enumerate().take(2) {
+            let place = header.place(l);
+            let (outputs, inputs) = (header.shape().width(l + 1), header.shape().width(l));
+            assert!(place.columns() > inputs);
+            let fills = |&(row, column): &(usize, usize)| row >= outputs || column >= inputs;
+            let all = (0..place.rows()).flat_map(|row| (0..place.columns()).map(move |column| (row, column)));
+            for (row, column) in all.filter(fills) {
+                let at = spans.weights.at + place.byte(row, column);
+                let byte = file.get()[at];
+                // Of a type of four bits a byte holds the weight of another column as well, and with a borrow the next one.
+                let other = if dtype == Dtype::I4 && column % 8 < 4 { byte ^ 1 } else { byte ^ 0x10 };
+                let expected = Error::Weight { layer: l, row, column };
+                assert_eq!(refused(at, &[other]), Some(expected), "{} {}", dtype.name(), packing.name());
+            }
+            for row in outputs..place.rows() {
+                let bias = (spans.biases.at + 4 * row, 1i32.to_le_bytes());
+                assert_eq!(refused(bias.0, &bias.1), Some(Error::RowBound { layer: l, row }));
+                if spans.multipliers.len > 0 {
+                    let multiplier = (spans.multipliers.at + 2 * row, 1u16.to_le_bytes());
+                    assert_eq!(refused(multiplier.0, &multiplier.1), Some(Error::RowBound { layer: l, row }));
+                }
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
     #[test]

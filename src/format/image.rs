@@ -215,23 +215,26 @@ impl<'a> Stored<'a> {
         }
     }
 
-    /// Whether the numbers of layer `l` are such that no sum overflows.
+    /// Whether the numbers of layer `l` are such that no sum overflows, and those that only fill a group are 0: kernels
+    /// compute with them.
     fn check(&self, l: usize) -> Result<(), Error> {
         let least = match self.place.dtype {
             Dtype::I8 => -127,
             Dtype::I4 => -112,
             Dtype::F32 | Dtype::F16 | Dtype::Bf16 => return self.check_floats(l),
         };
-        for row in 0..self.outputs() {
+        for row in 0..self.place.rows() {
+            let real = row < self.outputs();
             let mut sum = 0;
-            for column in 0..self.inputs() {
+            for column in 0..self.place.columns() {
                 let w = self.weight(row, column);
-                if w < least {
+                if w < least || w != 0 && !(real && column < self.inputs()) {
                     return Err(Error::Weight { layer: l, row, column });
                 }
                 sum += w.unsigned_abs();
             }
-            if !row_bound(sum, self.bias(row)) {
+            let zero = self.bias(row) == 0 && self.multiplier(row) == 0;
+            if !row_bound(sum, self.bias(row)) || !(real || zero) {
                 return Err(Error::RowBound { layer: l, row });
             }
         }

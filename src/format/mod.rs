@@ -27,7 +27,7 @@
 //! 2. L + 1 f32, in `i8` and `i4` only: what one unit of the inputs of each layer, and of the logits, is worth;
 //! 3. for each layer with `i` inputs and `o` outputs: the weights; a bias for each row, i32, or f32 in the float types; a
 //!    multiplier for each row, u16, in `i8` and `i4` except for the last layer. Packings in groups of rows have biases
-//!    and multipliers for whole groups, and weights and biases of 0 in the rows that are not there;
+//!    and multipliers for whole groups; all numbers of rows and columns that only fill a group are 0;
 //! 4. the class names in UTF-8 with a line feed between them, one for each output, or nothing.
 //!
 //! **Arithmetic** of `i8` and `i4`. Inputs are `x = p >> 1` of a pixel `p`, or `x = table[p]`. A row adds up
