@@ -92,9 +92,9 @@
 //! # Features and packages
 //!
 //! `std` (on by default) adds CPU detection at run time and the `matrixmultiply` backend, which needs a heap. Without it
-//! a backend exists where the target's features say so. Rust 1.89 is the oldest that builds it. `wide` is the portable
-//! vector backend, `heapless` holds the per-layer lists, `libm` computes logarithms and square roots on every target
-//! alike, `half` converts f16 and bf16.
+//! a backend exists where the target's features say so. Addresses have 32 or 64 bits. Rust 1.89 is the oldest that builds
+//! it. `wide` is the portable vector backend, `heapless` holds the per-layer lists, `libm` computes logarithms and square
+//! roots on every target alike, `half` converts f16 and bf16.
 //!
 //! # Unsafe code
 //!
@@ -113,6 +113,9 @@
 //! - `micro/pairs/portable.rs`: the same in Rust, over the offsets of its own list.
 #![no_std]
 #![deny(unsafe_code)]
+
+#[cfg(target_pointer_width = "16")]
+compile_error!("selvedge counts bytes and floats in 32 bits at least: it does not run on AVR or MSP430");
 
 #[cfg(feature = "std")]
 extern crate std;

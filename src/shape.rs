@@ -248,12 +248,9 @@ mod tests {
             Shape::new(&[MAX_WIDTH + 1, 1]),
             Err(Error::Width { position: 0, width: MAX_WIDTH + 1, most: MAX_WIDTH })
         );
-        let widest = Shape::new(&[MAX_WIDTH; 9]);
-        if size_of::<usize>() == 8 {
-            assert_eq!(widest.unwrap().params(), 8 * (MAX_WIDTH + 1) * MAX_WIDTH);
-        } else {
-            assert_eq!(widest, Err(Error::TooLarge));
-        }
+        let widest = Shape::new(&[MAX_WIDTH; 9]).map(|shape| shape.params() as u64);
+        let params = 8 * (MAX_WIDTH as u64 + 1) * MAX_WIDTH as u64;
+        assert_eq!(widest, if size_of::<usize>() == 8 { Ok(params) } else { Err(Error::TooLarge) });
     }
 
     #[test]

@@ -35,8 +35,8 @@ fn an_arena_holds_exactly_what_floats_says() {
 }
 
 #[test]
-fn a_shape_that_no_memory_holds_is_an_error_with_its_numbers() {
-    let shape = Shape::new(&[MAX_WIDTH; 9]).unwrap();
+fn a_batch_that_no_memory_holds_is_an_error_with_its_numbers() {
+    let shape = Shape::new(&[MAX_WIDTH, 1]).unwrap();
     let needed = Workspace::floats(shape, usize::MAX);
     let mut memory = [0.0; 64];
     let error = Workspace::new(shape, usize::MAX, &mut Arena::new(&mut memory)).unwrap_err();
