@@ -14,19 +14,19 @@ pub enum Schedule {
     /// Rises from 1/25 of the peak along half a cosine over the first three tenths, whatever the warm-up, then falls to
     /// 1/250,000 of it along another (Smith, 2018; PyTorch's figures).
     OneCycle,
-    /// Is multiplied with `factor` whenever another `every`-th of the run is over, 0 to 1.
+    /// Is multiplied with `factor` whenever another `every` of the run is over.
     Step {
-        /// A fraction of the run.
+        /// A fraction of the run, above 0.
         every: f32,
-        /// What is left of the rate.
+        /// What is left of the rate, 0 to 1.
         factor: f32,
     },
 }
 
 /// The learning rate of step `step` of `steps`, counted from 0: up to `peak` in a straight line over the first `warmup`
-/// of the run, a fraction, then as the schedule says.
+/// of the run, a fraction, then as the schedule says. Behind the last step it stays where the run ends.
 pub fn rate(schedule: Schedule, peak: f32, warmup: f32, step: u32, steps: u32) -> f32 {
-    let done = step as f32 / steps.max(1) as f32;
+    let done = (step as f32 / steps.max(1) as f32).min(1.0);
     if schedule == Schedule::OneCycle {
         const RISE: f32 = 0.3;
         let (from, to, way) = match done {
@@ -39,7 +39,7 @@ pub fn rate(schedule: Schedule, peak: f32, warmup: f32, step: u32, steps: u32) -
     if (step as f32) < rising {
         return peak * (step + 1) as f32 / rising;
     }
-    let way = (step as f32 - rising) / (steps as f32 - rising).max(1.0);
+    let way = ((step as f32 - rising) / (steps as f32 - rising).max(1.0)).min(1.0);
     peak * match schedule {
         Schedule::Constant | Schedule::OneCycle => 1.0,
         Schedule::Linear => 1.0 - way,
@@ -79,5 +79,17 @@ mod tests {
         let halves = |step| rate(Schedule::Step { every: 0.25, factor: 0.5 }, 1.0, 0.0, step, 100);
         assert_eq!([halves(0), halves(24), halves(25), halves(99)], [1.0, 1.0, 0.5, 0.125]);
         assert_eq!(rate(Schedule::Cosine, 1.0, 0.05, 0, 0), 1.0);
+    }
+
+    #[test]
+    fn no_rate_turns_back_behind_the_end() {
+        let ends = [(Schedule::Constant, 1.0), (Schedule::Linear, 0.0), (Schedule::Cosine, 0.0)];
+        let step = (Schedule::Step { every: 0.25, factor: 0.5 }, 0.0625);
+        for (schedule, end) in ends.into_iter().chain([(Schedule::OneCycle, 4e-6), step]) {
+            for behind in [100, 101, 150, u32::MAX] {
+                let rate = rate(schedule, 1.0, 0.1, behind, 100);
+                assert!((rate - end).abs() < 1e-7, "{schedule:?} {behind}: {rate}");
+            }
+        }
     }
 }
