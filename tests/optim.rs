@@ -78,6 +78,21 @@ fn rules_are_what_the_specification_says() {
     }
 }
 
+/// AdamW's correction divides by `1 - beta^step`, which a caller who counts from 0 must not make a division by 0.
+#[test]
+fn step_zero_is_the_first() {
+    let n = shape().params();
+    let [from_zero, from_one] = [0, 1].map(|step| {
+        let (mut params, mut state) = (painted(n, 1), vec![0.0; 2 * n]);
+        let follow = Follow { rule: RULES[3], rate: 0.01, decay: 0.1, scale: 1.0, step };
+        let backend = selvedge::Backend::PORTABLE;
+        follow.apply(backend, &Solo, shape(), &painted(n, 2), &mut state, &mut params).unwrap();
+        params
+    });
+    assert!(from_zero.iter().all(|p| p.is_finite()));
+    assert_eq!(bits(&from_zero), bits(&from_one));
+}
+
 #[test]
 fn wrong_lengths_are_refused() {
     let follow = Follow { rule: RULES[3], rate: 0.1, decay: 0.0, scale: 1.0, step: 1 };

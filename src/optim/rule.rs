@@ -38,7 +38,7 @@ pub struct Follow {
     pub decay: f32,
     /// What the gradient is multiplied with first: below 1 where it is clipped.
     pub scale: f32,
-    /// Steps taken, this one included.
+    /// Steps taken, this one included: the first is 1, and 0 counts as 1.
     pub step: u32,
 }
 
@@ -144,7 +144,7 @@ impl Factors {
         let (first, second) = match follow.rule {
             Rule::Sgd { .. } => (1.0, 1.0),
             Rule::AdamW { beta1, beta2, .. } => {
-                let power = |beta: f32| 1.0 - libm::pow(f64::from(beta), f64::from(follow.step));
+                let power = |beta: f32| 1.0 - libm::pow(f64::from(beta), f64::from(follow.step.max(1)));
                 (power(beta1), power(beta2))
             }
         };
