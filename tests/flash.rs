@@ -11,7 +11,7 @@ use std::path::Path;
 use common::flash::{Aligned, Network, float_logits, integer_logits, kinds};
 use proptest::prelude::*;
 use selvedge::format::crc::Crc;
-use selvedge::format::{Dtype, HEADER, Header, Image, Packing, SelfTest};
+use selvedge::format::{Dtype, HEADER_BYTES, Header, Image, Packing, SelfTest};
 use selvedge::{Error, Shape, quant};
 
 /// `i8-cortex-m4.selv`; the generic packing has no name of its own.
@@ -293,7 +293,7 @@ fn misuse_is_an_error_with_its_numbers() {
     assert_eq!(selvedge::float::Model::new(image).err(), Some(Error::Dtype { found: "i8" }));
     let shifted = Aligned::of(&[&[0][..], file.get()].concat());
     assert_eq!(Image::parse(&shifted.get()[1..]).unwrap_err(), Error::Misaligned { align: 16 });
-    assert_eq!(Image::parse(&[]).unwrap_err(), Error::Truncated { expected: HEADER, actual: 0 });
+    assert_eq!(Image::parse(&[]).unwrap_err(), Error::Truncated { expected: HEADER_BYTES, actual: 0 });
     let odd = Shape::new(&[3, 2]).unwrap();
     assert_eq!(
         Header::new(odd, Dtype::I4, Packing::CortexM4),

@@ -4,7 +4,7 @@
 //! nothing leaves that a reader would refuse.
 
 use super::Dtype;
-use super::header::{HEADER, Header, Layout, SelfTest, Span};
+use super::header::{HEADER_BYTES, Header, Layout, SelfTest, Span};
 use super::image::Image;
 use crate::error::Error;
 
@@ -184,7 +184,7 @@ impl<'m> Builder<'m> {
 
 /// Writes the header with the CRC, and reads everything back.
 fn seal<'m>(header: Header, bytes: &'m mut [u8]) -> Result<Image<'m>, Error> {
-    bytes[..HEADER].copy_from_slice(&header.to_bytes());
+    bytes[..HEADER_BYTES].copy_from_slice(&header.to_bytes());
     let crc = Image::crc_of(bytes);
     bytes[36..40].copy_from_slice(&crc.to_le_bytes());
     Image::parse(bytes)

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::shape::{MAX_LAYERS, Shape};
 
 /// Bytes of a header.
-pub const HEADER: usize = 64;
+pub const HEADER_BYTES: usize = 64;
 /// What a file starts with.
 pub const MAGIC: [u8; 4] = *b"SELV";
 /// The version of the format.
@@ -236,7 +236,7 @@ impl Header {
             *at += len.next_multiple_of(ALIGN);
             span
         }
-        let mut at = HEADER;
+        let mut at = HEADER_BYTES;
         let table = take(&mut at, if self.table { 256 } else { 0 });
         let integer = self.dtype.is_integer();
         let layer_count = self.shape.layers();
@@ -261,8 +261,8 @@ impl Header {
     /// # Errors
     /// What is wrong with it.
     pub const fn read(bytes: &[u8]) -> Result<Self, Error> {
-        if bytes.len() < HEADER {
-            return Err(Error::Truncated { expected: HEADER, actual: bytes.len() });
+        if bytes.len() < HEADER_BYTES {
+            return Err(Error::Truncated { expected: HEADER_BYTES, actual: bytes.len() });
         }
         let mut i = 0;
         while i < MAGIC.len() {
@@ -326,13 +326,13 @@ impl Header {
         self.crc = word(bytes, 36);
         self.label_bytes = half(bytes, 40);
         let mut at = 42;
-        while at < HEADER {
+        while at < HEADER_BYTES {
             if (at < 44 || at >= 52) && bytes[at] != 0 {
                 return Err(Error::Field { at, value: bytes[at] as u32 });
             }
             at += 1;
         }
-        let expected = self.file_bytes() - HEADER;
+        let expected = self.file_bytes() - HEADER_BYTES;
         if word(bytes, 32) as usize != expected {
             return Err(Error::Length { what: "payload bytes", expected, actual: word(bytes, 32) as usize });
         }
@@ -340,8 +340,8 @@ impl Header {
     }
 
     /// The 64 bytes, with the CRC of `self`.
-    pub(super) fn to_bytes(self) -> [u8; HEADER] {
-        let mut bytes = [0; HEADER];
+    pub(super) fn to_bytes(self) -> [u8; HEADER_BYTES] {
+        let mut bytes = [0; HEADER_BYTES];
         let mut put = |at: usize, field: &[u8]| bytes[at..at + field.len()].copy_from_slice(field);
         put(0, &MAGIC);
         put(4, &[VERSION, self.dtype.code(), self.packing.code(), self.shape.layers() as u8]);
@@ -352,7 +352,7 @@ impl Header {
         put(28, &self.image.1.to_le_bytes());
         let flags = u16::from(self.table) * HAS_TABLE + u16::from(self.self_test.is_some()) * HAS_SELF_TEST;
         put(30, &flags.to_le_bytes());
-        put(32, &((self.file_bytes() - HEADER) as u32).to_le_bytes());
+        put(32, &((self.file_bytes() - HEADER_BYTES) as u32).to_le_bytes());
         put(36, &self.crc.to_le_bytes());
         put(40, &self.label_bytes.to_le_bytes());
         if let Some(test) = self.self_test {

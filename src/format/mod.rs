@@ -77,7 +77,7 @@ mod words;
 
 pub use build::Builder;
 pub use header::{
-    ALIGN, HEADER, Header, LayerSpans, Layout, MAGIC, MAX_LABEL_BYTES, SelfTest, Span, VERSION,
+    ALIGN, HEADER_BYTES, Header, LayerSpans, Layout, MAGIC, MAX_LABEL_BYTES, SelfTest, Span, VERSION,
 };
 pub use image::{Image, Stored};
 pub use place::Place;

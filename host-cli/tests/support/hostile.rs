@@ -10,7 +10,7 @@ use host_cli::recipe::Recipe;
 use host_cli::recipe::config::{self, Layers, Origin};
 use host_cli::sweep::Plan;
 use selvedge::format::crc::Crc;
-use selvedge::format::{ALIGN, HEADER, Image};
+use selvedge::format::{ALIGN, HEADER_BYTES, Image};
 use selvedge::{float, quant};
 
 /// A parser under attack.
@@ -147,8 +147,8 @@ fn flash(bytes: &[u8]) -> bool {
 
 /// Makes the length and the checksum right again.
 fn mend_flash(file: &mut [u8]) {
-    if file.len() >= HEADER {
-        let payload = (file.len() - HEADER) as u32;
+    if file.len() >= HEADER_BYTES {
+        let payload = (file.len() - HEADER_BYTES) as u32;
         file[32..36].copy_from_slice(&payload.to_le_bytes());
         let crc = Crc::new().of(&file[..36]).of(&file[40..]).value();
         file[36..40].copy_from_slice(&crc.to_le_bytes());
