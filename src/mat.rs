@@ -75,6 +75,9 @@ impl<'a> Mat<'a> {
     }
 
     /// Element `(r, c)`.
+    ///
+    /// # Panics
+    /// If it lies outside the view: with debug assertions always, without them where it lies outside the memory too.
     pub fn at(&self, r: usize, c: usize) -> f32 {
         debug_assert!(r < self.rows && c < self.cols);
         self.data[r * self.row_stride + c * self.col_stride]
@@ -160,6 +163,9 @@ impl<'a> MatMut<'a> {
     }
 
     /// Row `r` as a slice.
+    ///
+    /// # Panics
+    /// If there is no such row.
     pub fn row_mut(&mut self, r: usize) -> &mut [f32] {
         assert!(r < self.rows);
         if self.cols == 0 { &mut [] } else { &mut self.data[r * self.row_stride..][..self.cols] }

@@ -51,7 +51,10 @@ impl Rng {
         result
     }
 
-    /// A uniform integer in `0..bound`, without bias (Lemire, 2019). `bound` must not be 0.
+    /// A uniform integer in `0..bound`, without bias (Lemire, 2019).
+    ///
+    /// # Panics
+    /// If `bound` is 0.
     pub fn below(&mut self, bound: u32) -> u32 {
         assert!(bound > 0, "an integer below 0 was asked for");
         let threshold = bound.wrapping_neg() % bound;
@@ -76,7 +79,11 @@ impl Rng {
     }
 
     /// A uniform permutation of `items` in place (Fisher and Yates).
+    ///
+    /// # Panics
+    /// If there are 2³² items or more.
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
+        assert!(u32::try_from(items.len()).is_ok(), "more items than an index of 32 bits tells apart");
         for i in (1..items.len()).rev() {
             let j = self.below(i as u32 + 1) as usize;
             items.swap(i, j);
@@ -138,5 +145,12 @@ mod tests {
         assert_ne!(items, core::array::from_fn(|i| i as u16));
         items.sort_unstable();
         assert_eq!(items, core::array::from_fn(|i| i as u16));
+    }
+
+    #[cfg(target_pointer_width = "64")]
+    #[test]
+    #[should_panic(expected = "32 bits")]
+    fn more_items_than_indices_are_refused() {
+        Rng::new(3).shuffle(&mut [(); 1 << 32]);
     }
 }
