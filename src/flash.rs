@@ -9,9 +9,11 @@ use crate::error::Error;
 use crate::format::crc::Crc;
 use crate::format::{Header, Image, SelfTest, Stored};
 use crate::naive;
+use sealed::Sealed;
 
-/// How the weights of a family of types compute.
-pub trait Numbers: Debug + Clone {
+/// How the weights of a family of types compute: [`Integers`](crate::quant::Integers) or [`Floats`](crate::float::Floats), and
+/// no others.
+pub trait Numbers: Sealed + Debug + Clone {
     /// What the lent memory consists of.
     type Scratch;
     /// A logit.
@@ -36,6 +38,10 @@ pub trait Numbers: Debug + Clone {
         odd: &mut [Self::Scratch],
         logits: &mut [Self::Logit],
     );
+}
+
+pub(crate) mod sealed {
+    pub trait Sealed {}
 }
 
 /// A checked file, ready to run.

@@ -19,6 +19,8 @@ pub type Model<'a> = flash::Model<'a, Floats>;
 #[derive(Debug, Clone)]
 pub enum Floats {}
 
+impl flash::sealed::Sealed for Floats {}
+
 impl Numbers for Floats {
     type Scratch = f32;
     type Logit = f32;

@@ -24,6 +24,8 @@ pub type Model<'a> = flash::Model<'a, Integers>;
 #[derive(Debug, Clone)]
 pub enum Integers {}
 
+impl flash::sealed::Sealed for Integers {}
+
 impl Numbers for Integers {
     type Scratch = u32;
     type Logit = i32;
