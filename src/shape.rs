@@ -16,7 +16,7 @@ pub const MAX_LAYERS: usize = 8;
 pub const MAX_WIDTH: usize = 32_768;
 
 /// The widths of a network, valid by construction: 2..=9 of them, each 1..=[`MAX_WIDTH`].
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Shape {
     widths: [u16; MAX_LAYERS + 1],
     layers: u8,

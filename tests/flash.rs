@@ -58,6 +58,11 @@ fn ramp() -> Vec<u8> {
 }
 
 #[test]
+fn types_and_packings_print_their_names() {
+    assert_eq!(format!("{:>5} {}", Dtype::I8, Packing::CortexM55), "   i8 cortex-m55");
+}
+
+#[test]
 fn golden_logits() {
     let spec = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/format/mod.rs")).unwrap();
     let pixels: Vec<u8> = SelfTest::pixels(7).take(4).collect();

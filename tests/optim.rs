@@ -49,6 +49,7 @@ fn expected(rule: Rule) -> Vec<f64> {
                     let [b1, b2, e] = [beta1, beta2, epsilon].map(f64::from);
                     naive::adamw((0.01, decay, b1, b2, e), step, gradient, (&mut first, &mut second), p);
                 }
+                _ => panic!("{rule:?} is not specified"),
             }
         }
     }

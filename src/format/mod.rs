@@ -75,6 +75,8 @@ mod image;
 mod place;
 mod words;
 
+use core::fmt;
+
 pub use build::Builder;
 pub use header::{
     ALIGN, HEADER_BYTES, Header, LayerSpans, Layout, MAGIC, MAX_LABEL_BYTES, SelfTest, Span, VERSION,
@@ -84,7 +86,7 @@ pub use place::Place;
 pub(crate) use words::{bytes, bytes_mut, words};
 
 /// The type of a file's weights.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Dtype {
     /// Single precision.
     F32,
@@ -133,7 +135,8 @@ impl Dtype {
 }
 
 /// The order of a file's i8 weights: which cores read it fastest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Packing {
     /// Row after row; for any core, and the only one of the other types.
     Generic,
@@ -186,6 +189,20 @@ impl Packing {
     }
 }
 
+/// Its [`name`](Dtype::name).
+impl fmt::Display for Dtype {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Its [`name`](Packing::name).
+impl fmt::Display for Packing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
 /// Every accumulator stays below this in magnitude, whatever the input.
 pub const ACCUMULATOR_LIMIT: u32 = 1 << 23;
 
@@ -210,7 +227,7 @@ macro_rules! include_model {
     ($path:expr) => {{
         #[repr(C, align(16))]
         struct Aligned<T: ?Sized>(T);
-        const MODEL: &Aligned<[u8]> = &Aligned(*include_bytes!($path));
+        const MODEL: &Aligned<[u8]> = &Aligned(*::core::include_bytes!($path));
         &MODEL.0
     }};
 }

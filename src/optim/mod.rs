@@ -14,6 +14,7 @@ pub use schedule::{Schedule, rate};
 
 /// Where the gradient of a batch goes.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Update<'a> {
     /// Plain stochastic gradient descent, `p -= rate * gradient`: the products add straight into the parameters, and no
     /// gradient is ever stored.

@@ -7,6 +7,7 @@ use crate::team::{Divide, Team, divide, share};
 
 /// How parameters follow a gradient.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub enum Rule {
     /// Momentum as PyTorch's SGD has it: `v = momentum v + g`, then `p -= rate v`, or `rate (g + momentum v)` with
     /// Nesterov's look ahead. One block of state; none with a momentum of 0.

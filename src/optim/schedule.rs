@@ -4,6 +4,7 @@ use core::f32::consts::PI;
 
 /// The way from the peak, after the warm-up, to the end.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub enum Schedule {
     /// Stays.
     Constant,
