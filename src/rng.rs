@@ -101,7 +101,29 @@ mod tests {
         let mut rng = Rng::new(0);
         assert_eq!(rng.s[0], 0xE220_A839_7B1D_CDAF);
         assert_eq!(rng.s[1], 0x6E78_9E6A_A1B9_65F4);
-        assert_eq!(rng.next_u64(), 0x5317_5D61_490B_23DF);
+        let expected =
+            [0x5317_5D61_490B_23DF, 0x61DA_6F3D_C380_D507, 0x5C0F_DF91_EC9A_7BFC, 0x02EE_BF8C_3BBE_5E1A];
+        assert_eq!(core::array::from_fn(|_| rng.next_u64()), expected);
+        // The authors' code from the state 1, 2, 3, 4.
+        let mut rng = Rng::from_state([1, 2, 3, 4]);
+        let expected = [41_943_041, 58_720_359, 3_588_806_011_781_223, 3_591_011_842_654_386];
+        assert_eq!(core::array::from_fn(|_| rng.next_u64()), expected);
+    }
+
+    /// Shuffles and initial weights of a seed are part of what a run's files promise: they stay what they are.
+    #[test]
+    fn draws_of_a_seed_never_change() {
+        let mut rng = Rng::new(7);
+        assert_eq!(core::array::from_fn(|_| rng.below(10)), [0, 1, 7, 4, 9, 4, 7, 3, 9, 0, 1, 1]);
+        assert_eq!(core::array::from_fn(|_| rng.below(3 << 30)), [2_363_811_652, 364_274_757, 1_593_331_380]);
+        let mut rng = Rng::new(7);
+        let expected = [928_794, 2_887_624, 12_038_929].map(|n| n as f32 / 16_777_216.0);
+        assert_eq!(core::array::from_fn(|_| rng.uniform()), expected);
+        let mut rng = Rng::new(7);
+        assert_eq!(core::array::from_fn(|_| rng.normal()), [0.158_644_07, -1.426_753_2, -2.515_258_3]);
+        let mut items = core::array::from_fn(|i| i);
+        Rng::new(3).shuffle(&mut items);
+        assert_eq!(items, [4, 9, 6, 2, 3, 1, 11, 5, 10, 8, 7, 0]);
     }
 
     #[test]
@@ -110,6 +132,8 @@ mod tests {
         a.next_u64();
         let mut b = Rng::from_state(a.state());
         assert_eq!(a.next_u64(), b.next_u64());
+        // A state that would give zeros for ever.
+        assert_eq!(Rng::from_state([0; 4]), Rng::new(0));
     }
 
     #[test]

@@ -79,7 +79,61 @@ pub(crate) const fn share(rows: usize, part: usize, of: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::share;
+    extern crate std;
+    use std::sync::Mutex;
+    use std::vec::Vec;
+
+    use super::{Divide, Team, divide, share};
+
+    struct Rows(usize);
+
+    impl Divide for Rows {
+        fn rows(&self) -> usize {
+            self.0
+        }
+        fn divide(self, part: usize, of: usize) -> (Self, Self) {
+            let rows = share(self.0, part, of);
+            (Self(rows), Self(self.0 - rows))
+        }
+    }
+
+    /// Does one job after the other, as many workers as it claims to have.
+    struct Claimed(usize);
+
+    impl Team for Claimed {
+        fn workers(&self) -> usize {
+            self.0
+        }
+        fn each<J: Send>(&self, jobs: &mut [J], work: &(impl Fn(&mut J) + Sync)) {
+            jobs.iter_mut().for_each(work);
+        }
+    }
+
+    #[test]
+    fn work_is_cut_into_even_parts_for_every_worker() {
+        for workers in 1..40 {
+            for rows in 0..700 {
+                let parts = Mutex::new(Vec::new());
+                let sum = divide(&Claimed(workers), Rows(rows), &|Rows(part)| {
+                    parts.lock().unwrap().push(part);
+                    part as u32
+                });
+                let parts = parts.into_inner().unwrap();
+                assert_eq!(sum as usize, rows);
+                let expected = if workers == 1 { 1 } else { workers.min(rows).clamp(1, 32) };
+                assert!(
+                    (expected..=(2 * workers).min(32)).contains(&parts.len()),
+                    "{workers} {rows}: {parts:?}"
+                );
+                // Whole tiles where there are some for each part.
+                let most = if rows >= 8 * parts.len() { rows.div_ceil(parts.len()) + 7 } else { 8 };
+                assert!(
+                    parts.iter().all(|&part| part <= most && (part > 0 || rows == 0)),
+                    "{workers} {rows}: {parts:?}"
+                );
+            }
+        }
+    }
 
     #[test]
     fn shares_are_within_the_rows() {

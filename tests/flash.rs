@@ -162,13 +162,66 @@ fn hostile_headers_are_refused_with_their_numbers() {
         Error::Length { what: "payload bytes", actual: 0xffff_ffff, .. }
     ));
     assert!(matches!(refused(40, &[0xff; 2]), Error::Length { what: "payload bytes", .. }));
-    assert_eq!(refused(42, &[1]), Error::Field { at: 42, value: 1 });
-    assert_eq!(refused(63, &[1]), Error::Field { at: 63, value: 1 });
+    for at in [42, 43, 52, 63] {
+        assert_eq!(refused(at, &[1]), Error::Field { at, value: 1 });
+    }
+    // A seed or a CRC of a self-test that the flags do not announce.
+    let crc = Header::read(file.get()).unwrap().self_test().unwrap().crc;
+    for (seed, crc) in [(7, crc), (0, crc), (7, 0)] {
+        let test = [u32::to_le_bytes(seed), crc.to_le_bytes()].concat();
+        let changes: [(usize, &[u8]); 2] = [(30, &[1]), (44, &test)];
+        let expected = Error::Field { at: 44, value: seed | crc };
+        assert_eq!(Image::parse(forged(&file, &changes).get()).unwrap_err(), expected);
+    }
     let zero_layers: [(usize, &[u8]); 2] = [(7, &[0]), (8, &[0; 18])];
     assert_eq!(
         Image::parse(forged(&file, &zero_layers).get()).unwrap_err(),
         Error::Layers { layers: 0, most: 8 }
     );
+}
+
+#[test]
+fn a_header_is_read_from_its_own_bytes() {
+    let file = Network::golden().file(Dtype::I8, Packing::CortexM4);
+    let whole = Header::read(file.get()).unwrap();
+    assert_eq!(Header::read(&file.get()[..HEADER_BYTES]), Ok(whole));
+    let short = HEADER_BYTES - 1;
+    let expected = Error::Truncated { expected: HEADER_BYTES, actual: short };
+    assert_eq!(Header::read(&file.get()[..short]), Err(expected));
+    assert_eq!(whole.image(), Some((8, 8)));
+    for (rows, cols) in [(64, 1), (1, 64), (16, 4)] {
+        assert_eq!(whole.with_image(rows, cols).unwrap().image(), Some((rows, cols)));
+    }
+    for (rows, cols) in [(65, 1), (1, 65), (0, 64), (usize::MAX, 2), (8, 7)] {
+        whole.with_image(rows, cols).unwrap_err();
+    }
+    assert_eq!(whole.with_label_bytes(65_535).unwrap().file_bytes(), whole.file_bytes() - 32 + 65_536);
+    assert_eq!(whole.with_label_bytes(65_536), Err(Error::Labels));
+}
+
+/// Three gigabytes of layers are the most, so that the whole file is addressed with 32 bits.
+#[cfg(target_pointer_width = "64")]
+#[test]
+fn the_largest_files() {
+    const WIDE: usize = 32_768;
+    for (dtype, packing, most) in [
+        (Dtype::F32, Packing::Generic, 0),
+        (Dtype::F16, Packing::Generic, 1),
+        (Dtype::I8, Packing::CortexM55, 2),
+        (Dtype::I4, Packing::Generic, 5),
+    ] {
+        for layers in 1..=8 {
+            let shape = Shape::new(&[WIDE; 9][..=layers]).unwrap();
+            let header = Header::new(shape, dtype, packing).map(|header| header.with_table());
+            assert_eq!(header.is_ok(), layers <= most, "{} {layers}", dtype.name());
+            if let Ok(header) = header {
+                let full = header.with_label_bytes(65_535).unwrap();
+                assert!(
+                    u32::try_from(full.file_bytes()).is_ok() && full.file_bytes() > layers * WIDE * WIDE / 2
+                );
+            }
+        }
+    }
 }
 
 #[test]

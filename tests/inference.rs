@@ -6,7 +6,7 @@ use common::flash::{Aligned, Network, float_logits, integer_logits, kinds};
 use proptest::prelude::*;
 use selvedge::format::{Builder, Dtype, Image, Packing, SelfTest, row_bound};
 use selvedge::naive::integer;
-use selvedge::{Activations, Arena, Backend, Mlp, Solo, kernel, quant};
+use selvedge::{Activations, Arena, Backend, Mlp, Solo, kernel, micro, quant};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
@@ -70,6 +70,39 @@ fn every_backend_gives_the_same_integers() {
                     let got = prepared_logits(file.get(), backend, &images[..b * widths[0]]);
                     assert_eq!(got, expected[..got.len()], "{} {widths:?} {b}", backend.name());
                 }
+            }
+        }
+    }
+}
+
+/// A layer of one unit, and the widest that there are, whose rows need the coarsest scales.
+#[test]
+fn the_narrowest_and_the_widest_layers() {
+    for widths in [&[1, 1][..], &[32_768, 2], &[1, 32_768, 3], &[3, 1, 32_768, 1]] {
+        let network = Network::new(widths, 17);
+        let images: Vec<u8> = SelfTest::pixels(4).take(2 * widths[0]).collect();
+        for (dtype, packing) in kinds().filter(|(d, _)| d.is_integer()) {
+            let file = network.file(dtype, packing);
+            let expected: Vec<i32> =
+                images.chunks(widths[0]).flat_map(|image| specification(file.get(), image)).collect();
+            let what = format!("{widths:?} {dtype} {packing}");
+            for (image, expected) in images.chunks(widths[0]).zip(expected.chunks(*widths.last().unwrap())) {
+                assert_eq!(integer_logits(file.get(), image), expected, "{what}");
+                if packing == micro::PACKING {
+                    let model = micro::Model::new(Image::parse(file.get()).unwrap()).unwrap();
+                    let mut scratch = vec![0; micro::scratch_words(model.image().header())];
+                    let mut logits = vec![0; expected.len()];
+                    model.logits(image, &mut scratch, &mut logits).unwrap();
+                    assert_eq!(logits, expected, "{what}");
+                }
+            }
+            for backend in common::backends() {
+                assert_eq!(
+                    prepared_logits(file.get(), backend, &images),
+                    expected,
+                    "{what} {}",
+                    backend.name()
+                );
             }
         }
     }
