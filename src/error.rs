@@ -112,7 +112,7 @@ pub enum Error {
     },
     /// Class names that are not text, or not one for each output.
     Labels,
-    /// A weight outside the range of its type, or one that is not 0 where there is no such output or input.
+    /// A weight outside the range of its type, or one that only fills a group of rows or columns and is not 0.
     Weight {
         /// The layer, from 0.
         layer: usize,
@@ -121,7 +121,8 @@ pub enum Error {
         /// The input.
         column: usize,
     },
-    /// A row whose accumulator could leave its range, whose bias is not finite, or that is not 0 and no output.
+    /// A row whose accumulator could leave its range or whose bias is not finite, or one that only fills a group and is
+    /// not 0.
     RowBound {
         /// The layer, from 0.
         layer: usize,

@@ -11,8 +11,8 @@ use crate::format::{Header, Image, SelfTest, Stored};
 use crate::naive;
 use sealed::Sealed;
 
-/// How the weights of a family of types compute: [`Integers`](crate::quant::Integers) or [`Floats`](crate::float::Floats), and
-/// no others.
+/// How the weights of a family of types compute: [`Integers`](crate::quant::Integers) or
+/// [`Floats`](crate::float::Floats), and no others.
 pub trait Numbers: Sealed + Debug + Clone {
     /// What the lent memory consists of.
     type Scratch;
@@ -71,7 +71,8 @@ impl<'a, N: Numbers> Model<'a, N> {
     }
 
     /// The logits of an image of `inputs` bytes; one unit of them is worth [`scale`](Image::scale)`(layers)`.
-    /// `scratch` is at least as long as the module of the type says.
+    /// `scratch` is at least [`quant::scratch_words`](crate::quant::scratch_words) or
+    /// [`float::scratch_floats`](crate::float::scratch_floats) long.
     ///
     /// # Errors
     /// [`Error::Length`] where a slice has not the length that the network needs.

@@ -8,7 +8,7 @@
 
 use heapless::Vec;
 
-/// Somebody who can do several things at once.
+/// Workers that run several jobs at once.
 pub trait Team: Sync {
     /// How many jobs can run at once; at least 1.
     fn workers(&self) -> usize;

@@ -9,6 +9,33 @@ use super::image::Image;
 use crate::error::Error;
 
 /// A file in the making.
+///
+/// ```
+/// use selvedge::format::{Builder, Dtype, Header, Packing};
+/// use selvedge::quant::quantize::{HALVED_PIXELS, largest_weights};
+/// use selvedge::quant::{self, Scales, quantize};
+/// use selvedge::{Init, Rng, Shape};
+///
+/// const SHAPE: Shape = match Shape::new(&[4, 8, 2]) { Ok(shape) => shape, Err(_) => panic!() };
+/// let mut params = [0.0; SHAPE.params()];
+/// Init::He.draw(SHAPE, &mut Rng::new(1), &mut params)?; // in place of training
+///
+/// let header = Header::new(SHAPE, Dtype::I8, Packing::Generic)?;
+/// let mut memory = vec![0; header.file_bytes() + 15];
+/// let start = memory.as_ptr().align_offset(16);
+/// let mut builder = Builder::new(header, &mut memory[start..][..header.file_bytes()])?;
+///
+/// let mut activations = [HALVED_PIXELS, 2.0 / 127.0]; // the hidden units reach 2
+/// let mut rows = [0.0; Scales::rows_of(SHAPE)];
+/// largest_weights(SHAPE, Dtype::I8, &params, &mut rows)?;
+/// quantize(&mut builder, &params, &mut Scales { activations: &mut activations, rows: &mut rows })?;
+///
+/// let model = quant::Model::new(builder.finish()?)?; // what was built, parsed
+/// let mut scratch = vec![0; quant::scratch_words(&header)];
+/// let class = model.classify(&[0, 255, 128, 7], &mut scratch, &mut [0; SHAPE.outputs()])?;
+/// # assert!(class < 2);
+/// # Ok::<(), selvedge::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Builder<'m> {
     header: Header,
@@ -17,8 +44,8 @@ pub struct Builder<'m> {
 }
 
 impl<'m> Builder<'m> {
-    /// Starts a file of zero weights, scales of 1 and a table that does what none would, in exactly
-    /// [`Header::file_bytes`] bytes, aligned to [`ALIGN`](super::ALIGN).
+    /// Starts a file of zero weights and scales of 1, whose table gives the inputs that there would be without one, in
+    /// exactly [`Header::file_bytes`] bytes, aligned to [`ALIGN`](super::ALIGN).
     ///
     /// # Errors
     /// [`Error::Length`] where `bytes` are not that many.

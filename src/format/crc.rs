@@ -49,12 +49,12 @@ static BYTES: [[u32; 256]; 8] = {
 pub struct Crc(u32);
 
 impl Crc {
-    /// Of nothing yet.
+    /// One that has seen no bytes yet.
     pub const fn new() -> Self {
         Self(!0)
     }
 
-    /// With `bytes` behind what it has seen.
+    /// The same, having seen `bytes` too.
     #[must_use]
     pub fn of(self, bytes: &[u8]) -> Self {
         #[cfg(target_os = "none")]

@@ -211,7 +211,8 @@ pub const fn row_bound(sum: u32, bias: i32) -> bool {
     127 * sum as u64 + (bias.unsigned_abs() as u64) < ACCUMULATOR_LIMIT as u64
 }
 
-/// The bytes of a flash file, built into the program at an aligned address: a `&'static [u8]`, also in a `const`.
+/// The bytes of a flash file, built into the program at an aligned address: a `&'static [u8]`, also in a `const`. The
+/// path is relative to the source file, as that of `include_bytes!`.
 ///
 /// ```
 /// use selvedge::format::{Header, Image};

@@ -3,8 +3,37 @@
 //!
 //! A rule's state has the layout of the parameters, once or twice, and is lent by the caller, zeroed at first. One pass
 //! reads gradient, state and parameters and writes the last two; a team shares it by ranges of parameters, so that the
-//! bits depend on nobody's number. Decay is decoupled (Loshchilov and Hutter, 2019), in units of the learning rate, and
-//! spares the biases.
+//! bits do not depend on the number of workers. Decay is decoupled (Loshchilov and Hutter, 2019), in units of the learning
+//! rate, and spares the biases.
+//!
+//! ```
+//! use selvedge::optim::{Follow, Rule, Schedule, rate};
+//! use selvedge::{Arena, Backend, Init, Memory, Mlp, Rng, Shape, Solo, Update, Workspace};
+//!
+//! const XOR: Shape = match Shape::new(&[2, 8, 2]) { Ok(shape) => shape, Err(_) => panic!() };
+//! const ADAMW: Rule = Rule::AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
+//! const STEPS: u32 = 200;
+//!
+//! let mut memory = Memory::<{ Workspace::floats(XOR, 4) }>::new();
+//! let mut workspace = Workspace::new(XOR, 4, &mut Arena::new(memory.floats()))?;
+//! let (mut params, mut gradient) = ([0.0; XOR.params()], [0.0; XOR.params()]);
+//! let mut state = [0.0; ADAMW.state(XOR)];
+//! Init::He.draw(XOR, &mut Rng::new(7), &mut params)?;
+//! let mlp = Mlp { shape: XOR, backend: Backend::detect() };
+//!
+//! let (x, y) = ([0., 0., 0., 1., 1., 0., 1., 1.], [0, 1, 1, 0]);
+//! let fill = |first: usize, rows: &mut [f32]| rows.copy_from_slice(&x[2 * first..][..rows.len()]);
+//! let mut correct = 0;
+//! for step in 0..STEPS {
+//!     let update = Update::Gradient(&mut gradient);
+//!     correct = mlp.step(&Solo, &mut params, &mut workspace, &y, &fill, update)?.correct;
+//!     let rate = rate(Schedule::Cosine, 0.05, 0.1, step, STEPS);
+//!     let follow = Follow { rule: ADAMW, rate, decay: 0.01, scale: 1.0, step: step + 1 };
+//!     follow.apply(mlp.backend, &Solo, XOR, &gradient, &mut state, &mut params)?;
+//! }
+//! assert_eq!(correct, 4);
+//! # Ok::<(), selvedge::Error>(())
+//! ```
 
 mod rule;
 mod schedule;

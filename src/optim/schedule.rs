@@ -1,4 +1,4 @@
-//! How the learning rate goes over a run.
+//! How the learning rate changes over a run.
 
 use core::f32::consts::PI;
 
@@ -6,7 +6,7 @@ use core::f32::consts::PI;
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Schedule {
-    /// Stays.
+    /// Stays at the peak.
     Constant,
     /// Falls to 0 in a straight line.
     Linear,
