@@ -7,39 +7,38 @@ use clap::CommandFactory;
 use clap::error::ErrorKind;
 use host_cli::cli::Cli;
 use host_cli::commands;
-use host_cli::error::Error;
+use host_cli::error::{Error, Exit};
+use host_cli::terminal::say;
 
 fn main() -> ExitCode {
     let json = std::env::args_os().any(|a| a == "--json");
     let outcome = match Cli::from_the_command_line() {
         Ok(cli) => commands::run(cli.command),
-        Err(e) if asked_for(e.kind()) => {
-            // Help that nobody reads is no failure.
-            let _ = e.print();
-            return ExitCode::SUCCESS;
-        }
-        Err(e) => Err(Error::misused(one_line(&e))),
+        Err(e) => match e.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+                // Help that nobody reads is no failure.
+                let _ = e.print();
+                return ExitCode::SUCCESS;
+            }
+            // `selvedge` alone, or `selvedge data`: the help, on stderr, names the commands of which one is missing.
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+                let _ = e.print();
+                return ExitCode::from(Exit::Misused as u8);
+            }
+            _ => Err(Error::misused(one_line(&e))),
+        },
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             if json {
-                eprintln!("{}", serde_json::json!({"error": error.message, "code": error.exit as u8}));
+                say(serde_json::json!({"error": error.message, "code": error.exit as u8}));
             } else {
-                eprintln!("error: {error}");
+                say(format_args!("error: {error}"));
             }
             ExitCode::from(error.exit as u8)
         }
     }
-}
-
-fn asked_for(kind: ErrorKind) -> bool {
-    matches!(
-        kind,
-        ErrorKind::DisplayHelp
-            | ErrorKind::DisplayVersion
-            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
-    )
 }
 
 /// What Rust's own parsers of numbers say, and what people understand.
@@ -54,6 +53,11 @@ const NUMBERS: [(&str, &str); 6] = [
 
 /// The parser's message up to its usage text, as one line.
 fn one_line(error: &clap::Error) -> String {
+    if error.kind() == ErrorKind::InvalidUtf8
+        && let Some(word) = std::env::args_os().find(|word| word.to_str().is_none())
+    {
+        return format!("{} is not UTF-8; rename it, or name it by a link that is", word.display());
+    }
     let text = error.render().to_string();
     let message = text.split("\nUsage:").next().unwrap_or(&text);
     let message = message.split("\nFor more information").next().unwrap_or(message);
@@ -69,9 +73,9 @@ fn one_line(error: &clap::Error) -> String {
 /// The command whose words the parser has read, such as `selvedge data show`.
 fn command_named() -> String {
     let (mut words, mut command) = (vec!["selvedge".to_string()], Cli::command());
-    for word in std::env::args().skip(1) {
+    for word in std::env::args_os().skip(1) {
         let Some(found) = command.find_subcommand(&word).cloned() else { break };
-        words.push(word);
+        words.push(found.get_name().to_string());
         command = found;
     }
     words.join(" ")

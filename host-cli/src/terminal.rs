@@ -1,5 +1,6 @@
 //! What goes to the terminal: results on stdout, talk on stderr, pictures where people look.
 
+use std::fmt::Display;
 use std::io::{self, Write};
 
 use anstream::{AutoStream, ColorChoice};
@@ -43,6 +44,11 @@ impl Output {
     pub fn json(&mut self, value: &impl Serialize) -> Result<()> {
         self.line(serde_json::to_string(value).map_err(|e| Error::failed(e.to_string()))?)
     }
+}
+
+/// Talks: a line on stderr. The work goes on where nobody reads it, which a print of the standard library would end.
+pub fn say(text: impl Display) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 /// A table of numbers: the first column left, the others right.

@@ -256,24 +256,6 @@ fn the_demo_trains_to_where_its_classes_blur() {
     }
 }
 
-#[test]
-fn a_reader_that_leaves_is_no_failure() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
-    let mut child = selvedge()
-        .current_dir(here)
-        .args(with(&TRAIN, &["--out", "run", "--epochs", "200", "-q"]))
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    assert!(line.starts_with("Epoch 1"));
-    assert!(child.wait().unwrap().success());
-    assert!(here.join("run/model.safetensors").exists());
-}
-
 #[cfg(unix)]
 #[test]
 fn ctrl_c_ends_after_the_batch_and_keeps_the_model() {
@@ -312,4 +294,10 @@ fn help_and_version() {
         assert!(help.contains(flag), "{flag}");
     }
     assert!(succeeds(folder.path(), &["--version"]).starts_with("selvedge "));
+    // Words that name no command are a mistake, which the help answers where mistakes go.
+    for words in [&[][..], &["data"], &["config"]] {
+        let output = support::run(folder.path(), words);
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{words:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("Usage: selvedge"), "{words:?}");
+    }
 }

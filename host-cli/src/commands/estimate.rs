@@ -9,7 +9,7 @@ use crate::error::{Error, Exit, Result, typed};
 use crate::flash;
 use crate::model::{self, Model};
 use crate::sweep::cost::target;
-use crate::terminal::{Output, listing};
+use crate::terminal::{Output, listing, say};
 
 /// Estimates.
 ///
@@ -33,7 +33,7 @@ pub fn run(args: &Estimate) -> Result<()> {
     } else {
         output.line(text(args, &header, core, &budget))?;
         if let Some(hint) = faster(args, &header, core, &budget)? {
-            eprintln!("{hint}");
+            say(hint);
         }
     }
     over.map_or(Ok(()), |message| Err(Error { exit: Exit::Budget, message }))

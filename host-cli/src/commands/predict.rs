@@ -11,7 +11,7 @@ use crate::data::idx::{self, Images};
 use crate::error::{Error, Exit, Result};
 use crate::network::{Network, softmax};
 use crate::png;
-use crate::terminal::{Output, picture, table};
+use crate::terminal::{Output, picture, say, table};
 
 /// Predicts one image.
 ///
@@ -43,7 +43,7 @@ pub fn run(args: &Predict) -> Result<()> {
         })
     })?;
     if args.image.is_some() && !args.json && border(pixels, images.cols) > 128 {
-        eprintln!("the border is light, and models are trained on light on black: --invert turns it round");
+        say("the border is light, and models are trained on light on black: --invert turns it round");
     }
     let logits = model.logits(pixels, &[0])?;
     let probabilities = softmax(&logits);

@@ -15,7 +15,7 @@ use crate::memory::size;
 use crate::model::Model;
 use crate::quantize::proof::{float_classes, integer_classes, noise};
 use crate::quantize::{self, Options, Quantized};
-use crate::terminal::{Output, table};
+use crate::terminal::{Output, say, table};
 
 /// Quantizes a model.
 ///
@@ -42,7 +42,7 @@ pub fn run(args: &Quantize) -> Result<()> {
     let options = Options { dtype, calibrate: args.calibrate, clip: args.clip, qat, seed };
     let Quantized { bytes, .. } =
         quantize::quantize(&model, &dataset.train, &split.train, options, &mut |epoch, loss| {
-            eprintln!("fine-tuning {epoch}/{qat}: mean loss {loss:.4}");
+            say(format!("fine-tuning {epoch}/{qat}: mean loss {loss:.4}"));
         })?;
     let bytes = match args.packing {
         Some(packing) => flash::repack(&flash::parse_own(&bytes)?, dtype, packing)?,
@@ -61,10 +61,10 @@ pub fn run(args: &Quantize) -> Result<()> {
         output.line(format!("\n{}", proof.report(&model, &image)))?;
     }
     let file = typed(&args.out);
-    eprintln!(
+    say(format!(
         "next: selvedge estimate {file} --target m4   or   selvedge export {file} --format firmware --board mps2-an386 -o \
          firmware"
-    );
+    ));
     Ok(())
 }
 

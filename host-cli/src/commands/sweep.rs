@@ -16,7 +16,7 @@ use crate::sweep::Plan;
 use crate::sweep::cost;
 use crate::sweep::table::{Spread, Table};
 use crate::sweep::trials::Trials;
-use crate::terminal::{Output, count};
+use crate::terminal::{self, Output, count};
 
 const PLAN: &str = "sweep.toml";
 
@@ -46,7 +46,7 @@ fn sweep(args: &SweepRun) -> Result<()> {
     let jobs = args.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZero::get);
     let say = |text: String| {
         if !args.quiet {
-            eprintln!("{text}");
+            terminal::say(text);
         }
     };
     train(args.shard, &plan, &dataset, &folder, jobs, &say)?;

@@ -19,7 +19,7 @@ use crate::model::Model;
 use crate::recipe::Recipe;
 use crate::run::{Folder, Place};
 use crate::start;
-use crate::terminal::Output;
+use crate::terminal::{Output, say};
 use crate::train::{Job, State, train};
 use watch::Watch;
 
@@ -108,7 +108,7 @@ impl Plan {
         let held = folder.hold()?;
         folder.start(&self.recipe, &self.place, self.from.as_ref())?;
         if let Some(previous) = folder.previous().filter(|_| !args.quiet) {
-            eprintln!("the run that was there is in {} until this one is done", previous.display());
+            say(format!("the run that was there is in {} until this one is done", previous.display()));
         }
         Ok((folder, fresh, held))
     }
@@ -118,7 +118,7 @@ impl Plan {
         let (recipe, shape) = (&self.recipe, mlp.shape);
         let from = if recipe.from.is_empty() { String::new() } else { format!(", from {}", recipe.from) };
         let behind = if steps > 0 { format!(", from step {steps}") } else { String::new() };
-        eprintln!(
+        say(format!(
             "{shape}, {} parameters ({}){from}, backend {}, {} training and {} validation images; run folder {}{behind}",
             shape.params(),
             size(4 * shape.params() as u64),
@@ -126,13 +126,13 @@ impl Plan {
             split.train.len(),
             split.val.len(),
             folder.0.display(),
-        );
+        ));
         if self.from.as_ref().is_some_and(|model| start::has_met_validation(model, recipe)) {
-            eprintln!(
+            say(format!(
                 "{} was trained with another split of the images: it has met some of those that validate; its own \
                  --seed keeps them apart",
                 recipe.from
-            );
+            ));
         }
     }
 }

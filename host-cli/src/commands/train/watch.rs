@@ -17,7 +17,7 @@ use crate::model::{About, Model};
 use crate::normalise::Normalisation;
 use crate::recipe::Recipe;
 use crate::run::Folder;
-use crate::terminal::{self, Output};
+use crate::terminal::{self, Output, say};
 use crate::train::{Ending, Epoch, Flow, Job, Observer, State};
 
 /// Who watches a run.
@@ -154,16 +154,16 @@ impl<'a> Watch<'a> {
     fn comment(&self, epochs: &[Epoch], classes: usize) {
         let losses: Vec<f64> = epochs.iter().map(|e| e.loss).collect();
         if let [first, .., last] = losses[..] {
-            eprintln!("loss {} from {first:.4} to {last:.4}", terminal::sparkline(&losses));
+            say(format!("loss {} from {first:.4} to {last:.4}", terminal::sparkline(&losses)));
         }
         // A guess loses the logarithm of the number of classes.
         let guess = (classes as f64).ln();
         if losses.last().is_some_and(|&last| last >= guess) {
-            eprintln!(
+            say(format!(
                 "that is no better than a guess, which loses {guess:.4}: try a smaller --lr, or another --init"
-            );
+            ));
         }
-        eprintln!("next: selvedge eval {0}   or   selvedge predict {0} --index 0", typed(&self.folder.0));
+        say(format!("next: selvedge eval {0}   or   selvedge predict {0} --index 0", typed(&self.folder.0)));
     }
 }
 
