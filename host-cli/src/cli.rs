@@ -52,6 +52,14 @@ fn numbers_may_be_negative(words: Words) -> Words {
         .mut_subcommands(numbers_may_be_negative)
 }
 
+/// The help of `--data` where no model says what it was trained on.
+fn for_recipes(arg: clap::Arg) -> clap::Arg {
+    arg.help(
+        "The data set: fashion-mnist, demo (drawn by code, needs no files), or a folder of IDX files [default: \
+         fashion-mnist]",
+    )
+}
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -94,7 +102,8 @@ pub enum Command {
 /// Which data set.
 #[derive(Debug, Args)]
 pub struct DataArgs {
-    /// The data set: fashion-mnist, demo (drawn by code, needs no files), or a folder of IDX files
+    /// The data set: fashion-mnist, demo (drawn by code, needs no files), or a folder of IDX files [default: the one that
+    /// the model was trained on, or fashion-mnist where it does not say]
     #[arg(long, value_name = "fashion-mnist|demo|DIR")]
     pub data: Option<Source>,
     /// Where fashion-mnist lies [default: $SELVEDGE_DATA, then the user's cache folder]
@@ -104,6 +113,7 @@ pub struct DataArgs {
 
 /// `train`.
 #[derive(Debug, Args)]
+#[command(mut_arg("data", for_recipes))]
 pub struct Train {
     /// The data set.
     #[command(flatten)]
@@ -148,7 +158,7 @@ pub enum SplitName {
 pub struct Eval {
     /// A model file, a run's folder, or a flash file
     pub model: PathBuf,
-    /// The data set; by default the one that the model was trained on
+    /// The data set.
     #[command(flatten)]
     pub data: DataArgs,
     /// Which images
@@ -179,7 +189,7 @@ pub struct Predict {
     /// Turn a picture that is dark on white into light on black first
     #[arg(long)]
     pub invert: bool,
-    /// The data set of --index; by default the one that the model was trained on
+    /// The data set of --index.
     #[command(flatten)]
     pub data: DataArgs,
     /// One JSON object on stdout
@@ -206,7 +216,7 @@ pub struct Report {
     /// The page to write
     #[arg(short, long, value_name = "FILE", default_value = "report.html")]
     pub out: PathBuf,
-    /// The data set; by default the one that the model was trained on
+    /// The data set.
     #[command(flatten)]
     pub data: DataArgs,
     /// One JSON object on stdout
@@ -230,6 +240,7 @@ pub enum Config {
 
 /// `config show`.
 #[derive(Debug, Args)]
+#[command(mut_arg("data", for_recipes))]
 pub struct ConfigShow {
     /// The data set.
     #[command(flatten)]
@@ -262,7 +273,7 @@ pub enum Data {
     /// Download Fashion-MNIST (30 MB), resuming where an earlier download was cut
     Fetch {
         /// The folder [default: $SELVEDGE_DATA, then the user's cache folder]
-        #[arg(long)]
+        #[arg(long, alias = "data-dir")]
         dir: Option<PathBuf>,
         /// The address to fetch from, in place of the public ones; files are checked whatever it is
         #[arg(long, value_name = "URL")]
@@ -274,7 +285,7 @@ pub enum Data {
     /// Check each file of Fashion-MNIST against its SHA-256
     Verify {
         /// The folder [default: $SELVEDGE_DATA, then the user's cache folder]
-        #[arg(long)]
+        #[arg(long, alias = "data-dir")]
         dir: Option<PathBuf>,
         /// One JSON object on stdout
         #[arg(long)]
@@ -286,7 +297,7 @@ pub enum Data {
         #[arg(value_name = "fashion-mnist|demo|DIR", default_value = "fashion-mnist")]
         data: Source,
         /// Where fashion-mnist lies [default: $SELVEDGE_DATA, then the user's cache folder]
-        #[arg(long)]
+        #[arg(long, alias = "data-dir")]
         dir: Option<PathBuf>,
         /// Images of each class
         #[arg(long, default_value_t = 1)]

@@ -244,6 +244,26 @@ fn the_help_tells_the_built_in_values() {
     }
 }
 
+/// Which images a command takes where nothing is said differs, and the help says how.
+#[test]
+fn the_help_tells_which_data_set_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    for (words, default) in [
+        (&["train"][..], "fashion-mnist"),
+        (&["sweep"], "fashion-mnist"),
+        (&["config", "show"], "fashion-mnist"),
+        (&["eval"], "the one that the model was trained on, or fashion-mnist where it does not say"),
+        (&["verify"], "the one that A or B was trained on, or fashion-mnist"),
+        (&["export"], "the demo's, if they have the size, or else noise"),
+    ] {
+        let help = succeeds(folder.path(), &with(words, &["--help"]));
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        let of_data = help.split("--data <").nth(1).unwrap().split("--data-dir").next().unwrap();
+        assert!(of_data.contains(&format!("[default: {default}]")), "{words:?}: {of_data}");
+    }
+    assert!(!succeeds(folder.path(), &["sweep", "--help"]).contains("--from"), "which a sweep refuses");
+}
+
 /// What the README's first command comes to: not trivial, and far from hopeless.
 #[test]
 fn the_demo_trains_to_where_its_classes_blur() {

@@ -79,7 +79,7 @@ pub struct Quantize {
     /// The type of the weights
     #[arg(long, value_enum)]
     pub dtype: IntegerType,
-    /// The data set; by default the one that the model was trained on
+    /// The data set.
     #[command(flatten)]
     pub data: DataArgs,
     /// Training images that the scales of the activations are taken from

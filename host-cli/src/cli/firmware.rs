@@ -9,8 +9,10 @@ use crate::budget::Bytes;
 
 /// What goes with `--format firmware` alone.
 #[derive(Debug, Args)]
+#[command(mut_arg("data", |arg| arg.help("The data set whose test images firmware classifies [default: the demo's, if they have the \
+    size, or else noise]")))]
 pub struct FirmwareArgs {
-    /// The board that firmware is for, or custom; a name that is none lists them
+    /// The board that firmware is for, or custom; another name lists them all
     #[arg(long, value_name = "NAME")]
     pub board: Option<String>,
     /// Of a custom board: Rust's target, such as thumbv7em-none-eabihf
@@ -38,7 +40,7 @@ pub struct FirmwareArgs {
     /// if it is still there, or else the registry's]
     #[arg(long, value_name = "DIR")]
     pub selvedge_path: Option<PathBuf>,
-    /// The test images that firmware classifies [default: the demo's, if they have the size, or else noise]
+    /// The images.
     #[command(flatten)]
     pub data: DataArgs,
     /// Replace the firmware in the folder that --out names

@@ -40,8 +40,12 @@ pub enum SweepAction {
 
 /// A sweep to run.
 #[derive(Debug, Args)]
+#[command(mut_arg("data", super::for_recipes))]
+// A sweep draws the weights of each of its runs, and says so to who asks for others.
+#[command(mut_arg("from", |arg| arg.hide(true)))]
 pub struct SweepRun {
-    /// The sweep's TOML file, with the tables base, list, grid and random and the keys preset, seeds and test
+    /// The sweep's TOML file, with the tables base, list, grid and random and the keys preset, seeds and test: docs/sweeps.md
+    /// explains it
     #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// A named sweep: notebook, its table of six configurations
