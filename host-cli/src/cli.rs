@@ -181,7 +181,7 @@ pub struct Predict {
     /// A model file, a run's folder, or a flash file
     pub model: PathBuf,
     /// A PNG or IDX file: light on black (or see --invert), of the size that the model was trained on
-    #[arg(value_name = "IMAGE", required_unless_present = "index")]
+    #[arg(value_name = "IMAGE")]
     pub image: Option<PathBuf>,
     /// The position of a test image, or of an image in an IDX file, counted from 0
     #[arg(long, value_name = "N")]

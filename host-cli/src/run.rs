@@ -159,7 +159,7 @@ impl Folder {
             )));
         }
         files::remove_leftovers(&self.0)?;
-        let recipe: Recipe = config::read(&path)?
+        let recipe: Recipe = config::read(&path, "start the run again with --overwrite")?
             .try_into()
             .map_err(|e: toml::de::Error| Error::failed(format!("{}: {}", path.display(), e.message())))?;
         recipe.check()?;

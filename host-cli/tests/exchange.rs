@@ -119,7 +119,12 @@ fn what_is_no_perceptron_is_refused_by_name() {
     case(&[("0.weight", f, &[5, 6], values.clone()), b.clone()], "0.weight holds NaN at position 7");
     values[7] = f32::INFINITY;
     case(&[("0.weight", f, &[5, 6], values), b.clone()], "0.weight holds inf at position 7");
-    case(&[w.clone(), b.clone(), ("1.running_mean", f, &[5], painted(5))], "a tensor 1.running_mean");
+    case(&[w.clone(), b.clone(), ("1.running_var", f, &[5], painted(5))], "a tensor 1.running_var");
+    let norm = [("1.weight", f, &[5][..], painted(5)), ("1.running_mean", f, &[5], painted(5))];
+    case(
+        &[&[w.clone(), b.clone()], &norm[..]].concat(),
+        "1 is a batch normalisation, which the layer in front",
+    );
     let wide = ("2.weight", f, &[4, 7][..], painted(28));
     let behind = ("2.bias", f, &[4][..], painted(4));
     case(&[w.clone(), b.clone(), wide, behind], "2.weight has 7 inputs, but 0.weight in front of it has 5");

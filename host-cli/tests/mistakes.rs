@@ -27,7 +27,19 @@ const MISTAKES: &[(&str, i32, &[&str])] = &[
     ("sweep --preset notebook --jobs 0", 2, &["write a whole number above 0; see `selvedge sweep --help`"]),
     ("data fetch --mirror example", 2, &["--mirror example: write the address"]),
     ("train --resume runs/net --epochs 9", 2, &["`selvedge train --from RUN --out NEW`"]),
+    (
+        "train --seed 18446744073709551615",
+        2,
+        &["--seed 18446744073709551615: ", "at most 9223372036854775807"],
+    ),
+    ("train --nesterov --optimizer adamw", 2, &["--nesterov looks ahead along SGD's --momentum"]),
+    ("train --data= --epochs 1", 2, &["--data is empty: name fashion-mnist, demo, or a folder"]),
+    ("predict runs/net", 2, &["which image?", "--index 0"]),
+    ("sweep -c none.toml", 2, &["No such file or directory; docs/sweeps.md shows one"]),
+    ("estimate net.selv --target m4 --clock 168", 2, &["write a clock with its unit, such as 168MHz"]),
     // Data.
+    ("train --data torchvision", 3, &["did you mean `--data /", "/torchvision/FashionMNIST/raw`?"]),
+    ("import a.safetensors --classes none.txt -o x", 3, &["cannot read none.txt: No such file"]),
     ("train --data Fashion_MNIST", 3, &["does not exist; did you mean `--data fashion-mnist`?"]),
     ("train --data dmeo", 3, &["did you mean `--data demo`?"]),
     ("train --data net.selv", 3, &["is a file, not a folder", "train-images-idx3-ubyte"]),
@@ -77,6 +89,9 @@ fn every_mistake_is_one_line_that_helps() {
     succeeds(here, &["export", "runs/net", "--format", "npz", "-o", "net.npz"]);
     fs::write(here.join("photo.jpg"), b"\xff\xd8\xff\xe0").unwrap();
     fs::write(here.join("typo.toml"), "epochs = 1.5").unwrap();
+    succeeds(here, &["export", "runs/net", "--format", "safetensors", "-o", "a.safetensors"]);
+    fs::create_dir_all(here.join("torchvision/FashionMNIST/raw")).unwrap();
+    fs::write(here.join("torchvision/FashionMNIST/raw/train-images-idx3-ubyte.gz"), "").unwrap();
     fs::create_dir(here.join("unfinished")).unwrap();
     fs::copy(here.join("runs/net/config.toml"), here.join("unfinished/config.toml")).unwrap();
     let before = fs::read_dir(here).unwrap().count();

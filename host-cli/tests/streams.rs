@@ -84,7 +84,8 @@ fn names_that_are_no_text() {
     };
     let word = OsStr::new;
     // Files and folders may be called anything.
-    let train = [word("train"), word("--data"), word("data"), word("--epochs"), word("1"), word("--out"), name];
+    let train =
+        [word("train"), word("--data"), word("data"), word("--epochs"), word("1"), word("--out"), name];
     assert_eq!(run(&[&train[..], &[word("--overwrite")]].concat()).0, Some(0));
     let (code, said) = run(&[word("eval"), name]);
     assert_eq!(code, Some(0), "{said}");

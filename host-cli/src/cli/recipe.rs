@@ -137,12 +137,19 @@ impl RecipeValues {
     /// # Errors
     /// Exit code 2 for a number that no config file could hold.
     pub fn table(&self, data: Option<&Source>) -> Result<toml::Table> {
-        let mut flags = toml::Table::try_from(self).map_err(|_| {
-            Error::misused(format!("a number is too large; recipes take at most {}", i64::MAX))
-        })?;
+        let mut flags = toml::Table::try_from(self).map_err(|_| self.too_large())?;
         if let Some(data) = data {
             flags.insert("data".into(), data.to_string().into());
         }
         Ok(flags)
+    }
+
+    /// Which number is beyond those of TOML.
+    fn too_large(&self) -> Error {
+        let values = serde_json::to_value(self).unwrap_or_default();
+        let large = |(_, value): &(&String, &serde_json::Value)| value.as_u64() > Some(i64::MAX as u64);
+        let found = values.as_object().and_then(|values| values.iter().find(large));
+        let flag = found.map_or_else(String::new, |(key, n)| format!("--{} {n}: ", key.replace('_', "-")));
+        Error::misused(format!("{flag}a recipe's numbers are at most {}", i64::MAX))
     }
 }

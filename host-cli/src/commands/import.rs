@@ -24,8 +24,7 @@ pub fn run(args: &Import) -> Result<()> {
     files::can_hold(&args.out)?;
     let Imported { mut model, names } = exchange::import(&args.file)?;
     if let Some(path) = &args.classes {
-        let classes = read_names(path)?
-            .ok_or_else(|| Error::data(format!("cannot read the class names {}", path.display())))?;
+        let classes = read_names(path)?;
         if classes.len() != model.shape.outputs() {
             return Err(Error::data(format!(
                 "{}: {} class names, but {} has {} outputs",

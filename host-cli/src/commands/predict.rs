@@ -29,9 +29,13 @@ pub fn run(args: &Predict) -> Result<()> {
             (images, args.index.unwrap_or(0), None)
         }
         None => {
+            let n = args.index.ok_or_else(|| {
+                Error::misused(
+                    "which image? name a PNG or IDX file, or a test image by its --index, such as --index 0",
+                )
+            })?;
             let dataset = load_data(&args.data, model.recipe())?;
             model.check_fit(&dataset.test)?;
-            let n = args.index.unwrap_or(0);
             let truth = dataset.test.labels.get(n).copied();
             (dataset.test.images, n, truth)
         }

@@ -19,6 +19,7 @@ use crate::sweep::trials::Trials;
 use crate::terminal::{self, Output, count};
 
 const PLAN: &str = "sweep.toml";
+const ADVICE: &str = "docs/sweeps.md shows one";
 
 /// Sweeps, or merges.
 ///
@@ -112,7 +113,7 @@ fn plan(args: &SweepRun) -> Result<Plan> {
     let flags = args.values.table(args.data.data.as_ref())?;
     match (&args.config, args.preset.as_deref()) {
         (Some(path), _) => {
-            Plan::of_table(config::read(path)?, args.seeds, &flags, &path.display().to_string())
+            Plan::of_table(config::read(path, ADVICE)?, args.seeds, &flags, &path.display().to_string())
         }
         (None, Some("notebook")) => Plan::notebook(args.seeds, &flags),
         (None, Some(name)) => Err(Error::misused(format!("--preset {name}: there is notebook"))),
@@ -148,7 +149,7 @@ fn keep_plan(folder: &Path, plan: &Plan) -> Result<()> {
 }
 
 fn read_plan(path: &Path) -> Result<Plan> {
-    let plan = config::read(path)?.try_into();
+    let plan = config::read(path, ADVICE)?.try_into();
     plan.map_err(|e: toml::de::Error| Error::failed(format!("{}: {}", path.display(), e.message())))
 }
 

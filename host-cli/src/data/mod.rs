@@ -147,12 +147,29 @@ fn advice(folder: &Path) -> String {
     let said = folder.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     let near =
         ["fashion-mnist", "demo"].into_iter().find(|name| strsim::damerau_levenshtein(name, &said) <= 2);
-    match near {
-        Some(name) => format!("did you mean `--data {name}`?"),
-        None => "name a folder of the four files train-images-idx3-ubyte, train-labels-idx1-ubyte, \
+    match (near, folder_inside(folder)) {
+        (Some(name), _) => format!("did you mean `--data {name}`?"),
+        (None, Some(inside)) => format!("did you mean `--data {}`?", typed(&inside)),
+        (None, None) => "name a folder of the four files train-images-idx3-ubyte, train-labels-idx1-ubyte, \
                  t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, plain or .gz, or try `--data demo`"
             .into(),
     }
+}
+
+/// A folder with data up to two levels below, where other programs keep them: torchvision in `FashionMNIST/raw`.
+fn folder_inside(folder: &Path) -> Option<PathBuf> {
+    let below = |folder: &Path| {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().take(100);
+        let mut folders: Vec<_> = entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+        folders.sort();
+        folders
+    };
+    let holds = |folder: &PathBuf| {
+        [FILES[0].to_string(), format!("{}.gz", FILES[0])].iter().any(|name| folder.join(name).exists())
+    };
+    let children = below(folder);
+    let found = children.iter().find(|child| holds(child)).cloned();
+    found.or_else(|| children.iter().flat_map(|child| below(child)).find(holds))
 }
 
 /// Reads the four files of a folder, each plain or with `.gz`; `advice` says what to try where they are missing.
@@ -169,7 +186,8 @@ fn load_folder(folder: &Path, advice: &str) -> Result<Dataset> {
         let bytes = std::fs::read(&path).map_err(|e| Error::unreadable(Exit::Data, &path, &e))?;
         Ok((path.display().to_string(), bytes))
     };
-    let names = read_names(&folder.join("labels.txt"))?;
+    let names = folder.join("labels.txt");
+    let names = names.exists().then(|| read_names(&names)).transpose()?;
     let classes = names.as_ref().map_or(10, Vec::len);
     let set = |images: &str, labels: &str| -> Result<Set> {
         let ((images_name, images), (labels_name, labels)) = (read(images)?, read(labels)?);
@@ -229,14 +247,11 @@ fn assemble(train: Set, test: Set, classes: Vec<String>) -> Result<Dataset> {
     Ok(Dataset { name: String::new(), train, test, classes })
 }
 
-/// Class names, one a line, where the file is there.
+/// Class names, one a line.
 ///
 /// # Errors
 /// Exit code 3 where it cannot be read or holds fewer than 2 or more than 256.
-pub fn read_names(path: &Path) -> Result<Option<Vec<String>>> {
-    if !path.exists() {
-        return Ok(None);
-    }
+pub fn read_names(path: &Path) -> Result<Vec<String>> {
     let text = std::fs::read_to_string(path).map_err(|e| Error::unreadable(Exit::Data, path, &e))?;
     let names: Vec<String> = text.lines().map(|l| l.trim().to_string()).filter(|l| !l.is_empty()).collect();
     if !(2..=256).contains(&names.len()) {
@@ -246,7 +261,7 @@ pub fn read_names(path: &Path) -> Result<Option<Vec<String>>> {
             names.len()
         )));
     }
-    Ok(Some(names))
+    Ok(names)
 }
 
 fn is_fashion(labels: &[u8]) -> bool {

@@ -20,6 +20,12 @@ pub(super) fn read(bytes: &[u8]) -> Clause<(Vec<Dense>, About)> {
     let unreadable = |e| format!("not a readable safetensors file: {e}");
     let tensors = SafeTensors::deserialize(bytes).map_err(unreadable)?;
     let about = model::about(bytes)?;
+    if let Some(prefix) = tensors.names().into_iter().find_map(|name| name.strip_suffix(".running_mean")) {
+        return Err(format!(
+            "{prefix} is a batch normalisation, which the layer in front of it can absorb: in PyTorch, \
+             torch.nn.utils.fusion.fuse_linear_bn_eval"
+        ));
+    }
     let mut pairs: BTreeMap<&str, [Option<TensorView<'_>>; 2]> = BTreeMap::new();
     for (name, tensor) in tensors.iter() {
         let (prefix, kind) = name.rsplit_once('.').unwrap_or(("", name));
@@ -76,6 +82,9 @@ fn values(name: &str, tensor: &TensorView<'_>) -> Clause<Vec<f32>> {
         Dtype::F32 => data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
         Dtype::F16 => data.chunks_exact(2).map(|b| half::f16::from_le_bytes(two(b)).to_f32()).collect(),
         Dtype::BF16 => data.chunks_exact(2).map(|b| half::bf16::from_le_bytes(two(b)).to_f32()).collect(),
+        Dtype::F64 => {
+            return Err(format!("{name} is F64, expected F32, F16 or BF16; in PyTorch, save model.float()"));
+        }
         other => return Err(format!("{name} is {other:?}, expected F32, F16 or BF16")),
     };
     all_finite(name, values)

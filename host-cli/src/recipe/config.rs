@@ -64,7 +64,10 @@ impl Layers {
             layers.lay(preset::table(name)?, &Origin::Preset(name.into()))?;
         }
         if let Some(path) = file {
-            layers.lay(read(path)?, &Origin::File(path.into()))?;
+            layers.lay(
+                read(path, "`selvedge config show` prints a recipe to start from")?,
+                &Origin::File(path.into()),
+            )?;
         }
         layers.lay(flags, &Origin::Flag)?;
         Ok(layers)
@@ -163,23 +166,24 @@ pub fn unknown(key: &str, known: &[&str]) -> String {
 }
 
 /// What the parser says of a value, without the names of Rust's types.
-fn plain(message: &str) -> String {
+pub(crate) fn plain(message: &str) -> String {
     [("expected usize", "a whole number"), ("expected u64", "a whole number"), ("expected f32", "a number")]
         .into_iter()
         .fold(message.to_string(), |text, (theirs, ours)| text.replace(theirs, &format!("expected {ours}")))
         .replace("expected a sequence", "expected a list in brackets")
 }
 
-/// A TOML file.
+/// A TOML file; `advice` says what to do where there is none.
 ///
 /// # Errors
 /// Exit code 2 where it cannot be read, with the line where it is no TOML.
-pub fn read(path: &Path) -> Result<Table> {
+pub fn read(path: &Path, advice: &str) -> Result<Table> {
     let text = std::fs::read_to_string(path).map_err(|e| {
-        let error = Error::unreadable(Exit::Misused, path, &e);
-        let missing = e.kind() == std::io::ErrorKind::NotFound;
-        let hint = if missing { "; `selvedge config show` prints a recipe to start from" } else { "" };
-        Error { message: error.message + hint, ..error }
+        let mut error = Error::unreadable(Exit::Misused, path, &e);
+        if e.kind() == std::io::ErrorKind::NotFound {
+            error.message += &format!("; {advice}");
+        }
+        error
     })?;
     parse(&text, &path.display().to_string())
 }

@@ -151,6 +151,14 @@ impl Recipe {
             return Err(Error::misused(format!("--lr {}: the learning rate is a number above 0", self.lr)));
         }
         self.check_ranges()?;
+        if self.data.is_empty() {
+            return Err(Error::misused("--data is empty: name fashion-mnist, demo, or a folder"));
+        }
+        if self.nesterov && (self.optimizer != Optimizer::Sgd || self.momentum == 0.0) {
+            return Err(Error::misused(
+                "--nesterov looks ahead along SGD's --momentum; give one, such as 0.9",
+            ));
+        }
         if self.shift > MOST_SHIFT {
             return Err(Error::misused(format!(
                 "--shift {}: images move by at most {MOST_SHIFT} pixels",

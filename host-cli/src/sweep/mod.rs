@@ -15,7 +15,7 @@ use toml::{Table, Value};
 
 use crate::data::Dataset;
 use crate::error::{Error, Exit, Result};
-use crate::recipe::config::{Layers, Origin, unknown};
+use crate::recipe::config::{Layers, Origin, plain, unknown};
 use crate::recipe::{Recipe, TrainOn, preset};
 use cost::Limits;
 
@@ -111,12 +111,14 @@ impl Plan {
         if let Some(key) = table.keys().find(|k| !KEYS.contains(&k.as_str())) {
             return Err(bad(unknown(key, &KEYS)));
         }
-        let file: File =
-            table.try_into().map_err(|e: toml::de::Error| bad(e.message().replace('\n', "; ")))?;
+        let file: File = table
+            .try_into()
+            .map_err(|e: toml::de::Error| bad(plain(&e.to_string().trim_end().replace('\n', " "))))?;
         let origin = Origin::File(from.into());
         let mut base = Layers::default();
         if let Some(name) = &file.preset {
-            base.lay(preset::table(name)?, &Origin::Preset(name.clone()))?;
+            let keys = preset::table(name).map_err(|e| bad(e.message))?;
+            base.lay(keys, &Origin::Preset(name.clone()))?;
             // A preset that trains on all images was found with five sixths of them, and so are its neighbours.
             base.lay(Table::from_iter([("train_on".into(), "split".into())]), &Origin::BuiltIn)?;
         }
@@ -226,6 +228,7 @@ struct Random {
     trials: usize,
     #[serde(default)]
     seed: u64,
+    #[serde(default)]
     keys: Table,
 }
 
@@ -250,6 +253,12 @@ impl File {
             if random.trials == 0 || random.trials > MOST {
                 return Err(format!("random.trials: 1 to {MOST}"));
             }
+            if random.keys.is_empty() {
+                return Err(
+                    "random.keys is empty: say what is drawn, such as lr = { low = 0.001, high = 0.1 }"
+                        .into(),
+                );
+            }
             let mut rng = Rng::new(random.seed);
             let mut drawn = Vec::new();
             for n in 0..random.trials {
@@ -270,8 +279,12 @@ fn draw(key: &str, range: &Value, rng: &mut Rng) -> std::result::Result<Value, S
     if let Some(values) = range.as_array().filter(|v| !v.is_empty()) {
         return Ok(values[rng.below(values.len() as u32) as usize].clone());
     }
-    let end = |name: &str| range.get(name).and_then(Value::as_float).filter(|x| *x > 0.0);
+    let number = |value: &Value| value.as_float().or_else(|| value.as_integer().map(|n| n as f64));
+    let end = |name: &str| range.get(name).and_then(number).filter(|x| *x > 0.0 && x.is_finite());
     let (low, high) = (end("low").ok_or_else(bad)?, end("high").ok_or_else(bad)?);
+    if low > high {
+        return Err(format!("random.keys.{key}: low {low} is above high {high}"));
+    }
     let exact = low * (high / low).powf(f64::from(rng.uniform()));
     // Three figures are as many as anyone compares.
     let rounded: f64 = format!("{exact:.2e}").parse().expect("a number that was printed");
@@ -322,6 +335,10 @@ mod tests {
             ("[base]\ntrain_on = 'all'", "leaves no images"),
             ("[base]\nfrom = 'net'", "from is for one run"),
             ("[random]\ntrials = 1\n[random.keys]\nlr = 3", "random.keys.lr: "),
+            ("seeds = -1", "integer `-1`, expected a whole number in `seeds`"),
+            ("[random]\ntrials = 1", "random.keys is empty"),
+            ("[random]\ntrials = 1\n[random.keys]\nlr = { low = 1, high = 0.1 }", "low 1 is above high 0.1"),
+            ("preset = 'none'", "f: --preset none: there are notebook"),
             ("seeds = 0", "seeds = 0"),
             ("seeds = 999999999999999999", "at most 10000"),
             ("seeds = 10000\n[base]\nseed = 9223372036854775807", "too large"),
