@@ -12,17 +12,22 @@ mod sweep;
 pub use run::run;
 pub use sweep::sweep;
 
-/// Okabe and Ito's blue, orange and green.
-const COLOURS: [&str; 3] = ["#0072b2", "#d55e00", "#009e73"];
+/// Okabe and Ito's blue, orange and green, which a dark page shows lighter.
+const COLOURS: [&str; 3] = ["var(--blue)", "var(--orange)", "var(--green)"];
 
 const STYLE: &str = "\
-:root{color-scheme:light}body{font:16px/1.5 system-ui,sans-serif;color:#1a1a1a;background:#fff;margin:0 auto;\
-max-width:64rem;padding:1rem}h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2rem}svg{width:100%;height:auto;\
-max-width:40rem;display:block}svg text{font:12px system-ui,sans-serif;fill:#1a1a1a}table{border-collapse:collapse;\
-font-size:.85rem}th,td{padding:.25rem .5rem;text-align:right}th:first-child{text-align:left}.wide{overflow-x:auto}\
-.grid{display:flex;flex-wrap:wrap;gap:.75rem}.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(20rem,\
-100%),1fr));gap:1rem}figure{margin:0}figcaption{font-size:.8rem;max-width:8rem}figcaption.chart{max-width:none}img{image-rendering:pixelated;height:auto}.mistake img\
-{width:5.25rem}.weights img{width:100%;max-width:40rem}pre{overflow-x:auto;background:#f4f4f4;padding:.75rem}\
+:root{color-scheme:light dark;--ink:#1a1a1a;--paper:#fff;--soft:#f4f4f4;--tick:#ddd;--mark:#666;--blue:#0072b2;\
+--orange:#d55e00;--green:#009e73}\
+@media(prefers-color-scheme:dark){:root{--ink:#e4e4e4;--paper:#181818;--soft:#262626;--tick:#3c3c3c;--mark:#a0a0a0;\
+--blue:#56b4e9;--orange:#f0893e;--green:#2fbf94}}\
+body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);margin:0 auto;max-width:64rem;\
+padding:1rem}h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2rem}svg{width:100%;height:auto;max-width:40rem;\
+display:block}svg text{font:12px system-ui,sans-serif;fill:var(--ink)}table{border-collapse:collapse;font-size:.85rem}\
+th,td{padding:.25rem .5rem;text-align:right}th:first-child{text-align:left}.wide{overflow-x:auto}\
+.grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(6.5rem,1fr));gap:.75rem}\
+.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(20rem,100%),1fr));gap:1rem}\
+figure{margin:0}figcaption{font-size:.8rem}img{image-rendering:pixelated;height:auto}.mistake img{width:5.25rem}\
+.weights img{width:100%;max-width:40rem}pre{overflow-x:auto;background:var(--soft);padding:.75rem}\
 tr.best{font-weight:bold}";
 
 /// The page around its sections.
@@ -47,6 +52,6 @@ fn escape(text: &str) -> String {
 
 /// A background for a share of 0 to 1 and a text colour that is readable on it.
 fn shade(share: f64) -> String {
-    let text = if share > 0.5 { "#fff" } else { "#1a1a1a" };
+    let text = if share > 0.5 { "#fff" } else { "inherit" };
     format!("style=\"background:rgba(0,114,178,{:.2});color:{text}\"", share.sqrt())
 }

@@ -118,7 +118,7 @@ fn mistakes(model: &Model, set: &Set, logits: &[f32]) -> Result<String> {
         let pixels = set.images.image(n).unwrap_or_default();
         let _ = writeln!(
             text,
-            "<figure class=\"mistake\">{}<figcaption>{} → {}, {:.1} %</figcaption></figure>",
+            "<figure class=\"mistake\">{}<figcaption>{} → {}, {:.1}\u{a0}%</figcaption></figure>",
             picture::grey(pixels, set.images.cols, &words)?,
             escape(&truth),
             escape(&taken),

@@ -28,6 +28,12 @@ impl Axis {
         }
     }
 
+    /// With room around the values, so that what is drawn at an end can be seen and named.
+    fn with_room(self) -> Self {
+        let room = 0.05 * (self.high - self.low);
+        Self { low: self.low - room, high: self.high + room }
+    }
+
     /// Steps of 1, 2 or 5 times a power of ten, about five of them.
     fn ticks(self) -> Vec<f64> {
         let rough = (self.high - self.low) / 5.0;
@@ -98,7 +104,8 @@ impl Chart {
     /// Points with a whisker of `± deviation` and a name each.
     pub(super) fn points(words: &str, points: &[(f64, f64, f64, String)]) -> Self {
         let ys = points.iter().flat_map(|p| [p.1 - p.2, p.1 + p.2]);
-        let mut chart = Self::empty(words, Axis::of(points.iter().map(|p| p.0)), Axis::of(ys));
+        let x = Axis::of(points.iter().map(|p| p.0)).with_room();
+        let mut chart = Self::empty(words, x, Axis::of(ys).with_room());
         for (x, y, deviation, name) in points {
             let (left, top) = (chart.left(*x), chart.top(*y));
             let (high, low) = (chart.top(y + deviation), chart.top(y - deviation));
@@ -150,7 +157,7 @@ impl Chart {
         let left = self.left(x);
         let _ = write!(
             self.body,
-            "<line x1=\"{left:.1}\" x2=\"{left:.1}\" y1=\"{}\" y2=\"{}\" stroke=\"#666\" stroke-dasharray=\"2 3\"/><text \
+            "<line x1=\"{left:.1}\" x2=\"{left:.1}\" y1=\"{}\" y2=\"{}\" stroke=\"var(--mark)\" stroke-dasharray=\"2 3\"/><text \
              dx=\"{}\" x=\"{left:.1}\" y=\"{}\" text-anchor=\"{}\">{}</text>",
             ROOM[2],
             HEIGHT - ROOM[3],
@@ -183,7 +190,7 @@ impl Chart {
             let top = self.top(tick);
             let _ = write!(
                 text,
-                "<line x1=\"{}\" x2=\"{}\" y1=\"{top:.1}\" y2=\"{top:.1}\" stroke=\"#ddd\"/><text x=\"{}\" y=\"{:.1}\" \
+                "<line x1=\"{}\" x2=\"{}\" y1=\"{top:.1}\" y2=\"{top:.1}\" stroke=\"var(--tick)\"/><text x=\"{}\" y=\"{:.1}\" \
                  text-anchor=\"end\">{}</text>",
                 ROOM[0],
                 WIDTH - ROOM[1],
@@ -194,7 +201,7 @@ impl Chart {
         }
         let _ = writeln!(
             text,
-            "{}<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">{}</text></svg><figcaption class=\"chart\">{words}</figcaption></figure>",
+            "{}<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">{}</text></svg><figcaption>{words}</figcaption></figure>",
             self.body,
             (ROOM[0] + WIDTH - ROOM[1]) / 2.0,
             HEIGHT - 6.0,

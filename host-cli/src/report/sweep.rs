@@ -5,22 +5,37 @@ use serde_json::Value;
 use super::svg::Chart;
 use super::{escape, page, section};
 
-const HEAD: &str = "<div class=\"wide\"><table><thead><tr><th>config</th><th>hidden</th><th>rate</th><th>batch</th><th>epochs</th>\
-    <th>also</th><th>parameters</th><th>flash</th><th>instructions</th><th>validation %</th><th>test %</th><th>rank</th></tr></thead><tbody>\n";
-
 /// The page of a sweep's `table.json`.
 pub fn sweep(name: &str, table: &Value) -> String {
     let rows: &[Value] = table["rows"].as_array().map_or(&[], Vec::as_slice);
-    let text = HEAD.to_string()
-        + &rows.iter().map(row).collect::<String>()
-        + "</tbody></table></div>\n<p>A rank followed by = marks a recipe whose mean lies within two standard errors of \
-           the best one's. The best one, in bold, was picked by validation.</p>\n";
+    let seeds = table["seeds"].as_array().map_or(1, Vec::len);
+    let note = if seeds > 1 {
+        "A rank followed by = marks a recipe whose mean lies within two standard errors of the best one's. "
+    } else {
+        ""
+    };
     let target = table["target"].as_str().unwrap_or_default();
-    let text = text + &left_out(table, target);
-    let plots = plots(rows, target);
+    let text = format!(
+        "{}<p>{note}The best one, in bold, was picked by validation.</p>\n{}",
+        html(rows),
+        left_out(table, target)
+    );
+    let plots = plots(rows, target, seeds);
     page(
         &format!("Sweep {name}"),
         &(section("table", "Table", &text) + &section("plots", "Pictures", &plots)),
+    )
+}
+
+/// The table, with a column for the other keys that the sweep varies, if it does.
+fn html(rows: &[Value]) -> String {
+    let varies = rows.iter().any(|row| row["varied"].as_object().is_some_and(|keys| !keys.is_empty()));
+    let also = if varies { "<th>also</th>" } else { "" };
+    let rows: String = rows.iter().map(|of| row(of, varies)).collect();
+    format!(
+        "<div class=\"wide\"><table><thead><tr><th>config</th><th>hidden</th><th>rate</th><th>batch</th>\
+         <th>epochs</th>{also}<th>parameters</th><th>flash</th><th>instructions</th><th>validation %</th>\
+         <th>test %</th><th>rank</th></tr></thead><tbody>\n{rows}</tbody></table></div>\n"
     )
 }
 
@@ -30,27 +45,29 @@ fn percent(spread: &Value) -> Option<(f64, f64)> {
     Some((mean, 100.0 * spread["deviation"].as_f64().unwrap_or(0.0)))
 }
 
-/// A row of the table.
-fn row(row: &Value) -> String {
-    let shown = |spread: &Value| percent(spread).map_or("–".into(), |(m, d)| format!("{m:.2} ± {d:.2}"));
+/// A row of the table; one seed has no deviation.
+fn row(row: &Value, varies: bool) -> String {
+    let shown = |spread: &Value| match percent(spread) {
+        None => "–".into(),
+        Some((mean, _)) if spread["count"] == 1 => format!("{mean:.2}"),
+        Some((mean, deviation)) => format!("{mean:.2} ± {deviation:.2}"),
+    };
     let also = row["varied"].as_object().map_or(String::new(), |keys| {
         keys.iter().map(|(k, v)| format!("{k} {v}")).collect::<Vec<_>>().join(", ")
     });
     let best = row["rank"] == 1;
     let equal = if row["like_the_best"] == true && !best { " =" } else { "" };
-    let cells = [
-        escape(&row["hidden"].to_string()),
-        format!("{:.5}", row["lr"].as_f64().unwrap_or(0.0)),
-        row["batch"].to_string(),
-        row["epochs"].to_string(),
-        escape(&also),
+    let mut cells: Vec<String> =
+        ["hidden", "lr", "batch", "epochs"].map(|key| escape(&row[key].to_string())).into();
+    cells.extend(varies.then(|| escape(&also)));
+    cells.extend([
         row["parameters"].to_string(),
         row["flash_bytes"].to_string(),
         row["instructions"].to_string(),
         shown(&row["validation"]),
         shown(&row["test"]),
         format!("{}{equal}", row["rank"]),
-    ];
+    ]);
     format!(
         "<tr{}><th>{}</th><td>{}</td></tr>\n",
         if best { " class=\"best\"" } else { "" },
@@ -60,7 +77,7 @@ fn row(row: &Value) -> String {
 }
 
 /// The accuracies with their deviations, and against what they cost.
-fn plots(rows: &[Value], target: &str) -> String {
+fn plots(rows: &[Value], target: &str, seeds: usize) -> String {
     let points = |x: &dyn Fn(&Value) -> Option<f64>| -> Vec<_> {
         let point = |row: &Value| {
             let (mean, deviation) = percent(&row["validation"])?;
@@ -71,8 +88,8 @@ fn plots(rows: &[Value], target: &str) -> String {
     let validation = points(&|row| row["config"].as_f64());
     let flash = points(&|row| Some(row["flash_bytes"].as_f64()? / 1024.0));
     let instructions = points(&|row| Some(row["instructions"].as_f64()? / 1000.0));
-    let spread =
-        Chart::points("Validation accuracy in percent by config, with the deviation over seeds", &validation);
+    let whiskers = if seeds > 1 { ", with the deviation over seeds" } else { "" };
+    let spread = Chart::points(&format!("Validation accuracy in percent by config{whiskers}"), &validation);
     let pareto = |what: &str, points| {
         Chart::pareto(
             &format!("Validation accuracy in percent against {what} of an i8 file on {target}"),
@@ -96,4 +113,42 @@ fn left_out(table: &Value, target: &str) -> String {
     let items: String =
         left_out.iter().filter_map(Value::as_str).map(|what| format!("<li>{}</li>", escape(what))).collect();
     format!("<p>Over the budget on {} and left out:</p><ul>{items}</ul>", escape(target))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::sweep;
+
+    /// A sweep's page with so many seeds, whose rows vary `varied` besides.
+    fn page(seeds: &[u64], varied: &serde_json::Value) -> String {
+        let spread = json!({"mean": 0.9, "deviation": 0.01, "count": seeds.len()});
+        let row = |n: usize| {
+            json!({"config": n, "hidden": [16], "lr": 0.1, "batch": 64, "epochs": 5, "varied": varied, "parameters": 1,
+                "flash_bytes": 1000 * n, "instructions": 2000 * n, "validation": spread, "rank": n,
+                "like_the_best": true, "test": null})
+        };
+        sweep("s", &json!({"rows": [row(1), row(2)], "seeds": seeds, "target": "m4", "left_out": []}))
+    }
+
+    #[test]
+    fn one_seed_has_no_deviation() {
+        let (one, two) = (page(&[1], &json!({})), page(&[1, 2], &json!({})));
+        assert!(
+            one.contains("<td>90.00</td>") && !one.contains('±') && !one.contains("standard errors"),
+            "{one}"
+        );
+        assert!(two.contains("<td>90.00 ± 1.00</td>") && two.contains("standard errors"), "{two}");
+        assert!(two.contains("<td>2 =</td>") && two.contains("<td>0.1</td>"), "{two}");
+    }
+
+    #[test]
+    fn what_varies_besides_has_a_column() {
+        assert!(!page(&[1], &json!({})).contains("also"));
+        let page = page(&[1], &json!({"dropout": 0.1}));
+        assert!(page.contains("<th>also</th>") && page.contains("<td>dropout 0.1</td>"), "{page}");
+        let columns = page.matches("<th>").count() - 2;
+        assert_eq!(page.matches("<td>").count(), 2 * (columns - 1), "{page}");
+    }
 }
