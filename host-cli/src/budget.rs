@@ -10,6 +10,8 @@ use std::str::FromStr;
 use selvedge::format::{Dtype, Header, Packing};
 use selvedge::{float, micro, quant};
 
+use crate::error::{Error, Result};
+
 /// A family of cores and its kernels.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Core {
@@ -170,6 +172,17 @@ pub fn core(name: &str) -> Option<&'static Core> {
     CORES.iter().find(|core| core.name == name.strip_prefix("cortex-").unwrap_or(name))
 }
 
+/// The core that `--target` names.
+///
+/// # Errors
+/// Exit code 2 with the names that there are.
+pub fn target(name: &str) -> Result<&'static Core> {
+    core(name).ok_or_else(|| {
+        let names: Vec<_> = CORES.iter().map(|core| core.name).collect();
+        Error::misused(format!("--target {name}: the targets are {}", names.join(", ")))
+    })
+}
+
 impl Core {
     /// How it runs a file with this header.
     pub fn way(&self, header: &Header) -> &Way {
@@ -257,7 +270,7 @@ pub struct Bytes(pub usize);
 
 impl FromStr for Bytes {
     type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
         let upper = text.to_ascii_uppercase();
         let digits = upper.trim_end_matches("IB").trim_end_matches('B');
         let (digits, unit) = match digits.as_bytes().last() {
@@ -276,7 +289,7 @@ pub struct Hertz(pub f64);
 
 impl FromStr for Hertz {
     type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
         let lower = text.to_ascii_lowercase();
         let units = [("ghz", 1e9), ("mhz", 1e6), ("khz", 1e3), ("hz", 1.0), ("", 1.0)];
         let (digits, unit) = units

@@ -114,6 +114,10 @@ fn the_program_fetches_and_verifies() {
     let mirror = format!("http://{address}");
     let line = support::fails(folder.path(), &["data", "fetch", "--dir", "d", "--mirror", &mirror], 3);
     assert!(line.contains("train-images-idx3-ubyte.gz"), "{line}");
+    let output = support::run(folder.path(), &["data", "fetch", "--dir", "d", "--mirror", &mirror, "--json"]);
+    let error = support::json_lines(&String::from_utf8(output.stderr).unwrap()).remove(0);
+    assert_eq!((output.status.code(), output.stdout.len(), &error["code"]), (Some(3), 0, &3.into()));
+    assert!(error["error"].as_str().unwrap().starts_with(&mirror), "{error}");
     let line = support::fails(folder.path(), &["data", "verify", "--dir", "d"], 3);
     assert!(line.contains("4 of 4 files in d are missing or corrupt"), "{line}");
     fs::write(folder.path().join("file"), "").unwrap();

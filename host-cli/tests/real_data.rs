@@ -30,6 +30,16 @@ fn notebook_in(precision: &str, hidden: &str, seed: usize, backend: &str) -> Vec
     json_lines(&succeeds(folder.path(), &[&words[..], &more].concat()))
 }
 
+/// Files that are there are hashed and not fetched again, whatever the mirror.
+#[test]
+#[ignore = "needs the real data; .ci/run runs it"]
+fn what_is_there_is_not_fetched() {
+    let (folder, data) = (tempfile::tempdir().unwrap(), data());
+    let words = ["data", "fetch", "--dir", &data, "--mirror", "http://127.0.0.1:9/", "--json"];
+    let line = json_lines(&succeeds(folder.path(), &words)).remove(0);
+    assert_eq!(line, serde_json::json!({"folder": data, "fetched": 0, "there_already": 4}));
+}
+
 fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }

@@ -3,12 +3,11 @@
 use selvedge::format::{Dtype, Header};
 use serde_json::json;
 
-use crate::budget::{Budget, Core};
+use crate::budget::{Budget, Core, target};
 use crate::cli::Estimate;
 use crate::error::{Error, Exit, Result, typed};
 use crate::flash;
 use crate::model::{self, Model};
-use crate::sweep::cost::target;
 use crate::terminal::{Output, listing, say};
 
 /// Estimates.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+use crate::budget::target;
 use crate::cli::{Shard, Sweep, SweepAction, SweepRun};
 use crate::crew::{Crew, Threads};
 use crate::data::{Dataset, Source};
@@ -166,7 +167,7 @@ fn tabulate(folder: &Path, plan: &Plan, dataset: &Dataset, jobs: usize) -> Resul
         })
     });
     let outcomes = outcomes.collect::<Result<Vec<_>>>()?;
-    let core = cost::target(&plan.target)?;
+    let core = target(&plan.target)?;
     let costs = plan.recipes.iter().map(|recipe| cost::cost(recipe, dataset, core));
     let mut table = Table::new(plan, &outcomes, &costs.collect::<Result<Vec<_>>>()?);
     let threads = NonZero::new(jobs).map_or(Threads::ONE, Threads::Count);

@@ -9,6 +9,7 @@ mod npz;
 pub mod onnx;
 mod safetensors;
 mod tensors;
+mod widen;
 
 use std::path::{Path, PathBuf};
 

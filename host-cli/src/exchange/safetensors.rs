@@ -12,6 +12,7 @@ use safetensors::{Dtype, SafeTensors};
 use selvedge::shape::MAX_LAYERS;
 
 use super::tensors::{Kind, Tensor};
+use super::widen::Float;
 use super::{Clause, Dense};
 use crate::model::{self, About, all_finite};
 
@@ -76,18 +77,16 @@ fn dense(prefix: &str, pair: [Option<TensorView<'_>>; 2]) -> Clause<Dense> {
 
 /// A tensor's values, widened to f32.
 fn values(name: &str, tensor: &TensorView<'_>) -> Clause<Vec<f32>> {
-    let two = |b: &[u8]| [b[0], b[1]];
-    let data = tensor.data();
-    let values = match tensor.dtype() {
-        Dtype::F32 => data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
-        Dtype::F16 => data.chunks_exact(2).map(|b| half::f16::from_le_bytes(two(b)).to_f32()).collect(),
-        Dtype::BF16 => data.chunks_exact(2).map(|b| half::bf16::from_le_bytes(two(b)).to_f32()).collect(),
-        Dtype::F64 => {
-            return Err(format!("{name} is F64, expected F32, F16 or BF16; in PyTorch, save model.float()"));
+    let float = match tensor.dtype() {
+        Dtype::F32 => Float::F32,
+        Dtype::F16 => Float::F16,
+        Dtype::BF16 => Float::Bf16,
+        other => {
+            let hint = if other == Dtype::F64 { "; in PyTorch, save model.float()" } else { "" };
+            return Err(format!("{name} is {other:?}, expected F32, F16 or BF16{hint}"));
         }
-        other => return Err(format!("{name} is {other:?}, expected F32, F16 or BF16")),
     };
-    all_finite(name, values)
+    all_finite(name, float.widen(tensor.data()))
 }
 
 /// By name; by width where that makes no chain and only one order does.

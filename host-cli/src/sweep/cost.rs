@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use selvedge::format::Dtype;
 
-use crate::budget::{Budget, Bytes, CORES, Core, core};
+use crate::budget::{Budget, Bytes, Core, core, target};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::model::About;
@@ -30,17 +30,6 @@ pub fn cost(recipe: &Recipe, dataset: &Dataset, core: &Core) -> Result<Budget> {
     };
     let header = about.header(shape, Dtype::I8, core.packing);
     Ok(Budget::new(&header.map_err(|e| Error::model(format!("{shape}: {e}")))?, core))
-}
-
-/// The core of a name.
-///
-/// # Errors
-/// Exit code 2 with the names that there are.
-pub fn target(name: &str) -> Result<&'static Core> {
-    core(name).ok_or_else(|| {
-        let names: Vec<_> = CORES.iter().map(|c| c.name).collect();
-        Error::misused(format!("--target {name}: the targets are {}", names.join(", ")))
-    })
 }
 
 /// What a network may take: `flash=128K,ram=8K,target=m4`, each if it matters.

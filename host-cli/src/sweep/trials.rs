@@ -160,8 +160,8 @@ impl Trials {
         };
         let mlp = Mlp { shape: model.shape, backend };
         let inputs = model.about.normalisation.inputs(&dataset.test.images.pixels);
-        let all: Vec<u32> = (0..dataset.test.labels.len() as u32).collect();
-        Ok(evaluate(crew, &mlp, &model.params, &inputs, &dataset.test, &all)?.finite()?.accuracy())
+        let test = &dataset.test;
+        Ok(evaluate(crew, &mlp, &model.params, &inputs, test, &test.indices())?.finite()?.accuracy())
     }
 }
 

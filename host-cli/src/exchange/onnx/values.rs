@@ -6,6 +6,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Component, Path};
 
 use super::super::Clause;
+use super::super::widen::Float;
 use super::proto::{Tensor, dtype};
 use crate::error::why;
 use crate::model::all_finite;
@@ -13,13 +14,15 @@ use crate::model::all_finite;
 /// A tensor's dimensions and values, widened to f32.
 pub(super) fn floats(tensor: &Tensor, folder: Option<&Path>) -> Clause<(Vec<usize>, Vec<f32>)> {
     let name = &tensor.name;
-    let width = match tensor.data_type {
-        dtype::FLOAT => 4,
-        dtype::FLOAT16 | dtype::BFLOAT16 => 2,
+    let float = match tensor.data_type {
+        dtype::FLOAT => Float::F32,
+        dtype::FLOAT16 => Float::F16,
+        dtype::BFLOAT16 => Float::Bf16,
         other => {
             return Err(format!("{name} is {}, expected FLOAT, FLOAT16 or BFLOAT16", dtype::name(other)));
         }
     };
+    let width = float.bytes();
     let dims = tensor.dims.iter().map(|&d| usize::try_from(d)).collect::<Result<Vec<_>, _>>();
     let dims = dims.map_err(|_| format!("{name} has shape {:?}", tensor.dims))?;
     let count = dims.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
@@ -28,7 +31,7 @@ pub(super) fn floats(tensor: &Tensor, folder: Option<&Path>) -> Clause<(Vec<usiz
         format!("{name} has shape {dims:?}, which is {} values, but it holds {found}", bytes / width)
     };
     let raw = match (tensor.data_location, tensor.raw_data.is_empty()) {
-        (0, true) if tensor.data_type == dtype::FLOAT => {
+        (0, true) if float == Float::F32 => {
             let values = &tensor.float_data;
             return if values.len() * width == bytes {
                 Ok((dims, all_finite(name, values.clone())?))
@@ -43,13 +46,7 @@ pub(super) fn floats(tensor: &Tensor, folder: Option<&Path>) -> Clause<(Vec<usiz
     if raw.len() != bytes {
         return Err(wrong(raw.len() / width));
     }
-    let two = |b: &[u8]| [b[0], b[1]];
-    let values = match tensor.data_type {
-        dtype::FLOAT => raw.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
-        dtype::FLOAT16 => raw.chunks_exact(2).map(|b| half::f16::from_le_bytes(two(b)).to_f32()).collect(),
-        _ => raw.chunks_exact(2).map(|b| half::bf16::from_le_bytes(two(b)).to_f32()).collect(),
-    };
-    Ok((dims, all_finite(name, values)?))
+    Ok((dims, all_finite(name, float.widen(&raw))?))
 }
 
 /// `bytes` bytes of the file that the tensor names, which must lie in the model's folder or below.
