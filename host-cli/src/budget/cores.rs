@@ -1,0 +1,190 @@
+//! The cores that are known, and what a kernel spends on each part of its work on each: one table, measured on emulated
+//! cores with Fashion-MNIST; `tests/firmware/run` compares it with the programs that it builds and fails where one is more
+//! than 3 % off.
+
+use selvedge::format::{Dtype, Header, Packing};
+
+use crate::error::{Error, Result};
+
+/// A family of cores and its kernels.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Core {
+    /// As `--target` calls it.
+    pub name: &'static str,
+    /// What it is and what its kernel relies on.
+    pub about: &'static str,
+    /// The packing that its kernel reads.
+    pub packing: Packing,
+    /// Its kernel, for i8 weights in its packing.
+    pub own: Way,
+    /// The way of i8 weights in the packing of no core.
+    pub generic: Way,
+    /// The way of i4 weights.
+    pub half: Way,
+    /// The way of floats.
+    pub float: Way,
+    /// Cycles for an instruction, at best and at worst.
+    pub cycles: [f64; 2],
+    /// The clock where `--clock` says nothing, in Hz.
+    pub clock: f64,
+}
+
+/// A way to infer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Way {
+    /// Bytes of the program that `export --format firmware` writes, without model and images: start-up, check of the
+    /// file, inference, console.
+    pub code: usize,
+    /// Bytes of stack of an inference.
+    pub stack: usize,
+    /// Instructions for an image.
+    pub cost: Cost,
+}
+
+/// What a way spends, in instructions.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Cost {
+    /// Inputs that are multiplied together and skipped together.
+    pub together: usize,
+    /// Rows that are summed together.
+    pub rows: usize,
+    /// For each `together` inputs of each `rows` rows, unless the inputs are all 0.
+    pub product: f64,
+    /// For each `together` inputs, to prepare them.
+    pub prepare: f64,
+    /// For each row, to requantize it.
+    pub row: f64,
+    /// For each `together` pixels, to look their inputs up, if the file has a table.
+    pub look_up: f64,
+    /// The part of the first layer's inputs, taken `together`, that is not all 0 in an image of Fashion-MNIST.
+    pub busy: f64,
+}
+
+impl Cost {
+    /// That much more for every `together` pixels of a file with a table.
+    const fn look_up(self, look_up: f64) -> Self {
+        Self { look_up, ..self }
+    }
+}
+
+/// Four inputs of four rows.
+const fn quads(product: f64, prepare: f64, row: f64) -> Cost {
+    Cost { together: 4, rows: 4, product, prepare, row, look_up: 0.0, busy: 118.0 / 196.0 }
+}
+
+/// Four inputs of one row.
+const fn rows(product: f64, prepare: f64, row: f64) -> Cost {
+    Cost { rows: 1, ..quads(product, prepare, row) }
+}
+
+/// Eight inputs of one row.
+const fn octets(product: f64, prepare: f64, row: f64) -> Cost {
+    Cost { together: 8, busy: 0.7, ..rows(product, prepare, row) }
+}
+
+/// Sixteen inputs of eight rows, in patches.
+const fn blocks(product: f64, prepare: f64, row: f64) -> Cost {
+    Cost { together: 16, rows: 8, busy: 0.67, ..quads(product, prepare, row) }
+}
+
+/// One by one.
+const fn products(product: f64, prepare: f64, row: f64) -> Cost {
+    Cost { together: 1, busy: 0.5, ..rows(product, prepare, row) }
+}
+
+/// Whose kernels Cortex-M7 runs too.
+const M4: Core = Core {
+    name: "m4",
+    about: "Cortex-M4 and M33 with the DSP extension",
+    packing: Packing::CortexM4,
+    own: Way { code: 11_028, stack: 176, cost: quads(15.4, 20.1, 19.8).look_up(10.0) },
+    generic: Way { code: 12_516, stack: 160, cost: rows(20.0, 53.9, 50.9) },
+    half: Way { code: 12_516, stack: 160, cost: octets(24.0, 95.6, 105.0) },
+    float: Way { code: 14_260, stack: 136, cost: products(8.92, 22.2, 0.0) },
+    cycles: [1.0, 1.6],
+    clock: 168e6,
+};
+
+/// The cores that are known.
+pub const CORES: [Core; 6] = [
+    Core {
+        name: "m0",
+        about: "Cortex-M0 and M0+, two products in a multiplication of one cycle",
+        packing: Packing::CortexM0,
+        own: Way { code: 11_016, stack: 224, cost: quads(43.0, 45.1, 50.0).look_up(14.0) },
+        generic: Way { code: 12_092, stack: 204, cost: rows(35.2, 68.6, 111.6) },
+        half: Way { code: 12_092, stack: 204, cost: octets(52.2, 122.2, 178.4) },
+        float: Way { code: 15_996, stack: 252, cost: products(221.5, 501.0, 0.0) },
+        cycles: [1.2, 2.0],
+        clock: 48e6,
+    },
+    Core {
+        name: "m3",
+        about: "Cortex-M3, two products in a multiplication",
+        packing: Packing::CortexM0,
+        own: Way { code: 11_124, stack: 180, cost: quads(28.2, 23.5, 23.2).look_up(10.0) },
+        generic: Way { code: 12_516, stack: 160, cost: rows(20.0, 53.9, 52.9) },
+        half: Way { code: 12_516, stack: 160, cost: octets(24.0, 95.7, 107.0) },
+        float: Way { code: 15_536, stack: 136, cost: products(132.3, 209.8, 0.0) },
+        cycles: [1.1, 1.8],
+        clock: 72e6,
+    },
+    M4,
+    Core {
+        name: "m7",
+        about: "Cortex-M7, which issues up to two instructions in a cycle",
+        cycles: [0.6, 1.3],
+        clock: 480e6,
+        ..M4
+    },
+    Core {
+        name: "m55",
+        about: "Cortex-M55 with MVE, whose vectors take two cycles for most of their instructions",
+        packing: Packing::CortexM55,
+        own: Way { code: 12_664, stack: 252, cost: blocks(19.5, 21.6, 16.0).look_up(1.0) },
+        generic: Way { code: 13_912, stack: 216, cost: rows(7.9, 45.4, 74.9) },
+        half: Way { code: 13_912, stack: 216, cost: octets(22.5, 82.6, 106.2) },
+        float: Way { code: 14_172, stack: 136, cost: products(6.93, 25.0, 0.0) },
+        cycles: [1.3, 2.2],
+        clock: 400e6,
+    },
+    Core {
+        name: "rv32",
+        about: "RV32IMC, two products in a multiplication of one cycle",
+        packing: Packing::CortexM0,
+        own: Way { code: 12_786, stack: 168, cost: quads(46.2, 30.5, 32.1).look_up(18.0) },
+        generic: Way { code: 13_966, stack: 264, cost: rows(23.6, 60.7, 132.3) },
+        half: Way { code: 13_966, stack: 264, cost: octets(33.4, 108.8, 190.6) },
+        float: Way { code: 16_954, stack: 160, cost: products(127.5, 198.4, 0.0) },
+        cycles: [1.0, 1.8],
+        clock: 160e6,
+    },
+];
+
+/// The core of a name, `m4` or `cortex-m4`.
+pub fn core(name: &str) -> Option<&'static Core> {
+    CORES.iter().find(|core| core.name == name.strip_prefix("cortex-").unwrap_or(name))
+}
+
+/// The core that `--target` names.
+///
+/// # Errors
+/// Exit code 2 with the names that there are.
+pub fn target(name: &str) -> Result<&'static Core> {
+    core(name).ok_or_else(|| {
+        let names: Vec<_> = CORES.iter().map(|core| core.name).collect();
+        Error::misused(format!("--target {name}: the targets are {}", names.join(", ")))
+    })
+}
+
+impl Core {
+    /// How it runs a file with this header.
+    pub fn way(&self, header: &Header) -> &Way {
+        match header.dtype() {
+            Dtype::I8 if header.packing() == self.packing => &self.own,
+            Dtype::I8 => &self.generic,
+            Dtype::I4 => &self.half,
+            Dtype::F32 | Dtype::F16 | Dtype::Bf16 => &self.float,
+        }
+    }
+}
