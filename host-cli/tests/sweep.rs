@@ -119,6 +119,9 @@ fn sharded(shards: impl Fn(&Path)) {
     assert!(fails(here, &["sweep", "merge", "part-1", "--out", "few"], 1).contains("in none of the shards"));
     succeeds(here, &["sweep", "merge", "part-1", "part-2", "part-3", "--out", "merged"]);
     assert_eq!(tables(&here.join("whole")), tables(&here.join("merged")));
+    let words = ["sweep", "merge", "part-1", "part-2", "part-3", "--out", "merged", "--json"];
+    let table: Value = serde_json::from_str(&succeeds(here, &words)).unwrap();
+    assert_eq!(table, serde_json::from_str::<Value>(&tables(&here.join("merged"))[2]).unwrap());
     assert!(fails(here, &["sweep", "merge", "data", "--out", "x"], 2).contains("no shard of a sweep"));
 }
 

@@ -35,6 +35,9 @@ pub enum SweepAction {
         /// Where fashion-mnist lies [default: $SELVEDGE_DATA, then the user's cache folder]
         #[arg(long, value_name = "DIR")]
         data_dir: Option<PathBuf>,
+        /// The table as one JSON object on stdout
+        #[arg(long)]
+        json: bool,
     },
 }
 

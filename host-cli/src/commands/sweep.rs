@@ -28,7 +28,9 @@ const ADVICE: &str = "docs/sweeps.md shows one";
 /// As the command line documents.
 pub fn run(args: &Sweep) -> Result<()> {
     match &args.action {
-        Some(SweepAction::Merge { shards, out, data_dir }) => merge(shards, out, data_dir.as_deref()),
+        Some(SweepAction::Merge { shards, out, data_dir, json }) => {
+            show(&merge(shards, out, data_dir.as_deref())?, *json)
+        }
         None => sweep(&args.run),
     }
 }
@@ -60,14 +62,14 @@ fn sweep(args: &SweepRun) -> Result<()> {
         return Ok(());
     }
     let table = tabulate(&folder, &plan, &dataset, jobs)?;
-    let mut output = Output::default();
-    if args.json {
-        output.json(&table)?
-    } else {
-        output.line(table.markdown().trim_end())?
-    }
+    show(&table, args.json)?;
     say(format!("next: selvedge report {}", typed(&folder)));
     Ok(())
+}
+
+fn show(table: &Table, json: bool) -> Result<()> {
+    let mut output = Output::default();
+    if json { output.json(table) } else { output.line(table.markdown().trim_end()) }
 }
 
 /// Trains what is not done yet of a sweep, or of a share of it, `jobs` trials at a time.
@@ -185,7 +187,7 @@ fn tabulate(folder: &Path, plan: &Plan, dataset: &Dataset, jobs: usize) -> Resul
 }
 
 /// Copies the trials of shards into one folder and makes the table.
-fn merge(shards: &[PathBuf], out: &Path, data_dir: Option<&Path>) -> Result<()> {
+fn merge(shards: &[PathBuf], out: &Path, data_dir: Option<&Path>) -> Result<Table> {
     let mut plan: Option<Plan> = None;
     for shard in shards {
         let path = shard.join(PLAN);
@@ -231,6 +233,5 @@ fn merge(shards: &[PathBuf], out: &Path, data_dir: Option<&Path>) -> Result<()> 
     }
     let source: Source = plan.recipes[0].source();
     let dataset = source.load(data_dir)?;
-    let table = tabulate(out, &plan, &dataset, 1)?;
-    Output::default().line(table.markdown().trim_end())
+    tabulate(out, &plan, &dataset, 1)
 }
