@@ -9,7 +9,7 @@ use selvedge::format::Image;
 use selvedge::{Backend, Mlp, Shape, naive};
 
 use crate::crew::{Crew, Threads};
-use crate::data::Set;
+use crate::data::{Dataset, Set};
 use crate::error::Result;
 use crate::evaluate::{Evaluation, check_fit, evaluate, finite, logits};
 use crate::exchange::Logits;
@@ -69,6 +69,18 @@ impl Network {
             Self::Master(model) => model.class(label),
             Self::Flash(flash) => flash.image().label(label).map_or_else(|| label.to_string(), String::from),
         }
+    }
+
+    /// The names of its classes; of one without names those that the data set has.
+    pub fn names(&self, dataset: &Dataset) -> Vec<String> {
+        let named = match self {
+            Self::Master(model) => !model.about.classes.is_empty(),
+            Self::Flash(flash) => flash.image().label(0).is_some(),
+        };
+        if !named && dataset.classes.len() == self.shape().outputs() {
+            return dataset.classes.clone();
+        }
+        (0..self.shape().outputs()).map(|c| self.class(c)).collect()
     }
 
     /// Rows and columns of its images, where it knows them.

@@ -184,6 +184,19 @@ fn out_and_in_again() {
     assert_eq!(twice("a.npz"), twice("b.npz"));
 }
 
+/// A state dict has no names of classes; the data that it is evaluated on has.
+#[test]
+fn a_model_without_names_is_shown_with_those_of_the_data() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    small_data(here);
+    let (w, b) = (painted(4 * 36), painted(4));
+    write(&here.join("a.safetensors"), &[("weight", Dtype::F32, &[4, 36], w), ("bias", Dtype::F32, &[4], b)]);
+    succeeds(here, &["import", "a.safetensors", "-o", "net"]);
+    let shown = succeeds(here, &["eval", "net", "--data", "data"]);
+    assert!(shown.contains("\n upper ") && shown.contains("\n 1 upper "), "{shown}");
+}
+
 #[test]
 fn class_names_and_normalisation_come_along() {
     let folder = tempfile::tempdir().unwrap();

@@ -60,17 +60,18 @@ pub fn run(args: &Eval) -> Result<()> {
         100.0 * evaluation.accuracy(),
         evaluation.loss()
     ))?;
-    output.line(format!("\n{}", per_class(&network, &evaluation)))?;
-    output.line(format!("\n{}", confusion(&network, &evaluation)))
+    let names = network.names(&dataset);
+    output.line(format!("\n{}", per_class(&names, &evaluation)))?;
+    output.line(format!("\n{}", confusion(&names, &evaluation)))
 }
 
-fn per_class(network: &Network, evaluation: &Evaluation) -> String {
+fn per_class(names: &[String], evaluation: &Evaluation) -> String {
     let header = ["class", "images", "found", "recall", "precision"].map(String::from);
     table(
         header,
-        (0..network.shape().outputs()).map(|c| {
+        names.iter().enumerate().map(|(c, name)| {
             [
-                network.class(c),
+                name.clone(),
                 evaluation.of_class(c).to_string(),
                 evaluation.confusion[c][c].to_string(),
                 format!("{:.1}%", 100.0 * evaluation.recall(c)),
@@ -80,7 +81,7 @@ fn per_class(network: &Network, evaluation: &Evaluation) -> String {
     )
 }
 
-fn confusion(network: &Network, evaluation: &Evaluation) -> String {
-    let names = (0..network.shape().outputs()).map(|c| format!("{c} {}", network.class(c)));
+fn confusion(names: &[String], evaluation: &Evaluation) -> String {
+    let names = names.iter().enumerate().map(|(c, name)| format!("{c} {name}"));
     terminal::confusion(&names.collect::<Vec<_>>(), &evaluation.confusion)
 }
