@@ -18,7 +18,7 @@ pub const SIDE: usize = 28;
 /// Pixels of an image.
 pub const PIXELS: usize = SIDE * SIDE;
 /// Number of classes: T-shirt/top, trouser, pullover, dress, coat, sandal, shirt, sneaker, bag, ankle boot.
-pub const CLASSES: usize = 10;
+const CLASSES: usize = 10;
 
 /// Draws `count` garments: pixels (`count` images after one another, each row by row, 0 is black) and labels.
 ///

@@ -40,7 +40,7 @@ fn classes<T: PartialOrd + Copy>(logits: &[T], outputs: usize) -> Vec<u8> {
 ///
 /// # Errors
 /// Exit code 1 without the memory.
-pub fn float_logits(model: &Model, pixels: &[u8], index: &[u32]) -> Result<Vec<f32>> {
+fn float_logits(model: &Model, pixels: &[u8], index: &[u32]) -> Result<Vec<f32>> {
     let folded = fold(model)?;
     let mlp = Mlp { shape: folded.shape, backend: Backend::detect() };
     let values = folded.input_values();
