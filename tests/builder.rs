@@ -94,10 +94,24 @@ fn misuse_is_refused() {
     assert_eq!(builder.finish().err(), Some(Error::Labels));
 }
 
+/// In a file of floats it would be the weight of another row.
 #[test]
-#[should_panic(expected = "weight (3, 0) of layer 0")]
 fn a_weight_outside_its_layer_is_a_mistake() {
-    let header = header(Dtype::I8, Packing::CortexM4);
-    let mut memory = Aligned::zeroed(header.file_bytes());
-    Builder::new(header, memory.get_mut()).unwrap().weight(0, 3, 0, 1);
+    for (dtype, packing) in kinds() {
+        for (row, column) in [(3, 0), (0, 5)] {
+            let set = || {
+                let header = header(dtype, packing);
+                let mut memory = Aligned::zeroed(header.file_bytes());
+                let mut builder = Builder::new(header, memory.get_mut()).unwrap();
+                if dtype.is_integer() {
+                    builder.weight(0, row, column, 1);
+                } else {
+                    builder.float_weight(0, row, column, 1.0);
+                }
+            };
+            let panic = std::panic::catch_unwind(set).unwrap_err();
+            let said = panic.downcast_ref::<String>().unwrap();
+            assert_eq!(*said, format!("weight ({row}, {column}) of layer 0"), "{dtype} {packing}");
+        }
+    }
 }
