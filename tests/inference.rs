@@ -58,9 +58,7 @@ fn every_backend_gives_the_same_integers() {
     for widths in shapes {
         let network = Network::new(widths, 21);
         let images: Vec<u8> = SelfTest::pixels(3).take(131 * widths[0]).collect();
-        for (dtype, packing) in
-            [(Dtype::I8, Packing::Generic), (Dtype::I8, Packing::CortexM4), (Dtype::I4, Packing::Generic)]
-        {
+        for (dtype, packing) in kinds().filter(|(dtype, _)| dtype.is_integer()) {
             let file = network.file(dtype, packing);
             let expected: Vec<i32> =
                 images.chunks(widths[0]).flat_map(|image| integer_logits(file.get(), image)).collect();
@@ -89,7 +87,8 @@ fn the_narrowest_and_the_widest_layers() {
             for (image, expected) in images.chunks(widths[0]).zip(expected.chunks(*widths.last().unwrap())) {
                 assert_eq!(integer_logits(file.get(), image), expected, "{what}");
                 if packing == micro::PACKING {
-                    let model = micro::Model::new(Image::parse(file.get()).unwrap()).unwrap();
+                    let new = if dtype == Dtype::I4 { micro::Model::new_i4 } else { micro::Model::new };
+                    let model = new(Image::parse(file.get()).unwrap()).unwrap();
                     let mut scratch = vec![0; micro::scratch_words(model.image().header())];
                     let mut logits = vec![0; expected.len()];
                     model.logits(image, &mut scratch, &mut logits).unwrap();

@@ -3,7 +3,7 @@
 #[path = "firmware/src/differential.rs"]
 mod differential;
 
-use selvedge::format::{Image, Packing};
+use selvedge::format::{Header, Image, Packing};
 use selvedge::{Error, micro, quant};
 
 #[test]
@@ -34,6 +34,27 @@ fn another_cores_file_is_an_error_that_says_what_to_do() {
     assert_eq!(other.classify(&pixels, &mut words, &mut b).unwrap(), class);
     assert_eq!(a, b);
     own.self_test(&mut scratch, &mut a).unwrap();
+}
+
+#[test]
+fn each_type_of_weights_has_its_model() {
+    const I8: &[u8] = selvedge::include_model!("../fixtures/i8-cortex-m0.selv");
+    const I4: &[u8] = selvedge::include_model!("../fixtures/i4-cortex-m0.selv");
+    const _: () = assert!(micro::runs(&header(I8)) && !micro::runs(&header(I4)));
+    const _: () = assert!(micro::runs_i4(&header(I4)) && !micro::runs_i4(&header(I8)));
+    let refused = |e: Option<Error>| matches!(e, Some(Error::Dtype { .. }));
+    assert!(refused(micro::Model::new(Image::parse(I4).unwrap()).err()));
+    assert!(refused(micro::Model::new_i4(Image::parse(I8).unwrap()).err()));
+    let model = micro::Model::new_i4(Image::parse(I4).unwrap()).unwrap();
+    let mut scratch = [0; micro::scratch_words(&header(I4))];
+    model.self_test(&mut scratch, &mut [0; 5]).unwrap();
+}
+
+const fn header(file: &[u8]) -> Header {
+    match Header::read(file) {
+        Ok(header) => header,
+        Err(_) => panic!(),
+    }
 }
 
 #[test]

@@ -31,14 +31,14 @@ impl Budget {
     pub fn new(header: &Header, core: &Core) -> Self {
         let way = core.way(header);
         let ram = match header.dtype() {
-            Dtype::I8 if *way == core.own => micro::ram_bytes_on(header, core.packing),
+            Dtype::I8 | Dtype::I4 if core.runs(header) => micro::ram_bytes_on(header, core.packing),
             Dtype::I8 | Dtype::I4 => quant::ram_bytes(header),
             Dtype::F32 | Dtype::F16 | Dtype::Bf16 => float::ram_bytes(header),
         };
         let measured = match header.dtype() {
             // In the packing of another core the loops take up to nine times as many.
-            Dtype::I8 => *way == core.own || header.packing() == Packing::Generic,
-            Dtype::I4 | Dtype::F32 => true,
+            Dtype::I8 | Dtype::I4 => core.runs(header) || header.packing() == Packing::Generic,
+            Dtype::F32 => true,
             Dtype::F16 | Dtype::Bf16 => false,
         };
         Self {

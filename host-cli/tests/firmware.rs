@@ -77,7 +77,7 @@ fn a_project_is_whole_and_packed_for_its_board() {
     succeeds(here, &export(I4, &["--board", "pico", "--overwrite"]));
     assert!(
         text(here, "src/main.rs").contains("mod boot;")
-            && text(here, "src/main.rs").contains("selvedge::quant")
+            && text(here, "src/main.rs").contains("Model::new_i4")
     );
     assert!(
         text(here, "Cargo.toml").contains("rp2040-boot2") && text(here, "src/boot.rs").contains(".boot2")

@@ -156,12 +156,13 @@ fn what_cannot_be() {
             .contains("selvedge quantize MODEL --dtype i8")
     );
     let line = export(&["run", "--format", "selv", "--packing", "cortex-m4"], 2);
-    assert!(line.contains("only i8 weights are packed for a core"), "{line}");
+    assert!(line.contains("only integer weights are packed for a core"), "{line}");
     assert!(export(&["run", "--format", "onnx", "--dtype", "f16"], 2).contains("--format selv and rust"));
     assert!(export(&["run", "--format", "selv", "--packing", "avr"], 2).contains("cortex-m55 or rv32"));
     let i4 = fixture("i4.selv");
     assert!(export(&[&i4, "--format", "selv", "--dtype", "i8"], 2).contains("the file holds i4 weights"));
-    assert!(export(&[&i4, "--format", "selv", "--packing", "cortex-m0"], 2).contains("and these are i4"));
+    let f16 = fixture("f16.selv");
+    assert!(export(&[&f16, "--format", "selv", "--packing", "cortex-m0"], 2).contains("and these are f16"));
     assert!(!here.join("x.selv").exists());
     let line = fails(here, &["verify", "run", &i4, "--data", "data"], 4);
     assert!(line.contains("36-16-4") && line.contains("64-19-5"), "{line}");

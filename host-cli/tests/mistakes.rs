@@ -73,7 +73,11 @@ const MISTAKES: &[(&str, i32, &[&str])] = &[
         &["no model: cannot read none.selv: No such file"],
     ),
     ("export runs/net --format firmware --board microbit -o x", 2, &["runs/net holds floats"]),
-    ("quantize runs/net --dtype i4 --packing m4 -o x", 2, &["only i8 weights are packed for a core"]),
+    (
+        "export runs/net --format selv --dtype f16 --packing m4 -o x",
+        2,
+        &["only integer weights are packed for a core"],
+    ),
     ("export runs/net --format selv --packing cortex-m4 -o x", 2, &["these are f32", "`selvedge quantize`"]),
     ("estimate net.selv --target m4 --flash 1K --ram 1", 6, &["`selvedge quantize --dtype i4`"]),
     ("estimate net.selv --target m9", 2, &["the targets are m0, m3, m4"]),

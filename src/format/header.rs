@@ -99,7 +99,7 @@ impl Header {
     /// [`Error::PackingOf`] where that order is not for that type, [`Error::TooLarge`] where the file cannot be addressed
     /// with 32 bits.
     pub const fn new(shape: Shape, dtype: Dtype, packing: Packing) -> Result<Self, Error> {
-        if !matches!((dtype, packing), (Dtype::I8, _) | (_, Packing::Generic)) {
+        if !(dtype.is_integer() || matches!(packing, Packing::Generic)) {
             return Err(Error::PackingOf { packing: packing.name(), dtype: dtype.name() });
         }
         let header = Self {

@@ -9,7 +9,7 @@
 //! | 0..4 | `SELV` |
 //! | 4 | version, 1 |
 //! | 5 | type of the weights: 0 `f32`, 1 `f16`, 2 `bf16`, 3 `i8`, 4 `i4` |
-//! | 6 | packing: 0 `generic`, 1 `cortex-m4`, 2 `cortex-m0`, 3 `cortex-m55`; all but `i8` are `generic` |
+//! | 6 | packing: 0 `generic`, 1 `cortex-m4`, 2 `cortex-m0`, 3 `cortex-m55`; floats are `generic` |
 //! | 7 | layers L, 1 to 8 |
 //! | 8..26 | nine u16: the L + 1 widths, the input first, each 1 to 32768, then zeros |
 //! | 26..30 | two u16: rows and columns of the image, whose product is the first width, or zeros |
@@ -44,9 +44,11 @@
 //! | floats | element `column · o + row` | |
 //! | `generic` i8 | `row · C + column`, C = i rounded up to 4 | i8 |
 //! | `generic` i4 | `row · C / 2 + column / 8 · 4 + column % 4`, C = i rounded up to 8 | low nibble where `column % 8 < 4`, else high |
-//! | `cortex-m4` | `row / 4 · 4C + column / 4 · 16 + row % 4 · 4 + column % 4`, C = i rounded up to 4 | i8, less 1 in odd columns right of a negative weight |
-//! | `cortex-m0` | the same | u8, w + 128 |
-//! | `cortex-m55` | `row / 8 · 8C + column / 16 · 128 + row % 8 · 16 + column % 16`, C = i rounded up to 16 | i8 |
+//! | `cortex-m4` i8 | `row / 4 · 4C + column / 4 · 16 + row % 4 · 4 + column % 4`, C = i rounded up to 4 | i8, less 1 in odd columns right of a negative weight |
+//! | `cortex-m0` i8 | the same | u8, w + 128 |
+//! | `cortex-m55` i8 | `row / 8 · 8C + column / 16 · 128 + row % 8 · 16 + column % 16`, C = i rounded up to 16 | i8 |
+//! | `cortex-m4`, `cortex-m0` i4 | `row / 4 · 2C + column / 4 · 8 + row % 4 / 2 · 4 + column % 4`, C = i rounded up to 4 | q + 8, low nibble where `row` is even, else high |
+//! | `cortex-m55` i4 | `row / 8 · 4C + column / 16 · 64 + row % 8 / 2 · 16 + column % 16`, C = i rounded up to 16 | q, low nibble where `row` is even, else high |
 //!
 //! with rows rounded up to 4, 4 and 8. In the first layer of a `cortex-m55` file whose image has multiples of 4 rows and
 //! columns, pixel `(y, x)` is column `16·(y/4 · cols/4 + x/4) + 4·(y%4) + x%4`: patches of 4×4.
@@ -64,7 +66,7 @@
 //! | `f16.selv` | 0.44479582, 1.3762431, -0.56174886, -0.79239535, 0.41421312 |
 //! | `bf16.selv` | 0.44309238, 1.3757927, -0.56433797, -0.7953169, 0.41317952 |
 //! | `i8.selv`, `i8-cortex-m4.selv`, `i8-cortex-m0.selv`, `i8-cortex-m55.selv` | 2655, 8592, -3689, -4908, 2455 |
-//! | `i4.selv` | 2318, 8582, -3608, -4585, 2806 |
+//! | `i4.selv`, `i4-cortex-m4.selv`, `i4-cortex-m0.selv`, `i4-cortex-m55.selv` | 2318, 8582, -3608, -4585, 2806 |
 //!
 //! [`Packing`] says which cores each order is for.
 
@@ -134,15 +136,15 @@ impl Dtype {
     }
 }
 
-/// The order of a file's i8 weights: which cores read it fastest.
+/// The order of a file's integer weights: which cores read it fastest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Packing {
-    /// Row after row; for any core, and the only one of the other types.
+    /// Row after row; for any core, and the only one of floats.
     Generic,
     /// Quads of four rows, prepared for `SMLAD`: Cortex-M4, M7, M33 and others with the DSP extension.
     CortexM4,
-    /// Quads of four rows, biased by 128 for two products in one multiplication: Cortex-M0, M0+, M3, RISC-V.
+    /// Quads of four rows, biased to be positive for two products in one multiplication: Cortex-M0, M0+, M3, RISC-V.
     CortexM0,
     /// Blocks of 16 columns of eight rows: Cortex-M55 and M85, with MVE.
     CortexM55,
@@ -175,7 +177,7 @@ impl Packing {
     pub const fn columns_together(self, dtype: Dtype) -> usize {
         match (self, dtype) {
             (Self::CortexM55, _) => 16,
-            (_, Dtype::I4) => 8,
+            (Self::Generic, Dtype::I4) => 8,
             _ => 4,
         }
     }

@@ -65,7 +65,14 @@ impl Place {
             (Dtype::F32, _) => 4 * (column * self.outputs + row),
             (Dtype::F16 | Dtype::Bf16, _) => 2 * (column * self.outputs + row),
             // Eight columns a word: the low halves of its bytes are columns 0 to 3, the high halves 4 to 7.
-            (Dtype::I4, _) => row * (self.columns() / 2) + column / 8 * 4 + column % 4,
+            (Dtype::I4, Packing::Generic) => row * (self.columns() / 2) + column / 8 * 4 + column % 4,
+            (Dtype::I4, Packing::CortexM4 | Packing::CortexM0) => {
+                row / 4 * (2 * self.columns()) + column / 4 * 8 + row % 4 / 2 * 4 + column % 4
+            }
+            (Dtype::I4, Packing::CortexM55) => {
+                let column = self.column(column);
+                row / 8 * (4 * self.columns()) + column / 16 * 64 + row % 8 / 2 * 16 + column % 16
+            }
             (Dtype::I8, Packing::Generic) => row * self.columns() + column,
             (Dtype::I8, Packing::CortexM4 | Packing::CortexM0) => {
                 row / 4 * (4 * self.columns()) + column / 4 * 16 + row % 4 * 4 + column % 4
@@ -83,11 +90,8 @@ impl Place {
         let at = self.byte(row, column);
         let stored = byte_at(weights, at);
         match (self.dtype, self.packing) {
-            (Dtype::I4, _) => {
-                let nibble = if column % 8 < 4 { stored << 4 } else { stored & 0xf0 };
-                nibble as i8 as i32
-            }
-            (_, Packing::CortexM0) => stored as i32 - 128,
+            (Dtype::I4, _) => (((stored >> self.shift(row, column)) << 4) ^ self.bias()) as i8 as i32,
+            (_, Packing::CortexM0) => (stored ^ self.bias()) as i8 as i32,
             (_, Packing::CortexM4) if at % 2 == 1 => {
                 (stored.wrapping_add(byte_at(weights, at - 1) >> 7)) as i8 as i32
             }
@@ -99,9 +103,12 @@ impl Place {
     pub(super) const fn set_weight(&self, weights: &mut [u8], row: usize, column: usize, weight: i8) {
         let at = self.byte(row, column);
         match (self.dtype, self.packing) {
-            (Dtype::I4, _) if column % 8 < 4 => weights[at] = weights[at] & 0xf0 | weight as u8 >> 4,
-            (Dtype::I4, _) => weights[at] = weights[at] & 0x0f | weight as u8 & 0xf0,
-            (_, Packing::CortexM0) => weights[at] = weight as u8 ^ 0x80,
+            (Dtype::I4, _) => {
+                let shift = self.shift(row, column);
+                let nibble = (weight as u8 ^ self.bias()) >> 4;
+                weights[at] = weights[at] & !(0xf << shift) | nibble << shift;
+            }
+            (_, Packing::CortexM0) => weights[at] = weight as u8 ^ self.bias(),
             (_, Packing::CortexM4) if at % 2 == 1 => {
                 weights[at] = (weight as u8).wrapping_sub(weights[at - 1] >> 7);
             }
@@ -114,12 +121,26 @@ impl Place {
         }
     }
 
-    /// The byte that fills weights of value 0.
-    pub(super) const fn zero(&self) -> u8 {
+    /// Where in its byte a weight of i4 starts: two rows share a byte, except in the packing of no core.
+    #[inline]
+    const fn shift(&self, row: usize, column: usize) -> u32 {
+        match self.packing {
+            Packing::Generic => column as u32 % 8 / 4 * 4,
+            _ => row as u32 % 2 * 4,
+        }
+    }
+
+    /// The sign's bit where weights are stored with the largest power of two added, which makes them positive.
+    const fn bias(&self) -> u8 {
         match (self.dtype, self.packing) {
-            (Dtype::I8, Packing::CortexM0) => 128,
+            (Dtype::I8 | Dtype::I4, Packing::CortexM0) | (Dtype::I4, Packing::CortexM4) => 0x80,
             _ => 0,
         }
+    }
+
+    /// The byte that fills weights of value 0.
+    pub(super) const fn zero(&self) -> u8 {
+        if matches!(self.dtype, Dtype::I4) { self.bias() | self.bias() >> 4 } else { self.bias() }
     }
 }
 

@@ -22,13 +22,40 @@ core::arch::global_asm!(
     add \acc, r3
     add \acc, r7
     .endm
-    .macro SELVEDGE_ROWS
+    .macro SELVEDGE_ROWS_i8
     SELVEDGE_ROW r8, 0
     SELVEDGE_ROW r9, 4
     SELVEDGE_ROW r10, 8
     SELVEDGE_ROW r11, 12
     .endm
-    .macro SELVEDGE_ENTER
+
+    .macro SELVEDGE_TWO even, odd, at
+    ldr r3, [r1, #\at]
+    movs r6, r3
+    lsrs r7, r3, #8
+    ands r6, r2
+    ands r7, r2
+    muls r6, r4, r6
+    muls r7, r5, r7
+    adds r6, r7
+    lsrs r6, r6, #16
+    add \even, r6
+    lsrs r7, r3, #12
+    lsrs r3, r3, #4
+    ands r7, r2
+    ands r3, r2
+    muls r7, r5, r7
+    muls r3, r4, r3
+    adds r3, r7
+    lsrs r3, r3, #16
+    add \odd, r3
+    .endm
+    .macro SELVEDGE_ROWS_i4
+    SELVEDGE_TWO r8, r9, 0
+    SELVEDGE_TWO r10, r11, 4
+    .endm
+
+    .macro SELVEDGE_ENTER mask
     push {{r4-r7, lr}}
     mov r4, r8
     mov r5, r9
@@ -41,8 +68,8 @@ core::arch::global_asm!(
     mov r9, r5
     mov r10, r6
     mov r11, r7
-    mov r6, r2
-    movs r3, #255
+    mov lr, r2
+    movs r3, #\mask
     lsls r2, r3, #16
     orrs r2, r3
     .endm
@@ -61,41 +88,46 @@ core::arch::global_asm!(
     pop {{r4-r7, pc}}
     .endm
 
-    @ selvedge_skipping(list, weights, end, acc): entries of three words
-    .section .text.selvedge_skipping,"ax",%progbits
+    .macro SELVEDGE_KERNELS weights, bytes, mask
+    @ selvedge_skipping_WEIGHTS(list, weights, end, acc): entries of three words
+    .section .text.selvedge_skipping_\weights,"ax",%progbits
     .p2align 2
-    .type selvedge_skipping,%function
+    .type selvedge_skipping_\weights,%function
     .thumb_func
-selvedge_skipping:
-    SELVEDGE_ENTER
-    subs r3, r6, r0
+selvedge_skipping_\weights:
+    SELVEDGE_ENTER \mask
+    mov r3, lr
+    subs r3, r3, r0
     beq 3f
     lsls r3, r3, #29
     bmi 2f
 1:  ldmia r0!, {{r1, r4, r5}}
     add r1, r12
-    SELVEDGE_ROWS
+    SELVEDGE_ROWS_\weights
 2:  ldmia r0!, {{r1, r4, r5}}
     add r1, r12
-    SELVEDGE_ROWS
-    cmp r0, r6
+    SELVEDGE_ROWS_\weights
+    cmp r0, lr
     bne 1b
 3:  SELVEDGE_LEAVE
-    .size selvedge_skipping, . - selvedge_skipping
+    .size selvedge_skipping_\weights, . - selvedge_skipping_\weights
 
-    @ selvedge_dense(pairs, weights, end, acc): entries of two words, at least one
-    .section .text.selvedge_dense,"ax",%progbits
+    @ selvedge_dense_WEIGHTS(pairs, weights, end, acc): entries of two words, at least one
+    .section .text.selvedge_dense_\weights,"ax",%progbits
     .p2align 2
-    .type selvedge_dense,%function
+    .type selvedge_dense_\weights,%function
     .thumb_func
-selvedge_dense:
-    SELVEDGE_ENTER
+selvedge_dense_\weights:
+    SELVEDGE_ENTER \mask
 1:  ldmia r0!, {{r4, r5}}
-    SELVEDGE_ROWS
-    adds r1, #16
-    cmp r0, r6
+    SELVEDGE_ROWS_\weights
+    adds r1, #\bytes
+    cmp r0, lr
     bne 1b
     SELVEDGE_LEAVE
-    .size selvedge_dense, . - selvedge_dense
+    .size selvedge_dense_\weights, . - selvedge_dense_\weights
+    .endm
+    SELVEDGE_KERNELS i8, 16, 255
+    SELVEDGE_KERNELS i4, 8, 15
 "#
 );

@@ -20,59 +20,84 @@ core::arch::global_asm!(
     add \acc, \acc, r3, lsr #16
     add \acc, \acc, \w, lsr #16
     .endm
-    .macro SELVEDGE_ROWS
+    .macro SELVEDGE_ROWS_i8
     SELVEDGE_ROW r10, r6
     SELVEDGE_ROW r11, r7
     SELVEDGE_ROW r12, r8
     SELVEDGE_ROW lr, r9
     .endm
-    @ selvedge_skipping(list, weights, end, acc): entries of three words, then an offset that carries, which is met
-    @ in the first half of a round: an odd number of entries starts in the second
-    .section .text.selvedge_skipping,"ax",%progbits
+
+    .macro SELVEDGE_TWO even, odd, w
+    and r3, r2, \w
+    and r8, r2, \w, lsr #8
+    mul r3, r3, r4
+    mla r3, r8, r5, r3
+    and r8, r2, \w, lsr #4
+    and \w, r2, \w, lsr #12
+    add \even, \even, r3, lsr #16
+    mul r8, r8, r4
+    mla r8, \w, r5, r8
+    add \odd, \odd, r8, lsr #16
+    .endm
+    .macro SELVEDGE_ROWS_i4
+    SELVEDGE_TWO r10, r11, r6
+    SELVEDGE_TWO r12, lr, r7
+    .endm
+
+    .macro SELVEDGE_LEAVE
+    stm r3, {{r10, r11, r12, lr}}
+    pop {{r4-r11, pc}}
+    .endm
+
+    .macro SELVEDGE_KERNELS weights, last, mask
+    @ selvedge_skipping_WEIGHTS(list, weights, end, acc): entries of three words, then an offset that carries, which is
+    @ met in the first half of a round: an odd number of entries starts in the second
+    .section .text.selvedge_skipping_\weights,"ax",%progbits
     .p2align 2
-    .type selvedge_skipping,%function
+    .type selvedge_skipping_\weights,%function
     .thumb_func
-selvedge_skipping:
+selvedge_skipping_\weights:
     push {{r3-r11, lr}}
     ldm r3, {{r10, r11, r12, lr}}
     subs r3, r2, r0
-    mov r2, #0x00ff00ff
+    mov r2, #\mask
     lsls r3, r3, #29
     bmi 2f
 1:  ldmia r0!, {{r3, r4, r5}}
     adds r3, r3, r1
     bcs 9f
-    ldmia r3, {{r6, r7, r8, r9}}
-    SELVEDGE_ROWS
+    ldmia r3, {{r6-\last}}
+    SELVEDGE_ROWS_\weights
 2:  ldmia r0!, {{r3, r4, r5}}
     add r3, r3, r1
-    ldmia r3, {{r6, r7, r8, r9}}
-    SELVEDGE_ROWS
+    ldmia r3, {{r6-\last}}
+    SELVEDGE_ROWS_\weights
     b 1b
 9:  pop {{r3}}
-    stm r3, {{r10, r11, r12, lr}}
-    pop {{r4-r11, pc}}
-    .size selvedge_skipping, . - selvedge_skipping
+    SELVEDGE_LEAVE
+    .size selvedge_skipping_\weights, . - selvedge_skipping_\weights
 
-    @ selvedge_dense(pairs, weights, end, acc): entries of two words, at least one
-    .section .text.selvedge_dense,"ax",%progbits
+    @ selvedge_dense_WEIGHTS(pairs, weights, end, acc): entries of two words, at least one
+    .section .text.selvedge_dense_\weights,"ax",%progbits
     .p2align 2
-    .type selvedge_dense,%function
+    .type selvedge_dense_\weights,%function
     .thumb_func
-selvedge_dense:
+selvedge_dense_\weights:
     push {{r2-r11, lr}}
     ldm r3, {{r10, r11, r12, lr}}
-    mov r2, #0x00ff00ff
+    mov r2, #\mask
 1:  ldmia r0!, {{r4, r5}}
-    ldmia r1!, {{r6, r7, r8, r9}}
-    SELVEDGE_ROWS
+    ldmia r1!, {{r6-\last}}
+    SELVEDGE_ROWS_\weights
     ldr r3, [sp]
     cmp r0, r3
     bne 1b
     pop {{r2, r3}}
-    stm r3, {{r10, r11, r12, lr}}
-    pop {{r4-r11, pc}}
-    .size selvedge_dense, . - selvedge_dense
+    SELVEDGE_LEAVE
+    .size selvedge_dense_\weights, . - selvedge_dense_\weights
+    .endm
+    SELVEDGE_KERNELS i8, r9, 0x00ff00ff
+    SELVEDGE_KERNELS i4, r7, 0x000f000f
 "#
 );
 

@@ -11,22 +11,18 @@ use super::armv6m as this;
 use super::armv7m as this;
 #[cfg(selvedge_core = "dsp")]
 use super::dsp as this;
-use super::quads::{Core, ENTRY};
+use super::quads::{Core, ENTRY, quad_words};
 use crate::format::Packing;
 
+/// A place in a list.
+type At = *const Cell<u32>;
+type Kernel = unsafe extern "C" fn(At, *const u32, At, *mut [u32; 4]);
+
 unsafe extern "C" {
-    fn selvedge_skipping(
-        list: *const Cell<u32>,
-        weights: *const u32,
-        end: *const Cell<u32>,
-        acc: *mut [u32; 4],
-    );
-    fn selvedge_dense(
-        pairs: *const Cell<u32>,
-        weights: *const u32,
-        end: *const Cell<u32>,
-        acc: *mut [u32; 4],
-    );
+    fn selvedge_skipping_i8(list: At, weights: *const u32, end: At, acc: *mut [u32; 4]);
+    fn selvedge_skipping_i4(list: At, weights: *const u32, end: At, acc: *mut [u32; 4]);
+    fn selvedge_dense_i8(pairs: At, weights: *const u32, end: At, acc: *mut [u32; 4]);
+    fn selvedge_dense_i4(pairs: At, weights: *const u32, end: At, acc: *mut [u32; 4]);
 }
 
 /// The kernel in assembly.
@@ -46,22 +42,24 @@ impl Core for Assembly {
         this::start(bias, sum)
     }
 
-    fn skipping(list: &[Cell<u32>], weights: &[u32], acc: &mut [u32; 4]) {
+    fn skipping<const I4: bool>(list: &[Cell<u32>], weights: &[u32], acc: &mut [u32; 4]) {
         debug_assert!(list.len() >= ENTRY);
+        let kernel: Kernel = if I4 { selvedge_skipping_i4 } else { selvedge_skipping_i8 };
         // SAFETY: the driver made the list: whole entries whose offsets are those of the quads of the four rows, and behind
         // them one whose offset carries.
         unsafe {
             let end = list.as_ptr_range().end.sub(ENTRY);
-            selvedge_skipping(list.as_ptr(), weights.as_ptr(), end, acc)
+            kernel(list.as_ptr(), weights.as_ptr(), end, acc)
         }
     }
 
-    fn dense(pairs: &[Cell<u32>], weights: &[u32], acc: &mut [u32; 4]) {
-        if pairs.is_empty() || 2 * pairs.len() > weights.len() {
+    fn dense<const I4: bool>(pairs: &[Cell<u32>], weights: &[u32], acc: &mut [u32; 4]) {
+        let kernel: Kernel = if I4 { selvedge_dense_i4 } else { selvedge_dense_i8 };
+        if pairs.is_empty() || pairs.len() * quad_words::<I4>() > 2 * weights.len() {
             return;
         }
-        // SAFETY: there are two words for each quad and four weights' words for each two words.
-        unsafe { selvedge_dense(pairs.as_ptr(), weights.as_ptr(), pairs.as_ptr_range().end, acc) }
+        // SAFETY: there are two words for each quad, and the words of its weights.
+        unsafe { kernel(pairs.as_ptr(), weights.as_ptr(), pairs.as_ptr_range().end, acc) }
     }
 
     #[inline(always)]

@@ -13,6 +13,9 @@
 //!
 //! add up to 256 times the sum of the four products. Sums wrap around on the way; the last one is below 2^31, because the
 //! file guarantees 2^23. `SMMULR` of it and the multiplier is the requantization, rounding included.
+//!
+//! Of i4 one word holds the quads of two rows, whose nibbles are positive: `AND` takes the place of `SXTB16`, and a second
+//! one leaves `256 * (byte 1) + byte 0`, so that four products cost four instructions.
 #![allow(unsafe_code)]
 
 use core::arch::asm;
@@ -29,29 +32,66 @@ core::arch::global_asm!(
     smlad \acc, r3, r4, \acc
     smlad \acc, \w, r5, \acc
     .endm
-    .macro SELVEDGE_ROWS
+    .macro SELVEDGE_ROWS_i8
     SELVEDGE_ROW r10, r6
     SELVEDGE_ROW r11, r7
     SELVEDGE_ROW r12, r8
     SELVEDGE_ROW lr, r9
     .endm
 
-    .macro SELVEDGE_QUAD
-    ldmia r0!, {{r3, r4, r5}}
-    add r3, r1
-    ldmia r3, {{r6, r7, r8, r9}}
-    SELVEDGE_ROWS
+    .macro SELVEDGE_TWO even, odd, w
+    and r3, r8, \w
+    smlad \even, r3, r4, \even
+    and r3, r9, \w
+    smlad \even, r3, r5, \even
+    and r3, r8, \w, lsr #4
+    smlad \odd, r3, r4, \odd
+    and r3, r9, \w, lsr #4
+    smlad \odd, r3, r5, \odd
+    .endm
+    .macro SELVEDGE_ROWS_i4
+    SELVEDGE_TWO r10, r11, r6
+    SELVEDGE_TWO r12, lr, r7
     .endm
 
-    @ selvedge_skipping(list, weights, end, acc): entries of three words
-    .section .text.selvedge_skipping,"ax",%progbits
-    .p2align 2
-    .type selvedge_skipping,%function
-    .thumb_func
-selvedge_skipping:
+    .macro SELVEDGE_MASKS_i8
+    .endm
+    .macro SELVEDGE_MASKS_i4
+    mov r8, #0x000f000f
+    mov r9, #0x0f0f0f0f
+    .endm
+    .macro SELVEDGE_ENTER weights
     push {{r3-r11, lr}}
     ldm r3, {{r10, r11, r12, lr}}
+    SELVEDGE_MASKS_\weights
     subs r3, r2, r0
+    .endm
+    .macro SELVEDGE_LEAVE
+    pop {{r3}}
+    stm r3, {{r10, r11, r12, lr}}
+    pop {{r4-r11, pc}}
+    .endm
+
+    .macro SELVEDGE_QUAD weights, last
+    ldmia r0!, {{r3, r4, r5}}
+    add r3, r1
+    ldmia r3, {{r6-\last}}
+    SELVEDGE_ROWS_\weights
+    .endm
+    .macro SELVEDGE_PAIR weights, last
+    ldmia r0!, {{r4, r5}}
+    ldmia r1!, {{r6-\last}}
+    SELVEDGE_ROWS_\weights
+    .endm
+
+    .macro SELVEDGE_KERNELS weights, last
+    @ selvedge_skipping_WEIGHTS(list, weights, end, acc): entries of three words
+    .section .text.selvedge_skipping_\weights,"ax",%progbits
+    .p2align 2
+    .type selvedge_skipping_\weights,%function
+    .thumb_func
+selvedge_skipping_\weights:
+    SELVEDGE_ENTER \weights
     beq 9f
     @ The first round is short by what the number of entries lacks to a multiple of four: bits 2 and 3 of 12 times it.
     lsls r3, r3, #29
@@ -59,40 +99,33 @@ selvedge_skipping:
     bmi 4f
     b 3f
 5:  bmi 2f
-1:  SELVEDGE_QUAD
-2:  SELVEDGE_QUAD
-3:  SELVEDGE_QUAD
-4:  SELVEDGE_QUAD
+1:  SELVEDGE_QUAD \weights, \last
+2:  SELVEDGE_QUAD \weights, \last
+3:  SELVEDGE_QUAD \weights, \last
+4:  SELVEDGE_QUAD \weights, \last
     cmp r0, r2
     bne 1b
-9:  pop {{r3}}
-    stm r3, {{r10, r11, r12, lr}}
-    pop {{r4-r11, pc}}
-    .size selvedge_skipping, . - selvedge_skipping
+9:  SELVEDGE_LEAVE
+    .size selvedge_skipping_\weights, . - selvedge_skipping_\weights
 
-    @ selvedge_dense(pairs, weights, end, acc): entries of two words, at least one
-    .section .text.selvedge_dense,"ax",%progbits
+    @ selvedge_dense_WEIGHTS(pairs, weights, end, acc): entries of two words, at least one
+    .section .text.selvedge_dense_\weights,"ax",%progbits
     .p2align 2
-    .type selvedge_dense,%function
+    .type selvedge_dense_\weights,%function
     .thumb_func
-selvedge_dense:
-    push {{r3-r11, lr}}
-    ldm r3, {{r10, r11, r12, lr}}
-    subs r3, r2, r0
+selvedge_dense_\weights:
+    SELVEDGE_ENTER \weights
     lsls r3, r3, #28
     bmi 2f
-1:  ldmia r0!, {{r4, r5}}
-    ldmia r1!, {{r6, r7, r8, r9}}
-    SELVEDGE_ROWS
-2:  ldmia r0!, {{r4, r5}}
-    ldmia r1!, {{r6, r7, r8, r9}}
-    SELVEDGE_ROWS
+1:  SELVEDGE_PAIR \weights, \last
+2:  SELVEDGE_PAIR \weights, \last
     cmp r0, r2
     bne 1b
-    pop {{r3}}
-    stm r3, {{r10, r11, r12, lr}}
-    pop {{r4-r11, pc}}
-    .size selvedge_dense, . - selvedge_dense
+    SELVEDGE_LEAVE
+    .size selvedge_dense_\weights, . - selvedge_dense_\weights
+    .endm
+    SELVEDGE_KERNELS i8, r9
+    SELVEDGE_KERNELS i4, r7
 "#
 );
 
@@ -111,8 +144,8 @@ pub(super) fn pair(quad: u32) -> (u32, u32) {
     (z, odd)
 }
 
-pub(super) fn start(bias: i32, _: u32) -> u32 {
-    (bias as u32) << 8
+pub(super) fn start(bias: i32, sum: u32) -> u32 {
+    (bias as u32).wrapping_sub(128 * sum) << 8
 }
 
 #[inline(always)]

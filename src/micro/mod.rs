@@ -3,13 +3,15 @@
 //! [`Model`] runs files of [`PACKING`] only, the order of weights that the kernel of this target reads; a
 //! [`quant::Model`](crate::quant::Model) runs any, slower, and both give the same logits to the bit.
 //!
-//! | target | [`PACKING`] | kernel | instructions for four products |
-//! |---|---|---|---|
-//! | Cortex-M4, M7, M33 | `cortex-m4` | assembly, `SMLAD` | 3 |
-//! | Cortex-M3 | `cortex-m0` | assembly, two products in one multiplication | 6 |
-//! | Cortex-M0, M0+, M23 | `cortex-m0` | the same in Thumb-1 | 10 |
-//! | Cortex-M55, M85 | `cortex-m55` | assembly, MVE | 0.5 |
-//! | RISC-V and everything else | `cortex-m0` | the same as on the M3, in Rust | 10 |
+//! | target | [`PACKING`] | kernel | instructions for four products | of i4 |
+//! |---|---|---|---|---|
+//! | Cortex-M4, M7, M33 | `cortex-m4` | assembly, `SMLAD` | 3 | 4 |
+//! | Cortex-M3 | `cortex-m0` | assembly, two products in one multiplication | 6 | 5 |
+//! | Cortex-M0, M0+, M23 | `cortex-m0` | the same in Thumb-1 | 10 | 9.5 |
+//! | Cortex-M55, M85 | `cortex-m55` | assembly, MVE | 0.5 | 0.6 |
+//! | RISC-V and everything else | `cortex-m0` | the same as on the M3, in Rust | 10 | 9 |
+//!
+//! [`Model::new`] takes i8 weights and [`Model::new_i4`] i4, so that firmware holds the kernels of one type.
 //!
 //! A group of inputs that is all zero costs a look when the input is read and nothing in any row: what is left is a list
 //! of groups. Lists and groups take the place of the pixels in the lent memory, so that it stays small. Where few groups
@@ -68,21 +70,37 @@ use crate::naive;
 /// The order of weights that this target reads.
 pub const PACKING: Packing = way::PACKING;
 
-/// A checked file of i8 weights in the order of this target, ready to run.
+/// A checked file in the order of this target, ready to run.
 #[derive(Debug, Clone)]
 pub struct Model<'a> {
     image: Image<'a>,
     words: usize,
     dense: bool,
+    run: Run,
 }
+
+/// Runs some layers of a type of weights on the pixels in the lent memory; returns the words of the last hidden outputs,
+/// the inputs where there are none. Only the constructors name one, so that a program holds no kernel that it has no model
+/// for.
+type Run = for<'s> fn(&Image<'_>, &[Stored<'_>], bool, &'s mut [u32], &mut [i32]) -> &'s [u32];
 
 /// Whether [`Model::new`] takes a file: i8 weights in the order of [`PACKING`]. A constant, so that firmware with another
 /// core's file need not compile.
 pub const fn runs(header: &Header) -> bool {
-    matches!(header.dtype(), Dtype::I8) && header.packing() as u8 == PACKING as u8
+    is(header, Dtype::I8)
+}
+
+/// Whether [`Model::new_i4`] takes a file: i4 weights in the order of [`PACKING`].
+pub const fn runs_i4(header: &Header) -> bool {
+    is(header, Dtype::I4)
+}
+
+const fn is(header: &Header, dtype: Dtype) -> bool {
+    header.dtype() as u8 == dtype as u8 && header.packing() as u8 == PACKING as u8
 }
 
 /// Words of lent memory that [`Model`] needs to run a file; the pixels lie in it too.
+#[inline]
 pub const fn scratch_words(header: &Header) -> usize {
     sizes::scratch_words(header, PACKING)
 }
@@ -98,20 +116,32 @@ pub const fn ram_bytes_on(header: &Header, packing: Packing) -> usize {
 }
 
 impl<'a> Model<'a> {
-    /// The model in a file.
+    /// The model in a file of i8 weights.
     ///
     /// # Errors
     /// [`Error::Dtype`] where its weights are not i8, [`Error::PackedFor`] where they lie in another core's order.
     pub fn new(image: Image<'a>) -> Result<Self, Error> {
+        Self::of(image, Dtype::I8, way::run::<false>)
+    }
+
+    /// The model in a file of i4 weights: half the flash, at about the same speed.
+    ///
+    /// # Errors
+    /// [`Error::Dtype`] where its weights are not i4, [`Error::PackedFor`] where they lie in another core's order.
+    pub fn new_i4(image: Image<'a>) -> Result<Self, Error> {
+        Self::of(image, Dtype::I4, way::run::<true>)
+    }
+
+    fn of(image: Image<'a>, expected: Dtype, run: Run) -> Result<Self, Error> {
         let (dtype, packing) = (image.header().dtype(), image.header().packing());
-        if !matches!(dtype, Dtype::I8) {
+        if dtype as u8 != expected as u8 {
             return Err(Error::Dtype { found: dtype.name() });
         }
         if packing as u8 != PACKING as u8 {
             return Err(Error::PackedFor { found: packing.name(), expected: PACKING.name() });
         }
         let words = scratch_words(image.header());
-        Ok(Self { image, words, dense: false })
+        Ok(Self { image, words, dense: false, run })
     }
 
     /// The same, without looking for zeros: slower, but with the same instructions for every image.
@@ -149,9 +179,9 @@ impl<'a> Model<'a> {
         let actual = scratch.len();
         let short = Error::Length { what: "scratch words", expected: self.words, actual };
         let scratch = scratch.get_mut(..self.words).ok_or(short)?;
-        let features = self.image.layers().last().map_or(0, Stored::inputs);
-        let words = way::features(&self.image, self.dense, scratch);
-        Ok(crate::format::bytes(words).get(..features).unwrap_or_default())
+        let Some((output, hidden)) = self.image.layers().split_last() else { return Ok(&[]) };
+        let words = (self.run)(&self.image, hidden, self.dense, scratch, &mut []);
+        Ok(crate::format::bytes(words).get(..output.inputs()).unwrap_or_default())
     }
 
     /// The logits of the image whose [`pixels`](Self::pixels) lie in `scratch`, which keeps nothing of them.
@@ -166,7 +196,7 @@ impl<'a> Model<'a> {
         if logits.len() != expected {
             return Err(Error::Length { what: "logits", expected, actual: logits.len() });
         }
-        way::run(&self.image, self.dense, scratch, logits);
+        (self.run)(&self.image, self.image.layers(), self.dense, scratch, logits);
         Ok(())
     }
 

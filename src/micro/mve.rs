@@ -3,6 +3,8 @@
 //! Eight rows at a time: `VMLADAV` adds sixteen products to a sum in an even register, and there are eight of those. The
 //! first layer of an image that consists of 4×4 patches takes its inputs patch by patch, one gathering load for each,
 //! because patches of zeros are twice as frequent as runs of sixteen.
+//!
+//! Of i4 sixteen bytes hold two rows; shifted and masked, a nibble is the upper half of a byte, sixteen times itself.
 #![allow(unsafe_code)]
 
 use core::ptr::NonNull;
@@ -17,23 +19,7 @@ core::arch::global_asm!(
     vmladava.s8 \acc, q0, \q
     .endm
 
-    @ selvedge_rows(x, list, weights, acc, end, biases): acc = biases + weights * x over the blocks of the list
-    .section .text.selvedge_rows,"ax",%progbits
-    .p2align 2
-    .type selvedge_rows,%function
-    .thumb_func
-selvedge_rows:
-    push {{r3-r11, lr}}
-    ldrd r11, r3, [sp, #40]
-    mov r7, r2
-    mov r9, r0
-    mov r5, r1
-    ldm r3, {{r0, r2, r4, r6, r8, r10, r12, lr}}
-    cmp r5, r11
-    beq 2f
-1:  ldr r3, [r5], #4
-    vldrb.u8 q0, [r9], #16
-    add r3, r7
+    .macro SELVEDGE_ROWS_i8
     SELVEDGE_ROW r0, q1
     SELVEDGE_ROW r2, q2
     SELVEDGE_ROW r4, q3
@@ -42,12 +28,56 @@ selvedge_rows:
     SELVEDGE_ROW r10, q3
     SELVEDGE_ROW r12, q1
     SELVEDGE_ROW lr, q2
+    .endm
+
+    .macro SELVEDGE_TWO even, odd
+    vldrb.u8 q1, [r3], #16
+    vshl.i8 q2, q1, #4
+    vmladava.s8 \even, q0, q2
+    vand q1, q1, q3
+    vmladava.s8 \odd, q0, q1
+    .endm
+    .macro SELVEDGE_MASK_i8
+    .endm
+    .macro SELVEDGE_MASK_i4
+    vmov.i8 q3, #0xf0
+    .endm
+    .macro SELVEDGE_ROWS_i4
+    SELVEDGE_TWO r0, r2
+    SELVEDGE_TWO r4, r6
+    SELVEDGE_TWO r8, r10
+    SELVEDGE_TWO r12, lr
+    .endm
+
+    .macro SELVEDGE_ROWS weights
+    @ selvedge_rows_WEIGHTS(x, list, weights, acc, end, biases): acc = biases + weights * x over the blocks of the list
+    .section .text.selvedge_rows_\weights,"ax",%progbits
+    .p2align 2
+    .type selvedge_rows_\weights,%function
+    .thumb_func
+selvedge_rows_\weights:
+    push {{r3-r11, lr}}
+    ldrd r11, r3, [sp, #40]
+    mov r7, r2
+    mov r9, r0
+    mov r5, r1
+    ldm r3, {{r0, r2, r4, r6, r8, r10, r12, lr}}
+    SELVEDGE_MASK_\weights
+    cmp r5, r11
+    beq 2f
+1:  ldr r3, [r5], #4
+    vldrb.u8 q0, [r9], #16
+    add r3, r7
+    SELVEDGE_ROWS_\weights
     cmp r5, r11
     bne 1b
 2:  pop {{r3}}
     stm r3, {{r0, r2, r4, r6, r8, r10, r12, lr}}
     pop {{r4-r11, pc}}
-    .size selvedge_rows, . - selvedge_rows
+    .size selvedge_rows_\weights, . - selvedge_rows_\weights
+    .endm
+    SELVEDGE_ROWS i8
+    SELVEDGE_ROWS i4
 
     @ selvedge_requantize(acc, multipliers, out): eight outputs of hidden rows
     .section .text.selvedge_requantize,"ax",%progbits
@@ -74,7 +104,7 @@ selvedge_requantize:
     bx lr
     .size selvedge_requantize, . - selvedge_requantize
 
-    @ selvedge_patches(pixels, x, list, {{cols, rows / 4, cols / 4, keep, table}}): end of the list
+    @ selvedge_patches(pixels, x, list, {{cols, rows / 4, cols / 4, keep, table, weights}}): end of the list
     .section .text.selvedge_patches,"ax",%progbits
     .p2align 2
     .type selvedge_patches,%function
@@ -86,7 +116,7 @@ selvedge_patches:
     vidup.u32 q0, r4, #1
     vmul.i32 q0, q0, r5
     add r9, r5, r5, lsl #1
-    ldr r5, [r3, #16]
+    ldrd r5, lr, [r3, #16]
     movs r3, #0
 1:  mov r10, r7
 2:  vldrw.u32 q1, [r0, q0]
@@ -99,7 +129,7 @@ selvedge_patches:
     cbz r4, 3f
     adds r1, #16
     str r3, [r2], #4
-3:  adds r3, #128
+3:  add r3, lr
     adds r0, #4
     subs.w r10, r10, #1
     bne 2b
@@ -112,15 +142,13 @@ selvedge_patches:
 "#
 );
 
+type Words = *const u32;
+type Acc = *mut [i32; 8];
+type Rows = unsafe extern "C" fn(Words, Words, Words, Acc, Words, *const [i32; 8]);
+
 unsafe extern "C" {
-    fn selvedge_rows(
-        x: *const u32,
-        list: *const u32,
-        weights: *const u32,
-        acc: *mut [i32; 8],
-        end: *const u32,
-        biases: *const [i32; 8],
-    );
+    fn selvedge_rows_i8(x: Words, list: Words, weights: Words, acc: Acc, end: Words, biases: *const [i32; 8]);
+    fn selvedge_rows_i4(x: Words, list: Words, weights: Words, acc: Acc, end: Words, biases: *const [i32; 8]);
     fn selvedge_requantize(acc: *const [i32; 8], multipliers: *const [u16; 8], out: *mut [u32; 2]);
     fn selvedge_patches(pixels: *const u32, x: *mut u32, list: *mut u32, image: *const Patched)
     -> *const u32;
@@ -134,22 +162,33 @@ struct Patched {
     /// What the largest input of a patch starts from: 1 keeps patches of zeros.
     keep: usize,
     table: Option<NonNull<[u8; 256]>>,
+    /// Bytes of the weights of a block.
+    weights: usize,
 }
 
 /// Words of a block of sixteen inputs.
 pub(super) const BLOCK: usize = 4;
-/// Bytes of the weights of eight rows for a block.
-pub(super) const WEIGHTS: usize = 128;
+/// Bytes of the weights of eight rows for a block: of i4, two rows share theirs.
+pub(super) const fn weights<const I4: bool>() -> usize {
+    if I4 { 64 } else { 128 }
+}
 
 /// The sums of eight rows: `x` holds a block of inputs for each entry of `list`, which is the byte offset of the block's
 /// weights.
-pub(super) fn rows(x: &[u32], list: &[u32], weights: &[u32], biases: &[i32; 8], acc: &mut [i32; 8]) {
+pub(super) fn rows<const I4: bool>(
+    x: &[u32],
+    list: &[u32],
+    weights: &[u32],
+    biases: &[i32; 8],
+    acc: &mut [i32; 8],
+) {
     if BLOCK * list.len() > x.len() || weights.is_empty() {
         return;
     }
     let end = list.as_ptr_range().end;
+    let kernel: Rows = if I4 { selvedge_rows_i4 } else { selvedge_rows_i8 };
     // SAFETY: there is a block of `x` for each entry, and the driver made the entries: offsets of blocks of these rows.
-    unsafe { selvedge_rows(x.as_ptr(), list.as_ptr(), weights.as_ptr(), acc, end, biases) }
+    unsafe { kernel(x.as_ptr(), list.as_ptr(), weights.as_ptr(), acc, end, biases) }
 }
 
 /// The outputs of eight hidden rows.
@@ -161,7 +200,7 @@ pub(super) fn requantize(acc: &[i32; 8], multipliers: &[u16; 8], out: &mut [u32;
 /// Turns the pixels of an image of `rows` by `cols`, both multiples of four, into inputs, by the table or halved, patch by
 /// patch into `x`; those that are all zero are left out if `skip`. The offsets of their weights are written to `list`;
 /// returns how many there are.
-pub(super) fn patches(
+pub(super) fn patches<const I4: bool>(
     pixels: &[u32],
     (rows, cols): (usize, usize),
     table: Option<&[u8; 256]>,
@@ -175,7 +214,8 @@ pub(super) fn patches(
         return 0;
     }
     let patches = [rows / 4, cols / 4];
-    let image = Patched { cols, patches, keep: usize::from(!skip), table: table.map(NonNull::from) };
+    let (keep, weights) = (usize::from(!skip), weights::<I4>());
+    let image = Patched { cols, patches, keep, table: table.map(NonNull::from), weights };
     // SAFETY: all three slices have room for every patch, and the table has an input for every pixel.
     let end = unsafe { selvedge_patches(pixels.as_ptr(), x.as_mut_ptr(), list.as_mut_ptr(), &image) };
     (end as usize - list.as_ptr() as usize) / size_of::<u32>()

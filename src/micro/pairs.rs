@@ -8,12 +8,17 @@
 //!
 //! exactly: the product of the lower halves stays below 2^16, that of the upper halves falls out of the word, and the sum
 //! of the mixed ones is at most 2 * 255 * 127. What the 128s added is taken off once a row, `128 * Σx`.
+//!
+//! Of i4 one word holds the quads of two rows, `w + 8` in a nibble each, under a mask of `0x000f000f`. Their products are
+//! so small that two are added before the shift.
 
 use crate::format::Packing;
 
 pub(super) const PACKING: Packing = Packing::CortexM0;
 pub(super) const SUMS: bool = true;
 const BYTES: u32 = 0x00ff_00ff;
+#[cfg(selvedge_core = "portable")]
+const NIBBLES: u32 = 0x000f_000f;
 
 /// The pair of a quad.
 pub(super) fn pair(quad: u32) -> (u32, u32) {

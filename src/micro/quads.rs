@@ -28,46 +28,47 @@ pub(super) const END: u32 = u32::MAX;
 /// Words of an entry of a list.
 pub(super) const ENTRY: usize = 3;
 
+/// Words of the weights of four rows for a quad: of i4, two rows share one.
+pub(super) const fn quad_words<const I4: bool>() -> usize {
+    if I4 { 2 } else { 4 }
+}
+
 /// What a core does in its own way.
 pub(super) trait Core {
     const PACKING: Packing;
     /// The two words that the kernel wants of four inputs of 0..=127.
     fn pair(quad: u32) -> (u32, u32);
-    /// Whether [`start`](Self::start) needs the sum of the inputs.
+    /// Whether i8 weights are biased, so that [`start`](Self::start) needs the sum of the inputs; i4 always are.
     const SUMS: bool;
-    /// An accumulator before the first product; `sum` is that of all inputs.
+    /// An accumulator before the first product; `sum` is that of all inputs, or 0 where weights are not biased.
     fn start(bias: i32, sum: u32) -> u32;
     /// Adds the products of four rows: `list` is `{offset, pair}` for each quad and then an entry of which [`END`] is the
     /// first word.
-    fn skipping(list: &[Cell<u32>], weights: &[u32], acc: &mut [u32; 4]);
+    fn skipping<const I4: bool>(list: &[Cell<u32>], weights: &[u32], acc: &mut [u32; 4]);
     /// Adds the products of four rows: `pairs` is `{pair}` for every quad of the rows.
-    fn dense(pairs: &[Cell<u32>], weights: &[u32], acc: &mut [u32; 4]);
+    fn dense<const I4: bool>(pairs: &[Cell<u32>], weights: &[u32], acc: &mut [u32; 4]);
     /// The outputs of four hidden rows, a byte each; the multipliers are little-endian.
     fn requantize(acc: &[u32; 4], r: &[u16; 4]) -> u32;
     /// The logit of a row of the last layer.
     fn logit(acc: u32) -> i32;
 }
 
-/// Runs a file in `scratch`, whose last words are the pixels.
-pub(super) fn run(image: &Image<'_>, dense: bool, scratch: &mut [u32], logits: &mut [i32]) {
-    layers(image, image.layers(), dense, scratch, logits);
-}
-
-/// Runs all layers but the last; returns the words of its inputs.
-pub(super) fn features<'s>(image: &Image<'_>, dense: bool, scratch: &'s mut [u32]) -> &'s [u32] {
-    let Some((output, hidden)) = image.layers().split_last() else { return &[] };
-    layers(image, hidden, dense, scratch, &mut []);
-    let words = output.inputs().div_ceil(4);
-    scratch.get(scratch.len().saturating_sub(words)..).unwrap_or_default()
-}
-
-fn layers(image: &Image<'_>, layers: &[Stored<'_>], dense: bool, scratch: &mut [u32], logits: &mut [i32]) {
-    let words = Cell::from_mut(scratch).as_slice_of_cells();
-    let Some(first) = image.layers().first() else { return };
-    let mut found = read(image.table(), last(words, first.inputs().div_ceil(4)));
+/// Runs some layers in `scratch`, whose last words are the pixels; returns the words of the last hidden outputs.
+pub(super) fn run<'s, const I4: bool>(
+    image: &Image<'_>,
+    layers: &[Stored<'_>],
+    dense: bool,
+    scratch: &'s mut [u32],
+    logits: &mut [i32],
+) -> &'s [u32] {
+    let words = Cell::from_mut(&mut *scratch).as_slice_of_cells();
+    let inputs = image.header().shape().inputs();
+    let mut found = read(image.table(), last(words, inputs.div_ceil(4)));
     for layer in layers {
-        found = rows(layer, dense, found, words, logits);
+        found = rows::<I4>(layer, dense, found, words, logits);
     }
+    let outputs = layers.last().map_or(inputs, Stored::outputs);
+    scratch.get(scratch.len().saturating_sub(outputs.div_ceil(4))..).unwrap_or_default()
 }
 
 /// The last `n` words.
@@ -108,28 +109,40 @@ fn replace(quads: &[Cell<u32>], by: impl Fn(u32) -> u32) -> usize {
 
 /// A layer whose inputs, of which `found` quads are not zero, are the last words; its outputs become the last words, and
 /// how many of them are not zero is returned. The last layer's go into `logits`.
-fn rows(layer: &Stored<'_>, dense: bool, found: usize, words: &[Cell<u32>], logits: &mut [i32]) -> usize {
+fn rows<const I4: bool>(
+    layer: &Stored<'_>,
+    dense: bool,
+    found: usize,
+    words: &[Cell<u32>],
+    logits: &mut [i32],
+) -> usize {
     let (quads, groups) = (layer.inputs().div_ceil(4), layer.outputs().div_ceil(4));
     let (free, outputs) = words.split_at_checked(words.len().saturating_sub(groups)).unwrap_or_default();
     let fits = 3 * found + 3 <= free.len() && 2 * found + quads <= words.len();
     let skipping = fits && !dense;
     let input = last(words, quads);
-    let (len, sum) = if skipping { list(input, free) } else { pairs(input, free) };
+    let (len, sum) = if skipping { list::<I4>(input, free) } else { pairs::<I4>(input, free) };
     let list = free.get(..len).unwrap_or_default();
     // The kernel asks no more whether the end is there.
     let skipping = skipping && list.len() >= ENTRY;
     let weights = crate::format::words(layer.weights()).unwrap_or_default();
-    let mut blocks = weights.chunks_exact((4 * quads).max(1));
+    let mut blocks = weights.chunks_exact((quad_words::<I4>() * quads).max(1));
     let mut multipliers = layer.multipliers().chunks_exact(4);
     let (mut logits, mut outputs, mut count) = (logits.chunks_mut(4), outputs.iter(), 0);
+    let biased = This::SUMS || I4;
     for biases in layer.biases().chunks_exact(4) {
         let (Some(weights), Some(&[a, b, c, d])) = (blocks.next(), biases.first_chunk::<4>()) else { break };
-        let start = |bias: i32| This::start(i32::from_le(bias), sum);
-        let mut acc = [start(a), start(b), start(c), start(d)];
+        let start = |bias: i32| This::start(i32::from_le(bias), if biased { sum } else { 0 });
+        let first = [start(a), start(b), start(c), start(d)];
+        let mut acc = if I4 { [0; 4] } else { first };
         if skipping {
-            This::skipping(list, weights, &mut acc);
+            This::skipping::<I4>(list, weights, &mut acc);
         } else {
-            This::dense(list, weights, &mut acc);
+            This::dense::<I4>(list, weights, &mut acc);
+        }
+        if I4 {
+            // A weight is sixteen nibbles.
+            acc.iter_mut().zip(first).for_each(|(acc, first)| *acc = (*acc << 4).wrapping_add(first));
         }
         if let Some(multipliers) = multipliers.next().and_then(|m| m.first_chunk::<4>()) {
             let quad = This::requantize(&acc, multipliers);
@@ -144,7 +157,7 @@ fn rows(layer: &Stored<'_>, dense: bool, found: usize, words: &[Cell<u32>], logi
 }
 
 /// Writes the list of the quads that are not zero and its end; returns its words and the sum of the inputs.
-fn list(input: &[Cell<u32>], to: &[Cell<u32>]) -> (usize, u32) {
+fn list<const I4: bool>(input: &[Cell<u32>], to: &[Cell<u32>]) -> (usize, u32) {
     let (mut len, mut sum, mut offset) = (0, 0, 0);
     let mut entries = to.chunks_exact(ENTRY);
     for quad in input {
@@ -152,14 +165,14 @@ fn list(input: &[Cell<u32>], to: &[Cell<u32>]) -> (usize, u32) {
         if x != 0
             && let Some([at, a, b]) = entries.next()
         {
-            sum += if This::SUMS { sum_of(x) } else { 0 };
+            sum += if This::SUMS || I4 { sum_of(x) } else { 0 };
             let pair = This::pair(x);
             at.set(offset);
             a.set(pair.0);
             b.set(pair.1);
             len += ENTRY;
         }
-        offset += 16;
+        offset += 4 * quad_words::<I4>() as u32;
     }
     if let Some([at, ..]) = entries.next() {
         at.set(END);
@@ -168,12 +181,12 @@ fn list(input: &[Cell<u32>], to: &[Cell<u32>]) -> (usize, u32) {
 }
 
 /// Writes the pair of every quad; returns their words and the sum of the inputs.
-fn pairs(input: &[Cell<u32>], to: &[Cell<u32>]) -> (usize, u32) {
+fn pairs<const I4: bool>(input: &[Cell<u32>], to: &[Cell<u32>]) -> (usize, u32) {
     let (mut len, mut sum) = (0, 0);
     for (quad, entry) in input.iter().zip(to.chunks_exact(2)) {
         if let [a, b] = entry {
             let x = quad.get();
-            sum += if This::SUMS { sum_of(x) } else { 0 };
+            sum += if This::SUMS || I4 { sum_of(x) } else { 0 };
             let pair = This::pair(x);
             a.set(pair.0);
             b.set(pair.1);

@@ -3,6 +3,7 @@
 use crate::format::{Header, Packing};
 
 /// Words of lent memory on the cores of a packing.
+#[inline]
 pub(super) const fn scratch_words(header: &Header, packing: Packing) -> usize {
     match packing {
         Packing::CortexM55 => {
@@ -14,6 +15,7 @@ pub(super) const fn scratch_words(header: &Header, packing: Packing) -> usize {
 }
 
 /// Over quads: in each layer dense pairs and outputs fit, and a list of up to seven eighths of the quads.
+#[inline]
 const fn quads(header: &Header) -> usize {
     let shape = header.shape();
     let mut most = 0;

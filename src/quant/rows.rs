@@ -40,24 +40,37 @@ pub(super) fn dot(layer: &Stored<'_>, row: usize, x: &[u32], sum: u32) -> i32 {
     let place = layer.place();
     let weights: &[u32] = words(layer.weights()).unwrap_or_default();
     let row_of = weights.get(place.byte(row, 0) / 4..).unwrap_or_default();
+    let at = |quad| weights.get(place.byte(row, 4 * quad) / 4).unwrap_or(&0);
+    // Of two rows in a word.
+    let nibbles = |w: u32| w >> (row % 2 * 4) & 0x0f0f_0f0f;
     let products = match (place.dtype(), place.packing()) {
-        (Dtype::I4, _) => half_bytes(x, row_of).wrapping_sub(8 * sum) << 4,
+        (Dtype::I4, packing) => {
+            match packing {
+                Packing::Generic => half_bytes(x, row_of),
+                Packing::CortexM0 | Packing::CortexM4 => {
+                    bytes(x, row_of.iter().step_by(2), |w| (nibbles(w), nibbles(w) >> 8))
+                }
+                Packing::CortexM55 => {
+                    let positive = |w| nibbles(w) ^ 0x0808_0808;
+                    bytes(x, (0..x.len()).map(at), |w| (positive(w), positive(w) >> 8))
+                }
+            }
+            .wrapping_sub(8 * sum)
+                << 4
+        }
         (_, packing) => match packing {
             Packing::Generic => bytes(x, row_of.iter(), signed),
             Packing::CortexM0 => bytes(x, row_of.iter().step_by(4), |w| (w, w >> 8)),
             Packing::CortexM4 => bytes(x, row_of.iter().step_by(4), borrowed),
-            Packing::CortexM55 => {
-                let at = |quad| weights.get(place.byte(row, 4 * quad) / 4).unwrap_or(&0);
-                bytes(x, (0..x.len()).map(at), signed)
-            }
+            Packing::CortexM55 => bytes(x, (0..x.len()).map(at), signed),
         }
         .wrapping_sub(128 * sum),
     };
     layer.bias(row).wrapping_add(products as i32)
 }
 
-/// A word of weights a word of inputs; `positive` leaves w0 and w2, w1 and w3, each with 128 added, in the lower bytes of
-/// the halves.
+/// A word of weights a word of inputs; `positive` leaves w0 and w2, w1 and w3, each with 128 added, or 8 to nibbles, in the
+/// lower bytes of the halves.
 #[inline(always)]
 fn bytes<'w>(x: &[u32], weights: impl Iterator<Item = &'w u32>, positive: impl Fn(u32) -> (u32, u32)) -> u32 {
     let mut acc = 0_u32;
@@ -83,7 +96,9 @@ fn borrowed(w: u32) -> (u32, u32) {
     (w ^ 0x0080_0080, ((w >> 8 & BYTES) + (w >> 7 & 0x0001_0001)) ^ 0x0080_0080)
 }
 
-/// A word of eight weights two words of inputs: those of the second one in the upper halves of its bytes.
+/// A word of eight weights two words of inputs: those of the second one in the upper halves of its bytes. A function of its
+/// own, so that it keeps its registers.
+#[inline(never)]
 fn half_bytes(x: &[u32], weights: &[u32]) -> u32 {
     let mut acc = 0_u32;
     for ([a, b], &w) in x.as_chunks().0.iter().zip(weights) {

@@ -119,8 +119,9 @@ pub fn self_test_crc(seed: u32, image: &Image<'_>) -> Result<u32, Error> {
 
 /// Every type in every packing it comes in.
 pub fn kinds() -> impl Iterator<Item = (Dtype, Packing)> {
-    let packed = Packing::ALL.into_iter().map(|p| (Dtype::I8, p));
-    Dtype::ALL.into_iter().filter(|&d| d != Dtype::I8).map(|d| (d, Packing::Generic)).chain(packed)
+    let packed = |dtype| Packing::ALL.into_iter().map(move |p| (dtype, p));
+    let floats = Dtype::ALL.into_iter().filter(|d| !d.is_integer()).map(|d| (d, Packing::Generic));
+    floats.chain(packed(Dtype::I8)).chain(packed(Dtype::I4))
 }
 
 /// The integer logits of an image.

@@ -17,10 +17,12 @@ pub struct Core {
     pub packing: Packing,
     /// Its kernel, for i8 weights in its packing.
     pub own: Way,
+    /// Its kernel for i4 weights in its packing.
+    pub own_half: Way,
     /// The way of i8 weights in the packing of no core.
     pub generic: Way,
-    /// The way of i4 weights.
-    pub half: Way,
+    /// The way of i4 weights in the packing of no core.
+    pub generic_half: Way,
     /// The way of floats.
     pub float: Way,
     /// Cycles for an instruction, at best and at worst.
@@ -98,8 +100,9 @@ const M4: Core = Core {
     about: "Cortex-M4 and M33 with the DSP extension",
     packing: Packing::CortexM4,
     own: Way { code: 11_028, stack: 176, cost: quads(15.4, 20.1, 19.8).look_up(10.0) },
+    own_half: Way { code: 11_300, stack: 224, cost: quads(19.5, 22.5, 28.7).look_up(10.0) },
     generic: Way { code: 12_516, stack: 160, cost: rows(20.0, 53.9, 50.9) },
-    half: Way { code: 12_516, stack: 160, cost: octets(24.0, 95.6, 105.0) },
+    generic_half: Way { code: 12_516, stack: 160, cost: octets(24.0, 95.6, 105.0) },
     float: Way { code: 14_260, stack: 136, cost: products(8.92, 22.2, 0.0) },
     cycles: [1.0, 1.6],
     clock: 168e6,
@@ -112,8 +115,9 @@ pub const CORES: [Core; 6] = [
         about: "Cortex-M0 and M0+, two products in a multiplication of one cycle",
         packing: Packing::CortexM0,
         own: Way { code: 11_016, stack: 224, cost: quads(43.0, 45.1, 50.0).look_up(14.0) },
+        own_half: Way { code: 11_080, stack: 272, cost: quads(41.0, 45.1, 52.0).look_up(14.0) },
         generic: Way { code: 12_092, stack: 204, cost: rows(35.2, 68.6, 111.6) },
-        half: Way { code: 12_092, stack: 204, cost: octets(52.2, 122.2, 178.4) },
+        generic_half: Way { code: 12_092, stack: 204, cost: octets(52.2, 122.2, 178.4) },
         float: Way { code: 15_996, stack: 252, cost: products(221.5, 501.0, 0.0) },
         cycles: [1.2, 2.0],
         clock: 48e6,
@@ -123,8 +127,9 @@ pub const CORES: [Core; 6] = [
         about: "Cortex-M3, two products in a multiplication",
         packing: Packing::CortexM0,
         own: Way { code: 11_124, stack: 180, cost: quads(28.2, 23.5, 23.2).look_up(10.0) },
+        own_half: Way { code: 11_200, stack: 228, cost: quads(24.0, 23.5, 33.4).look_up(10.0) },
         generic: Way { code: 12_516, stack: 160, cost: rows(20.0, 53.9, 52.9) },
-        half: Way { code: 12_516, stack: 160, cost: octets(24.0, 95.7, 107.0) },
+        generic_half: Way { code: 12_516, stack: 160, cost: octets(24.0, 95.7, 107.0) },
         float: Way { code: 15_536, stack: 136, cost: products(132.3, 209.8, 0.0) },
         cycles: [1.1, 1.8],
         clock: 72e6,
@@ -142,8 +147,9 @@ pub const CORES: [Core; 6] = [
         about: "Cortex-M55 with MVE, whose vectors take two cycles for most of their instructions",
         packing: Packing::CortexM55,
         own: Way { code: 12_664, stack: 252, cost: blocks(19.5, 21.6, 16.0).look_up(1.0) },
+        own_half: Way { code: 12_700, stack: 252, cost: blocks(23.6, 21.6, 16.0).look_up(1.0) },
         generic: Way { code: 13_912, stack: 216, cost: rows(7.9, 45.4, 74.9) },
-        half: Way { code: 13_912, stack: 216, cost: octets(22.5, 82.6, 106.2) },
+        generic_half: Way { code: 13_912, stack: 216, cost: octets(22.5, 82.6, 106.2) },
         float: Way { code: 14_172, stack: 136, cost: products(6.93, 25.0, 0.0) },
         cycles: [1.3, 2.2],
         clock: 400e6,
@@ -153,8 +159,9 @@ pub const CORES: [Core; 6] = [
         about: "RV32IMC, two products in a multiplication of one cycle",
         packing: Packing::CortexM0,
         own: Way { code: 12_786, stack: 168, cost: quads(46.2, 30.5, 32.1).look_up(18.0) },
+        own_half: Way { code: 12_830, stack: 232, cost: quads(42.0, 30.5, 34.0).look_up(18.0) },
         generic: Way { code: 13_966, stack: 264, cost: rows(23.6, 60.7, 132.3) },
-        half: Way { code: 13_966, stack: 264, cost: octets(33.4, 108.8, 190.6) },
+        generic_half: Way { code: 13_966, stack: 264, cost: octets(33.4, 108.8, 190.6) },
         float: Way { code: 16_954, stack: 160, cost: products(127.5, 198.4, 0.0) },
         cycles: [1.0, 1.8],
         clock: 160e6,
@@ -178,12 +185,18 @@ pub fn target(name: &str) -> Result<&'static Core> {
 }
 
 impl Core {
+    /// Whether it has a kernel for a file with this header.
+    pub fn runs(&self, header: &Header) -> bool {
+        header.dtype().is_integer() && header.packing() == self.packing
+    }
+
     /// How it runs a file with this header.
     pub fn way(&self, header: &Header) -> &Way {
         match header.dtype() {
-            Dtype::I8 if header.packing() == self.packing => &self.own,
+            Dtype::I8 if self.runs(header) => &self.own,
+            Dtype::I4 if self.runs(header) => &self.own_half,
             Dtype::I8 => &self.generic,
-            Dtype::I4 => &self.half,
+            Dtype::I4 => &self.generic_half,
             Dtype::F32 | Dtype::F16 | Dtype::Bf16 => &self.float,
         }
     }

@@ -58,7 +58,7 @@ fn over(args: &Estimate, header: &Header, budget: &Budget) -> Option<String> {
 
 /// How the core's own kernel would do better, where the file is packed for others.
 fn faster(args: &Estimate, header: &Header, core: &Core, budget: &Budget) -> Result<Option<String>> {
-    if header.dtype() != Dtype::I8 || header.packing() == core.packing {
+    if !header.dtype().is_integer() || core.runs(header) {
         return Ok(None);
     }
     let Some(bytes) = model::flash(&args.model)? else { return Ok(None) };
@@ -115,7 +115,6 @@ fn text(args: &Estimate, header: &Header, core: &Core, budget: &Budget) -> Strin
 /// Where the figure comes from, and what takes fewer.
 fn assumption(header: &Header, core: &Core) -> String {
     let dtype = header.dtype();
-    let own = core.packing.name();
     let busy = || {
         let cost = core.way(header).cost;
         let of =
@@ -123,10 +122,10 @@ fn assumption(header: &Header, core: &Core) -> String {
         format!("{:.0} % of the image's {of} not all 0", 100.0 * cost.busy)
     };
     match dtype {
-        Dtype::I8 if header.packing() == core.packing => busy(),
-        Dtype::I8 => "in the loops of every core, since the file is packed for others".into(),
-        Dtype::I4 => format!("{}; i8 packed for {own} takes fewer", busy()),
-        Dtype::F32 => busy(),
+        Dtype::I8 | Dtype::I4 if !core.runs(header) => {
+            "in the loops of every core, since the file is packed for others".into()
+        }
+        Dtype::I8 | Dtype::I4 | Dtype::F32 => busy(),
         Dtype::F16 | Dtype::Bf16 => format!("{} was never counted; of floats, f32 was", dtype.name()),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use selvedge::format::{Dtype, Header, SelfTest};
+use selvedge::format::{Header, SelfTest};
 use serde_json::json;
 
 use crate::cli::{Export, FirmwareArgs};
@@ -41,8 +41,7 @@ pub fn run(args: &Export) -> Result<()> {
         return Err(floats(&args.model));
     }
     let core = crate::budget::core(board.core).expect("the boards' cores are those of the budget");
-    let packing = if dtype == Dtype::I8 { core.packing } else { image.header().packing() };
-    let packed = flash::repack(&image, dtype, packing)?;
+    let packed = flash::repack(&image, dtype, core.packing)?;
     let image = flash::parse_own(&packed)?;
     let header = image.header();
     let needs = needs(header, &board)?;

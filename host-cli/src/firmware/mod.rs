@@ -79,9 +79,9 @@ pub fn project(
     if boot.is_some() {
         main = main.replace("mod console;", "mod boot;\nmod console;");
     }
-    if header.dtype() != Dtype::I8 {
-        // Half bytes have no kernel of their own core's, but run everywhere.
-        main = main.replace("use selvedge::micro as network;", "use selvedge::quant as network;");
+    if header.dtype() == Dtype::I4 {
+        main = main.replace("network::runs(", "network::runs_i4(");
+        main = main.replace("network::Model::new", "network::Model::new_i4");
     }
     let mut files: Files = [
         ("Cargo.toml", manifest(board, selvedge)),

@@ -60,11 +60,11 @@ pub fn parse_own(bytes: &[u8]) -> Result<Image<'_>> {
 /// # Errors
 /// Exit code 2.
 pub fn check_packing(dtype: Dtype, packing: Packing) -> Result<()> {
-    if dtype == Dtype::I8 || packing == Packing::Generic {
+    if dtype.is_integer() || packing == Packing::Generic {
         return Ok(());
     }
     Err(Error::misused(format!(
-        "--packing {}: only i8 weights are packed for a core, and these are {}; leave --packing out, or make i8 weights \
+        "--packing {}: only integer weights are packed for a core, and these are {}; leave --packing out, or make them \
          with `selvedge quantize`",
         packing.name(),
         dtype.name()

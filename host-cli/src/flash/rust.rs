@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Write as _};
 
-use selvedge::format::{Image, Packing};
+use selvedge::format::{Dtype, Image, Packing};
 
 /// The module, with a name in angle brackets for what the file decides.
 const TEMPLATE: &str = include_str!("../../templates/module.rs.in");
@@ -18,6 +18,7 @@ pub fn module(image: &Image<'_>) -> String {
         (true, Packing::Generic) => ("quant", "u32", "i32", "scratch_words"),
         (true, _) => ("micro", "u32", "i32", "scratch_words"),
     };
+    let new = if module == "micro" && header.dtype() == Dtype::I4 { "new_i4" } else { "new" };
     let wrong_core =
         if module == "micro" { ", or the file is packed for another core than this" } else { "" };
     let zero = if number == "f32" { "0.0" } else { "0" };
@@ -25,11 +26,12 @@ pub fn module(image: &Image<'_>) -> String {
         .map(|c| format!("    {:?},\n", image.label(c).map_or_else(|| c.to_string(), String::from)))
         .collect();
     // The labels last: nothing is looked for in what people named.
-    let fields: [(&str, &dyn Display); 14] = [
+    let fields: [(&str, &dyn Display); 15] = [
         ("shape", &shape),
         ("dtype", &dtype),
         ("packing", &packing),
         ("module", &module),
+        ("new", &new),
         ("scratch", &scratch),
         ("number", &number),
         ("logit", &logit),

@@ -3,23 +3,35 @@
 
 use core::cell::Cell;
 
-use super::BYTES;
+use super::{BYTES, NIBBLES};
 use crate::format::Packing;
-use crate::micro::quads::{Core, END, ENTRY};
+use crate::micro::quads::{Core, END, ENTRY, quad_words};
 
 /// The kernel in Rust.
 pub(in crate::micro) struct Portable;
 
 /// Adds the products of a quad of four rows; written out, so that it stays in registers at any level of optimization.
 #[inline(always)]
-fn quad(weights: &[u32; 4], even: u32, odd: u32, acc: &mut [u32; 4]) {
+fn quad<const I4: bool>(weights: &[u32], even: u32, odd: u32, acc: &mut [u32; 4]) {
+    let products = |w: u32, mask: u32| ((w & mask).wrapping_mul(even), (w >> 8 & mask).wrapping_mul(odd));
     let row = |acc: u32, w: u32| {
-        let w = u32::from_le(w);
-        let (a, b) = ((w & BYTES).wrapping_mul(even), (w >> 8 & BYTES).wrapping_mul(odd));
+        let (a, b) = products(w, BYTES);
         acc.wrapping_add(a >> 16).wrapping_add(b >> 16)
     };
+    // Products of nibbles leave room for a sum.
+    let row_of_nibbles = |acc: u32, w: u32| {
+        let (a, b) = products(w, NIBBLES);
+        acc.wrapping_add(a.wrapping_add(b) >> 16)
+    };
     let [a, b, c, d] = *acc;
-    *acc = [row(a, weights[0]), row(b, weights[1]), row(c, weights[2]), row(d, weights[3])];
+    if I4 && let Some(w) = weights.first_chunk::<2>() {
+        let [v, w] = w.map(u32::from_le);
+        let (a, b) = (row_of_nibbles(a, v), row_of_nibbles(b, v >> 4));
+        *acc = [a, b, row_of_nibbles(c, w), row_of_nibbles(d, w >> 4)];
+    } else if let Some(w) = weights.first_chunk::<4>() {
+        let w = w.map(u32::from_le);
+        *acc = [row(a, w[0]), row(b, w[1]), row(c, w[2]), row(d, w[3])];
+    }
 }
 
 impl Core for Portable {
@@ -35,14 +47,15 @@ impl Core for Portable {
     }
 
     #[inline(never)]
-    fn skipping(list: &[Cell<u32>], weights: &[u32], acc: &mut [u32; 4]) {
+    fn skipping<const I4: bool>(list: &[Cell<u32>], weights: &[u32], acc: &mut [u32; 4]) {
         let mut sums = *acc;
         let mut entry = list.as_ptr();
         // SAFETY: the driver made the list: entries of three words up to the end, with offsets of quads of the four rows.
         unsafe {
             while (*entry).get() != END {
-                let weights = &*weights.as_ptr().byte_add((*entry).get() as usize).cast::<[u32; 4]>();
-                quad(weights, (*entry.add(1)).get(), (*entry.add(2)).get(), &mut sums);
+                let of_quad = weights.as_ptr().byte_add((*entry).get() as usize);
+                let weights = core::slice::from_raw_parts(of_quad, quad_words::<I4>());
+                quad::<I4>(weights, (*entry.add(1)).get(), (*entry.add(2)).get(), &mut sums);
                 entry = entry.add(ENTRY);
             }
         }
@@ -50,11 +63,11 @@ impl Core for Portable {
     }
 
     #[inline(never)]
-    fn dense(pairs: &[Cell<u32>], weights: &[u32], acc: &mut [u32; 4]) {
+    fn dense<const I4: bool>(pairs: &[Cell<u32>], weights: &[u32], acc: &mut [u32; 4]) {
         let mut sums = *acc;
-        for (pair, weights) in pairs.chunks_exact(2).zip(weights.chunks_exact(4)) {
-            if let ([even, odd], Some(weights)) = (pair, weights.first_chunk()) {
-                quad(weights, even.get(), odd.get(), &mut sums);
+        for (pair, weights) in pairs.chunks_exact(2).zip(weights.chunks_exact(quad_words::<I4>())) {
+            if let [even, odd] = pair {
+                quad::<I4>(weights, even.get(), odd.get(), &mut sums);
             }
         }
         *acc = sums;

@@ -1,4 +1,4 @@
-//! The kernel of a core against plain loops, on networks whose numbers come out of a hash: random and extreme weights,
+//! The kernels of a core against plain loops, on networks whose numbers come out of a hash: random and extreme weights,
 //! biases up to the bound, inputs from all zero to all full, widths around every group.
 //!
 //! Runs on the devices and, from `tests/micro.rs`, on the host. Nothing is stored but the file and the activations.
@@ -59,6 +59,20 @@ fn hash(a: u32, b: u32, c: u32) -> u32 {
     h ^ h >> 13
 }
 
+/// The network of i8 weights, or the i4 weights towards 0 from them, which are multiples of 16.
+#[derive(Clone, Copy)]
+struct Weights {
+    i4: bool,
+    kind: u32,
+}
+
+impl Weights {
+    fn of(self, l: usize, row: usize, column: usize) -> i8 {
+        let w = weight(self.kind, l, row, column);
+        if self.i4 { w / 16 * 16 } else { w }
+    }
+}
+
 fn weight(kind: u32, l: usize, row: usize, column: usize) -> i8 {
     let h = hash(l as u32 + 10 * kind, row as u32, column as u32);
     match kind {
@@ -101,8 +115,8 @@ fn pixel(kind: u32, at: usize) -> u8 {
 }
 
 /// The largest bias that a row's weights leave, with a sign.
-fn bias(shape: Shape, kind: u32, l: usize, row: usize) -> Option<i32> {
-    let sum = (0..shape.width(l)).map(|c| u32::from(weight(kind, l, row, c).unsigned_abs())).sum::<u32>();
+fn bias(shape: Shape, weights: Weights, l: usize, row: usize) -> Option<i32> {
+    let sum = (0..shape.width(l)).map(|c| u32::from(weights.of(l, row, c).unsigned_abs())).sum::<u32>();
     let most = ((1 << 23) - 1_i32).checked_sub_unsigned(127 * sum).filter(|&b| row_bound(sum, b))?;
     Some(match row % 3 {
         0 => most,
@@ -119,15 +133,18 @@ fn multiplier(l: usize, row: usize) -> u16 {
     }
 }
 
-/// Checks everything; returns how many images were classified, or the first that came out wrong.
+/// Checks everything; returns how many images were classified, or the first that came out wrong: network, weights (those of
+/// i4 behind those of i8), image.
 pub fn check(memory: &mut Memory) -> Result<u32, (usize, u32, u32)> {
     let mut images = 0;
     for (s, &(widths, side)) in SHAPES.iter().enumerate() {
-        for kind in 0..KINDS {
+        for weights in
+            [false, true].into_iter().flat_map(|i4| (0..KINDS).map(move |kind| Weights { i4, kind }))
+        {
             for image in 0..IMAGES {
-                match one(memory, widths, side, kind, image) {
+                match one(memory, widths, side, weights, image) {
                     Some(true) => images += 2,
-                    Some(false) => return Err((s, kind, image)),
+                    Some(false) => return Err((s, weights.kind + KINDS * u32::from(weights.i4), image)),
                     None => {}
                 }
             }
@@ -136,14 +153,15 @@ pub fn check(memory: &mut Memory) -> Result<u32, (usize, u32, u32)> {
     Ok(images)
 }
 
-/// Whether both forms of the kernel give what plain loops give; nothing where a row has no bias within the bound.
-fn one(memory: &mut Memory, widths: &[usize], side: usize, kind: u32, image: u32) -> Option<bool> {
+/// Whether both forms of a kernel give what plain loops give; nothing where a row has no bias within the bound.
+fn one(memory: &mut Memory, widths: &[usize], side: usize, weights: Weights, image: u32) -> Option<bool> {
     let shape = Shape::new(widths).ok()?;
-    let mut header = Header::new(shape, Dtype::I8, micro::PACKING).ok()?;
+    let dtype = if weights.i4 { Dtype::I4 } else { Dtype::I8 };
+    let mut header = Header::new(shape, dtype, micro::PACKING).ok()?;
     if side > 0 {
         header = header.with_image(side, side).ok()?;
     }
-    if kind == 0 {
+    if weights.kind == 0 {
         header = header.with_table();
     }
     assert!(header.file_bytes() <= FILE && micro::scratch_words(&header) <= SCRATCH && ALIGN <= 16);
@@ -152,28 +170,30 @@ fn one(memory: &mut Memory, widths: &[usize], side: usize, kind: u32, image: u32
     builder.table(&table);
     for l in 0..shape.layers() {
         for row in 0..shape.width(l + 1) {
-            builder.bias(l, row, bias(shape, kind, l, row)?);
+            builder.bias(l, row, bias(shape, weights, l, row)?);
             builder.multiplier(l, row, multiplier(l, row));
-            (0..shape.width(l))
-                .for_each(|column| builder.weight(l, row, column, weight(kind, l, row, column)));
+            (0..shape.width(l)).for_each(|column| builder.weight(l, row, column, weights.of(l, row, column)));
         }
     }
     let file = builder.finish().ok()?;
     let mut expected = [0; 16];
     plain(
         shape,
-        kind,
+        weights,
         image,
         header.has_table().then_some(&table),
         &mut memory.x,
         &mut memory.y,
         &mut expected,
     );
-    Some([false, true].into_iter().all(|dense| both(&file, dense, image, &mut memory.scratch, &expected)))
+    let gives = |dense| gives(&file, dense, image, &mut memory.scratch, &expected);
+    Some([false, true].into_iter().all(gives))
 }
 
-fn both(file: &Image<'_>, dense: bool, image: u32, scratch: &mut [u32], expected: &[i32; 16]) -> bool {
-    let Ok(mut model) = micro::Model::new(file.clone()) else { return false };
+fn gives(file: &Image<'_>, dense: bool, image: u32, scratch: &mut [u32], expected: &[i32; 16]) -> bool {
+    let i4 = file.header().dtype() == Dtype::I4;
+    let new = if i4 { micro::Model::new_i4 } else { micro::Model::new };
+    let Ok(mut model) = new(file.clone()) else { return false };
     if dense {
         model = model.dense();
     }
@@ -187,7 +207,7 @@ fn both(file: &Image<'_>, dense: bool, image: u32, scratch: &mut [u32], expected
 /// The naive loop.
 fn plain(
     shape: Shape,
-    kind: u32,
+    weights: Weights,
     image: u32,
     table: Option<&[u8; 256]>,
     x: &mut [u8],
@@ -198,9 +218,9 @@ fn plain(
     x.iter_mut().enumerate().for_each(|(at, x)| *x = input(pixel(image, at)));
     for l in 0..shape.layers() {
         for (row, y) in y.iter_mut().enumerate().take(shape.width(l + 1)) {
-            let mut acc = bias(shape, kind, l, row).unwrap_or(0);
+            let mut acc = bias(shape, weights, l, row).unwrap_or(0);
             for (column, &x) in x.iter().enumerate().take(shape.width(l)) {
-                acc += i32::from(weight(kind, l, row, column)) * i32::from(x);
+                acc += i32::from(weights.of(l, row, column)) * i32::from(x);
             }
             match logits.get_mut(row) {
                 Some(z) if l + 1 == shape.layers() => *z = acc,

@@ -12,12 +12,14 @@ use selvedge::quant;
 use crate::{core, of_each_class, write};
 
 /// Writes `images` and `labels`; of the i8 file that `selvedge quantize` made, every packing of a core and
-/// `logits.expected`; of the i4 file `half.expected`.
+/// `logits.expected`; of the i4 file the same, with `half-` in front.
 pub fn prepare(dir: &Path, i8: &Path, i4: &Path, data: &Dataset, per_class: usize) -> Result<()> {
     let chosen = of_each_class(&data.test.labels, data.classes.len(), per_class);
     let (i8_bytes, i4_bytes) = (flash_bytes(i8)?, flash_bytes(i4)?);
     let deployed = model::parse_flash(i8, &i8_bytes)?;
+    let half = model::parse_flash(i4, &i4_bytes)?;
     packings(dir, "", &deployed)?;
+    packings(dir, "half-", &half)?;
     let pixels = |n: usize| {
         let inputs = deployed.header().shape().inputs();
         &data.test.images.pixels[n * inputs..][..inputs]
@@ -26,7 +28,7 @@ pub fn prepare(dir: &Path, i8: &Path, i4: &Path, data: &Dataset, per_class: usiz
     let labels: Vec<_> = chosen.iter().map(|&n| data.test.labels[n]).collect();
     write(&dir.join("images"), &images.concat())?;
     write(&dir.join("labels"), &labels)?;
-    write(&dir.join("half.expected"), &logits(model::parse_flash(i4, &i4_bytes)?, &images)?)?;
+    write(&dir.join("half-logits.expected"), &logits(half, &images)?)?;
     write(&dir.join("logits.expected"), &logits(deployed.clone(), &images)?)
 }
 

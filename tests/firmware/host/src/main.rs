@@ -31,7 +31,7 @@ enum Command {
         /// The flash file of i8 that is deployed
         #[arg(long)]
         model: PathBuf,
-        /// A flash file of i4, for the way that every core has
+        /// A flash file of i4
         #[arg(long)]
         half: PathBuf,
         /// The data set

@@ -7,13 +7,14 @@
 #![no_std]
 #![no_main]
 
-use selvedge::format::Image;
+use selvedge::format::{Dtype, Image};
 use selvedge::{micro, naive};
 use selvedge_firmware::{File, Lent, console, count, entry, field, stack};
 
 selvedge_firmware::no_panics!();
 selvedge_firmware::deployed!("MODEL");
 
+const I4: bool = matches!(HEADER.dtype(), Dtype::I4);
 const WORDS: usize = micro::scratch_words(&HEADER);
 
 #[entry]
@@ -28,7 +29,8 @@ fn main() -> ! {
 
 /// The checked model, or the reason why there is none.
 fn boot(scratch: &mut [u32], logits: &mut [i32]) -> Option<micro::Model<'static>> {
-    let model = match Image::parse(FILE).and_then(micro::Model::new) {
+    let new = if I4 { micro::Model::new_i4 } else { micro::Model::new };
+    let model = match Image::parse(FILE).and_then(new) {
         Ok(model) => model,
         Err(_) => {
             console::text("the flash file is damaged or packed for another core: no inference\n");
