@@ -61,6 +61,8 @@ pub enum Error {
     },
     /// The loss of a batch is infinite or not a number; the parameters were left as they were.
     NonFiniteLoss,
+    /// Label smoothing or dropout that is not a share from 0 to below 1.
+    Share,
     /// Bytes that do not start as a flash file does.
     NoModel,
     /// A flash file of another version of the format.
@@ -169,6 +171,7 @@ impl fmt::Display for Error {
                 write!(f, "label {label} in row {row}: the network has {classes} classes")
             }
             Self::NonFiniteLoss => f.write_str("the loss of the batch is not finite"),
+            Self::Share => f.write_str("label smoothing and dropout are shares from 0 to below 1"),
             Self::NoModel => f.write_str("not a flash file"),
             Self::Version { found, known } => {
                 write!(f, "a flash file of version {found}: this program reads version {known}")

@@ -85,7 +85,8 @@ fn in_blocks(pixels: &[u8], index: &[u32], out: &mut [f32], mut convert: impl Fn
     if i == 0 {
         return;
     }
-    let image = |n: u32| &pixels[n as usize * i..][..i];
+    let images = pixels.chunks_exact(i);
+    let image = |n: u32| images.clone().nth(n as usize).expect("gather: an index lies outside pixels");
     let block = (FETCHED / i).max(1);
     for (rows, index) in out.chunks_mut(block * i).zip(index.chunks(block)) {
         for &n in index.iter().filter(|_| index.len() > 1) {

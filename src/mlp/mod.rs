@@ -110,7 +110,7 @@ impl Mlp {
     /// rows are those of the network with its dropout; the loss is plain cross entropy, whatever the smoothing.
     ///
     /// # Errors
-    /// As [`step`](Self::step).
+    /// As [`step`](Self::step), and [`Error::Share`] for smoothing or dropout that is not from 0 to below 1.
     ///
     /// # Panics
     /// As [`step`](Self::step).
@@ -125,6 +125,7 @@ impl Mlp {
         update: Update<'_>,
         regularize: Regularize,
     ) -> Result<Outcome, Error> {
+        regularize.check()?;
         let classes = self.shape.outputs();
         if let Some((row, &label)) = labels.iter().enumerate().find(|&(_, &l)| usize::from(l) >= classes) {
             return Err(Error::Label { row, label, classes });

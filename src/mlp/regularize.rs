@@ -3,6 +3,7 @@
 //! Which units drop out follows from a seed, the layer and the row of the batch, so that it depends neither on how rows
 //! are spread over threads nor on what was drawn before.
 
+use crate::error::Error;
 use crate::rng::Rng;
 
 /// How a step is regularized.
@@ -19,6 +20,12 @@ pub struct Regularize {
 impl Regularize {
     /// Not at all.
     pub const NONE: Self = Self { smoothing: 0.0, dropout: 0.0, seed: 0 };
+
+    /// Refuses what is not a share, NaN included.
+    pub(super) fn check(self) -> Result<(), Error> {
+        let share = |x: f32| (0.0..1.0).contains(&x);
+        if share(self.smoothing) && share(self.dropout) { Ok(()) } else { Err(Error::Share) }
+    }
 
     /// `dz(b,o)`, the gradient for one label a row, becomes the one for smoothed labels.
     pub(super) fn smooth(self, labels: &[u8], dz: &mut [f32]) {
@@ -63,7 +70,16 @@ impl Regularize {
 
 #[cfg(test)]
 mod tests {
-    use super::Regularize;
+    use super::{Error, Regularize};
+
+    #[test]
+    fn shares_are_below_one() {
+        for share in [-0.1, 1.0, f32::INFINITY, f32::NAN] {
+            assert_eq!(Regularize { dropout: share, ..Regularize::NONE }.check(), Err(Error::Share));
+            assert_eq!(Regularize { smoothing: share, ..Regularize::NONE }.check(), Err(Error::Share));
+        }
+        assert_eq!(Regularize { smoothing: 0.0, dropout: 0.99, seed: 1 }.check(), Ok(()));
+    }
 
     #[test]
     fn units_drop_out_at_the_rate_whatever_the_rows() {

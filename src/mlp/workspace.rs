@@ -70,6 +70,9 @@ impl<'m> Activations<'m> {
     }
 
     /// The logits `(b, o)` of the last forward pass of `b` rows.
+    ///
+    /// # Panics
+    /// If `b` is above the capacity.
     pub fn logits(&self, b: usize) -> &[f32] {
         &self.logits[..b * self.shape.outputs()]
     }
@@ -77,7 +80,7 @@ impl<'m> Activations<'m> {
     /// The activations `(b, w)` behind layer `l`, counted from 1, of the last forward pass; 0 is the input.
     ///
     /// # Panics
-    /// If `l` is not below the number of layers.
+    /// If `l` is not below the number of layers, or `b` above the capacity.
     pub fn activation(&self, l: usize, b: usize) -> &[f32] {
         let a: &[f32] = if l == 0 { self.x } else { self.hidden[l - 1] };
         &a[..b * self.shape.width(l)]
@@ -125,7 +128,10 @@ impl<'m> Workspace<'m> {
         &mut self.activations
     }
 
-    /// The cross entropy of each row of the last step.
+    /// The cross entropy of each of the `b` rows of the last step.
+    ///
+    /// # Panics
+    /// If `b` is above the capacity.
     pub fn losses(&self, b: usize) -> &[f32] {
         &self.losses[..b]
     }
