@@ -4,6 +4,7 @@ mod support;
 
 use std::fs;
 
+use serde_json::Value;
 use support::{TRAIN, fails, json_lines, small_data, succeeds, with};
 
 #[test]
@@ -107,4 +108,36 @@ fn estimates_and_budgets() {
     assert_eq!(json_lines(std::str::from_utf8(&output.stdout).unwrap())[0]["fits"], false);
     assert!(fails(here, &["estimate", "run", "--target", "z80"], 2).contains("m55, rv32"));
     assert!(fails(here, &["estimate", "run", "--target", "m4", "--ram", "much"], 2).contains("8K or 1M"));
+}
+
+/// Without a target there is a row for each core, with the file packed for it, whatever it was packed for.
+#[test]
+fn estimates_for_all_cores() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    small_data(here);
+    succeeds(here, &with(&TRAIN, &["--out", "run", "-q"]));
+    succeeds(here, &["quantize", "run", "--dtype", "i8", "--packing", "m55", "-o", "q.selv"]);
+    let cores = ["m0", "m3", "m4", "m7", "m55", "rv32"];
+    for model in ["run", "q.selv"] {
+        let rows = json_lines(&succeeds(here, &["estimate", model, "--json"]));
+        assert_eq!(rows.len(), cores.len());
+        for (row, target) in rows.iter().zip(cores) {
+            let one = json_lines(&succeeds(here, &["estimate", "run", "--target", target, "--json"]));
+            assert_eq!(*row, one[0], "{model}");
+        }
+    }
+    let text = succeeds(here, &["estimate", "q.selv"]);
+    assert!(text.starts_with("36-16-4, i8, packed for each core\n") && !text.contains("fits"), "{text}");
+    assert_eq!(text.lines().count(), 3 + cores.len(), "{text}");
+
+    // A budget between what the smallest and the largest take: some cores are left.
+    let flash = |row: &Value| row["flash_bytes"].as_u64().unwrap();
+    let rows = json_lines(&succeeds(here, &["estimate", "run", "--json"]));
+    let (least, most) = (rows.iter().map(flash).min().unwrap(), rows.iter().map(flash).max().unwrap());
+    let text = succeeds(here, &["estimate", "run", "--flash", &least.to_string()]);
+    assert!(least < most && text.contains(" yes") && text.contains(" no"), "{text}");
+    let line = fails(here, &["estimate", "run", "--flash", &(least - 1).to_string()], 6);
+    assert!(line.contains("over budget on every core, on m0 for one"), "{line}");
+    assert!(fails(here, &["estimate", "run", "--clock", "8MHz"], 2).contains("--target"));
 }

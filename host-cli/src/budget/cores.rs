@@ -11,7 +11,9 @@ use crate::error::{Error, Result};
 pub struct Core {
     /// As `--target` calls it.
     pub name: &'static str,
-    /// What it is and what its kernel relies on.
+    /// The processors that it stands for.
+    pub processors: &'static str,
+    /// What its kernel relies on.
     pub about: &'static str,
     /// The packing that its kernel reads.
     pub packing: Packing,
@@ -97,7 +99,8 @@ const fn products(product: f64, prepare: f64, row: f64) -> Cost {
 /// Whose kernels Cortex-M7 runs too.
 const M4: Core = Core {
     name: "m4",
-    about: "Cortex-M4 and M33 with the DSP extension",
+    processors: "Cortex-M4 and M33",
+    about: "the DSP extension",
     packing: Packing::CortexM4,
     own: Way { code: 11_028, stack: 176, cost: quads(15.4, 20.1, 19.8).look_up(10.0) },
     own_half: Way { code: 11_300, stack: 224, cost: quads(19.5, 22.5, 28.7).look_up(10.0) },
@@ -112,7 +115,8 @@ const M4: Core = Core {
 pub const CORES: [Core; 6] = [
     Core {
         name: "m0",
-        about: "Cortex-M0 and M0+, two products in a multiplication of one cycle",
+        processors: "Cortex-M0 and M0+",
+        about: "two products in a multiplication of one cycle",
         packing: Packing::CortexM0,
         own: Way { code: 11_016, stack: 224, cost: quads(43.0, 45.1, 50.0).look_up(14.0) },
         own_half: Way { code: 11_080, stack: 272, cost: quads(41.0, 45.1, 52.0).look_up(14.0) },
@@ -124,7 +128,8 @@ pub const CORES: [Core; 6] = [
     },
     Core {
         name: "m3",
-        about: "Cortex-M3, two products in a multiplication",
+        processors: "Cortex-M3",
+        about: "two products in a multiplication",
         packing: Packing::CortexM0,
         own: Way { code: 11_124, stack: 180, cost: quads(28.2, 23.5, 23.2).look_up(10.0) },
         own_half: Way { code: 11_200, stack: 228, cost: quads(24.0, 23.5, 33.4).look_up(10.0) },
@@ -137,14 +142,16 @@ pub const CORES: [Core; 6] = [
     M4,
     Core {
         name: "m7",
-        about: "Cortex-M7, which issues up to two instructions in a cycle",
+        processors: "Cortex-M7",
+        about: "up to two instructions in a cycle",
         cycles: [0.6, 1.3],
         clock: 480e6,
         ..M4
     },
     Core {
         name: "m55",
-        about: "Cortex-M55 with MVE, whose vectors take two cycles for most of their instructions",
+        processors: "Cortex-M55",
+        about: "MVE, whose vectors take two cycles for most of their instructions",
         packing: Packing::CortexM55,
         own: Way { code: 12_664, stack: 252, cost: blocks(19.5, 21.6, 16.0).look_up(1.0) },
         own_half: Way { code: 12_700, stack: 252, cost: blocks(23.6, 21.6, 16.0).look_up(1.0) },
@@ -156,7 +163,8 @@ pub const CORES: [Core; 6] = [
     },
     Core {
         name: "rv32",
-        about: "RV32IMC, two products in a multiplication of one cycle",
+        processors: "RV32IMC",
+        about: "two products in a multiplication of one cycle",
         packing: Packing::CortexM0,
         own: Way { code: 12_786, stack: 168, cost: quads(46.2, 30.5, 32.1).look_up(18.0) },
         own_half: Way { code: 12_830, stack: 232, cost: quads(42.0, 30.5, 34.0).look_up(18.0) },

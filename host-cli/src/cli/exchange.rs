@@ -111,11 +111,11 @@ pub struct Quantize {
 pub struct Estimate {
     /// A flash file; or a model, which is taken as i8 in the target's packing
     pub model: PathBuf,
-    /// The core: m0 (or cortex-m0), m3, m4, m7, m55, rv32
+    /// The core: m0 (or cortex-m0), m3, m4, m7, m55, rv32 [default: a table of all, the file packed for each]
     #[arg(long)]
-    pub target: String,
+    pub target: Option<String>,
     /// Its clock, such as 168MHz [default: a usual one]
-    #[arg(long)]
+    #[arg(long, requires = "target")]
     pub clock: Option<Hertz>,
     /// Flash that is there for model and code, such as 128K
     #[arg(long, value_name = "BYTES")]
@@ -123,7 +123,7 @@ pub struct Estimate {
     /// RAM that is there for inference, such as 8K
     #[arg(long, value_name = "BYTES")]
     pub ram: Option<Bytes>,
-    /// One JSON object on stdout
+    /// A JSON object for each core on stdout
     #[arg(long)]
     pub json: bool,
 }
