@@ -17,7 +17,7 @@
 #![allow(unsafe_code)]
 
 use crate::mat::Mat;
-use crate::simd::{Kernel, Simd, prefetch};
+use crate::simd::{Kernel, Simd};
 
 /// What happens to a finished sum.
 #[derive(Debug, Clone, Copy)]
@@ -182,10 +182,10 @@ unsafe fn nonzero<S: Simd>(s: S, from: *const f32, n: usize) -> u64 {
 
 /// Fetches a tile's part of a matrix, and that of the next panel.
 #[inline(always)]
-fn fetch_rows<S: Simd, const MR: usize, const NV: usize>(_: S, at: *const f32, stride: usize) {
-    for r in (0..MR).filter(|_| S::PREFETCHES) {
+fn fetch_rows<S: Simd, const MR: usize, const NV: usize>(s: S, at: *const f32, stride: usize) {
+    for r in 0..MR {
         for v in 0..2 * NV {
-            prefetch(at.wrapping_add(r * stride + v * S::LANES));
+            s.prefetch(at.wrapping_add(r * stride + v * S::LANES));
         }
     }
 }
@@ -270,9 +270,7 @@ unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const PARTIAL: bool, c
             let run = if S::PREFETCHES { left.min(fetch.run) } else { left };
             left -= run;
             for _ in 0..run {
-                if S::PREFETCHES {
-                    prefetch(next);
-                }
+                s.prefetch(next);
                 next = next.wrapping_add(fetch.step);
                 let term = |acc, a, b| if HALF { s.dot_pairs(acc, a, b) } else { s.mul_add(a, b, acc) };
                 // What there is less of stays in registers.
