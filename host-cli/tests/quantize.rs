@@ -130,6 +130,8 @@ fn estimates_for_all_cores() {
     let text = succeeds(here, &["estimate", "q.selv"]);
     assert!(text.starts_with("36-16-4, i8, packed for each core\n") && !text.contains("fits"), "{text}");
     assert_eq!(text.lines().count(), 3 + cores.len(), "{text}");
+    succeeds(here, &["export", "run", "--format", "selv", "--dtype", "f32", "-o", "f.selv"]);
+    assert!(succeeds(here, &["estimate", "f.selv"]).starts_with("36-16-4, f32\n"), "floats are not packed");
 
     // A budget between what the smallest and the largest take: some cores are left.
     let flash = |row: &Value| row["flash_bytes"].as_u64().unwrap();

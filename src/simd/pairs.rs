@@ -15,9 +15,9 @@ pub enum Precision {
     #[default]
     F32,
     /// Rounded to bf16, in pairs of terms: twice as many in a register. The gradient carried through a layer of fewer than 16
-    /// outputs is not. What networks learn is the same: 784-128-10 on Fashion-MNIST reaches 84.69 ± 0.31 % for 84.72 ± 0.31 % in single
-    /// precision, ten seeds each (`SELVEDGE_ALL_SEEDS=1 SELVEDGE_TEST_DATA=FOLDER cargo test -p host-cli --test real_data --
-    /// --ignored bf16 --nocapture`).
+    /// outputs is not. What networks learn is the same: 784-128-10 on Fashion-MNIST reaches 84.69 ± 0.31 % for
+    /// 84.72 ± 0.31 % in single precision, ten seeds each (`SELVEDGE_ALL_SEEDS=1 SELVEDGE_TEST_DATA=FOLDER cargo test -p
+    /// host-cli --test real_data -- --ignored bf16 --nocapture`).
     Bf16,
 }
 

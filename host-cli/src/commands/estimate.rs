@@ -76,9 +76,10 @@ fn all(args: &Estimate) -> Result<()> {
     if args.json {
         estimates.iter().try_for_each(|estimated| output.json(&estimated.json()))?;
     } else {
-        let (shape, dtype) = (estimates[0].header.shape(), estimates[0].header.dtype().name());
+        let (shape, dtype) = (estimates[0].header.shape(), estimates[0].header.dtype());
+        let packed = if dtype.is_integer() { ", packed for each core" } else { "" };
         let table = table(columns(args), estimates.iter().map(|estimated| row(args, estimated)));
-        output.line(format!("{shape}, {dtype}, packed for each core\n\n{table}"))?;
+        output.line(format!("{shape}, {dtype}{packed}\n\n{table}"))?;
     }
     let fits = estimates.iter().any(|estimated| estimated.over.is_none());
     match estimates.into_iter().next() {
