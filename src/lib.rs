@@ -103,8 +103,8 @@
 //! - `format/words.rs`: bytes seen as aligned words;
 //! - `simd/mod.rs`, `simd/portable.rs`, `simd/x86_64.rs`, `simd/x86_64/avx2.rs`, `simd/x86_64/avx512.rs`: vector operations;
 //! - `simd/dot.rs`, `simd/dot_x86_64.rs`, `kernel/igemm.rs`, `kernel/peak.rs`: integer dot products;
-//! - `kernel/carry.rs`, `kernel/gemm.rs`, `kernel/half.rs`, `kernel/pack.rs`, `kernel/tile.rs`: the product, whose
-//!   pointers the views of its operands bound;
+//! - `kernel/gemm.rs`, `kernel/half.rs`, `kernel/pack.rs`, `kernel/tile.rs`: the product, whose pointers the views of its
+//!   operands bound;
 //! - `kernel/sgemm.rs`: the call of `matrixmultiply`;
 //! - `kernel/skip.rs`: products around zeros;
 //! - `kernel/cortex_m.rs`: the same in assembly;

@@ -23,7 +23,6 @@ const UNSAFE: &[&str] = &[
     "host-cli/firmware/src/lent.rs",
     "host-cli/src/crew/parts.rs",
     "src/format/words.rs",
-    "src/kernel/carry.rs",
     "src/kernel/cortex_m.rs",
     "src/kernel/gemm.rs",
     "src/kernel/half.rs",

@@ -3,12 +3,12 @@
 //! `dX = dZ Wᵀ` turns all of `W` while it is packed, which is a lot for a few rows of `dZ`. The other way round `W` is the
 //! left factor, read in place from end to end, once, and what is turned is `dZ` and `dX`. Every element is the same sum in
 //! the same order, so its bits are those of the product.
-#![allow(unsafe_code)]
 
 use super::gemm::Gemm;
+use super::pack::{SQUARE, turn};
 use super::tile::End;
 use crate::mat::{Mat, MatMut};
-use crate::simd::{Kernel, MOST_LANES, Simd, prefetch};
+use crate::simd::{Kernel, Simd, prefetch};
 
 /// Rows up to which it pays, and terms of a sum from which it does; by measurement.
 const ROWS: usize = 64;
@@ -68,15 +68,10 @@ impl Carry<'_> {
         let b = self.dz.rows();
         let count = room.len() / b;
         let whole = count - count % S::LANES;
-        let mut block = [0.0; MOST_LANES * MOST_LANES];
+        let mut block = SQUARE;
         for r in (0..b).step_by(S::LANES) {
             for c in (0..whole).step_by(S::LANES) {
-                for q in (0..S::LANES).step_by(4) {
-                    let (from, to) = (room[c * b + r + q..].as_ptr(), block[q * S::LANES..].as_mut_ptr());
-                    // SAFETY: `LANES` rows of the room from `c` on have `LANES` floats from `r` on, since both are multiples
-                    // below its lengths; the block holds as many.
-                    unsafe { s.transpose(from, b, to, S::LANES) };
-                }
+                turn(s, &room[c * b + r..], b, &mut block);
                 for (l, row) in block.chunks_exact(S::LANES).take(S::LANES).enumerate() {
                     let gate = &self.gate.row(r + l)[first + c..][..S::LANES];
                     let to = &mut self.dx.row_mut(r + l)[first + c..][..S::LANES];

@@ -18,9 +18,9 @@
 use core::mem::MaybeUninit;
 
 use super::gemm::{ASIDE, Gemm, Sums, WIDTH, panel_rows};
-use super::pack::Packed;
+use super::pack::{Packed, SQUARE, turn};
 use crate::mat::Mat;
-use crate::simd::{Kernel, MOST_LANES, Simd, pair};
+use crate::simd::{Kernel, Simd, pair};
 
 /// Pairs of a block: with [`ASIDE`] rows they fill half of the room of A.
 const BLOCK: usize = 128;
@@ -137,7 +137,7 @@ fn turn_columns<S: Simd>(
 ) {
     let columns = (end - first).next_multiple_of(width);
     let to = room.at(0, terms * columns).as_mut_ptr().cast::<f32>();
-    let (mut square, mut turned) = ([0.0; MOST_LANES * MOST_LANES], [0.0; MOST_LANES * MOST_LANES]);
+    let (mut square, mut turned) = (SQUARE, SQUARE);
     for at in (0..end - first).step_by(S::LANES) {
         let panel = to.wrapping_add(terms * (at - at % width) + at % width);
         for q in (0..terms).step_by(S::LANES) {
@@ -147,28 +147,12 @@ fn turn_columns<S: Simd>(
                 let (low, high) = (row, row.get(S::LANES..).unwrap_or(&[]));
                 s.write(s.halves(s.read(low), s.read(high)), lane);
             }
-            turn(s, &square, &mut turned);
+            turn(s, &square, S::LANES, &mut turned);
             for (r, row) in turned.chunks_exact(S::LANES).take(S::LANES.min(terms - q)).enumerate() {
                 // SAFETY: the room's panel has `terms` rows of `width` floats, a multiple of the lanes.
                 unsafe { s.store(s.read(row), panel.add((q + r) * width)) };
             }
         }
-    }
-}
-
-/// Transposes a square of `LANES` rows of `LANES`.
-#[inline(always)]
-fn turn<S: Simd>(s: S, from: &[f32; MOST_LANES * MOST_LANES], to: &mut [f32; MOST_LANES * MOST_LANES]) {
-    if S::LANES < 4 {
-        for (i, x) in to.iter_mut().take(S::LANES * S::LANES).enumerate() {
-            *x = from[i % S::LANES * S::LANES + i / S::LANES];
-        }
-        return;
-    }
-    for q in (0..S::LANES).step_by(4) {
-        let (from, to) = (from[q..].as_ptr(), to[q * S::LANES..].as_mut_ptr());
-        // SAFETY: `LANES` rows of four floats from column `q` on, and four rows from row `q` on; both squares have them.
-        unsafe { s.transpose(from, S::LANES, to, S::LANES) };
     }
 }
 

@@ -10,7 +10,7 @@ use core::mem::MaybeUninit;
 
 use crate::arena::LINE;
 use crate::mat::Mat;
-use crate::simd::{Kernel, Simd};
+use crate::simd::{Kernel, MOST_LANES, Simd};
 
 /// Floats of the room: 64 KB, which a second-level cache holds beside all else.
 const FLOATS: usize = 16_384;
@@ -204,6 +204,27 @@ impl Kernel for Blocks {
                 }
             }
         }
+    }
+}
+
+/// Room for a square of vectors.
+pub(super) const SQUARE: [f32; MOST_LANES * MOST_LANES] = [0.0; MOST_LANES * MOST_LANES];
+
+/// Transposes `LANES` rows of `LANES` floats, `stride` apart, into rows end to end.
+///
+/// # Panics
+/// If `from` ends before them.
+#[inline(always)]
+pub(super) fn turn<S: Simd>(s: S, from: &[f32], stride: usize, to: &mut [f32; MOST_LANES * MOST_LANES]) {
+    if S::LANES == 1 {
+        to[0] = from[0];
+        return;
+    }
+    assert!(from.len() >= (S::LANES - 1) * stride + S::LANES);
+    for q in (0..S::LANES).step_by(4) {
+        let (from, to) = (from[q..].as_ptr(), to[q * S::LANES..].as_mut_ptr());
+        // SAFETY: `LANES` rows of four floats from column `q` on, by the assertion, and four whole rows of the square.
+        unsafe { s.transpose(from, stride, to, S::LANES) };
     }
 }
 
