@@ -97,7 +97,7 @@ pub const PRESETS: [Preset; 4] = [
 pub fn table(name: &str) -> Result<toml::Table> {
     let preset = PRESETS.iter().find(|p| p.name == name).ok_or_else(|| {
         let names: Vec<_> = PRESETS.iter().map(|p| p.name).collect();
-        Error::misused(format!("--preset {name}: there are {}", names.join(", ")))
+        Error::misused(format!("no preset {name}: there are {}", names.join(", ")))
     })?;
     Ok(preset.parts.concat().parse().expect("presets are valid TOML"))
 }

@@ -249,7 +249,7 @@ mod tests {
             ("seeds = -1", "integer `-1`, expected a whole number in `seeds`"),
             ("[random]\ntrials = 1", "random.keys is empty"),
             ("[random]\ntrials = 1\n[random.keys]\nlr = { low = 1, high = 0.1 }", "low 1 is above high 0.1"),
-            ("preset = 'none'", "f: --preset none: there are notebook"),
+            ("preset = 'none'", "f: no preset none: there are notebook"),
             ("seeds = 0", "seeds = 0"),
             ("seeds = 999999999999999999", "at most 10000"),
             ("seeds = 10000\n[base]\nseed = 9223372036854775807", "too large"),
