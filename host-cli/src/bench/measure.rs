@@ -116,10 +116,8 @@ impl Entrant<'_> {
 
     fn sample(&mut self) {
         let begin = Instant::now();
-        if self.calls > 1 {
-            // Caches and threads as they are in the middle of the work.
-            (self.run)();
-        }
+        // Caches and threads as they are in the middle of the work.
+        (self.run)();
         let took = time(&mut self.run, self.calls);
         self.seconds.push(took.as_secs_f64() / f64::from(self.calls));
         self.spent += begin.elapsed();
