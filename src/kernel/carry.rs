@@ -5,7 +5,6 @@
 //! the same order, so its bits are those of the product.
 
 use super::gemm::Gemm;
-use super::pack::{SQUARE, turn};
 use super::tile::End;
 use crate::mat::{Mat, MatMut};
 use crate::simd::{Kernel, Simd, prefetch};
@@ -68,14 +67,12 @@ impl Carry<'_> {
         let b = self.dz.rows();
         let count = room.len() / b;
         let whole = count - count % S::LANES;
-        let mut block = SQUARE;
-        for r in (0..b).step_by(S::LANES) {
-            for c in (0..whole).step_by(S::LANES) {
-                turn(s, &room[c * b + r..], b, &mut block);
-                for (l, row) in block.chunks_exact(S::LANES).take(S::LANES).enumerate() {
+        for c in (0..whole).step_by(S::LANES) {
+            for r in (0..b).step_by(4) {
+                for (l, row) in s.read_columns(&room[c * b + r..], b).into_iter().enumerate() {
                     let gate = &self.gate.row(r + l)[first + c..][..S::LANES];
                     let to = &mut self.dx.row_mut(r + l)[first + c..][..S::LANES];
-                    s.write(s.where_positive(s.read(gate), s.read(row)), to);
+                    s.write(s.where_positive(s.read(gate), row), to);
                     prefetch(gate.as_ptr().wrapping_add(4 * S::LANES));
                     prefetch(to.as_ptr().wrapping_add(4 * S::LANES));
                 }

@@ -18,9 +18,9 @@
 use core::mem::MaybeUninit;
 
 use super::gemm::{ASIDE, Gemm, Sums, WIDTH, panel_rows};
-use super::pack::{Packed, SQUARE, turn};
+use super::pack::Packed;
 use crate::mat::Mat;
-use crate::simd::{Kernel, Simd, pair};
+use crate::simd::{Kernel, MOST_LANES, Simd, pair};
 
 /// Pairs of a block: with [`ASIDE`] rows they fill half of the room of A.
 const BLOCK: usize = 128;
@@ -137,7 +137,7 @@ fn turn_columns<S: Simd>(
 ) {
     let columns = (end - first).next_multiple_of(width);
     let to = room.at(0, terms * columns).as_mut_ptr().cast::<f32>();
-    let (mut square, mut turned) = (SQUARE, SQUARE);
+    let mut square = [0.0; MOST_LANES * MOST_LANES];
     for at in (0..end - first).step_by(S::LANES) {
         let panel = to.wrapping_add(terms * (at - at % width) + at % width);
         for q in (0..terms).step_by(S::LANES) {
@@ -147,10 +147,12 @@ fn turn_columns<S: Simd>(
                 let (low, high) = (row, row.get(S::LANES..).unwrap_or(&[]));
                 s.write(s.halves(s.read(low), s.read(high)), lane);
             }
-            turn(s, &square, S::LANES, &mut turned);
-            for (r, row) in turned.chunks_exact(S::LANES).take(S::LANES.min(terms - q)).enumerate() {
-                // SAFETY: the room's panel has `terms` rows of `width` floats, a multiple of the lanes.
-                unsafe { s.store(s.read(row), panel.add((q + r) * width)) };
+            let rows = S::LANES.min(terms - q);
+            for r in (0..rows).step_by(4) {
+                for (r, row) in (r..rows).zip(s.read_columns(&square[r..], S::LANES)) {
+                    // SAFETY: the room's panel has `terms` rows of `width` floats, a multiple of the lanes.
+                    unsafe { s.store(row, panel.add((q + r) * width)) };
+                }
             }
         }
     }

@@ -10,7 +10,7 @@ use core::mem::MaybeUninit;
 
 use crate::arena::LINE;
 use crate::mat::Mat;
-use crate::simd::{Kernel, MOST_LANES, Simd};
+use crate::simd::{Kernel, Simd};
 
 /// Floats of the room: 64 KB, which a second-level cache holds beside all else.
 const FLOATS: usize = 16_384;
@@ -198,33 +198,15 @@ impl Kernel for Blocks {
         for c in (0..self.cols).step_by(S::LANES) {
             for p in (0..self.k).step_by(DEEP) {
                 let from = self.from.wrapping_add(c * self.stride + p);
+                let to = self.to.wrapping_add(p * self.width + c);
                 // SAFETY: the promise of who made it; both lengths are whole numbers of blocks.
                 unsafe {
-                    s.transpose(from, self.stride, self.to.wrapping_add(p * self.width + c), self.width)
+                    for (r, column) in s.columns(from, self.stride).into_iter().enumerate() {
+                        s.store(column, to.wrapping_add(r * self.width));
+                    }
                 }
             }
         }
-    }
-}
-
-/// Room for a square of vectors.
-pub(super) const SQUARE: [f32; MOST_LANES * MOST_LANES] = [0.0; MOST_LANES * MOST_LANES];
-
-/// Transposes `LANES` rows of `LANES` floats, `stride` apart, into rows end to end.
-///
-/// # Panics
-/// If `from` ends before them.
-#[inline(always)]
-pub(super) fn turn<S: Simd>(s: S, from: &[f32], stride: usize, to: &mut [f32; MOST_LANES * MOST_LANES]) {
-    if S::LANES == 1 {
-        to[0] = from[0];
-        return;
-    }
-    assert!(from.len() >= (S::LANES - 1) * stride + S::LANES);
-    for q in (0..S::LANES).step_by(4) {
-        let (from, to) = (from[q..].as_ptr(), to[q * S::LANES..].as_mut_ptr());
-        // SAFETY: `LANES` rows of four floats from column `q` on, by the assertion, and four whole rows of the square.
-        unsafe { s.transpose(from, stride, to, S::LANES) };
     }
 }
 

@@ -96,11 +96,11 @@ pub unsafe trait Simd: Copy + Send + Sync {
     fn nonzero(self, x: Self::V) -> u32;
     /// 2ⁿ for integral `n` in −126..=127.
     fn pow2(self, n: Self::V) -> Self::V;
-    /// Transposes a block: `LANES` rows of four floats, `from_stride` apart, into four rows of `LANES`, `to_stride` apart.
+    /// The four columns of `LANES` rows of four floats, `stride` apart.
     ///
     /// # Safety
-    /// They must be readable, and writable there.
-    unsafe fn transpose(self, from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize);
+    /// They must be readable.
+    unsafe fn columns(self, from: *const f32, stride: usize) -> [Self::V; 4];
     /// Whether tiles fetch ahead what their sums will need: they have an instruction to spare for each term.
     const PREFETCHES: bool = false;
     /// A hint that the cache line at `at`, which may be any address, will be used soon, though not next; nothing unless
@@ -142,6 +142,17 @@ pub unsafe trait Simd: Copy + Send + Sync {
                 self.load_first(from.len(), from.as_ptr())
             }
         }
+    }
+
+    /// The first four [`columns`](Self::columns) of a slice's first `LANES` rows.
+    ///
+    /// # Panics
+    /// If it ends before them.
+    #[inline(always)]
+    fn read_columns(self, from: &[f32], stride: usize) -> [Self::V; 4] {
+        assert!(from.len() >= (Self::LANES - 1) * stride + 4);
+        // SAFETY: the last of the rows ends in the slice, by the assertion.
+        unsafe { self.columns(from.as_ptr(), stride) }
     }
 
     /// Writes the first lanes of a slice, as many as it holds.

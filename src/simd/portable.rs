@@ -130,14 +130,9 @@ unsafe impl Simd for Wide {
         kernel.run(self)
     }
     #[inline(always)]
-    unsafe fn transpose(self, from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize) {
-        // SAFETY: the caller promises four rows of four floats on either side.
-        unsafe {
-            let rows = core::array::from_fn(|r| self.load(from.add(r * from_stride)));
-            for (c, column) in f32x4::transpose(rows).into_iter().enumerate() {
-                self.store(column, to.add(c * to_stride));
-            }
-        }
+    unsafe fn columns(self, from: *const f32, stride: usize) -> [f32x4; 4] {
+        // SAFETY: the caller promises four rows of four floats.
+        f32x4::transpose(core::array::from_fn(|r| unsafe { self.load(from.add(r * stride)) }))
     }
 }
 
@@ -218,10 +213,8 @@ unsafe impl Simd for Scalar {
         kernel.run(self)
     }
     #[inline(always)]
-    unsafe fn transpose(self, from: *const f32, _: usize, to: *mut f32, to_stride: usize) {
-        for l in 0..4 {
-            // SAFETY: the caller promises four floats on either side.
-            unsafe { to.add(l * to_stride).write(from.add(l).read()) }
-        }
+    unsafe fn columns(self, from: *const f32, _: usize) -> [f32; 4] {
+        // SAFETY: the caller promises four readable floats; an array of floats needs their alignment only.
+        unsafe { from.cast::<[f32; 4]>().read() }
     }
 }

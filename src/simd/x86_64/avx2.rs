@@ -120,32 +120,31 @@ unsafe impl Simd for Avx2 {
         unsafe { with_features(self, kernel) }
     }
     #[inline(always)]
-    unsafe fn transpose(self, from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize) {
+    unsafe fn columns(self, from: *const f32, stride: usize) -> [__m256; 4] {
         // SAFETY: the token proves AVX2 and FMA; the pointers are good by the method's contract.
-        unsafe { transpose_8x4(from, from_stride, to, to_stride) }
+        unsafe { columns(from, stride) }
     }
     const PREFETCHES: bool = true;
 }
 
-/// Transposes eight rows of four floats. Halves of columns are joined as they are loaded, which leaves eight shuffles.
+/// The columns of eight rows of four floats. Halves of them are joined as they are loaded, which leaves eight shuffles.
 ///
 /// # Safety
-/// The rows are readable, and four of eight floats writable there.
+/// The rows are readable.
 #[inline]
 #[target_feature(enable = "avx2")]
-pub(super) unsafe fn transpose_8x4(from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let [a, b, c, d] = core::array::from_fn(|r| {
-            let low = _mm_loadu_ps(from.add(r * from_stride));
-            let high = _mm_loadu_ps(from.add((r + 4) * from_stride));
-            _mm256_insertf128_ps::<1>(_mm256_castps128_ps256(low), high)
-        });
-        let (ab, cd) = (_mm256_unpacklo_ps(a, b), _mm256_unpacklo_ps(c, d));
-        let (ab2, cd2) = (_mm256_unpackhi_ps(a, b), _mm256_unpackhi_ps(c, d));
-        _mm256_storeu_ps(to, _mm256_shuffle_ps::<0x44>(ab, cd));
-        _mm256_storeu_ps(to.add(to_stride), _mm256_shuffle_ps::<0xee>(ab, cd));
-        _mm256_storeu_ps(to.add(2 * to_stride), _mm256_shuffle_ps::<0x44>(ab2, cd2));
-        _mm256_storeu_ps(to.add(3 * to_stride), _mm256_shuffle_ps::<0xee>(ab2, cd2));
-    }
+unsafe fn columns(from: *const f32, stride: usize) -> [__m256; 4] {
+    let [a, b, c, d] = core::array::from_fn(|r| {
+        // SAFETY: the caller's promise.
+        let [low, high] = [r, r + 4].map(|r| unsafe { _mm_loadu_ps(from.add(r * stride)) });
+        _mm256_insertf128_ps::<1>(_mm256_castps128_ps256(low), high)
+    });
+    let (ab, cd) = (_mm256_unpacklo_ps(a, b), _mm256_unpacklo_ps(c, d));
+    let (ab2, cd2) = (_mm256_unpackhi_ps(a, b), _mm256_unpackhi_ps(c, d));
+    [
+        _mm256_shuffle_ps::<0x44>(ab, cd),
+        _mm256_shuffle_ps::<0xee>(ab, cd),
+        _mm256_shuffle_ps::<0x44>(ab2, cd2),
+        _mm256_shuffle_ps::<0xee>(ab2, cd2),
+    ]
 }

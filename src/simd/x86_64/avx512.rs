@@ -4,7 +4,6 @@
 use core::arch::x86_64::*;
 
 use super::Avx512Of;
-use super::avx2::transpose_8x4;
 use crate::simd::{Kernel, Simd, pairs};
 
 /// The mask of the first `n <= 16` lanes.
@@ -136,14 +135,35 @@ unsafe impl<const BF16: bool> Simd for Avx512Of<BF16> {
         if BF16 { unsafe { dot_bf16(acc, a, b) } } else { pairs::dot_lanes(self, acc, a, b) }
     }
     #[inline(always)]
-    unsafe fn transpose(self, from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize) {
+    unsafe fn columns(self, from: *const f32, stride: usize) -> [__m512; 4] {
         // SAFETY: the token proves AVX-512F; the pointers are good by the method's contract.
-        unsafe {
-            transpose_8x4(from, from_stride, to, to_stride);
-            transpose_8x4(from.wrapping_add(8 * from_stride), from_stride, to.wrapping_add(8), to_stride);
-        }
+        unsafe { columns(from, stride) }
     }
     const PREFETCHES: bool = true;
+}
+
+/// The columns of sixteen rows of four floats. Quarters of them are joined as they are loaded, which leaves eight shuffles.
+///
+/// # Safety
+/// The rows are readable.
+#[inline]
+#[target_feature(enable = "avx512f")]
+unsafe fn columns(from: *const f32, stride: usize) -> [__m512; 4] {
+    let [a, b, c, d] = core::array::from_fn(|r| {
+        // SAFETY: the caller's promise.
+        let [first, second, third, fourth] =
+            [r, r + 4, r + 8, r + 12].map(|r| unsafe { _mm_loadu_ps(from.add(r * stride)) });
+        let low = _mm512_insertf32x4::<1>(_mm512_castps128_ps512(first), second);
+        _mm512_insertf32x4::<3>(_mm512_insertf32x4::<2>(low, third), fourth)
+    });
+    let (ab, cd) = (_mm512_unpacklo_ps(a, b), _mm512_unpacklo_ps(c, d));
+    let (ab2, cd2) = (_mm512_unpackhi_ps(a, b), _mm512_unpackhi_ps(c, d));
+    [
+        _mm512_shuffle_ps::<0x44>(ab, cd),
+        _mm512_shuffle_ps::<0xee>(ab, cd),
+        _mm512_shuffle_ps::<0x44>(ab2, cd2),
+        _mm512_shuffle_ps::<0xee>(ab2, cd2),
+    ]
 }
 
 #[inline]
