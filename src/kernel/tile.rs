@@ -157,6 +157,9 @@ impl<const NV: usize, const PARTIAL: bool, const HALF: bool> Kernel for Rows<'_,
     }
 }
 
+/// Floats between rows of C from which on it matters whether the loads of a tile come before its stores.
+const ALIAS: usize = 1024;
+
 /// Terms whose zeros are looked for at once.
 const TERMS: usize = u64::BITS as usize;
 
@@ -227,6 +230,23 @@ unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const PARTIAL: bool, c
                         s.store($value, $to);
                     }
                 }
+            }
+        };
+    }
+    /// Stores a value made of each sum and of something that is loaded. The CPU makes a load wait for a store before it whose
+    /// address has the same last twelve bits, or lies in the same line; where rows do, every load comes before every store.
+    macro_rules! load_and_store {
+        (|$sum:ident, $r:ident, $v:ident| $value:expr) => {
+            if PARTIAL || panel.c_stride.is_multiple_of(ALIAS) {
+                for $r in 0..MR {
+                    for $v in 0..NV {
+                        let $sum = acc[$r][$v];
+                        acc[$r][$v] = $value;
+                    }
+                }
+                store!(c, panel.c_stride, |sum, r, v, to| sum);
+            } else {
+                store!(c, panel.c_stride, |$sum, $r, $v, to| $value);
             }
         };
     }
@@ -308,11 +328,17 @@ unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const PARTIAL: bool, c
             }
             End::Scale { alpha, beta: 1.0 } => {
                 let alpha = s.splat(alpha);
-                store!(c, stride, |sum, r, v, to| s.mul_add(alpha, sum, load!(v, to)));
+                load_and_store!(|sum, r, v| s.mul_add(
+                    alpha,
+                    sum,
+                    load!(v, c.add(r * stride + v * S::LANES))
+                ));
             }
             End::Scale { alpha, beta } => {
                 let (alpha, beta) = (s.splat(alpha), s.splat(beta));
-                store!(c, stride, |sum, r, v, to| s.mul_add(alpha, sum, s.mul(beta, load!(v, to))));
+                load_and_store!(|sum, r, v| {
+                    s.mul_add(alpha, sum, s.mul(beta, load!(v, c.add(r * stride + v * S::LANES))))
+                });
             }
             End::Bias { bias, relu } => {
                 let floor = s.splat(if relu { 0.0 } else { f32::NEG_INFINITY });
@@ -324,7 +350,7 @@ unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const PARTIAL: bool, c
             }
             End::Gate { gate } => {
                 let from = gate.data().as_ptr().wrapping_add(row * gate.row_stride() + panel.column);
-                store!(c, stride, |sum, r, v, to| {
+                load_and_store!(|sum, r, v| {
                     s.where_positive(load!(v, from.add(r * gate.row_stride() + v * S::LANES)), sum)
                 });
             }
