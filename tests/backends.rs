@@ -137,6 +137,19 @@ fn gemm_of_terms_that_share_cache_sets() {
     }
 }
 
+/// Rows of C a multiple of 4 KB apart: all of a tile is loaded before any of it is stored.
+#[test]
+fn gemm_of_rows_that_alias() {
+    for (m, k, n) in [(1, 3, 1024usize), (7, 5, 1000), (8, 64, 992), (21, 9, 1023), (9, 2, 2048)] {
+        for (alpha, beta) in [(1.0, 1.0), (-0.1, 1.0), (0.5, -0.5), (1.0, 0.0)] {
+            for backend in backends() {
+                let slack = [0, 2, n.next_multiple_of(1024) - n];
+                check_gemm(backend, Case { m, k, n, alpha, beta, transposed: k % 2 == 0, slack });
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
     #[test]
@@ -251,5 +264,9 @@ fn deltas() {
     // Wider than one block of packed rows; sums long enough that few rows are carried the other way round.
     for shape in [(19, 50, 1100), (32, 600, 257), (48, 21, 300), (64, 300, 256)] {
         backends().for_each(|backend| check_delta(backend, shape, 3));
+    }
+    // Rows that alias, of whole vectors and not.
+    for (shape, slack) in [((9, 1024, 5), 0), ((21, 992, 12), 32), ((8, 1023, 64), 1)] {
+        backends().for_each(|backend| check_delta(backend, shape, slack));
     }
 }
