@@ -51,6 +51,24 @@ pub fn say(text: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
+/// What a command warns of: printed on stderr at once, and kept for the `warnings` of its JSON.
+#[derive(Debug, Default)]
+pub struct Warnings(Vec<String>);
+
+impl Warnings {
+    /// Warns. `text` is one line without a full stop: what was seen or assumed, and how to say otherwise.
+    pub fn add(&mut self, text: impl Into<String>) {
+        let text = text.into();
+        say(format!("warning: {text}"));
+        self.0.push(text);
+    }
+
+    /// The warnings so far, in their order.
+    pub fn list(&self) -> &[String] {
+        &self.0
+    }
+}
+
 /// A table of numbers: the first column left, the others right.
 pub fn table<R: IntoIterator<Item = String>>(
     header: impl IntoIterator<Item = String>,

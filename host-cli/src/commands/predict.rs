@@ -11,7 +11,7 @@ use crate::data::idx::{self, Images};
 use crate::error::{Error, Exit, Result};
 use crate::network::{Network, softmax};
 use crate::png;
-use crate::terminal::{Output, picture, say, table};
+use crate::terminal::{Output, Warnings, picture, table};
 
 /// Predicts one image.
 ///
@@ -46,8 +46,11 @@ pub fn run(args: &Predict) -> Result<()> {
             count => format!("--index {n}: there are {count} images, 0 to {}", count - 1),
         })
     })?;
-    if args.image.is_some() && !args.json && border(pixels, images.cols) > 128 {
-        say("the border is light, and models are trained on light on black: --invert turns it round");
+    let mut warnings = Warnings::default();
+    if args.image.is_some() && border(pixels, images.cols) > 128 {
+        warnings.add(
+            "the border is light, and models are trained on light on black; add --invert to turn it round",
+        );
     }
     let logits = model.logits(pixels, &[0])?;
     let probabilities = softmax(&logits);
@@ -55,8 +58,12 @@ pub fn run(args: &Predict) -> Result<()> {
 
     let mut output = Output::default();
     if args.json {
-        let label = model.class(class);
-        return output.json(&json!({"class": class, "label": label, "probabilities": probabilities}));
+        return output.json(&json!({
+            "class": class,
+            "label": model.class(class),
+            "probabilities": probabilities,
+            "warnings": warnings.list(),
+        }));
     }
     output.line(picture(pixels, images.cols))?;
     let truth = truth.map_or_else(String::new, |t| format!(" (it is: {})", model.class(usize::from(t))));
