@@ -9,9 +9,13 @@
 //! full input and a full weight is half the range of an output, in very small networks only; the outputs then still
 //! resolve what two such inputs add up to. That bound is a property of the arithmetic and not of a packing, so that
 //! packing a file again changes nothing; it lets a core without a long multiplication requantize in two short ones.
+//!
+//! What says nothing about a scale sets none. A row without weights, as structured pruning leaves it, has no scale of its
+//! own, and a bias so negative that its hidden unit never fires is cut to where it just does not: the outputs are the same,
+//! and the other rows keep their resolution.
 
 use crate::error::Error;
-use crate::format::{Builder, Dtype, row_bound};
+use crate::format::{ACCUMULATOR_LIMIT, Builder, Dtype, row_bound};
 use crate::shape::{self, Shape};
 
 /// The scales of a network about to be quantized, in lent memory.
@@ -74,26 +78,25 @@ pub fn quantize(builder: &mut Builder<'_>, params: &[f32], scales: &mut Scales<'
     for (l, params) in shape.split(params)?.into_iter().enumerate() {
         let rows;
         (rows, rest) = rest.split_at_mut(params.biases.len());
-        let layer = Layer { l, dtype, input: scales.activations[l], params };
+        let layer = Layer { l, last: l + 1 == layers, dtype, input: scales.activations[l], params };
         layer.check(rows)?;
-        let unit = |scale: f32| f64::from(layer.input) * f64::from(scale);
-        if l + 1 == layers {
-            share_largest(rows);
-            layer.coarsen(rows);
-            share_largest(rows);
+        if layer.last {
+            layer.share_scale(rows);
             layer.write(builder, rows);
-            builder.scale(layers, unit(rows[0]) as f32);
+            let logit = layer.unit(rows[0]) as f32;
+            if bad_scale(logit) {
+                return Err(Error::Scale { layer: l });
+            }
+            builder.scale(layers, logit);
         } else {
-            layer.coarsen(rows);
             let output = &mut scales.activations[l + 1];
-            let largest = rows.iter().fold(0.0, |m: f64, &s| m.max(unit(s)));
-            let least = largest * UNIT / f64::from(u16::MAX);
-            if f64::from(*output) < least {
-                *output = least as f32 * (1.0 + 2.0 * f32::EPSILON);
+            *output = layer.scale_rows(rows, *output);
+            if bad_scale(*output) {
+                return Err(Error::Scale { layer: l });
             }
             layer.write(builder, rows);
             for (row, &scale) in rows.iter().enumerate() {
-                let r = libm::round(unit(scale) / f64::from(*output) * UNIT);
+                let r = libm::round(layer.unit(scale) / f64::from(*output) * UNIT);
                 builder.multiplier(l, row, r as u16);
             }
         }
@@ -101,16 +104,12 @@ pub fn quantize(builder: &mut Builder<'_>, params: &[f32], scales: &mut Scales<'
     Ok(())
 }
 
-/// Gives all rows the largest of their scales.
-fn share_largest(rows: &mut [f32]) {
-    let most = rows.iter().copied().fold(0.0, f32::max);
-    rows.fill(most);
-}
-
 /// A layer about to be quantized.
 struct Layer<'a> {
     /// Which, from 0.
     l: usize,
+    /// Whether its outputs are the logits.
+    last: bool,
     dtype: Dtype,
     /// What one unit of its inputs is worth.
     input: f32,
@@ -121,8 +120,7 @@ impl<'a> Layer<'a> {
     /// Refuses scales and parameters that mean nothing.
     fn check(&self, rows: &[f32]) -> Result<(), Error> {
         let (layer, shape::Layer { weights, biases }) = (self.l, self.params);
-        let bad = |s: &f32| !(s.is_finite() && *s > 0.0);
-        if bad(&self.input) || rows.iter().any(bad) {
+        if bad_scale(self.input) || rows.iter().copied().any(bad_scale) {
             return Err(Error::Scale { layer });
         }
         let o = biases.len();
@@ -140,10 +138,78 @@ impl<'a> Layer<'a> {
         self.params.weights.iter().skip(row).step_by(self.params.biases.len()).copied()
     }
 
-    /// Coarsens the scales of rows whose sum would leave its bound.
-    fn coarsen(&self, rows: &mut [f32]) {
-        for (row, scale) in rows.iter_mut().enumerate() {
-            *scale = coarse_enough(self.dtype, self.input, *scale, self.params.biases[row], self.row(row));
+    /// What one unit of a row's sum is worth.
+    fn unit(&self, scale: f32) -> f64 {
+        f64::from(self.input) * f64::from(scale)
+    }
+
+    fn has_weights(&self, row: usize) -> bool {
+        self.row(row).any(|w| w != 0.0)
+    }
+
+    /// The largest scale of the rows that have weights; 0 where none has.
+    fn largest(&self, rows: &[f32]) -> f32 {
+        let rows = rows.iter().enumerate().filter(|&(row, _)| self.has_weights(row));
+        rows.fold(0.0, |most, (_, &scale)| most.max(scale))
+    }
+
+    /// The scales of a hidden layer's rows, coarsened to their bound, and the scale of its outputs, raised where a
+    /// multiplier would pass 16 bits.
+    fn scale_rows(&self, rows: &mut [f32], output: f32) -> f32 {
+        for (row, scale) in rows.iter_mut().enumerate().filter(|&(row, _)| self.has_weights(row)) {
+            *scale = self.coarse_enough(row, *scale);
+        }
+        let least = self.unit(self.largest(rows)) * UNIT / f64::from(u16::MAX);
+        let raised = least as f32 * (1.0 + 2.0 * f32::EPSILON);
+        let output = if f64::from(output) < least { raised } else { output };
+        // A unit without weights is constant. Any scale states it whose multiplier is neither small nor over 16 bits.
+        let constant = (f64::from(output) / 512.0 / f64::from(self.input)) as f32;
+        for (_, scale) in rows.iter_mut().enumerate().filter(|&(row, _)| !self.has_weights(row)) {
+            *scale = constant.max(f32::MIN_POSITIVE);
+        }
+        output
+    }
+
+    /// Gives the rows of the last layer the one scale that all of them can have.
+    fn share_scale(&self, rows: &mut [f32]) {
+        let mut shared = self.largest(rows);
+        if shared == 0.0 {
+            // The logits are the biases, whatever the input: a scale that tells them apart.
+            let most = self.params.biases.iter().fold(0.0f32, |most, b| most.max(b.abs()));
+            let scale = f64::from(most) / f64::from(1 << 20) / f64::from(self.input);
+            shared = if most > 0.0 { (scale as f32).max(f32::MIN_POSITIVE) } else { 1.0 };
+        }
+        shared = (0..rows.len()).fold(shared, |most, row| most.max(self.coarse_enough(row, shared)));
+        rows.fill(shared);
+    }
+
+    /// The bias of a row in units of its sum, and the sum of the magnitudes of its weights.
+    fn sums(&self, row: usize, scale: f32) -> (f64, u32) {
+        let bias = libm::round(f64::from(self.params.biases[row]) / self.unit(scale));
+        let (mut all, mut positive) = (0, 0);
+        for w in self.row(row) {
+            let w = i32::from(weight(self.dtype, w, scale));
+            all += w.unsigned_abs();
+            positive += w.max(0);
+        }
+        if self.last || row_bound(all, bias as i32) {
+            return (bias, all);
+        }
+        // Beyond these no input makes the unit fire, or none keeps a constant one from its largest output.
+        let (never, always) = (-127.0 * f64::from(positive), f64::from(ACCUMULATOR_LIMIT - 1));
+        (bias.clamp(never, if all == 0 { always } else { f64::INFINITY }), all)
+    }
+
+    /// The scale, or the finest coarser one at which the row's sum keeps its bound.
+    fn coarse_enough(&self, row: usize, mut scale: f32) -> f32 {
+        loop {
+            let (bias, sum) = self.sums(row, scale);
+            if row_bound(sum, bias as i32) {
+                return scale;
+            }
+            // The sum is about proportional to 1 / scale; a little more each time, since rounding may add to it.
+            let excess = (127.0 * f64::from(sum) + libm::fabs(bias)) / f64::from(ACCUMULATOR_LIMIT);
+            scale *= (excess.max(1.0) * 1.001) as f32;
         }
     }
 
@@ -154,11 +220,13 @@ impl<'a> Layer<'a> {
             for (column, w) in self.row(row).enumerate() {
                 builder.weight(self.l, row, column, weight(self.dtype, w, scale));
             }
-            let unit = f64::from(self.input) * f64::from(scale);
-            let bias = libm::round(f64::from(self.params.biases[row]) / unit);
-            builder.bias(self.l, row, bias as i32);
+            builder.bias(self.l, row, self.sums(row, scale).0 as i32);
         }
     }
+}
+
+fn bad_scale(scale: f32) -> bool {
+    !(scale.is_finite() && scale > 0.0)
 }
 
 /// The multiplier that passes a sum on unchanged.
@@ -169,27 +237,6 @@ pub fn weight(dtype: Dtype, real: f32, scale: f32) -> i8 {
     let step = if matches!(dtype, Dtype::I4) { 16.0 } else { 1.0 };
     let most = dtype.largest() as f32;
     (libm::roundf(real / scale / step) * step).clamp(-most, most) as i8
-}
-
-/// The scale, or the finest coarser one at which the row's sum keeps its bound.
-fn coarse_enough(
-    dtype: Dtype,
-    input: f32,
-    mut scale: f32,
-    bias: f32,
-    weights: impl Iterator<Item = f32> + Clone,
-) -> f32 {
-    loop {
-        let sum = weights.clone().map(|w| u32::from(weight(dtype, w, scale).unsigned_abs())).sum::<u32>();
-        let stored = libm::round(f64::from(bias) / (f64::from(input) * f64::from(scale)));
-        if row_bound(sum, stored as i32) {
-            return scale;
-        }
-        // The sum is about proportional to 1 / scale; a little more each time, since rounding may add to it.
-        let excess =
-            (127.0 * f64::from(sum) + libm::fabs(stored)) / f64::from(crate::format::ACCUMULATOR_LIMIT);
-        scale *= (excess.max(1.0) * 1.001) as f32;
-    }
 }
 
 fn check_rows(shape: Shape, given: usize) -> Result<(), Error> {
