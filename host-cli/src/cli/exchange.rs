@@ -71,6 +71,16 @@ pub enum IntegerType {
     I4,
 }
 
+impl IntegerType {
+    /// The type of the flash file.
+    pub fn dtype(self) -> Dtype {
+        match self {
+            Self::I8 => Dtype::I8,
+            Self::I4 => Dtype::I4,
+        }
+    }
+}
+
 /// `quantize`.
 #[derive(Debug, Args)]
 pub struct Quantize {

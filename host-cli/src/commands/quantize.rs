@@ -1,6 +1,6 @@
 //! `selvedge quantize`: a flash file of integers, and what that cost.
 
-use selvedge::format::{Dtype, Image, Packing};
+use selvedge::format::{Image, Packing};
 use selvedge::quant::ram_bytes;
 use serde_json::{Value, json};
 
@@ -11,11 +11,17 @@ use crate::draws::Split;
 use crate::error::{Error, Result, typed};
 use crate::files;
 use crate::flash;
+use crate::fold::Folded;
 use crate::memory::size;
 use crate::model::Model;
 use crate::quantize::proof::{float_classes, integer_classes, noise};
 use crate::quantize::{self, Options, Quantized};
-use crate::terminal::{Output, say, table};
+use crate::terminal::{self, Output, Warnings, say, table};
+
+/// Calibration images below which their largest activation says little of the others'.
+const FEW: usize = 32;
+/// The accuracy that a file may lose without a warning.
+const MOST_LOST: f64 = 0.02;
 
 /// Quantizes a model.
 ///
@@ -30,17 +36,14 @@ pub fn run(args: &Quantize) -> Result<()> {
     let dataset = load_data(&args.data, model.about.recipe.as_ref())?;
     let mlp = selvedge::Mlp { shape: model.shape, backend: selvedge::Backend::detect() };
     crate::evaluate::check_fit(&mlp, &dataset.train)?;
-    let dtype = match args.dtype {
-        IntegerType::I8 => Dtype::I8,
-        IntegerType::I4 => Dtype::I4,
-    };
+    let dtype = args.dtype.dtype();
     flash::check_packing(dtype, args.packing.unwrap_or(Packing::Generic))?;
     let images = dataset.train.labels.len();
     let seed = model.about.recipe.as_ref().map_or(quantize::SEED, |r| r.seed);
     let split = quantize::split(&model, images);
     let qat = args.qat;
     let options = Options { dtype, calibrate: args.calibrate, clip: args.clip, qat, seed };
-    let Quantized { bytes, .. } =
+    let Quantized { bytes, float, .. } =
         quantize::quantize(&model, &dataset.train, &split.train, options, &mut |epoch, loss| {
             say(format!("fine-tuning {epoch}/{qat}: mean loss {loss:.4}"));
         })?;
@@ -49,12 +52,26 @@ pub fn run(args: &Quantize) -> Result<()> {
         None => bytes,
     };
     let image = flash::parse_own(&bytes)?;
-    let proof = Proof::new(&model, &image, &dataset, &split)?;
+    let proof = Proof::new(&model, &float, &image, &dataset, &split)?;
     files::write_atomic(&args.out, &bytes)?;
 
+    let mut warnings = Warnings::default();
+    let calibrated = args.calibrate.min(split.train.len());
+    if calibrated < FEW {
+        warnings.add(format!(
+            "the range of the activations is that of {}; {}",
+            terminal::count(calibrated, "image"),
+            if args.calibrate < FEW { "take more with --calibrate" } else { "the training set has no more" }
+        ));
+    }
+    if let Some(warning) = proof.loss_of_accuracy(args) {
+        warnings.add(warning);
+    }
     let mut output = Output::default();
     if args.json {
-        return output.json(&proof.json(args, &image));
+        let mut line = proof.json(args, &image);
+        line["warnings"] = json!(warnings.list());
+        return output.json(&line);
     }
     output.line(proof.summary(&args.out.display().to_string(), &image))?;
     if args.report {
@@ -80,7 +97,13 @@ struct Proof {
 }
 
 impl Proof {
-    fn new(model: &Model, image: &Image<'_>, dataset: &Dataset, split: &Split) -> Result<Self> {
+    fn new(
+        model: &Model,
+        float: &Folded,
+        image: &Image<'_>,
+        dataset: &Dataset,
+        split: &Split,
+    ) -> Result<Self> {
         let (train, test) = (&dataset.train, &dataset.test);
         let all = test.indices();
         let both = |pixels: &[u8], index: &[u32]| -> Result<[Vec<u8>; 2]> {
@@ -108,8 +131,29 @@ impl Proof {
             images: all.len(),
             flips: of_test[0].iter().zip(&of_test[1]).filter(|(a, b)| a != b).count(),
             per_class: (0..model.shape.outputs()).map(recall).collect(),
-            noise: noise(model, image, &train.images.pixels, some)?,
+            noise: noise(float, image, &train.images.pixels, some)?,
         })
+    }
+
+    /// What to say of a file that loses more than two points of accuracy, on validation where there is some.
+    fn loss_of_accuracy(&self, args: &Quantize) -> Option<String> {
+        let (split, [before, after]) = self.val.map_or(("test", self.test), |val| ("validation", val));
+        if before - after <= MOST_LOST {
+            return None;
+        }
+        let (dtype, model) = (args.dtype.dtype().name(), typed(&args.model));
+        let finer = match args.dtype {
+            IntegerType::I4 => "--dtype i8, ",
+            IntegerType::I8 => "",
+        };
+        let tune = if args.qat == 0 { "--qat 3, " } else { "" };
+        Some(format!(
+            "{dtype} loses {:.1} points of {split} accuracy, {} to {}; try {finer}{tune}or floats: \
+             `selvedge export {model} --format selv --dtype f16 -o FILE`",
+            100.0 * (before - after),
+            percent(before),
+            percent(after),
+        ))
     }
 
     fn json(&self, args: &Quantize, image: &Image<'_>) -> Value {

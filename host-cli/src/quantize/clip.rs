@@ -90,11 +90,11 @@ impl Histogram {
         }
     }
 
-    /// The value of the step between two of `0..=levels`; 1 where there was nothing to count.
-    pub fn step(&self, clip: Clip, levels: u32) -> f64 {
+    /// The value of the step between two of `0..=levels`; `None` where there was nothing to count.
+    pub fn step(&self, clip: Clip, levels: u32) -> Option<f64> {
         let total: u64 = self.counts.iter().sum();
         if total == 0 {
-            return 1.0;
+            return None;
         }
         let width = self.most / BINS as f64;
         let threshold = match clip {
@@ -116,13 +116,13 @@ impl Histogram {
                 self.counts.iter().enumerate().map(of).sum()
             }),
         };
-        threshold / f64::from(levels)
+        Some(threshold / f64::from(levels))
     }
 }
 
-/// The step between two of `-levels..=levels` for rows of weights that share it; `power` is the mean square of the input
-/// that each column meets. 1 where all weights are 0.
-pub fn weight_step(clip: Clip, levels: u32, rows: &[&[f32]], power: &[f64]) -> f64 {
+/// The step between two of `-levels..=levels` for rows of weights that share it; `mean_square` is that of the input
+/// that each column meets. 1 where all weights are 0: such rows have no step of their own.
+pub fn weight_step(clip: Clip, levels: u32, rows: &[&[f32]], mean_square: &[f64]) -> f64 {
     let values = || rows.iter().flat_map(|row| row.iter()).map(|w| f64::from(w.abs()));
     let most = values().fold(0.0, f64::max);
     if most == 0.0 {
@@ -141,12 +141,12 @@ pub fn weight_step(clip: Clip, levels: u32, rows: &[&[f32]], power: &[f64]) -> f
         Clip::Mse => least(most, |threshold| {
             let step = threshold / levels;
             let error = |row: &&[f32]| -> f64 {
-                let of = |(&w, &power): (&f32, &f64)| {
+                let of = |(&w, &square): (&f32, &f64)| {
                     let w = f64::from(w);
                     let off = w - (w / step).round_ties_even().clamp(-levels, levels) * step;
-                    power * off * off
+                    square * off * off
                 };
-                row.iter().zip(power).map(of).sum()
+                row.iter().zip(mean_square).map(of).sum()
             };
             rows.iter().map(error).sum()
         }),
@@ -173,16 +173,17 @@ mod tests {
         let mut histogram = Histogram::new(127.0);
         histogram.count(&[0.5, 1.0, 2.0].repeat(1000));
         histogram.count(&[127.0]);
-        assert!((histogram.step(Clip::Max, 127) - 1.0).abs() < 1e-9);
-        assert!(histogram.step(Clip::Percentile(99.0), 127) < 0.02);
+        let step = |clip| histogram.step(clip, 127).unwrap();
+        assert!((step(Clip::Max) - 1.0).abs() < 1e-9);
+        assert!(step(Clip::Percentile(99.0)) < 0.02);
         // Cutting the outlier to T costs (127 - T)² once, a step T / 127 its square / 12 three thousand times.
         let expected = (127.0 / (1.0 + 3000.0 / 12.0 / 127.0 / 127.0)) / 127.0;
-        assert!((histogram.step(Clip::Mse, 127) - expected).abs() < 0.01, "{expected}");
+        assert!((step(Clip::Mse) - expected).abs() < 0.01, "{expected}");
 
         let row: Vec<f32> =
             (0..200).map(|n| if n == 7 { 2.0 } else { 0.3 * (n as f32 * 0.7).sin() }).collect();
-        let power = vec![1.0; 200];
-        let step = |clip| weight_step(clip, 7, &[&row], &power);
+        let squares = vec![1.0; 200];
+        let step = |clip| weight_step(clip, 7, &[&row], &squares);
         assert!((step(Clip::Max) - 2.0 / 7.0).abs() < 1e-6);
         assert!(step(Clip::Percentile(99.0)) < 0.05);
         assert!(step(Clip::Mse) < 0.26);
@@ -192,8 +193,8 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_count_gives_a_step_all_the_same() {
-        assert!((Histogram::new(0.0).step(Clip::Mse, 127) - 1.0).abs() < 1e-9);
+    fn nothing_to_count_sets_no_step() {
+        assert_eq!(Histogram::new(0.0).step(Clip::Mse, 127), None);
         assert!((weight_step(Clip::Mse, 7, &[&[0.0; 4]], &[1.0; 4]) - 1.0).abs() < 1e-9);
     }
 }

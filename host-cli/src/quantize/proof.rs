@@ -9,7 +9,7 @@ use super::calibrate::Images;
 use super::plain::{self, Layer};
 use crate::error::Result;
 use crate::evaluate::BATCH;
-use crate::fold::fold;
+use crate::fold::{Folded, fold};
 use crate::memory::Bytes;
 use crate::model::Model;
 
@@ -77,19 +77,27 @@ pub fn integer_classes(image: &Image<'_>, pixels: &[u8], index: &[u32]) -> Resul
     Ok(classes(&integer_logits(image, pixels, index)?, image.header().shape().outputs()))
 }
 
-/// Of each layer, the power of its outputs over the power of what quantizing adds to them, in decibels.
+/// Of each layer, the mean square of its outputs over that of what quantizing adds to them, in decibels.
 ///
 /// # Errors
 /// Exit code 1 without the memory.
-pub fn noise(model: &Model, image: &Image<'_>, pixels: &[u8], index: &[u32]) -> Result<Vec<f64>> {
-    let folded = fold(model)?;
-    let shape = folded.shape;
+pub fn noise(net: &Folded, image: &Image<'_>, pixels: &[u8], index: &[u32]) -> Result<Vec<f64>> {
+    let powers = powers(net, image, pixels, index)?;
+    Ok(powers.iter().map(|[signal, noise]| 10.0 * (signal / noise).log10()).collect())
+}
+
+/// Of each layer, the sum of the squares of its outputs in floats, and of what those in integers differ by.
+///
+/// # Errors
+/// Exit code 1 without the memory.
+pub fn powers(net: &Folded, image: &Image<'_>, pixels: &[u8], index: &[u32]) -> Result<Vec<[f64; 2]>> {
+    let shape = net.shape;
     let mlp = Mlp { shape, backend: Backend::detect() };
-    let values = folded.input_values();
+    let values = net.input_values();
     let (layers, bytes) = (Layer::of(image), plain::input_values(image));
     let mut powers = vec![[0.0f64; 2]; shape.layers()];
     let mut next = index.iter();
-    Images { pixels, index, values: &values }.forward(&mlp, &folded.params, |activations, b| {
+    Images { pixels, index, values: &values }.forward(&mlp, &net.params, |activations, b| {
         for (row, &n) in (0..b).zip(next.by_ref()) {
             let pixels = &pixels[n as usize * shape.inputs()..][..shape.inputs()];
             let mut x: Vec<u8> = pixels.iter().map(|&p| bytes[usize::from(p)]).collect();
@@ -107,5 +115,5 @@ pub fn noise(model: &Model, image: &Image<'_>, pixels: &[u8], index: &[u32]) -> 
             }
         }
     })?;
-    Ok(powers.iter().map(|[signal, noise]| 10.0 * (signal / noise).log10()).collect())
+    Ok(powers)
 }

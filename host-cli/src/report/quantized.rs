@@ -11,7 +11,7 @@ use super::{escape, picture, section};
 use crate::data::{Dataset, Set};
 use crate::error::Result;
 use crate::flash::parse_own;
-use crate::fold::fold;
+use crate::fold::Folded;
 use crate::model::Model;
 use crate::quantize::calibrate::Images;
 use crate::quantize::clip::Clip;
@@ -31,12 +31,12 @@ const SAMPLE: usize = 1000;
 pub(super) fn sections(model: &Model, dataset: &Dataset, float: &[u8]) -> Result<String> {
     let split = quantize::split(model, dataset.train.labels.len());
     let options = Options { dtype: Dtype::I8, calibrate: CALIBRATE, clip: Clip::Mse, qat: 0, seed: 0 };
-    let Quantized { bytes, limits } =
+    let Quantized { bytes, limits, float: rounded } =
         quantize::quantize(model, &dataset.train, &split.train, options, &mut |_, _| ())?;
     let image = parse_own(&bytes)?;
     let test = &dataset.test;
     let integer = proof::integer_classes(&image, &test.images.pixels, &test.indices())?;
-    Ok(section("histograms", "Weights and activations", &histograms(model, test, &limits)?)
+    Ok(section("histograms", "Weights and activations", &histograms(&rounded, test, &limits)?)
         + &section("flips", "Float against integer", &flips(model, test, float, &integer)?))
 }
 
@@ -72,11 +72,10 @@ fn flips(model: &Model, set: &Set, float: &[u8], integer: &[u8]) -> Result<Strin
 }
 
 /// Weights as parts of what their row's integers reach, activations with their layer's limit.
-fn histograms(model: &Model, set: &Set, limits: &Limits) -> Result<String> {
-    let folded = fold(model)?;
-    let shape = folded.shape;
+fn histograms(net: &Folded, set: &Set, limits: &Limits) -> Result<String> {
+    let shape = net.shape;
     let mut plots = String::new();
-    let layers = shape.split(&folded.params)?;
+    let layers = shape.split(&net.params)?;
     for (l, (layer, limits)) in layers.iter().zip(&limits.rows).enumerate() {
         let rows = || layer.weights.chunks_exact(limits.len());
         let parts: Vec<f32> =
@@ -94,12 +93,12 @@ fn histograms(model: &Model, set: &Set, limits: &Limits) -> Result<String> {
         plots += &histogram(&words, &parts, &[-1.0, 1.0], "part of the limit");
     }
     let mlp = Mlp { shape, backend: Backend::detect() };
-    let values = folded.input_values();
+    let values = net.input_values();
     let index: Vec<u32> = (0..SAMPLE.min(set.labels.len()) as u32).collect();
     let mut outputs = vec![Vec::new(); shape.layers() - 1];
     Images { pixels: &set.images.pixels, index: &index, values: &values }.forward(
         &mlp,
-        &folded.params,
+        &net.params,
         |activations, b| {
             for (l, outputs) in (1..).zip(&mut outputs) {
                 outputs.extend_from_slice(activations.activation(l, b));

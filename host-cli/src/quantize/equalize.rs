@@ -1,0 +1,173 @@
+//! Equalising neighbouring layers, so that one loud or quiet hidden unit does not set its layer's step.
+//!
+//! All outputs of a layer share one scale, and all weights of a row share one. A unit a thousand times larger than the
+//! others takes the resolution of their outputs, one that its readers multiply by a thousand takes that of their weights.
+//! ReLU commutes with a factor above 0, so a unit's weights and bias are divided by `s` and the weights that read it are
+//! multiplied by `s` (Nagel et al. 2019, "Data-free quantization through weight equalization and bias correction"), with the
+//! range of its outputs in place of that of its weights, which have a scale of their own. `s` is a power of two, so that
+//! the float network keeps its bits.
+//!
+//! An ordinary network gains little and is left as it is: a layer is equalised only where that at least halves the error
+//! of its outputs or of a layer's behind it, measured in integers on the calibration images.
+
+use selvedge::Shape;
+use selvedge::shape::Layer;
+
+use super::calibrate::{Calibration, ENOUGH};
+use super::rounding::Quantizer;
+use super::simplify::column;
+use crate::error::Result;
+use crate::fold::Folded;
+use crate::memory::Floats;
+
+/// The smallest exponent of `s` worth a try: below, no layer's error halves.
+const LEAST: i32 = 2;
+
+/// Equalises the layers of `net` that gain by it. The network computes what it did before, except that where a layer
+/// gains, weights that read a unit which no calibration image makes fire are limited to what the others of their row are.
+///
+/// # Errors
+/// Exit code 1 without the memory, 4 where what flows is not finite.
+pub(super) fn equalize(quantizer: &Quantizer<'_>, net: &mut Folded) -> Result<()> {
+    let hidden = net.shape.layers() - 1;
+    let mut calibration = quantizer.calibrate(&net.params)?;
+    let mut errors = None;
+    for _ in 0..hidden {
+        let mut gained = false;
+        for l in 0..hidden {
+            let Some(candidate) = equalized(net, l, &calibration, quantizer.images.index.len())? else {
+                continue;
+            };
+            let before = match errors.take() {
+                Some(errors) => errors,
+                None => quantizer.errors(net, &calibration)?,
+            };
+            let calibrated = quantizer.calibrate(&candidate.params)?;
+            let after = quantizer.errors(&candidate, &calibrated)?;
+            if halves(&before[l..], &after[l..]) {
+                (*net, calibration, errors, gained) = (candidate, calibrated, Some(after), true);
+            } else {
+                errors = Some(before);
+            }
+        }
+        if !gained {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Whether the error of one of the layers is halved, and that of the last grows by no more than a tenth.
+fn halves(before: &[f64], after: &[f64]) -> bool {
+    let halved = before.iter().zip(after).any(|(before, after)| 2.0 * after < *before);
+    halved && before.last().zip(after.last()).is_some_and(|(before, after)| *after <= 1.1 * before)
+}
+
+/// What becomes of a hidden unit: its weights are divided by `2^exponent`, the weights that read it multiplied by it.
+#[derive(Clone, Copy)]
+struct Unit {
+    exponent: i32,
+    /// Whether the weights that read it are limited to the largest that their row has for other units.
+    limited: bool,
+}
+
+/// The network with hidden layer `l` equalised with the one behind it; `None` where no unit stands out, or a weight would
+/// overflow.
+fn equalized(net: &Folded, l: usize, calibration: &Calibration, images: usize) -> Result<Option<Folded>> {
+    let units = units(net, l, calibration, images)?;
+    let moved = |unit: &Unit| unit.limited || unit.exponent.abs() >= LEAST;
+    if !units.iter().any(moved) {
+        return Ok(None);
+    }
+    let mut params = Floats::copy_of(&net.params, "a copy of the parameters")?;
+    rescale(net.shape, l, &units, &mut params)?;
+    let finite = params.iter().all(|w| w.is_finite());
+    Ok(finite.then_some(Folded { shape: net.shape, table: net.table, params }))
+}
+
+/// Does to the units of hidden layer `l` what is to become of them.
+fn rescale(shape: Shape, l: usize, units: &[Unit], params: &mut [f32]) -> Result<()> {
+    let mut layers = shape.split_mut(params)?;
+    let (before, after) = layers.split_at_mut(l + 1);
+    let (own, reader) = (&mut before[l], &mut after[0]);
+    for row in own.weights.chunks_exact_mut(units.len()).chain([&mut *own.biases]) {
+        for (w, unit) in row.iter_mut().zip(units) {
+            *w = shifted(*w, -unit.exponent);
+        }
+    }
+    let outputs = reader.biases.len();
+    let mut most = vec![0.0f32; outputs];
+    for (row, unit) in reader.weights.chunks_exact_mut(outputs).zip(units) {
+        row.iter_mut().for_each(|w| *w = shifted(*w, unit.exponent));
+        if !unit.limited {
+            row.iter().zip(&mut most).for_each(|(w, most)| *most = most.max(w.abs()));
+        }
+    }
+    for (row, _) in reader.weights.chunks_exact_mut(outputs).zip(units).filter(|(_, unit)| unit.limited) {
+        row.iter_mut().zip(&most).for_each(|(w, &most)| *w = w.clamp(-most, most));
+    }
+    Ok(())
+}
+
+fn shifted(w: f32, exponent: i32) -> f32 {
+    (f64::from(w) * 2.0f64.powi(exponent)) as f32
+}
+
+/// What is to become of each unit of hidden layer `l`. At `s = sqrt(reach / read)` a unit's outputs are as large as the
+/// weights that read them; what all units of the layer have in common of it is left out, since it gains nothing.
+fn units(net: &Folded, l: usize, calibration: &Calibration, images: usize) -> Result<Vec<Unit>> {
+    let layers = net.shape.split(&net.params)?;
+    let (own, reader) = (&layers[l], &layers[l + 1]);
+    let (units, outputs) = (own.biases.len(), reader.biases.len());
+    let largest = |weights: &mut dyn Iterator<Item = &f32>| weights.fold(0.0, |m: f32, w| m.max(w.abs()));
+    let input = calibration.largest[l].iter().fold(0.0, |m: f32, &x| m.max(x));
+    // The scale of a layer's outputs must reach what its units do, and twice a full input times a full weight: beyond that
+    // a multiplier passes 16 bits.
+    let reach = |j: usize| {
+        let weight = largest(&mut column(own.weights, j, units));
+        f64::from(calibration.largest[l + 1][j]).max(2.0 * f64::from(input) * f64::from(weight))
+    };
+    let read = |j: usize| f64::from(largest(&mut reader.weights[j * outputs..][..outputs].iter()));
+    let bound = bounds(&layers[..=l], net.input_values().into_iter().fold(0.0, f32::max));
+    // Of few images, what none of them makes fire may well fire.
+    let never = |j: usize| bound[j] <= 0.0 || images >= ENOUGH && calibration.largest[l + 1][j] == 0.0;
+    let all: Vec<[f64; 2]> = (0..units).map(|j| [reach(j), read(j)]).collect();
+    let usual: Vec<[f64; 2]> =
+        (0..units).filter(|&j| !never(j) && all[j].iter().all(|&x| x > 0.0)).map(|j| all[j]).collect();
+    let balance = |[reach, read]: [f64; 2]| 0.5 * (reach / read).log2();
+    let [Some(common), Some(common_reach)] = [
+        median(usual.iter().map(|&unit| balance(unit)).collect()),
+        median(usual.iter().map(|unit| unit[0].log2()).collect()),
+    ] else {
+        return Ok(vec![Unit { exponent: 0, limited: false }; units]);
+    };
+    let unit = |(j, &[reach, read]): (usize, &[f64; 2])| {
+        if reach == 0.0 || read == 0.0 {
+            return Unit { exponent: 0, limited: false };
+        }
+        if never(j) {
+            let exponent = (reach.log2() - common_reach).round().max(0.0) as i32;
+            let limited = exponent >= LEAST || balance([reach, read]) <= common - f64::from(LEAST);
+            return Unit { exponent, limited };
+        }
+        Unit { exponent: (balance([reach, read]) - common).round() as i32, limited: false }
+    };
+    Ok(all.iter().enumerate().map(unit).collect())
+}
+
+/// What the outputs of the last of some hidden layers cannot exceed, whatever the input is of `0..=input`.
+fn bounds(layers: &[Layer<'_>], input: f32) -> Vec<f64> {
+    let inputs = layers[0].weights.len() / layers[0].biases.len();
+    layers.iter().fold(vec![f64::from(input); inputs], |below, layer| {
+        let mut bounds: Vec<f64> = layer.biases.iter().copied().map(f64::from).collect();
+        for (row, x) in layer.weights.chunks_exact(bounds.len()).zip(below) {
+            row.iter().zip(&mut bounds).for_each(|(w, bound)| *bound += x * f64::from(w.max(0.0)));
+        }
+        bounds.into_iter().map(|bound| bound.max(0.0)).collect()
+    })
+}
+
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_unstable_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
+}
