@@ -27,6 +27,7 @@ fn both_types_keep_what_was_learnt() {
             "test_accuracy_before",
             "test_accuracy",
             "flips",
+            "warnings",
         ];
         assert!(names.iter().all(|n| keys.contains_key(*n)) && keys.len() == names.len(), "{json}");
         assert_eq!((&json["dtype"], &json["file"]), (&dtype.into(), &"q.selv".into()));

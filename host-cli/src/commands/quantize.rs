@@ -4,7 +4,7 @@ use selvedge::format::{Dtype, Image, Packing};
 use selvedge::quant::ram_bytes;
 use serde_json::{Value, json};
 
-use super::load_data;
+use super::{check_classes, load_data};
 use crate::cli::{IntegerType, Quantize};
 use crate::data::Dataset;
 use crate::draws::Split;
@@ -15,7 +15,7 @@ use crate::memory::size;
 use crate::model::Model;
 use crate::quantize::proof::{float_classes, integer_classes, noise};
 use crate::quantize::{self, Options, Quantized};
-use crate::terminal::{Output, say, table};
+use crate::terminal::{Output, Warnings, say, table};
 
 /// Quantizes a model.
 ///
@@ -27,9 +27,11 @@ pub fn run(args: &Quantize) -> Result<()> {
     }
     files::can_hold(&args.out)?;
     let model = Model::load(&args.model)?;
-    let dataset = load_data(&args.data, model.about.recipe.as_ref())?;
+    let mut warnings = Warnings::default();
+    let dataset = load_data(&args.data, model.about.recipe.as_ref(), &mut warnings)?;
     let mlp = selvedge::Mlp { shape: model.shape, backend: selvedge::Backend::detect() };
-    crate::evaluate::check_fit(&mlp, &dataset.train)?;
+    [&dataset.train, &dataset.test].into_iter().try_for_each(|set| crate::evaluate::check_fit(&mlp, set))?;
+    check_classes(model.shape.outputs(), |c| model.class(c), &dataset, &mut warnings)?;
     let dtype = match args.dtype {
         IntegerType::I8 => Dtype::I8,
         IntegerType::I4 => Dtype::I4,
@@ -54,7 +56,7 @@ pub fn run(args: &Quantize) -> Result<()> {
 
     let mut output = Output::default();
     if args.json {
-        return output.json(&proof.json(args, &image));
+        return output.json(&proof.json(args, &image, &warnings));
     }
     output.line(proof.summary(&args.out.display().to_string(), &image))?;
     if args.report {
@@ -112,7 +114,7 @@ impl Proof {
         })
     }
 
-    fn json(&self, args: &Quantize, image: &Image<'_>) -> Value {
+    fn json(&self, args: &Quantize, image: &Image<'_>, warnings: &Warnings) -> Value {
         let header = image.header();
         let mut line = json!({
             "dtype": header.dtype().name(),
@@ -124,6 +126,7 @@ impl Proof {
             "test_accuracy_before": self.test[0],
             "test_accuracy": self.test[1],
             "flips": self.flips,
+            "warnings": warnings.list(),
         });
         if args.report {
             line["per_class"] = json!(self.per_class);
