@@ -19,7 +19,8 @@ pub use shell::{Completions, Man};
 pub use sweep::{Shard, Sweep, SweepAction, SweepRun};
 
 use crate::crew::Threads;
-use crate::data::Source;
+use crate::data::{Reading, Source};
+use crate::recipe::Recipe;
 
 /// Trains multilayer perceptrons as fast as the CPU multiplies and adds, and runs them.
 ///
@@ -52,12 +53,23 @@ fn numbers_may_be_negative(words: Words) -> Words {
         .mut_subcommands(numbers_may_be_negative)
 }
 
-/// The help of `--data` where no model says what it was trained on.
+/// The help of what is said of the data where no model says what it was trained on.
 fn for_recipes(arg: clap::Arg) -> clap::Arg {
-    arg.help(
-        "The data set: fashion-mnist, demo (drawn by code, needs no files), or a folder of IDX files [default: \
-         fashion-mnist]",
-    )
+    let help = match arg.get_id().as_str() {
+        "data" => {
+            "The data set: fashion-mnist, demo (drawn by code, needs no files), or a folder of IDX files, with the class \
+             names in labels.txt, one a line [default: fashion-mnist]"
+        }
+        "transpose" => {
+            "Swap rows and columns of the images: EMNIST stores them so; the run and its model remember it [default: false]"
+        }
+        "first_label" => {
+            "The label of the first class, such as 1 where labels are counted from 1; the run and its model remember it \
+             [default: 0]"
+        }
+        _ => return arg,
+    };
+    arg.help(help)
 }
 
 /// The commands.
@@ -102,18 +114,53 @@ pub enum Command {
 /// Which data set.
 #[derive(Debug, Args)]
 pub struct DataArgs {
-    /// The data set: fashion-mnist, demo (drawn by code, needs no files), or a folder of IDX files [default: the one that
-    /// the model was trained on, or fashion-mnist where it does not say]
+    /// The data set: fashion-mnist, demo (drawn by code, needs no files), or a folder of IDX files, with the class names in
+    /// labels.txt, one a line [default: the one that the model was trained on, or fashion-mnist where it does not say]
     #[arg(long, value_name = "fashion-mnist|demo|DIR")]
     pub data: Option<Source>,
     /// Where fashion-mnist lies [default: $SELVEDGE_DATA, then the user's cache folder]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
+    /// How its files are read.
+    #[command(flatten)]
+    pub reading: ReadingArgs,
+}
+
+/// How the files of a data set are read.
+#[derive(Debug, Args)]
+pub struct ReadingArgs {
+    /// Swap rows and columns of the images: EMNIST stores them so; --transpose=false takes them as they are [default: as
+    /// the model was trained, or else false]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub transpose: Option<bool>,
+    /// The label of the first class, such as 1 where labels are counted from 1 [default: as the model was trained, or else
+    /// 0]
+    #[arg(long, value_name = "N")]
+    pub first_label: Option<u32>,
+}
+
+impl ReadingArgs {
+    /// What the flags say, over what a model or a recipe says.
+    pub fn over(&self, remembered: Reading) -> Reading {
+        Reading {
+            transpose: self.transpose.or(remembered.transpose),
+            first_label: self.first_label.map_or(remembered.first_label, |label| label as usize),
+        }
+    }
+
+    /// What of a recipe is done to data that no flag says it of: the flag that would say the same, and how to say otherwise.
+    pub fn taken_over(&self, recipe: &Recipe) -> Vec<(String, &'static str)> {
+        let transpose = (recipe.transpose && self.transpose.is_none())
+            .then(|| ("--transpose".into(), "--transpose=false takes it as it is"));
+        let first = (recipe.first_label != 0 && self.first_label.is_none())
+            .then(|| (format!("--first-label {}", recipe.first_label), "--first-label 0 counts from 0"));
+        [transpose, first].into_iter().flatten().collect()
+    }
 }
 
 /// `train`.
 #[derive(Debug, Args)]
-#[command(mut_arg("data", for_recipes))]
+#[command(mut_args = for_recipes)]
 pub struct Train {
     /// The data set.
     #[command(flatten)]
@@ -240,7 +287,7 @@ pub enum Config {
 
 /// `config show`.
 #[derive(Debug, Args)]
-#[command(mut_arg("data", for_recipes))]
+#[command(mut_args = for_recipes)]
 pub struct ConfigShow {
     /// The data set.
     #[command(flatten)]
@@ -282,7 +329,7 @@ pub enum Data {
         #[arg(long)]
         json: bool,
     },
-    /// Check each file of Fashion-MNIST against its SHA-256
+    /// Check each file of Fashion-MNIST against its SHA-256, or that it is whole where it was unpacked
     Verify {
         /// The folder [default: $SELVEDGE_DATA, then the user's cache folder]
         #[arg(long, alias = "data-dir")]
@@ -293,12 +340,15 @@ pub enum Data {
     },
     /// Draw a few images of each class
     Show {
-        /// fashion-mnist, demo, or a folder of IDX files
+        /// fashion-mnist, demo, or a folder of IDX files, with the class names in labels.txt, one a line
         #[arg(value_name = "fashion-mnist|demo|DIR", default_value = "fashion-mnist")]
         data: Source,
         /// Where fashion-mnist lies [default: $SELVEDGE_DATA, then the user's cache folder]
         #[arg(long, alias = "data-dir")]
         dir: Option<PathBuf>,
+        /// How its files are read.
+        #[command(flatten)]
+        reading: ReadingArgs,
         /// Images of each class
         #[arg(long, default_value_t = 1)]
         count: usize,

@@ -190,7 +190,8 @@ pub fn check_fit(mlp: &Mlp, set: &Set) -> Result<()> {
     }
     match set.labels.iter().max() {
         Some(&most) if usize::from(most) >= mlp.shape.outputs() => Err(Error::model(format!(
-            "the model knows {} classes, but the data has class {most}",
+            "the model has {} classes, but the data has class {most}; name the data set that it was trained on with --data, \
+             or train a model on this one",
             mlp.shape.outputs()
         ))),
         _ => Ok(()),

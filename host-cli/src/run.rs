@@ -35,6 +35,9 @@ pub struct Place {
     pub data_dir: Option<PathBuf>,
     /// The folder of `--data`, from the root, where it names one.
     pub data: Option<PathBuf>,
+    /// The number of classes.
+    #[serde(default)]
+    pub classes: Option<usize>,
     /// Steps between checkpoints; 0 for none.
     pub checkpoint_every: u64,
 }

@@ -50,3 +50,16 @@ pub fn has_met_validation(model: &Model, recipe: &Recipe) -> bool {
         before.data == recipe.data && split(before) != split(recipe)
     })
 }
+
+/// What to warn of where a model was trained on images that were read in another way.
+pub fn check_reading(model: &Model, recipe: &Recipe) -> Option<String> {
+    let before = model.about.recipe.as_ref()?;
+    (before.transpose != recipe.transpose).then(|| {
+        let [was, is] =
+            [before, recipe].map(|r| if r.transpose { "--transpose" } else { "--transpose=false" });
+        format!(
+            "{} was trained with {was}, and this run is with {is}: add {was} where the files are alike",
+            recipe.from
+        )
+    })
+}

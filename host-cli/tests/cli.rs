@@ -228,8 +228,9 @@ fn the_help_tells_the_built_in_values() {
     let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
     let built_in = toml::Table::try_from(host_cli::recipe::Recipe::default()).unwrap();
     for (key, value) in built_in {
-        let flag = format!("--{} ", key.replace('_', "-"));
-        let text = help.split(&flag).nth(1).unwrap_or_else(|| panic!("no flag {flag}"));
+        let flag = format!("--{}", key.replace('_', "-"));
+        let text = [" ", "[="].iter().find_map(|end| help.split(&format!("{flag}{end}")).nth(1));
+        let text = text.unwrap_or_else(|| panic!("no flag {flag}"));
         if ["data", "from"].contains(&&key[..]) {
             continue;
         }

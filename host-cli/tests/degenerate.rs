@@ -5,7 +5,7 @@ mod support;
 
 use std::path::Path;
 
-use host_cli::data::{Dataset, Source};
+use host_cli::data::{Dataset, Reading, Source};
 use host_cli::fold::fold;
 use host_cli::model::Model;
 use host_cli::quantize::clip::Clip;
@@ -19,7 +19,7 @@ fn trained(here: &Path) -> (Dataset, Model) {
         "train", "--data", "demo", "--hidden", "32,24", "--epochs", "2", "--init", "he", "--out", "run", "-q",
     ];
     succeeds(here, &words);
-    (Source::Demo.load(None).unwrap(), Model::load(&here.join("run")).unwrap())
+    (Source::Demo.load(None, Reading::default()).unwrap(), Model::load(&here.join("run")).unwrap())
 }
 
 /// The file of a model and its accuracy on the test images, after that of the model.

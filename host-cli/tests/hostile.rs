@@ -124,6 +124,7 @@ macro_rules! parsers {
 parsers! {
     idx_images "idx-images"
     idx_labels "idx-labels"
+    class_names "class-names"
     flash "flash"
     master "master"
     safetensors "safetensors"

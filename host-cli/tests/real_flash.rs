@@ -7,7 +7,7 @@ mod support;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use host_cli::data::Source;
+use host_cli::data::{Reading, Source};
 use host_cli::memory::Bytes;
 use selvedge::format::{Image, Packing};
 use selvedge::{Backend, Rng, naive, quant};
@@ -101,7 +101,7 @@ fn every_packing_and_backend_gives_the_same_logits_for_every_test_image() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     let i8_file = quantized(here, "i8");
-    let pixels = Source::Folder(data().into()).load(None).unwrap().test.images.pixels;
+    let pixels = Source::Folder(data().into()).load(None, Reading::default()).unwrap().test.images.pixels;
     let expected = in_place(&i8_file, &pixels);
     let mut ways = 0;
     for packing in Packing::ALL {

@@ -57,16 +57,20 @@ fn data_that_is_missing_or_corrupt() {
     let images = "train-images-idx3-ubyte";
     assert!(damage(images, &|b| b.truncate(1000)).contains("cut short"));
     assert!(damage(images, &|b| b.clear()).contains("the file is empty"));
-    assert!(damage(images, &|b| b[3] = 1).contains("magic number"));
+    assert!(
+        damage(images, &|b| b[3] = 1).contains("uint8 of 1 dimension: 240; these are labels, not images")
+    );
+    assert!(damage(images, &|b| b[0] = 1).contains("not an IDX file but"));
     assert!(damage(images, &|b| b.push(0)).contains("goes on behind"));
-    assert!(damage("train-labels-idx1-ubyte", &|b| b[20] = 10).contains("label 12 is 10"));
+    let line = damage("train-labels-idx1-ubyte", &|b| b[20] = 10);
+    assert!(line.contains("labels.txt names 4 classes, but the largest label is 10"), "{line}");
     let line = damage("t10k-labels-idx1-ubyte", &|b| {
         b.pop();
         b[7] = 59;
     });
     assert!(line.contains("holds 60 images, but") && line.contains("holds 59 labels"), "{line}");
     fs::remove_file(data.join(images)).unwrap();
-    assert!(fails(here, &TRAIN, 3).contains("neither train-images-idx3-ubyte nor"));
+    assert!(fails(here, &TRAIN, 3).contains("but neither train-images-idx3-ubyte nor"));
     assert!(!here.join("runs").exists());
 }
 

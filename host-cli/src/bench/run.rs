@@ -13,7 +13,7 @@ use super::measure::{Race, median};
 use super::network::{Net, crew, forward_macs, images, two_threads};
 use super::{BATCH, Case, Line, Name, WIDTHS};
 use crate::data::idx::{self, Images};
-use crate::data::{FILES, Set, Source, demo};
+use crate::data::{FILES, Reading, Set, Source, demo};
 use crate::error::{Error, Result};
 use crate::evaluate::evaluate;
 use crate::normalise::Inputs;
@@ -111,14 +111,14 @@ fn whole_run(
 pub(super) fn load(case: &Case) -> Result<Line> {
     let folder = tempfile::tempdir().map_err(|e| Error::io("make a folder in", &std::env::temp_dir(), &e))?;
     let mut source = Source::FashionMnist;
-    if source.load(None).is_err() {
+    if source.load(None, Reading::default()).is_err() {
         write_garments(folder.path())?;
         source = Source::Folder(folder.path().to_path_buf());
     }
     let mut seconds = Vec::new();
     for _ in 0..5 {
         let begin = Instant::now();
-        black_box(source.load(None)?);
+        black_box(source.load(None, Reading::default())?);
         seconds.push(begin.elapsed().as_secs_f64());
     }
     Ok(case.line(median(seconds), None))

@@ -57,6 +57,8 @@ impl FirmwareArgs {
                 ("--selvedge-path", self.selvedge_path.is_some()),
                 ("--data", self.data.data.is_some()),
                 ("--data-dir", self.data.data_dir.is_some()),
+                ("--transpose", self.data.reading.transpose.is_some()),
+                ("--first-label", self.data.reading.first_label.is_some()),
                 ("--overwrite", self.overwrite),
             ];
             words.into_iter().find(|(_, said)| *said).map(|(word, _)| word)

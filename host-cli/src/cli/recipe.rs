@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
-use crate::data::Source;
+use super::DataArgs;
 use crate::draws::Generator;
 use crate::error::{Error, Result};
 use crate::recipe::config::Layers;
@@ -122,24 +122,29 @@ pub struct RecipeValues {
 }
 
 impl RecipeArgs {
-    /// The values and where they come from; `data` is what `--data` says.
+    /// The values and where they come from; `data` is what is said of the data.
     ///
     /// # Errors
     /// As [`Layers::resolve`].
-    pub fn layers(&self, data: Option<&Source>) -> Result<Layers> {
-        Layers::resolve(self.preset.as_deref(), self.config.as_deref(), self.values.table(data)?)
+    pub fn layers(&self, data: &DataArgs) -> Result<Layers> {
+        Layers::resolve(self.preset.as_deref(), self.config.as_deref(), self.values.table(Some(data))?)
     }
 }
 
 impl RecipeValues {
-    /// What the flags set, by the config file's keys; `data` is what `--data` says.
+    /// What the flags set, by the config file's keys; `data` is what is said of the data.
     ///
     /// # Errors
     /// Exit code 2 for a number that no config file could hold.
-    pub fn table(&self, data: Option<&Source>) -> Result<toml::Table> {
+    pub fn table(&self, data: Option<&DataArgs>) -> Result<toml::Table> {
         let mut flags = toml::Table::try_from(self).map_err(|_| self.too_large())?;
-        if let Some(data) = data {
-            flags.insert("data".into(), data.to_string().into());
+        if let Some(DataArgs { data, reading, .. }) = data {
+            let source = data.as_ref().map(|source| ("data", source.to_string().into()));
+            let transpose = reading.transpose.map(|yes| ("transpose", yes.into()));
+            let first = reading.first_label.map(|label| ("first_label", i64::from(label).into()));
+            flags.extend(
+                [source, transpose, first].into_iter().flatten().map(|(key, value)| (key.into(), value)),
+            );
         }
         Ok(flags)
     }

@@ -43,7 +43,7 @@ pub enum SweepAction {
 
 /// A sweep to run.
 #[derive(Debug, Args)]
-#[command(mut_arg("data", super::for_recipes))]
+#[command(mut_args = super::for_recipes)]
 // A sweep draws the weights of each of its runs, and says so to who asks for others.
 #[command(mut_arg("from", |arg| arg.hide(true)))]
 pub struct SweepRun {

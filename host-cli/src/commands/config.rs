@@ -27,7 +27,7 @@ pub fn run(args: &Config) -> Result<()> {
     let mut output = Output::default();
     match args {
         Config::Show(args) => {
-            let mut layers = args.recipe.layers(args.data.data.as_ref())?;
+            let mut layers = args.recipe.layers(&args.data)?;
             start::of(&mut layers)?;
             if args.json {
                 return output.json(&Shown { recipe: layers.recipe()?, origins: layers.origins() });

@@ -5,10 +5,11 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::cli::Data;
-use crate::data::fetch::{FASHION_MNIST, MIRRORS, Status, fetch, verify};
-use crate::data::{Source, fashion_mnist_folder};
+use crate::data::fetch::{FASHION_MNIST, MIRRORS, fetch};
+use crate::data::verify::verify;
+use crate::data::{Reading, Source, fashion_mnist_folder};
 use crate::error::{Error, Result, typed};
-use crate::terminal::{Output, count, listing, picture};
+use crate::terminal::{Output, Warnings, count, listing, picture};
 
 /// Carries a `data` command out.
 ///
@@ -35,20 +36,15 @@ pub fn run(command: Data) -> Result<()> {
             output.line(format!("{folder}: {} fetched, {there} there already", count(fetched, "file")))
         }
         Data::Verify { dir, json } => check(&fashion_mnist_folder(dir.as_deref())?, dir.as_deref(), json),
-        Data::Show { data, dir, count, json } => show(&data, dir.as_deref(), count, json),
+        Data::Show { data, dir, reading, count, json } => {
+            show(&data, dir.as_deref(), reading.over(Reading::default()), count, json)
+        }
     }
 }
 
 fn check(folder: &Path, named: Option<&Path>, json: bool) -> Result<()> {
-    let found = verify(folder, &FASHION_MNIST)?;
-    let states = FASHION_MNIST.iter().zip(&found).map(|(file, status)| {
-        let state = match status {
-            Status::Good => "good",
-            Status::Missing => "missing",
-            Status::Corrupt => "wrong SHA-256",
-        };
-        [file.name, state]
-    });
+    let found = verify(folder)?;
+    let states = found.iter().map(|(name, state)| [name, state.name()]);
     let mut output = Output::default();
     if json {
         let files: Vec<_> = states.map(|[name, state]| json!({"name": name, "state": state})).collect();
@@ -57,7 +53,7 @@ fn check(folder: &Path, named: Option<&Path>, json: bool) -> Result<()> {
         let rows = states.map(|row| row.map(String::from));
         output.line(listing(["file", "state"].map(String::from), rows))?;
     }
-    match found.iter().filter(|&&s| s != Status::Good).count() {
+    match found.iter().filter(|(_, state)| !state.is_good()).count() {
         0 => Ok(()),
         n => Err(Error::data(format!(
             "{n} of {} files in {} are missing or corrupt; run `selvedge data fetch{}`",
@@ -68,8 +64,10 @@ fn check(folder: &Path, named: Option<&Path>, json: bool) -> Result<()> {
     }
 }
 
-fn show(source: &Source, dir: Option<&Path>, count: usize, json: bool) -> Result<()> {
-    let dataset = source.load(dir)?;
+fn show(source: &Source, dir: Option<&Path>, reading: Reading, count: usize, json: bool) -> Result<()> {
+    let dataset = source.load(dir, reading)?;
+    let mut warnings = Warnings::default();
+    dataset.warnings.iter().for_each(|text| warnings.add(text));
     let mut output = Output::default();
     let set = &dataset.train;
     let of_class = |class: usize| {
@@ -88,6 +86,7 @@ fn show(source: &Source, dir: Option<&Path>, count: usize, json: bool) -> Result
             "test_images": dataset.test.labels.len(),
             "image": [set.images.rows, set.images.cols],
             "classes": classes.collect::<Vec<_>>(),
+            "warnings": warnings.list(),
         }));
     }
     output.line(format!(

@@ -6,8 +6,8 @@ use selvedge::format::{Header, SelfTest};
 use serde_json::json;
 
 use crate::cli::{Export, FirmwareArgs};
-use crate::data::Source;
 use crate::data::idx::Images;
+use crate::data::{Reading, Source};
 use crate::error::{Error, Result, typed};
 use crate::files;
 use crate::firmware::boards::{self, BOARDS, Board, Loader, Region};
@@ -15,7 +15,7 @@ use crate::firmware::{Needs, needs, project};
 use crate::flash;
 use crate::memory::size;
 use crate::model::{self, Model};
-use crate::terminal::Output;
+use crate::terminal::{Output, Warnings};
 
 /// Files by which a folder of firmware is known.
 const MARKS: [&str; 3] = ["Cargo.toml", "memory.x", "model.selv"];
@@ -45,11 +45,12 @@ pub fn run(args: &Export) -> Result<()> {
     let image = flash::parse_own(&packed)?;
     let header = image.header();
     let needs = needs(header, &board)?;
-    let images = images(&args.firmware, header, needs.images)?;
+    let mut warnings = Warnings::default();
+    let images = images(&args.firmware, header, needs.images, &mut warnings)?;
     let selvedge = core_crate(args.firmware.selvedge_path.as_deref())?;
     let files = project(header, &packed, &board, &images, selvedge.as_deref());
     files::write_folder(&args.out, &files, args.firmware.overwrite.then_some(&MARKS))?;
-    report(args, &board, header, &needs)
+    report(args, &board, header, &needs, &warnings)
 }
 
 fn floats(model: &Path) -> Error {
@@ -60,7 +61,13 @@ fn floats(model: &Path) -> Error {
     ))
 }
 
-fn report(args: &Export, board: &Board<'_>, header: &Header, needs: &Needs) -> Result<()> {
+fn report(
+    args: &Export,
+    board: &Board<'_>,
+    header: &Header,
+    needs: &Needs,
+    warnings: &Warnings,
+) -> Result<()> {
     let folder = args.out.display().to_string();
     let packing = header.packing().name();
     let mut output = Output::default();
@@ -68,6 +75,7 @@ fn report(args: &Export, board: &Board<'_>, header: &Header, needs: &Needs) -> R
         return output.json(&json!({
             "folder": folder, "board": board.name, "target": board.target, "packing": packing,
             "flash_bytes": needs.flash, "ram_bytes": needs.ram, "images": needs.images,
+            "warnings": warnings.list(),
         }));
     }
     let of =
@@ -152,7 +160,7 @@ fn custom(args: &FirmwareArgs) -> Result<Board<'_>> {
 }
 
 /// The first image of each class, `count` in all: of the data set that is named, else of the demo, else noise.
-fn images(args: &FirmwareArgs, header: &Header, count: usize) -> Result<Images> {
+fn images(args: &FirmwareArgs, header: &Header, count: usize, warnings: &mut Warnings) -> Result<Images> {
     let inputs = header.shape().inputs();
     let named =
         args.data.data.clone().or_else(|| args.data.data_dir.is_some().then_some(Source::FashionMnist));
@@ -162,7 +170,9 @@ fn images(args: &FirmwareArgs, header: &Header, count: usize) -> Result<Images> 
         let noise = (1..=count).flat_map(|seed| SelfTest::pixels(seed as u32).take(inputs));
         return Ok(Images { pixels: noise.collect(), count, rows, cols });
     };
-    let set = source.load(args.data.data_dir.as_deref())?.test;
+    let dataset = source.load(args.data.data_dir.as_deref(), args.data.reading.over(Reading::default()))?;
+    dataset.warnings.iter().for_each(|text| warnings.add(text));
+    let set = dataset.test;
     let (rows, cols) = (set.images.rows, set.images.cols);
     if rows * cols != inputs || header.image().is_some_and(|size| size != (rows, cols)) {
         return Err(Error::model(format!(

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::cli::Import;
-use crate::data::read_names;
+use crate::data::classes::read_names;
 use crate::error::{Error, Result};
 use crate::exchange::{self, Imported};
 use crate::files;

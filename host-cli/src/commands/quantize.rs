@@ -4,7 +4,7 @@ use selvedge::format::{Image, Packing};
 use selvedge::quant::ram_bytes;
 use serde_json::{Value, json};
 
-use super::load_data;
+use super::{check_classes, load_data};
 use crate::cli::{IntegerType, Quantize};
 use crate::data::Dataset;
 use crate::draws::Split;
@@ -33,9 +33,11 @@ pub fn run(args: &Quantize) -> Result<()> {
     }
     files::can_hold(&args.out)?;
     let model = Model::load(&args.model)?;
-    let dataset = load_data(&args.data, model.about.recipe.as_ref())?;
+    let mut warnings = Warnings::default();
+    let dataset = load_data(&args.data, model.about.recipe.as_ref(), &mut warnings)?;
     let mlp = selvedge::Mlp { shape: model.shape, backend: selvedge::Backend::detect() };
-    crate::evaluate::check_fit(&mlp, &dataset.train)?;
+    [&dataset.train, &dataset.test].into_iter().try_for_each(|set| crate::evaluate::check_fit(&mlp, set))?;
+    check_classes(model.shape.outputs(), |c| model.class(c), &dataset, &mut warnings)?;
     let dtype = args.dtype.dtype();
     flash::check_packing(dtype, args.packing.unwrap_or(Packing::Generic))?;
     let images = dataset.train.labels.len();
@@ -55,7 +57,6 @@ pub fn run(args: &Quantize) -> Result<()> {
     let proof = Proof::new(&model, &float, &image, &dataset, &split)?;
     files::write_atomic(&args.out, &bytes)?;
 
-    let mut warnings = Warnings::default();
     let calibrated = args.calibrate.min(split.train.len());
     if calibrated < FEW {
         warnings.add(format!(

@@ -5,19 +5,21 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+use serde::Serialize;
+
 use crate::budget::target;
 use crate::cli::{Shard, Sweep, SweepAction, SweepRun};
 use crate::crew::{Crew, Threads};
-use crate::data::{Dataset, Source};
+use crate::data::{Dataset, Reading};
 use crate::error::{Error, Result, typed};
 use crate::files;
 use crate::interrupt;
-use crate::recipe::config;
+use crate::recipe::{Recipe, config};
 use crate::sweep::Plan;
 use crate::sweep::cost;
 use crate::sweep::table::{Spread, Table};
 use crate::sweep::trials::Trials;
-use crate::terminal::{self, Output, count};
+use crate::terminal::{self, Output, Warnings, count};
 
 const PLAN: &str = "sweep.toml";
 const ADVICE: &str = "docs/sweeps.md shows one";
@@ -29,7 +31,8 @@ const ADVICE: &str = "docs/sweeps.md shows one";
 pub fn run(args: &Sweep) -> Result<()> {
     match &args.action {
         Some(SweepAction::Merge { shards, out, data_dir, json }) => {
-            show(&merge(shards, out, data_dir.as_deref())?, *json)
+            let mut warnings = Warnings::default();
+            show(&merge(shards, out, data_dir.as_deref(), &mut warnings)?, &warnings, *json)
         }
         None => sweep(&args.run),
     }
@@ -37,7 +40,9 @@ pub fn run(args: &Sweep) -> Result<()> {
 
 fn sweep(args: &SweepRun) -> Result<()> {
     let mut plan = plan(args)?;
-    let dataset = plan.recipes[0].source().load(args.data.data_dir.as_deref())?;
+    let mut warnings = Warnings::default();
+    let recipe = &plan.recipes[0];
+    let dataset = load(recipe, args.data.reading.transpose, args.data.data_dir.as_deref(), &mut warnings)?;
     if let Some(limits) = &args.budget {
         plan.keep_within(limits, &dataset)?;
     }
@@ -62,14 +67,38 @@ fn sweep(args: &SweepRun) -> Result<()> {
         return Ok(());
     }
     let table = tabulate(&folder, &plan, &dataset, jobs)?;
-    show(&table, args.json)?;
+    show(&table, &warnings, args.json)?;
     say(format!("next: selvedge report {}", typed(&folder)));
     Ok(())
 }
 
-fn show(table: &Table, json: bool) -> Result<()> {
+/// The data set of all recipes, which may leave open whether its files are stored transposed, as `transpose` may.
+fn load(
+    recipe: &Recipe,
+    transpose: Option<bool>,
+    data_dir: Option<&Path>,
+    warnings: &mut Warnings,
+) -> Result<Dataset> {
+    let transpose = recipe.transpose.then_some(true).or(transpose);
+    let dataset = recipe.source().load(data_dir, Reading { transpose, ..recipe.reading() })?;
+    dataset.warnings.iter().for_each(|text| warnings.add(text));
+    Ok(dataset)
+}
+
+/// A table as it is printed, singles with their shortest digits.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    table: &'a Table,
+    warnings: &'a [String],
+}
+
+fn show(table: &Table, warnings: &Warnings, json: bool) -> Result<()> {
     let mut output = Output::default();
-    if json { output.json(table) } else { output.line(table.markdown().trim_end()) }
+    if !json {
+        return output.line(table.markdown().trim_end());
+    }
+    output.json(&Shown { table, warnings: warnings.list() })
 }
 
 /// Trains what is not done yet of a sweep, or of a share of it, `jobs` trials at a time.
@@ -113,7 +142,7 @@ fn train(
 
 /// The plan that the flags make.
 fn plan(args: &SweepRun) -> Result<Plan> {
-    let flags = args.values.table(args.data.data.as_ref())?;
+    let flags = args.values.table(Some(&args.data))?;
     match (&args.config, args.preset.as_deref()) {
         (Some(path), _) => {
             Plan::of_table(config::read(path, ADVICE)?, args.seeds, &flags, &path.display().to_string())
@@ -187,7 +216,7 @@ fn tabulate(folder: &Path, plan: &Plan, dataset: &Dataset, jobs: usize) -> Resul
 }
 
 /// Copies the trials of shards into one folder and makes the table.
-fn merge(shards: &[PathBuf], out: &Path, data_dir: Option<&Path>) -> Result<Table> {
+fn merge(shards: &[PathBuf], out: &Path, data_dir: Option<&Path>, warnings: &mut Warnings) -> Result<Table> {
     let mut plan: Option<Plan> = None;
     for shard in shards {
         let path = shard.join(PLAN);
@@ -231,7 +260,6 @@ fn merge(shards: &[PathBuf], out: &Path, data_dir: Option<&Path>) -> Result<Tabl
     if !missing.is_empty() {
         return Err(Error::failed(format!("these trials are in none of the shards: {}", missing.join(", "))));
     }
-    let source: Source = plan.recipes[0].source();
-    let dataset = source.load(data_dir)?;
+    let dataset = load(&plan.recipes[0], None, data_dir, warnings)?;
     tabulate(out, &plan, &dataset, 1)
 }

@@ -10,7 +10,7 @@ use selvedge::{Backend, Mlp, Shape};
 use crate::checkpoint::{self, fingerprint};
 use crate::cli;
 use crate::crew::Crew;
-use crate::data::{Dataset, Source};
+use crate::data::{Dataset, Reading, Source};
 use crate::draws::Split;
 use crate::error::{Error, Result, typed};
 use crate::interrupt;
@@ -19,9 +19,12 @@ use crate::model::Model;
 use crate::recipe::Recipe;
 use crate::run::{Folder, Place};
 use crate::start;
-use crate::terminal::{Output, say};
+use crate::terminal::{Output, Warnings, say};
 use crate::train::{Job, State, train};
 use watch::Watch;
+
+/// The classes of a run whose `run.json` does not say, where the data names none.
+const UNNAMED: usize = 10;
 
 /// What a run is made of, and its folder where it has one.
 struct Plan {
@@ -52,7 +55,7 @@ pub fn run(args: &cli::Train) -> Result<()> {
             Plan { from: folder.from(&recipe)?, recipe, place, folder: Some(folder), _held: held }
         }
         None => {
-            let mut layers = args.recipe.layers(args.data.data.as_ref())?;
+            let mut layers = args.recipe.layers(&args.data)?;
             let from = start::of(&mut layers)?;
             let recipe = layers.recipe()?;
             Plan { place: place(args, &recipe)?, recipe, from, folder: None, _held: None }
@@ -62,10 +65,25 @@ pub fn run(args: &cli::Train) -> Result<()> {
 }
 
 impl Plan {
-    fn dataset(&self) -> Result<Dataset> {
-        let source = self.place.data.clone().map_or_else(|| self.recipe.source(), Source::Folder);
-        let mut dataset = source.load(self.place.data_dir.as_deref())?;
-        dataset.name.clone_from(&self.recipe.data);
+    fn dataset(&self, args: &cli::Train, warnings: &mut Warnings) -> Result<Dataset> {
+        let recipe = &self.recipe;
+        let source = self.place.data.clone().map_or_else(|| recipe.source(), Source::Folder);
+        // A new run's recipe says nothing of how the files are stored unless somebody did.
+        let said = self.folder.is_some() || recipe.transpose;
+        let transpose = if said { Some(recipe.transpose) } else { args.data.reading.transpose };
+        let mut dataset =
+            source.load(self.place.data_dir.as_deref(), Reading { transpose, ..recipe.reading() })?;
+        dataset.name.clone_from(&recipe.data);
+        dataset.warnings.iter().for_each(|text| warnings.add(text));
+        if let Some(model) = &self.from {
+            start::check_reading(model, recipe).into_iter().for_each(|text| warnings.add(text));
+        }
+        let kept = match (&self.folder, &self.from) {
+            (_, Some(model)) => model.shape.outputs(),
+            (Some(_), None) => self.place.classes.unwrap_or(UNNAMED),
+            (None, None) => 0,
+        };
+        dataset.widen(kept);
         Ok(dataset)
     }
 
@@ -106,7 +124,8 @@ impl Plan {
         let name = format!("{name}-{}", self.recipe.hidden_name());
         let folder = Folder::create(args.out.as_deref(), args.overwrite, &name)?;
         let held = folder.hold()?;
-        folder.start(&self.recipe, &self.place, self.from.as_ref())?;
+        let place = Place { classes: Some(shape.outputs()), ..self.place.clone() };
+        folder.start(&self.recipe, &place, self.from.as_ref())?;
         if let Some(previous) = folder.previous().filter(|_| !args.quiet) {
             say(format!("the run that was there is in {} until this one is done", previous.display()));
         }
@@ -139,7 +158,8 @@ impl Plan {
 
 /// Trains.
 fn follow(args: &cli::Train, plan: &Plan) -> Result<()> {
-    let dataset = plan.dataset()?;
+    let mut warnings = Warnings::default();
+    let dataset = plan.dataset(args, &mut warnings)?;
     let mlp = plan.mlp(&dataset)?;
     let Plan { recipe, place, from, .. } = plan;
     let split = recipe.split(dataset.train.images.count);
@@ -160,6 +180,7 @@ fn follow(args: &cli::Train, plan: &Plan) -> Result<()> {
     let job = Job { crew: &crew, mlp, recipe, set: &dataset.train, inputs: &inputs, split: &split };
     let every = args.checkpoint_every.unwrap_or(place.checkpoint_every);
     let mut watch = Watch::new(args, recipe, &folder, &data, every, &state)?;
+    watch.warnings = warnings;
     let ending = train(&job, &mut state, &mut watch).map_err(|e| to_resume(e, &folder))?;
     watch.bar.finish_and_clear();
     watch.end(ending, &job, &dataset, &normalisation, state).map_err(|e| with_previous(e, &folder))
@@ -197,6 +218,7 @@ fn place(args: &cli::Train, recipe: &Recipe) -> Result<Place> {
         machine: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
         data_dir,
         data,
+        classes: None,
         checkpoint_every: args.checkpoint_every.unwrap_or(0),
     })
 }
@@ -206,9 +228,10 @@ fn resume(args: &cli::Train, folder: &Folder) -> Result<(Recipe, Place)> {
     let mut flags = args.recipe.values.table(None)?;
     let backend = flags.remove("backend");
     let more = args.recipe.preset.is_some() || args.recipe.config.is_some() || args.data.data.is_some();
+    let more = more || args.data.reading.transpose.is_some() || args.data.reading.first_label.is_some();
     if more || !flags.is_empty() || args.out.is_some() {
         return Err(Error::misused(
-            "--resume takes the recipe from the run's folder; leave out the flags of the recipe, --data and --out; to \
+            "--resume takes the recipe from the run's folder; leave out the flags of the recipe, of --data and --out; to \
              train a model that is done further, `selvedge train --from RUN --out NEW`",
         ));
     }

@@ -3,12 +3,12 @@
 use selvedge::naive;
 use serde_json::json;
 
-use super::load_data;
+use super::{check_classes, load_data};
 use crate::cli::Verify;
 use crate::error::{Error, Exit, Result};
 use crate::flash::{Difference, Trace, first_difference};
 use crate::network::Network;
-use crate::terminal::Output;
+use crate::terminal::{Output, Warnings};
 
 /// Compares two networks.
 ///
@@ -25,8 +25,11 @@ pub fn run(args: &Verify) -> Result<()> {
             b.shape()
         )));
     }
-    let test = load_data(&args.data, a.recipe().or(b.recipe()))?.test;
-    a.check_fit(&test)?;
+    let mut warnings = Warnings::default();
+    let dataset = load_data(&args.data, a.recipe().or(b.recipe()), &mut warnings)?;
+    a.check_fit(&dataset.test)?;
+    check_classes(a.shape().outputs(), |c| a.class(c), &dataset, &mut warnings)?;
+    let test = dataset.test;
     let (left, right) = (Trace::new(&a)?, Trace::new(&b)?);
     let real = !(left.is_integer() && right.is_integer());
     let (mut differing, mut classes, mut first) = (0, 0, None::<(usize, Difference)>);
@@ -48,6 +51,7 @@ pub fn run(args: &Verify) -> Result<()> {
         );
         output.json(&json!({
             "equal": differing == 0, "images": images, "differing": differing, "first": first,
+            "warnings": warnings.list(),
         }))?;
     } else if differing == 0 {
         output.line(format!("bit-exact on {images} images, in every layer"))?;

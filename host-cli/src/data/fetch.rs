@@ -78,7 +78,8 @@ pub fn verify(folder: &Path, files: &[RemoteFile<'_>]) -> Result<Vec<Status>> {
     files.iter().map(|file| status(&folder.join(file.name), file)).collect()
 }
 
-fn status(path: &Path, file: &RemoteFile<'_>) -> Result<Status> {
+/// The state of one file at `path`.
+pub(super) fn status(path: &Path, file: &RemoteFile<'_>) -> Result<Status> {
     match hash_file(path) {
         Ok(hash) if hash == file.sha256 => Ok(Status::Good),
         Ok(_) => Ok(Status::Corrupt),

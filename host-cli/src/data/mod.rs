@@ -1,11 +1,16 @@
 //! The data set: two sets of grey images with a class each, read from IDX files or drawn by code.
 //!
-//! Everything goes through the same parser, the drawn demo too. Nothing here shuffles or scales; see
-//! [`draws`](crate::draws).
+//! Everything goes through the same parser, the drawn demo too. What the files do not say is assumed and warned of, or
+//! refused. Nothing here shuffles; see [`draws`](crate::draws).
 
+pub mod classes;
 pub mod demo;
 pub mod fetch;
+pub mod find;
+mod folder;
+mod foreign;
 pub mod idx;
+pub mod verify;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -13,8 +18,11 @@ use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
-use crate::error::{Error, Exit, Result, typed};
+use crate::error::{Error, Result, typed};
+use folder::RawSet;
 use idx::Images;
+
+pub use folder::is_transposed;
 
 /// Where a data set comes from: `fashion-mnist`, `demo` or a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,8 +31,18 @@ pub enum Source {
     FashionMnist,
     /// Silhouettes drawn by code.
     Demo,
-    /// A folder of four IDX files with the standard names.
+    /// A folder of four IDX files, or a folder and what the names of one data set in it start with.
     Folder(PathBuf),
+}
+
+/// How the files of a data set are to be read, where they do not say it themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reading {
+    /// Whether rows and columns of the images are swapped, as EMNIST needs; `None` where nobody said so, which is taken as
+    /// no.
+    pub transpose: Option<bool>,
+    /// The label of the first class.
+    pub first_label: usize,
 }
 
 /// Images and the class of each.
@@ -54,6 +72,22 @@ pub struct Dataset {
     pub test: Set,
     /// The classes' names.
     pub classes: Vec<String>,
+    /// Whether the number of classes was counted from the labels, for want of names.
+    pub counted: bool,
+    /// The label of the first class.
+    pub first_label: usize,
+    /// What was assumed or looks wrong.
+    pub warnings: Vec<String>,
+}
+
+impl Dataset {
+    /// Adds classes without images until there are `classes`, where none are named.
+    pub fn widen(&mut self, classes: usize) {
+        if self.counted {
+            let more = self.classes.len()..classes;
+            self.classes.extend(more.map(|class| (self.first_label + class).to_string()));
+        }
+    }
 }
 
 /// Fashion-MNIST's classes, by label.
@@ -70,7 +104,7 @@ const FASHION: [&str; 10] = [
     "Ankle boot",
 ];
 
-/// The standard names: training images and labels, test images and labels.
+/// The standard names: training images and labels, test images and labels. [`find`] takes others too.
 pub const FILES: [&str; 4] = [
     "train-images-idx3-ubyte",
     "train-labels-idx1-ubyte",
@@ -110,15 +144,19 @@ impl Source {
     ///
     /// # Errors
     /// Exit code 3 where it is missing or corrupt.
-    pub fn load(&self, data_dir: Option<&Path>) -> Result<Dataset> {
+    pub fn load(&self, data_dir: Option<&Path>, reading: Reading) -> Result<Dataset> {
         let mut dataset = match self {
             Self::FashionMnist => {
                 let folder = fashion_mnist_folder(data_dir)?;
                 let dir = data_dir.map_or_else(String::new, |dir| format!(" --dir {}", typed(dir)));
-                load_folder(&folder, &format!("run `selvedge data fetch{dir}`, or try `--data demo`"))?
+                folder::load(
+                    &folder,
+                    &format!("run `selvedge data fetch{dir}`, or try `--data demo`"),
+                    reading,
+                )?
             }
-            Self::Demo => draw_demo()?,
-            Self::Folder(folder) => load_folder(folder, &advice(folder))?,
+            Self::Demo => draw_demo(reading)?,
+            Self::Folder(folder) => folder::load(folder, &folder::advice(folder), reading)?,
         };
         dataset.name = self.to_string();
         Ok(dataset)
@@ -142,126 +180,25 @@ pub fn fashion_mnist_folder(data_dir: Option<&Path>) -> Result<PathBuf> {
     Ok(cache.cache_dir().join("selvedge").join("fashion-mnist"))
 }
 
-/// What to try where a folder that was named holds no data: the set whose name is near, or what makes a folder one.
-fn advice(folder: &Path) -> String {
-    let said = folder.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-    let near =
-        ["fashion-mnist", "demo"].into_iter().find(|name| strsim::damerau_levenshtein(name, &said) <= 2);
-    match (near, folder_inside(folder)) {
-        (Some(name), _) => format!("did you mean `--data {name}`?"),
-        (None, Some(inside)) => format!("did you mean `--data {}`?", typed(&inside)),
-        (None, None) => "name a folder of the four files train-images-idx3-ubyte, train-labels-idx1-ubyte, \
-                 t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, plain or .gz, or try `--data demo`"
-            .into(),
-    }
-}
-
-/// A folder with data up to two levels below, where other programs keep them: torchvision in `FashionMNIST/raw`.
-fn folder_inside(folder: &Path) -> Option<PathBuf> {
-    let below = |folder: &Path| {
-        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().take(100);
-        let mut folders: Vec<_> = entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
-        folders.sort();
-        folders
-    };
-    let holds = |folder: &PathBuf| {
-        [FILES[0].to_string(), format!("{}.gz", FILES[0])].iter().any(|name| folder.join(name).exists())
-    };
-    let children = below(folder);
-    let found = children.iter().find(|child| holds(child)).cloned();
-    found.or_else(|| children.iter().flat_map(|child| below(child)).find(holds))
-}
-
-/// Reads the four files of a folder, each plain or with `.gz`; `advice` says what to try where they are missing.
-fn load_folder(folder: &Path, advice: &str) -> Result<Dataset> {
-    if !folder.is_dir() {
-        let what = if folder.exists() { "is a file, not a folder" } else { "does not exist" };
-        return Err(Error::data(format!("no data: {} {what}; {advice}", folder.display())));
-    }
-    let read = |name: &str| -> Result<(String, Vec<u8>)> {
-        let found = [folder.join(name), folder.join(format!("{name}.gz"))].into_iter().find(|p| p.exists());
-        let path = found.ok_or_else(|| {
-            Error::data(format!("no data: {} has neither {name} nor {name}.gz; {advice}", folder.display()))
-        })?;
-        let bytes = std::fs::read(&path).map_err(|e| Error::unreadable(Exit::Data, &path, &e))?;
-        Ok((path.display().to_string(), bytes))
-    };
-    let names = folder.join("labels.txt");
-    let names = names.exists().then(|| read_names(&names)).transpose()?;
-    let classes = names.as_ref().map_or(10, Vec::len);
-    let set = |images: &str, labels: &str| -> Result<Set> {
-        let ((images_name, images), (labels_name, labels)) = (read(images)?, read(labels)?);
-        parse_set((&images_name, &images), (&labels_name, &labels), classes)
-    };
-    // The test set inflates beside the training set.
-    let (train, test) = std::thread::scope(|scope| {
-        let test = scope.spawn(|| set(FILES[2], FILES[3]));
-        (set(FILES[0], FILES[1]), test.join().expect("reading a file does not panic"))
-    });
-    let (train, test) = (train?, test?);
-    let classes = match names {
-        Some(names) => names,
-        None if is_fashion(&train.labels) => FASHION.map(String::from).to_vec(),
-        None => (0..10).map(|c| c.to_string()).collect(),
-    };
-    assemble(train, test, classes)
-}
-
 /// The demo, through the IDX files that it would be in.
-fn draw_demo() -> Result<Dataset> {
+fn draw_demo(reading: Reading) -> Result<Dataset> {
     let (train, test, seed) = DEMO;
     let set = |seed: u64, count: usize| {
         let (pixels, labels) = demo::generate(seed, count);
         let images = idx::write_images(&Images { pixels, count, rows: 28, cols: 28 });
-        parse_set(("demo images", &images), ("demo labels", &idx::write_labels(&labels)), FASHION.len())
+        let labels = idx::write_labels(&labels);
+        RawSet::parse(("demo images", &images), ("demo labels", &labels), reading.first_label)
     };
-    assemble(set(seed, train)?, set(seed + 1, test)?, FASHION.map(String::from).to_vec())
-}
-
-fn parse_set(images: (&str, &[u8]), labels: (&str, &[u8]), classes: usize) -> Result<Set> {
-    let set = Set {
-        images: idx::parse_images(images.0, images.1)?,
-        labels: idx::parse_labels(labels.0, labels.1, classes)?,
-    };
-    if set.images.count != set.labels.len() {
-        return Err(Error::data(format!(
-            "{} holds {} images, but {} holds {} labels",
-            images.0,
-            set.images.count,
-            labels.0,
-            set.labels.len()
-        )));
-    }
-    Ok(set)
-}
-
-fn assemble(train: Set, test: Set, classes: Vec<String>) -> Result<Dataset> {
-    let size = |s: &Set| (s.images.rows, s.images.cols);
-    if size(&train) != size(&test) {
-        return Err(Error::data(format!(
-            "training images are {:?} pixels, test images {:?}",
-            size(&train),
-            size(&test)
-        )));
-    }
-    Ok(Dataset { name: String::new(), train, test, classes })
-}
-
-/// Class names, one a line.
-///
-/// # Errors
-/// Exit code 3 where it cannot be read or holds fewer than 2 or more than 256.
-pub fn read_names(path: &Path) -> Result<Vec<String>> {
-    let text = std::fs::read_to_string(path).map_err(|e| Error::unreadable(Exit::Data, path, &e))?;
-    let names: Vec<String> = text.lines().map(|l| l.trim().to_string()).filter(|l| !l.is_empty()).collect();
-    if !(2..=256).contains(&names.len()) {
-        return Err(Error::data(format!(
-            "{}: {} class names, expected 2 to 256, one a line",
-            path.display(),
-            names.len()
-        )));
-    }
-    Ok(names)
+    let (train, test) = (set(seed, train)?.into_set(reading), set(seed + 1, test)?.into_set(reading));
+    Ok(Dataset {
+        name: String::new(),
+        train,
+        test,
+        classes: FASHION.map(String::from).to_vec(),
+        counted: false,
+        first_label: reading.first_label,
+        warnings: Vec::new(),
+    })
 }
 
 fn is_fashion(labels: &[u8]) -> bool {

@@ -11,8 +11,8 @@ use selvedge::shape::{MAX_LAYERS, MAX_WIDTH};
 use selvedge::{Backend, Init, Shape};
 use serde::{Deserialize, Serialize};
 
-use crate::data::Source;
 use crate::data::idx::Images;
+use crate::data::{Reading, Source};
 use crate::draws::{Generator, Split};
 use crate::error::{Error, Result};
 use crate::normalise::Normalisation;
@@ -28,6 +28,10 @@ const MOST_SHIFT: usize = 8;
 pub struct Recipe {
     /// `fashion-mnist`, `demo` or a folder.
     pub data: String,
+    /// Whether rows and columns of its images are swapped.
+    pub transpose: bool,
+    /// The label of its first class.
+    pub first_label: usize,
     /// The model that training goes on from; empty to draw weights.
     pub from: String,
     /// Widths of the hidden layers.
@@ -92,6 +96,8 @@ impl Default for Recipe {
     fn default() -> Self {
         Self {
             data: "fashion-mnist".into(),
+            transpose: false,
+            first_label: 0,
             from: String::new(),
             hidden: vec![128],
             epochs: 5,
@@ -262,6 +268,11 @@ impl Recipe {
     pub fn source(&self) -> Source {
         let Ok(source) = self.data.parse();
         source
+    }
+
+    /// How the files of the data set are read.
+    pub fn reading(&self) -> Reading {
+        Reading { transpose: Some(self.transpose), first_label: self.first_label }
     }
 
     /// The split of `images` training images.

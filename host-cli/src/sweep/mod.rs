@@ -127,7 +127,8 @@ impl Plan {
         base.lay(file.base.clone(), &origin)?;
         let mut recipes = Vec::new();
         for changes in file.combinations().map_err(bad)? {
-            if let Some(key) = ["data", "seed"].into_iter().find(|k| changes.contains_key(*k)) {
+            const SAME: [&str; 4] = ["data", "transpose", "first_label", "seed"];
+            if let Some(key) = SAME.into_iter().find(|k| changes.contains_key(*k)) {
                 return Err(bad(format!("{key} is the same for all recipes of a sweep; put it into [base]")));
             }
             let mut layers = base.clone();

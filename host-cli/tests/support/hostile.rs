@@ -2,6 +2,7 @@
 //!
 //! The stable test of random damage (`hostile.rs`) and the coverage-guided fuzzer (`tests/fuzz`) call the same functions.
 
+use host_cli::data::classes::{self, Classes};
 use host_cli::data::idx;
 use host_cli::exchange;
 use host_cli::model::Model;
@@ -24,9 +25,10 @@ pub struct Parser {
 }
 
 /// All of them.
-pub const PARSERS: [Parser; 9] = [
+pub const PARSERS: [Parser; 10] = [
     Parser { name: "idx-images", takes: idx_images, mend: leave },
     Parser { name: "idx-labels", takes: idx_labels, mend: leave },
+    Parser { name: "class-names", takes: class_names, mend: leave },
     Parser { name: "flash", takes: flash, mend: mend_flash },
     Parser { name: "master", takes: master, mend: leave },
     Parser { name: "safetensors", takes: import, mend: leave },
@@ -40,22 +42,40 @@ fn leave(_: &mut [u8]) {}
 
 /// IDX images, plain or gzip: what is accepted is as large as it says, and survives being written.
 fn idx_images(bytes: &[u8]) -> bool {
-    let Ok(images) = idx::parse_images("f", bytes) else { return false };
+    let Ok((mut images, _)) = idx::parse_images("f", bytes) else { return false };
     assert_eq!(images.pixels.len(), images.count * images.pixels_per_image());
-    assert_eq!(idx::parse_images("f", &idx::write_images(&images)).as_ref(), Ok(&images));
+    assert_eq!(idx::parse_images("f", &idx::write_images(&images)).unwrap().0, images);
+    let before = images.clone();
+    images.transpose();
+    images.transpose();
+    assert_eq!(images, before);
     true
 }
 
-/// IDX labels.
+/// IDX labels: what is accepted makes classes that hold every label, counted from 0 and from 1 alike.
 fn idx_labels(bytes: &[u8]) -> bool {
-    let Ok(labels) = idx::parse_labels("f", bytes, 10) else { return false };
-    assert!(labels.iter().all(|&l| l < 10));
+    let Ok((labels, _)) = idx::parse_labels("f", bytes, 0) else { return false };
+    assert_eq!(idx::parse_labels("f", &idx::write_labels(&labels), 0), Ok((labels.clone(), None)));
+    if let Ok(classes) = Classes::counted(&labels, &[], 0) {
+        assert!(labels.iter().all(|&l| usize::from(l) < classes.names.len()) && classes.names.len() <= 256);
+    }
+    if let Ok((from_one, _)) = idx::parse_labels("f", bytes, 1) {
+        assert!(from_one.iter().zip(&labels).all(|(a, b)| a + 1 == *b));
+    }
+    true
+}
+
+/// Class names: what is accepted is the same when it is written and read again.
+fn class_names(bytes: &[u8]) -> bool {
+    let Ok(names) = classes::parse_names(bytes) else { return false };
+    assert!((2..=256).contains(&names.len()) && names.iter().all(|name| !name.is_empty()));
+    assert_eq!(classes::parse_names(names.join("\n").as_bytes()), Ok(names));
     true
 }
 
 /// A picture of one's own.
 fn picture(bytes: &[u8]) -> bool {
-    let Ok(images) = png::parse("f", bytes) else { return false };
+    let Ok(png::Picture { images, .. }) = png::parse("f", bytes) else { return false };
     assert_eq!((images.count, images.pixels.len()), (1, images.rows * images.cols));
     true
 }

@@ -3,6 +3,7 @@
 
 pub mod c;
 pub mod runs;
+pub mod sets;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -17,7 +17,7 @@ use crate::model::{About, Model};
 use crate::normalise::Normalisation;
 use crate::recipe::Recipe;
 use crate::run::Folder;
-use crate::terminal::{self, Output, say};
+use crate::terminal::{self, Output, Warnings, say};
 use crate::train::{Ending, Epoch, Flow, Job, Observer, State};
 
 /// Who watches a run.
@@ -31,6 +31,8 @@ pub(super) struct Watch<'a> {
     seconds: f64,
     pub(super) bar: ProgressBar,
     output: Output,
+    /// What the run was warned of.
+    pub(super) warnings: Warnings,
 }
 
 impl<'a> Watch<'a> {
@@ -45,7 +47,18 @@ impl<'a> Watch<'a> {
         let bar = terminal::bar(1, !args.quiet);
         bar.enable_steady_tick(Duration::from_millis(200));
         let (metrics, output) = (String::new(), Output::default());
-        let mut watch = Self { args, recipe, folder, data, every, metrics, seconds: 0.0, bar, output };
+        let mut watch = Self {
+            args,
+            recipe,
+            folder,
+            data,
+            every,
+            metrics,
+            seconds: 0.0,
+            bar,
+            output,
+            warnings: Warnings::default(),
+        };
         for epoch in &state.epochs {
             watch.seconds += epoch.seconds;
             watch.add(epoch)?;
@@ -113,6 +126,7 @@ impl<'a> Watch<'a> {
             "test_accuracy": accuracy,
             "train_seconds": self.seconds,
             "parameters": job.mlp.shape.params(),
+            "warnings": self.warnings.list(),
         });
         self.log(&result)?;
         self.folder.finish()?;
