@@ -8,7 +8,7 @@ use clap::error::ErrorKind;
 use host_cli::cli::Cli;
 use host_cli::commands;
 use host_cli::error::{Error, Exit};
-use host_cli::terminal::say;
+use host_cli::terminal::{say, say_raw};
 
 fn main() -> ExitCode {
     let json = std::env::args_os().any(|a| a == "--json");
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             if json {
-                say(serde_json::json!({"error": error.message, "code": error.exit as u8}));
+                say_raw(serde_json::json!({"error": error.message, "code": error.exit as u8}));
             } else {
                 say(format_args!("error: {error}"));
             }

@@ -17,7 +17,7 @@ pub fn run(args: &Bench) -> Result<()> {
     }
     let cases = select(cases(), args.filter.as_deref().unwrap_or(""))?;
     interrupt::listen()?;
-    let bar = bar(cases.iter().map(Case::passes).sum(), true);
+    let bar = bar(cases.iter().map(Case::passes).sum(), 0, true);
     let (mut output, mut entries, mut lines) = (Output::default(), Vec::new(), Vec::new());
     let mut say = |entry: Entry, entries: &mut Vec<Entry>| -> Result<()> {
         if args.json {

@@ -69,7 +69,7 @@ fn sweep(args: &SweepRun) -> Result<()> {
 
 fn show(table: &Table, json: bool) -> Result<()> {
     let mut output = Output::default();
-    if json { output.json(table) } else { output.line(table.markdown().trim_end()) }
+    if json { output.json(table) } else { output.line(terminal::markdown(table.markdown().trim_end())) }
 }
 
 /// Trains what is not done yet of a sweep, or of a share of it, `jobs` trials at a time.

@@ -42,7 +42,7 @@ impl<'a> Watch<'a> {
         every: u64,
         state: &State,
     ) -> Result<Self> {
-        let bar = terminal::bar(1, !args.quiet);
+        let bar = terminal::bar(1, state.at.steps, !args.quiet);
         bar.enable_steady_tick(Duration::from_millis(200));
         let (metrics, output) = (String::new(), Output::default());
         let mut watch = Self { args, recipe, folder, data, every, metrics, seconds: 0.0, bar, output };
@@ -189,10 +189,8 @@ impl Observer for Watch<'_> {
     fn step(&mut self, state: &State, steps: usize) -> Result<Flow> {
         let (at, whole) = (state.at, (steps * self.recipe.epochs) as u64);
         if self.bar.length() != Some(whole) {
-            // A run that was taken up has not done its first steps just now.
             self.bar.set_length(whole);
-            self.bar.set_position(at.steps);
-            self.bar.reset_eta();
+            self.bar.reset_elapsed();
         }
         // Redrawing at every step would cost more than the step.
         if at.step.is_multiple_of(64) || at.step == steps {
@@ -200,7 +198,8 @@ impl Observer for Watch<'_> {
             self.bar.set_prefix(format!("epoch {}/{}", at.epoch + 1, self.recipe.epochs));
             let images = (at.step * self.recipe.batch) as f64;
             let loss = at.loss_sum / at.step as f64;
-            self.bar.set_message(format!("loss {loss:.4}, {:.0} images/s", images / at.seconds));
+            let speed = format!("{:.0} images/s", images / at.seconds);
+            self.bar.set_message(terminal::fields(&[format!("loss {loss:.4}"), speed]));
         }
         if self.every > 0 && state.at.steps.is_multiple_of(self.every) {
             checkpoint::save(&self.folder.0, self.recipe, self.data, state)?;
