@@ -24,7 +24,7 @@ use crate::data::Source;
 /// Trains multilayer perceptrons as fast as the CPU multiplies and adds, and runs them.
 ///
 /// Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 misused, 3 data missing or corrupt,
-/// 4 model invalid, 5 two models differ, 6 over budget.
+/// 4 model invalid, 5 two models differ, 6 over budget, 130 stopped by Ctrl-C, SIGTERM or SIGHUP.
 #[derive(Debug, Parser)]
 #[command(name = "selvedge", version, arg_required_else_help = true, max_term_width = 120)]
 pub struct Cli {

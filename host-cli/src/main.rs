@@ -31,10 +31,12 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            if json {
-                say_raw(serde_json::json!({"error": error.message, "code": error.exit as u8}));
-            } else {
-                say(format_args!("error: {error}"));
+            let key = if error.exit == Exit::Stopped { "stopped" } else { "error" };
+            match (json, error.exit) {
+                (true, exit) => say_raw(serde_json::json!({key: error.message, "code": exit as u8})),
+                // What was asked for is no error.
+                (false, Exit::Stopped) => say(&error),
+                (false, _) => say(format_args!("error: {error}")),
             }
             ExitCode::from(error.exit as u8)
         }

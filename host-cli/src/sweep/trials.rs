@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{Plan, Trial};
 use crate::crew::{Crew, Threads};
 use crate::data::Dataset;
-use crate::error::{Error, Result};
+use crate::error::{Error, Exit, Result};
 use crate::evaluate::evaluate;
 use crate::files;
 use crate::interrupt;
@@ -121,7 +121,9 @@ impl Trials {
             Job { crew: &crew, mlp, recipe: &recipe, set: &dataset.train, inputs: &inputs, split: &split };
         let ending = train(&job, &mut state, &mut Silent)?;
         if ending == Ending::Stopped {
-            return Err(Error::failed("stopped; the same command goes on where it was"));
+            let message =
+                "stopped; trials that are done are kept, and the same command trains the others".into();
+            return Err(Error { exit: Exit::Stopped, message });
         }
         let val_accuracy = match state.kept_epoch {
             0 => None,

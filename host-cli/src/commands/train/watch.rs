@@ -175,12 +175,12 @@ fn diverged(epoch: usize, step: usize, kept: &str) -> Error {
 
 fn stopped(step: usize, epoch: usize, model: &Path, folder: &Path) -> Error {
     Error {
-        exit: Exit::Failed,
+        exit: Exit::Stopped,
         message: format!(
-            "stopped after step {step} of epoch {epoch}; the model as it was then is in {}; go on with `selvedge train \
-             --resume {}`",
+            "stopped after step {step} of epoch {epoch}, and saved a checkpoint; the model as it was then is in {}; go on \
+             with `selvedge train --resume {}`",
             model.display(),
-            folder.display()
+            typed(folder)
         ),
     }
 }
