@@ -1,5 +1,6 @@
 //! `selvedge train`: a run and its folder, from the beginning or from where it stopped.
 
+mod guess;
 mod watch;
 
 use std::fs::File;
@@ -19,7 +20,7 @@ use crate::model::Model;
 use crate::recipe::Recipe;
 use crate::run::{Folder, Place};
 use crate::start;
-use crate::terminal::{Output, say};
+use crate::terminal::{Output, Warnings, say};
 use crate::train::{Job, State, train};
 use watch::Watch;
 
@@ -127,11 +128,15 @@ impl Plan {
             split.val.len(),
             folder.0.display(),
         ));
-        if self.from.as_ref().is_some_and(|model| start::has_met_validation(model, recipe)) {
-            say(format!(
+    }
+
+    /// What is known to go wrong before the first step.
+    fn warn(&self, warnings: &mut Warnings) {
+        if self.from.as_ref().is_some_and(|model| start::has_met_validation(model, &self.recipe)) {
+            warnings.add(format!(
                 "{} was trained with another split of the images: it has met some of those that validate; its own \
                  --seed keeps them apart",
-                recipe.from
+                self.recipe.from
             ));
         }
     }
@@ -155,11 +160,13 @@ fn follow(args: &cli::Train, plan: &Plan) -> Result<()> {
     if !args.quiet {
         plan.greet(&mlp, &split, &folder, state.at.steps);
     }
+    let mut warnings = Warnings::default();
+    plan.warn(&mut warnings);
     let crew = Crew::new(args.threads);
     let inputs = normalisation.inputs(&dataset.train.images.pixels);
     let job = Job { crew: &crew, mlp, recipe, set: &dataset.train, inputs: &inputs, split: &split };
     let every = args.checkpoint_every.unwrap_or(place.checkpoint_every);
-    let mut watch = Watch::new(args, recipe, &folder, &data, every, &state)?;
+    let mut watch = Watch::new(args, recipe, &folder, &data, every, &state, warnings)?;
     let ending = train(&job, &mut state, &mut watch).map_err(|e| to_resume(e, &folder))?;
     watch.bar.finish_and_clear();
     watch.end(ending, &job, &dataset, &normalisation, state).map_err(|e| with_previous(e, &folder))

@@ -6,10 +6,10 @@ use std::time::Duration;
 use indicatif::ProgressBar;
 use serde_json::json;
 
-use super::to_resume;
+use super::{guess, to_resume};
 use crate::checkpoint;
 use crate::cli;
-use crate::data::{Dataset, Set};
+use crate::data::Dataset;
 use crate::error::{Error, Exit, Result, typed};
 use crate::evaluate::evaluate;
 use crate::interrupt;
@@ -17,7 +17,7 @@ use crate::model::{About, Model};
 use crate::normalise::Normalisation;
 use crate::recipe::Recipe;
 use crate::run::Folder;
-use crate::terminal::{self, Output, say};
+use crate::terminal::{self, Output, Warnings, say};
 use crate::train::{Ending, Epoch, Flow, Job, Observer, State};
 
 /// Who watches a run.
@@ -31,6 +31,7 @@ pub(super) struct Watch<'a> {
     seconds: f64,
     pub(super) bar: ProgressBar,
     output: Output,
+    warnings: Warnings,
 }
 
 impl<'a> Watch<'a> {
@@ -41,11 +42,13 @@ impl<'a> Watch<'a> {
         data: &'a str,
         every: u64,
         state: &State,
+        warnings: Warnings,
     ) -> Result<Self> {
         let bar = terminal::bar(1, state.at.steps, !args.quiet);
         bar.enable_steady_tick(Duration::from_millis(200));
         let (metrics, output) = (String::new(), Output::default());
-        let mut watch = Self { args, recipe, folder, data, every, metrics, seconds: 0.0, bar, output };
+        let mut watch =
+            Self { args, recipe, folder, data, every, metrics, seconds: 0.0, bar, output, warnings };
         for epoch in &state.epochs {
             watch.seconds += epoch.seconds;
             watch.add(epoch)?;
@@ -92,7 +95,7 @@ impl<'a> Watch<'a> {
         let model = Model { shape: job.mlp.shape, params, about };
         model.save(&path).map_err(|e| to_resume(e, self.folder))?;
         match ending {
-            Ending::Done => self.done(job, &dataset.test, &model, &epochs),
+            Ending::Done => self.done(job, dataset, &model, &epochs),
             Ending::Diverged { epoch, step } => {
                 let kept = format!("the model after epoch {kept} is in {}", path.display());
                 Err(diverged(epoch, step, &kept))
@@ -102,17 +105,22 @@ impl<'a> Watch<'a> {
     }
 
     /// Tests the model that is kept, and says how it fared.
-    fn done(mut self, job: &Job<'_>, test: &Set, model: &Model, epochs: &[Epoch]) -> Result<()> {
+    fn done(mut self, job: &Job<'_>, dataset: &Dataset, model: &Model, epochs: &[Epoch]) -> Result<()> {
         let About { normalisation, epochs_done: kept, .. } = &model.about;
+        let test = &dataset.test;
         let inputs = normalisation.inputs(&test.images.pixels);
         let tested = evaluate(job.crew, &job.mlp, &model.params, &inputs, test, &test.indices())?;
         let accuracy = tested.finite()?.accuracy();
+        if let Some(warning) = guess::warning(self.recipe, job, dataset, epochs, *kept, accuracy) {
+            self.warnings.add(warning);
+        }
         let path = self.folder.model();
         let result = json!({
             "model": path.display().to_string(),
             "test_accuracy": accuracy,
             "train_seconds": self.seconds,
             "parameters": job.mlp.shape.params(),
+            "warnings": self.warnings.list(),
         });
         self.log(&result)?;
         self.folder.finish()?;
@@ -125,7 +133,7 @@ impl<'a> Watch<'a> {
         self.output.line(format!("Test accuracy = {:.2}%", 100.0 * accuracy))?;
         self.output.line(format!("Model = {}", path.display()))?;
         if !self.args.quiet {
-            self.comment(epochs, job.mlp.shape.outputs());
+            self.comment(epochs);
         }
         Ok(())
     }
@@ -151,17 +159,10 @@ impl<'a> Watch<'a> {
     }
 
     /// Says how the loss fell, and what to do next.
-    fn comment(&self, epochs: &[Epoch], classes: usize) {
+    fn comment(&self, epochs: &[Epoch]) {
         let losses: Vec<f64> = epochs.iter().map(|e| e.loss).collect();
         if let [first, .., last] = losses[..] {
             say(format!("loss {} from {first:.4} to {last:.4}", terminal::sparkline(&losses)));
-        }
-        // A guess loses the logarithm of the number of classes.
-        let guess = (classes as f64).ln();
-        if losses.last().is_some_and(|&last| last >= guess) {
-            say(format!(
-                "that is no better than a guess, which loses {guess:.4}: try a smaller --lr, or another --init"
-            ));
         }
         say(format!("next: selvedge eval {0}   or   selvedge predict {0} --index 0", typed(&self.folder.0)));
     }
