@@ -124,7 +124,7 @@ pub struct Train {
     /// The run's folder [default: the first free runs/DATA-HIDDEN-N]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Take up the run in a folder where it stopped, with nothing but the folder to say
+    /// Resume the interrupted run in a folder; all settings come from there. --data says where data that have moved are
     #[arg(long, value_name = "RUN")]
     pub resume: Option<PathBuf>,
     /// Steps between checkpoints, from which a run that was killed goes on; 0 for none [default: 0]

@@ -1,6 +1,6 @@
 //! The parts of the `selvedge` program, as a library so that its tests can reach them.
 //!
-//! From the bottom up: [`error`]; [`files`] and [`memory`]; [`data`] and [`png`] make images of bytes; [`draws`]
+//! From the bottom up: [`error`]; [`files`], [`checksum`] and [`memory`]; [`data`] and [`png`] make images of bytes; [`draws`]
 //! decides what is random; [`recipe`] says how to train, [`normalise`] makes inputs of images and [`model`] is what
 //! came of it; [`fold`] makes of it what a chip is to run, [`start`] the beginning of another run; [`exchange`] speaks
 //! other programs' formats; [`crew`] spreads work over threads; [`evaluate`], [`train`] and [`quantize`] do the work
@@ -17,6 +17,7 @@
 pub mod bench;
 pub mod budget;
 pub mod checkpoint;
+pub mod checksum;
 pub mod cli;
 pub mod commands;
 pub mod crew;

@@ -10,7 +10,7 @@ use crate::evaluate::Evaluation;
 use crate::exchange;
 use crate::files;
 use crate::network::Network;
-use crate::terminal::{self, Output, table};
+use crate::terminal::{self, Output, Warnings, table};
 
 /// Evaluates a model.
 ///
@@ -19,7 +19,8 @@ use crate::terminal::{self, Output, table};
 pub fn run(args: &Eval) -> Result<()> {
     args.logits.as_deref().map_or(Ok(()), files::can_hold)?;
     let network = Network::load(&args.model)?;
-    let dataset = load_data(&args.data, network.recipe())?;
+    let mut warnings = Warnings::default();
+    let dataset = load_data(&args.data, &args.model, network.about(), &mut warnings)?;
     let (name, set, index) = match args.split {
         SplitName::Test => ("test", &dataset.test, dataset.test.indices()),
         SplitName::Val => {
@@ -51,6 +52,7 @@ pub fn run(args: &Eval) -> Result<()> {
             "loss": evaluation.loss(),
             "per_class": classes.map(|c| evaluation.recall(c)).collect::<Vec<_>>(),
             "confusion": evaluation.confusion,
+            "warnings": warnings.list(),
         }));
     }
     output.line(format!(

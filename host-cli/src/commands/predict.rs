@@ -19,6 +19,7 @@ use crate::terminal::{Output, Warnings, picture, table};
 /// As the command line documents.
 pub fn run(args: &Predict) -> Result<()> {
     let model = Network::load(&args.model)?;
+    let mut warnings = Warnings::default();
     let (images, n, truth) = match &args.image {
         Some(path) => {
             let mut images = read(path)?;
@@ -34,7 +35,7 @@ pub fn run(args: &Predict) -> Result<()> {
                     "which image? name a PNG or IDX file, or a test image by its --index, such as --index 0",
                 )
             })?;
-            let dataset = load_data(&args.data, model.recipe())?;
+            let dataset = load_data(&args.data, &args.model, model.about(), &mut warnings)?;
             model.check_fit(&dataset.test)?;
             let truth = dataset.test.labels.get(n).copied();
             (dataset.test.images, n, truth)
@@ -46,7 +47,6 @@ pub fn run(args: &Predict) -> Result<()> {
             count => format!("--index {n}: there are {count} images, 0 to {}", count - 1),
         })
     })?;
-    let mut warnings = Warnings::default();
     if args.image.is_some() && border(pixels, images.cols) > 128 {
         warnings.add(
             "the border is light, and models are trained on light on black; add --invert to turn it round",

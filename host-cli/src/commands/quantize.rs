@@ -15,7 +15,7 @@ use crate::memory::size;
 use crate::model::Model;
 use crate::quantize::proof::{float_classes, integer_classes, noise};
 use crate::quantize::{self, Options, Quantized};
-use crate::terminal::{Output, say, table};
+use crate::terminal::{Output, Warnings, say, table};
 
 /// Quantizes a model.
 ///
@@ -27,7 +27,8 @@ pub fn run(args: &Quantize) -> Result<()> {
     }
     files::can_hold(&args.out)?;
     let model = Model::load(&args.model)?;
-    let dataset = load_data(&args.data, model.about.recipe.as_ref())?;
+    let mut warnings = Warnings::default();
+    let dataset = load_data(&args.data, &args.model, Some(&model.about), &mut warnings)?;
     let mlp = selvedge::Mlp { shape: model.shape, backend: selvedge::Backend::detect() };
     crate::evaluate::check_fit(&mlp, &dataset.train)?;
     let dtype = match args.dtype {
@@ -54,7 +55,9 @@ pub fn run(args: &Quantize) -> Result<()> {
 
     let mut output = Output::default();
     if args.json {
-        return output.json(&proof.json(args, &image));
+        let mut line = proof.json(args, &image);
+        line["warnings"] = json!(warnings.list());
+        return output.json(&line);
     }
     output.line(proof.summary(&args.out.display().to_string(), &image))?;
     if args.report {

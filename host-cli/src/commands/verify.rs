@@ -8,7 +8,7 @@ use crate::cli::Verify;
 use crate::error::{Error, Exit, Result};
 use crate::flash::{Difference, Trace, first_difference};
 use crate::network::Network;
-use crate::terminal::Output;
+use crate::terminal::{Output, Warnings};
 
 /// Compares two networks.
 ///
@@ -25,7 +25,10 @@ pub fn run(args: &Verify) -> Result<()> {
             b.shape()
         )));
     }
-    let test = load_data(&args.data, a.recipe().or(b.recipe()))?.test;
+    let mut warnings = Warnings::default();
+    // Of a flash file nothing is known, so the other one is asked.
+    let (path, known) = if a.about().is_some() { (&args.a, &a) } else { (&args.b, &b) };
+    let test = load_data(&args.data, path, known.about(), &mut warnings)?.test;
     a.check_fit(&test)?;
     let (left, right) = (Trace::new(&a)?, Trace::new(&b)?);
     let real = !(left.is_integer() && right.is_integer());
@@ -48,6 +51,7 @@ pub fn run(args: &Verify) -> Result<()> {
         );
         output.json(&json!({
             "equal": differing == 0, "images": images, "differing": differing, "first": first,
+            "warnings": warnings.list(),
         }))?;
     } else if differing == 0 {
         output.line(format!("bit-exact on {images} images, in every layer"))?;

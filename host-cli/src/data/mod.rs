@@ -41,6 +41,14 @@ impl Set {
     pub fn indices(&self) -> Vec<u32> {
         (0..self.labels.len() as u32).collect()
     }
+
+    /// SHA-256 of its labels and pixels.
+    pub fn fingerprint(&self) -> String {
+        let mut hash = Sha256::new();
+        hash.update(&self.labels);
+        hash.update(&self.images.pixels);
+        hex(&hash.finalize())
+    }
 }
 
 /// A data set in memory.
@@ -54,6 +62,19 @@ pub struct Dataset {
     pub test: Set,
     /// The classes' names.
     pub classes: Vec<String>,
+}
+
+impl Dataset {
+    /// SHA-256 of the fingerprints of its training and its test images: the same wherever they lie, however they are
+    /// packed.
+    pub fn fingerprint(&self) -> String {
+        fingerprint_of(&self.train.fingerprint(), &self.test.fingerprint())
+    }
+}
+
+/// A data set's [fingerprint](Dataset::fingerprint), of those of its training and its test images.
+pub fn fingerprint_of(train: &str, test: &str) -> String {
+    hex(&Sha256::digest([train, test].concat()))
 }
 
 /// Fashion-MNIST's classes, by label.

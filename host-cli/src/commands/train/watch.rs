@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::{guess, to_resume};
 use crate::checkpoint;
+use crate::checksum;
 use crate::cli;
 use crate::data::Dataset;
 use crate::error::{Error, Exit, Result, typed};
@@ -16,7 +17,7 @@ use crate::interrupt;
 use crate::model::{About, Model};
 use crate::normalise::Normalisation;
 use crate::recipe::Recipe;
-use crate::run::Folder;
+use crate::run::{Folder, Place};
 use crate::terminal::{self, Output, Warnings, say};
 use crate::train::{Ending, Epoch, Flow, Job, Observer, State};
 
@@ -27,6 +28,7 @@ pub(super) struct Watch<'a> {
     folder: &'a Folder,
     data: &'a str,
     every: u64,
+    data_sha256: Option<String>,
     metrics: String,
     seconds: f64,
     pub(super) bar: ProgressBar,
@@ -40,15 +42,25 @@ impl<'a> Watch<'a> {
         recipe: &'a Recipe,
         folder: &'a Folder,
         data: &'a str,
-        every: u64,
+        place: &Place,
         state: &State,
         warnings: Warnings,
     ) -> Result<Self> {
         let bar = terminal::bar(1, state.at.steps, !args.quiet);
         bar.enable_steady_tick(Duration::from_millis(200));
-        let (metrics, output) = (String::new(), Output::default());
-        let mut watch =
-            Self { args, recipe, folder, data, every, metrics, seconds: 0.0, bar, output, warnings };
+        let mut watch = Self {
+            args,
+            recipe,
+            folder,
+            data,
+            every: args.checkpoint_every.unwrap_or(place.checkpoint_every),
+            data_sha256: place.data_sha256.clone(),
+            metrics: String::new(),
+            seconds: 0.0,
+            bar,
+            output: Output::default(),
+            warnings,
+        };
         for epoch in &state.epochs {
             watch.seconds += epoch.seconds;
             watch.add(epoch)?;
@@ -58,7 +70,8 @@ impl<'a> Watch<'a> {
     }
 
     fn add(&mut self, value: &impl serde::Serialize) -> Result<()> {
-        self.metrics += &serde_json::to_string(value).map_err(|e| Error::failed(e.to_string()))?;
+        let line = serde_json::to_string(value).map_err(|e| Error::failed(e.to_string()))?;
+        checksum::push_json(&mut self.metrics, &line);
         self.metrics.push('\n');
         Ok(())
     }
@@ -155,6 +168,7 @@ impl<'a> Watch<'a> {
             recipe: Some(self.recipe.clone()),
             epochs_done: kept,
             val_accuracy: kept.checked_sub(1).and_then(|n| epochs[n].val_accuracy),
+            data_sha256: self.data_sha256.clone(),
         }
     }
 
