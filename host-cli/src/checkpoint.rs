@@ -1,19 +1,17 @@
 //! A run between two steps, in a file: its floats as tensors, the rest as JSON in the metadata.
 //!
 //! A checkpoint belongs to one recipe and one data set, and says so; taken up, it leads to the same bytes as if the run
-//! had never stopped.
+//! had never stopped. The metadata opens with the file's checksum, without which one flipped bit would be trained on.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use selvedge::Shape;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-use crate::data::{Set, hex};
-use crate::error::{Error, Result};
+use crate::checksum;
+use crate::error::{Error, Result, typed};
 use crate::files;
 use crate::recipe::Recipe;
 use crate::train::{Epoch, Position, State};
@@ -25,20 +23,13 @@ const KEY: &str = "selvedge-checkpoint";
 
 /// What the file says besides its tensors.
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct About {
     recipe: Recipe,
     data: String,
     at: Position,
     kept_epoch: usize,
     epochs: Vec<Epoch>,
-}
-
-/// A name for the contents of a training set.
-pub fn fingerprint(set: &Set) -> String {
-    let mut hash = Sha256::new();
-    hash.update(&set.labels);
-    hash.update(&set.images.pixels);
-    hex(&hash.finalize())
 }
 
 /// Writes a checkpoint into a run's folder; the one before stays until it is whole.
@@ -64,9 +55,44 @@ pub fn save(folder: &Path, recipe: &Recipe, data: &str, state: &State) -> Result
     };
     let json = serde_json::to_string(&about).map_err(|e| failed(e.to_string()))?;
     let views = views.collect::<Result<Vec<_>>>()?;
-    let bytes = safetensors::serialize(views, Some(HashMap::from([(KEY.to_string(), json)])))
-        .map_err(|e| failed(e.to_string()))?;
+    let bytes = checksum::write_tensors(views, KEY, &json).map_err(failed)?;
     files::write_atomic(&folder.join(FILE), &bytes)
+}
+
+/// A checkpoint's file, checked, and what it says besides its tensors; `None` where the folder has none.
+fn read(folder: &Path) -> Result<Option<(Vec<u8>, About)>> {
+    let path = folder.join(FILE);
+    let bytes = match std::fs::read(&path) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        bytes => bytes.map_err(|e| Error::io("read", &path, &e))?,
+    };
+    let json = checksum::read_tensors(&bytes, KEY).map_err(|why| {
+        refused(
+            folder,
+            &if why.starts_with("damaged") { why } else { format!("no readable checkpoint: {why}") },
+        )
+    })?;
+    let json = json.ok_or_else(|| refused(folder, "no checkpoint"))?;
+    let about =
+        serde_json::from_str(&json).map_err(|e| refused(folder, &format!("its metadata is damaged: {e}")))?;
+    Ok(Some((bytes, about)))
+}
+
+/// A checkpoint that a run cannot go on from, and what to do then.
+fn refused(folder: &Path, why: &str) -> Error {
+    let path = folder.join(FILE);
+    Error::failed(format!(
+        "{}: {why}; remove it to start the run again from its first step: `rm {}`, then `selvedge train --resume {}`",
+        path.display(),
+        typed(&path),
+        typed(folder)
+    ))
+}
+
+/// The recipe and the fingerprint of the training images in the checkpoint of a run's folder, if it has a whole one.
+pub fn recipe_and_data(folder: &Path) -> Option<(Recipe, String)> {
+    let (_, about) = read(folder).ok()??;
+    Some((about.recipe, about.data))
 }
 
 /// The state in a run's folder, if it has a checkpoint.
@@ -74,20 +100,10 @@ pub fn save(folder: &Path, recipe: &Recipe, data: &str, state: &State) -> Result
 /// # Errors
 /// Exit code 1 where it is damaged or belongs to another recipe or other data.
 pub fn load(folder: &Path, recipe: &Recipe, data: &str, shape: Shape) -> Result<Option<State>> {
-    let path = folder.join(FILE);
-    if !path.exists() {
-        return Ok(None);
-    }
-    let refuse =
-        |why: String| Error::failed(format!("{}: {why}; remove it to start the run again", path.display()));
-    let bytes = std::fs::read(&path).map_err(|e| Error::io("read", &path, &e))?;
+    let Some((bytes, about)) = read(folder)? else { return Ok(None) };
+    let refuse = |why: String| refused(folder, &why);
     let unreadable = |e: safetensors::SafeTensorError| refuse(format!("no readable checkpoint: {e}"));
     let tensors = SafeTensors::deserialize(&bytes).map_err(unreadable)?;
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(unreadable)?;
-    let json =
-        header.metadata().as_ref().and_then(|m| m.get(KEY)).ok_or_else(|| refuse("no checkpoint".into()))?;
-    let about: About =
-        serde_json::from_str(json).map_err(|e| refuse(format!("its metadata is damaged: {e}")))?;
     if about.recipe != *recipe {
         return Err(refuse("it is of another recipe than config.toml".into()));
     }

@@ -25,7 +25,7 @@ use crate::recipe::Recipe;
 /// Trains multilayer perceptrons as fast as the CPU multiplies and adds, and runs them.
 ///
 /// Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 misused, 3 data missing or corrupt,
-/// 4 model invalid, 5 two models differ, 6 over budget.
+/// 4 model invalid, 5 two models differ, 6 over budget, 130 stopped by Ctrl-C, SIGTERM or SIGHUP.
 #[derive(Debug, Parser)]
 #[command(name = "selvedge", version, arg_required_else_help = true, max_term_width = 120)]
 pub struct Cli {
@@ -171,7 +171,7 @@ pub struct Train {
     /// The run's folder [default: the first free runs/DATA-HIDDEN-N]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Take up the run in a folder where it stopped, with nothing but the folder to say
+    /// Resume the interrupted run in a folder; all settings come from there. --data says where data that have moved are
     #[arg(long, value_name = "RUN")]
     pub resume: Option<PathBuf>,
     /// Steps between checkpoints, from which a run that was killed goes on; 0 for none [default: 0]

@@ -23,6 +23,8 @@ pub enum Exit {
     Differ = 5,
     /// The model does not fit the budget.
     Budget = 6,
+    /// Ctrl-C, SIGTERM or SIGHUP ended the work, which goes on with the command that the message names: no failure.
+    Stopped = 130,
 }
 
 /// One line for people and the exit code that goes with it.

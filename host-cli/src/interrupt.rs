@@ -1,8 +1,9 @@
-//! Ctrl-C: the first asks the work to end after the batch, the second ends the process.
+//! Ctrl-C: the first asks the work to end after the batch, the second ends the process. Either way its exit code is that of
+//! [`Exit::Stopped`]; SIGTERM and SIGHUP are the same, since schedulers send them and a run has the same to save.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Exit, Result};
 
 static ASKED: AtomicBool = AtomicBool::new(false);
 
@@ -13,7 +14,7 @@ static ASKED: AtomicBool = AtomicBool::new(false);
 pub fn listen() -> Result<()> {
     ctrlc::set_handler(|| {
         if ASKED.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
+            std::process::exit(Exit::Stopped as i32);
         }
     })
     .map_err(|e| Error::failed(format!("cannot listen for Ctrl-C: {e}")))

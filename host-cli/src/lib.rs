@@ -1,6 +1,6 @@
 //! The parts of the `selvedge` program, as a library so that its tests can reach them.
 //!
-//! From the bottom up: [`error`]; [`files`] and [`memory`]; [`kind`] says what a file is by its bytes; [`data`] and
+//! From the bottom up: [`error`]; [`files`], [`checksum`] and [`memory`]; [`kind`] says what a file is by its bytes; [`data`] and
 //! [`png`] make images of bytes; [`draws`] decides what is random; [`recipe`] says how to train, [`normalise`] makes
 //! inputs of images and [`model`] is what came of it; [`fold`] makes of it what a chip is to run, [`start`] the
 //! beginning of another run; [`exchange`] speaks other programs' formats; [`crew`] spreads work over threads;
@@ -18,6 +18,7 @@
 pub mod bench;
 pub mod budget;
 pub mod checkpoint;
+pub mod checksum;
 pub mod cli;
 pub mod commands;
 pub mod crew;

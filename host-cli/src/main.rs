@@ -8,7 +8,7 @@ use clap::error::ErrorKind;
 use host_cli::cli::Cli;
 use host_cli::commands;
 use host_cli::error::{Error, Exit};
-use host_cli::terminal::say;
+use host_cli::terminal::{say, say_raw};
 
 fn main() -> ExitCode {
     let json = std::env::args_os().any(|a| a == "--json");
@@ -31,10 +31,12 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            if json {
-                say(serde_json::json!({"error": error.message, "code": error.exit as u8}));
-            } else {
-                say(format_args!("error: {error}"));
+            let key = if error.exit == Exit::Stopped { "stopped" } else { "error" };
+            match (json, error.exit) {
+                (true, exit) => say_raw(serde_json::json!({key: error.message, "code": exit as u8})),
+                // What was asked for is no error.
+                (false, Exit::Stopped) => say(&error),
+                (false, _) => say(format_args!("error: {error}")),
             }
             ExitCode::from(error.exit as u8)
         }

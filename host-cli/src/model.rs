@@ -1,9 +1,10 @@
 //! The master file: `safetensors` with PyTorch's names and orientation, and everything else in its metadata.
 //!
 //! Layer `n`, counted from 1, is `fcN.weight (o, i)` and `fcN.bias (o)`, both f32, so that the file opens in PyTorch. All
-//! metadata is one JSON value under one key, since the bytes of a file must not depend on the order of a hash map.
+//! metadata is one JSON value under one key, since the bytes of a file must not depend on the order of a hash map. It opens
+//! with the file's checksum, which is checked wherever the file is read; a program that changes a model and keeps the
+//! metadata makes a file that is refused as damaged, so it has to leave the key `selvedge` out.
 
-use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +15,7 @@ use selvedge::format::{Dtype, Header, Image, MAGIC, Packing};
 use selvedge::shape::MAX_LAYERS;
 use serde::{Deserialize, Serialize};
 
+use crate::checksum;
 use crate::error::{Error, Exit, Result, typed};
 use crate::files;
 use crate::kind::looks_like_safetensors;
@@ -22,7 +24,7 @@ use crate::normalise::Normalisation;
 use crate::recipe::Recipe;
 
 /// The one key of the metadata.
-const KEY: &str = "selvedge";
+pub const KEY: &str = "selvedge";
 /// The name of the file in a run's folder.
 pub const FILE: &str = "model.safetensors";
 /// The folder in a run's folder where the run lies that it takes the place of, until it is done.
@@ -41,7 +43,7 @@ pub struct Model {
 
 /// What a model file says of itself besides its tensors. Files from elsewhere say nothing.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct About {
     /// The version of the program that wrote it.
     pub version: String,
@@ -57,6 +59,9 @@ pub struct About {
     pub epochs_done: usize,
     /// Accuracy on the validation images after the last whole epoch.
     pub val_accuracy: Option<f64>,
+    /// The [fingerprint](crate::data::Dataset::fingerprint) of the data that it was trained on. Where they lie is not said:
+    /// the same data make the same file, whatever folder they are in.
+    pub data_sha256: Option<String>,
 }
 
 impl About {
@@ -110,9 +115,9 @@ impl Model {
     /// # Errors
     /// One clause without the file's name.
     pub fn parse(bytes: &[u8]) -> std::result::Result<Self, String> {
+        let about = about(bytes)?;
         let tensors =
             SafeTensors::deserialize(bytes).map_err(|e| format!("not a readable safetensors file: {e}"))?;
-        let about = about(bytes)?;
         let shape = shape_of(&tensors)?;
         if !about.classes.is_empty() && about.classes.len() != shape.outputs() {
             return Err(format!("{} class names for {} outputs", about.classes.len(), shape.outputs()));
@@ -151,8 +156,7 @@ impl Model {
         });
         let views = views.collect::<Result<Vec<_>>>()?;
         let json = serde_json::to_string(&self.about).map_err(|e| failed(e.to_string()))?;
-        safetensors::serialize(views, Some(HashMap::from([(KEY.to_string(), json)])))
-            .map_err(|e| failed(e.to_string()))
+        checksum::write_tensors(views, KEY, &json).map_err(failed)
     }
 
     /// Writes the model's file.
@@ -210,15 +214,26 @@ pub fn parse_flash<'a>(path: &Path, bytes: &'a Bytes) -> Result<Image<'a>> {
     })
 }
 
-/// What a file says of itself, nothing where it is from elsewhere; or why it cannot be read.
+/// What a file says of itself, nothing where it is from elsewhere; or why it cannot be read. Its checksum is checked.
 ///
 /// # Errors
 /// One clause without the file's name.
 pub fn about(bytes: &[u8]) -> std::result::Result<About, String> {
-    let (_, header) =
-        SafeTensors::read_metadata(bytes).map_err(|e| format!("not a readable safetensors file: {e}"))?;
-    match header.metadata().as_ref().and_then(|m| m.get(KEY)) {
-        Some(json) => serde_json::from_str(json).map_err(|e| format!("its metadata is damaged: {e}")),
+    let json = checksum::read_tensors(bytes, KEY).map_err(|why| match why.ends_with(checksum::MISMATCH) {
+        true => format!(
+            "{why}; take another copy of it, or train it again (a program that changed it on purpose leaves the \
+             metadata's key `{KEY}` out)"
+        ),
+        false => why,
+    })?;
+    match json {
+        Some(json) => serde_json::from_str(&json).map_err(|e| {
+            let newer = e.to_string().starts_with("unknown field");
+            format!(
+                "its metadata is damaged{}: {e}",
+                if newer { ", or a newer version wrote it" } else { "" }
+            )
+        }),
         None => Ok(About::default()),
     }
 }

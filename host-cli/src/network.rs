@@ -15,7 +15,7 @@ use crate::evaluate::{Evaluation, check_fit, evaluate, finite, logits};
 use crate::exchange::Logits;
 use crate::fold;
 use crate::memory::Bytes;
-use crate::model::{self, Model};
+use crate::model::{self, About, Model};
 use crate::quantize::calibrate::Images;
 use crate::quantize::proof;
 use crate::recipe::Recipe;
@@ -91,12 +91,17 @@ impl Network {
         }
     }
 
-    /// How it was trained; a flash file does not say.
-    pub fn recipe(&self) -> Option<&Recipe> {
+    /// What its file says of it; a flash file says nothing of its training.
+    pub fn about(&self) -> Option<&About> {
         match self {
-            Self::Master(model) => model.about.recipe.as_ref(),
+            Self::Master(model) => Some(&model.about),
             Self::Flash(_) => None,
         }
+    }
+
+    /// How it was trained, if that is known.
+    pub fn recipe(&self) -> Option<&Recipe> {
+        self.about().and_then(|about| about.recipe.as_ref())
     }
 
     /// Refuses images of another size than its inputs, and classes that it does not know.

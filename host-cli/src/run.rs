@@ -2,7 +2,11 @@
 //! then the model, and until then a checkpoint and a copy of the model that the run starts from, if there is one. A run
 //! that is overwritten lies in `previous/`, whole, until the new one has come to its end.
 //!
-//! Each file is whole at every moment. `config.toml` is written last at the start: where it is, the run can be taken up.
+//! Each file is whole at every moment. `config.toml` is written last at the start: where it is, the run can be resumed.
+//! Every file carries a [checksum], which is checked whenever it is read. Runs that were made before there were any have
+//! none; `run.json` with one says that the others must have one.
+
+mod read;
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -11,6 +15,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint;
+use crate::checksum;
 use crate::error::{Error, Result, typed};
 use crate::files;
 use crate::model::{self, Model};
@@ -22,8 +27,9 @@ const START: &str = "start.safetensors";
 /// All that a run may have of its own.
 const FILES: [&str; 6] = [config::FILE, model::FILE, METRICS, checkpoint::FILE, PLACE, START];
 
-/// Where and with what a run is trained; nothing of it is part of the recipe, but a run that is taken up goes on so.
+/// Where and with what a run is trained; nothing of it is part of the recipe, but a run that is resumed goes on so.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Place {
     /// The program's version.
     pub version: String,
@@ -38,6 +44,9 @@ pub struct Place {
     /// The number of classes.
     #[serde(default)]
     pub classes: Option<usize>,
+    /// The [fingerprint](crate::data::Dataset::fingerprint) of the data; runs of before do not know it.
+    #[serde(default)]
+    pub data_sha256: Option<String>,
     /// Steps between checkpoints; 0 for none.
     pub checkpoint_every: u64,
 }
@@ -69,6 +78,15 @@ impl Folder {
         };
         files::create_folder(&path)?;
         Ok(Self(path))
+    }
+
+    /// The run whose model `path` names, as its folder or as the file in it.
+    pub fn of_model(path: &Path) -> Option<Self> {
+        if path.is_dir() {
+            return Some(Self(path.into()));
+        }
+        let folder = path.parent().filter(|_| path.file_name().is_some_and(|name| name == model::FILE))?;
+        Some(Self(if folder.as_os_str().is_empty() { ".".into() } else { folder.into() }))
     }
 
     /// Keeps other processes from training into the folder while the value lives: two of them would mix their files. Where
@@ -142,55 +160,25 @@ impl Folder {
             None => self.remove(START)?,
         }
         FILES.into_iter().filter(|name| *name != START).try_for_each(|old| self.remove(old))?;
-        let place = serde_json::to_string_pretty(place).map_err(|e| Error::failed(e.to_string()))?;
-        files::write_atomic(&self.0.join(PLACE), place.as_bytes())?;
-        files::write_atomic(&self.0.join(config::FILE), recipe.to_toml()?.as_bytes())
+        self.write_place(place)?;
+        self.write_recipe(recipe)
     }
 
-    /// The recipe and the place of the run.
+    /// Replaces `run.json`.
     ///
     /// # Errors
-    /// Exit code 2 where the folder holds no run, 1 where it is damaged.
-    pub fn open(&self) -> Result<(Recipe, Place)> {
-        let path = self.0.join(config::FILE);
-        if !path.exists() {
-            return Err(Error::misused(format!(
-                "{} holds no run: it has no {}; `selvedge train --out {}` starts one",
-                self.0.display(),
-                config::FILE,
-                typed(&self.0)
-            )));
-        }
-        files::remove_leftovers(&self.0)?;
-        let recipe: Recipe = config::read(&path, "start the run again with --overwrite")?
-            .try_into()
-            .map_err(|e: toml::de::Error| Error::failed(format!("{}: {}", path.display(), e.message())))?;
-        recipe.check()?;
-        let path = self.0.join(PLACE);
-        let text = std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, &e))?;
-        let place = serde_json::from_str(&text).map_err(|e| {
-            Error::failed(format!("{} is damaged: {e}; start the run again with --overwrite", path.display()))
-        })?;
-        Ok((recipe, place))
+    /// Exit code 1 where it cannot be written.
+    pub fn write_place(&self, place: &Place) -> Result<()> {
+        let object = serde_json::to_string_pretty(place).map_err(|e| Error::failed(e.to_string()))?;
+        let mut text = String::new();
+        checksum::push_json(&mut text, &object);
+        files::write_atomic(&self.0.join(PLACE), text.as_bytes())
     }
 
-    /// The lines of `metrics.jsonl`.
-    pub fn metrics(&self) -> Vec<serde_json::Value> {
-        let text = std::fs::read_to_string(self.0.join(METRICS)).unwrap_or_default();
-        text.lines().filter_map(|l| serde_json::from_str(l).ok()).collect()
-    }
-
-    /// What `run.json` says, if it is there, as text.
-    pub fn place_text(&self) -> String {
-        std::fs::read_to_string(self.0.join(PLACE)).unwrap_or_default()
-    }
-
-    /// The model that the run starts from, where its recipe names one.
-    ///
-    /// # Errors
-    /// Exit code 4 where it cannot be read.
-    pub fn from(&self, recipe: &Recipe) -> Result<Option<Model>> {
-        if recipe.from.is_empty() { Ok(None) } else { Model::load(&self.0.join(START)).map(Some) }
+    fn write_recipe(&self, recipe: &Recipe) -> Result<()> {
+        let mut text = recipe.to_toml()?;
+        checksum::sign_toml(&mut text);
+        files::write_atomic(&self.0.join(config::FILE), text.as_bytes())
     }
 
     /// Removes what only an unfinished run needs, and the run that it took the place of.
@@ -202,17 +190,12 @@ impl Folder {
         [checkpoint::FILE, START].iter().try_for_each(|name| self.remove(name))
     }
 
-    /// Replaces `metrics.jsonl`.
+    /// Replaces `metrics.jsonl`, whose lines have their checksums.
     ///
     /// # Errors
     /// Exit code 1 where it cannot be written.
     pub fn write_metrics(&self, text: &str) -> Result<()> {
         files::write_atomic(&self.0.join(METRICS), text.as_bytes())
-    }
-
-    /// Whether the run has come to its end.
-    pub fn finished(&self) -> bool {
-        self.model().exists() && self.metrics().last().is_some_and(|l| l.get("model").is_some())
     }
 
     /// The model's file.

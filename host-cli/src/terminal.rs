@@ -1,12 +1,17 @@
 //! What goes to the terminal: results on stdout, talk on stderr, pictures where people look.
+//!
+//! A line that is wider than the terminal is broken between its fields, and a table between its columns; what is no
+//! terminal gets every line as it is.
+
+mod draw;
+mod wrap;
 
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
 
-use anstream::{AutoStream, ColorChoice};
-use anstyle::{Ansi256Color, Style};
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use indicatif::{ProgressBar, ProgressStyle};
+use comfy_table::CellAlignment;
+use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 use serde::Serialize;
 
 use crate::error::{Error, Result, why};
@@ -18,11 +23,19 @@ pub struct Output {
 }
 
 impl Output {
-    /// Prints a line, or lines.
+    /// Prints a line, or lines, for people.
+    ///
+    /// # Errors
+    /// As [`raw`](Self::raw).
+    pub fn line(&mut self, text: impl AsRef<str>) -> Result<()> {
+        self.raw(wrap::lines(text.as_ref(), wrap::of_stdout()))
+    }
+
+    /// Prints a line, or lines, which no width of a terminal may break: what a program reads, or a shell.
     ///
     /// # Errors
     /// Exit code 1 where stdout cannot be written for another reason than a broken pipe.
-    pub fn line(&mut self, text: impl AsRef<str>) -> Result<()> {
+    pub fn raw(&mut self, text: impl AsRef<str>) -> Result<()> {
         if self.gone {
             return Ok(());
         }
@@ -42,12 +55,17 @@ impl Output {
     /// # Errors
     /// As [`line`](Self::line).
     pub fn json(&mut self, value: &impl Serialize) -> Result<()> {
-        self.line(serde_json::to_string(value).map_err(|e| Error::failed(e.to_string()))?)
+        self.raw(serde_json::to_string(value).map_err(|e| Error::failed(e.to_string()))?)
     }
 }
 
 /// Talks: a line on stderr. The work goes on where nobody reads it, which a print of the standard library would end.
 pub fn say(text: impl Display) {
+    say_raw(wrap::lines(&text.to_string(), wrap::of_stderr()));
+}
+
+/// Talks to a program: a line on stderr that no width of a terminal may break.
+pub fn say_raw(text: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
@@ -90,16 +108,13 @@ fn columns<R: IntoIterator<Item = String>>(
     rows: impl IntoIterator<Item = R>,
     alignment: CellAlignment,
 ) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(header);
-    for row in rows {
-        table.add_row(row.into_iter().collect::<Vec<_>>());
-    }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(alignment);
-    }
-    table.lines().map(|l| l.trim_end().to_string()).collect::<Vec<_>>().join("\n")
+    let rows: Vec<Vec<String>> = rows.into_iter().map(|row| row.into_iter().collect()).collect();
+    wrap::table(&header.into_iter().collect::<Vec<_>>(), &rows, alignment, wrap::of_stdout())
+}
+
+/// A table that is written as Markdown; as one of [`table`] on a terminal that is narrower.
+pub fn markdown(text: &str) -> String {
+    wrap::markdown(text, wrap::of_stdout())
 }
 
 /// `1 trial`, `2 trials`.
@@ -107,17 +122,47 @@ pub fn count(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
-/// A bar over `steps` steps on stderr; hidden unless that is a terminal and `show`.
-pub fn bar(steps: usize, show: bool) -> ProgressBar {
-    if !show {
+/// A bar over `steps` steps on stderr, of which those up to `done` were done before; hidden unless stderr is a terminal and
+/// `show`.
+pub fn bar(steps: usize, done: u64, show: bool) -> ProgressBar {
+    if !show || !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let bar = ProgressBar::new(steps as u64);
-    bar.set_style(
-        ProgressStyle::with_template("{prefix} {wide_bar} {percent:>3} % {eta} left {msg}")
-            .expect("a valid template"),
-    );
+    let bar = ProgressBar::new(steps as u64).with_position(done);
+    bar.set_style(style("{prefix} {wide_bar} {percent:>3} % {left} left {msg}", done));
     bar
+}
+
+/// A bar's style, whose `{left}` is the time left and whose `{rate}` the bytes a second where the first `done` steps or
+/// bytes were there before.
+pub fn style(template: &str, done: u64) -> ProgressStyle {
+    let now = move |state: &ProgressState| state.pos().saturating_sub(done);
+    let left = move |state: &ProgressState, text: &mut dyn std::fmt::Write| {
+        let to_do = state.len().unwrap_or(0).saturating_sub(state.pos());
+        // A bar that cannot be written is drawn again soon.
+        let _ = match time_left(state.elapsed(), now(state), to_do) {
+            Some(left) => write!(text, "{:#}", HumanDuration(left)),
+            None => write!(text, "?"),
+        };
+    };
+    let rate = move |state: &ProgressState, text: &mut dyn std::fmt::Write| {
+        let bytes = now(state) as f64 / state.elapsed().as_secs_f64().max(1e-3);
+        let _ = write!(text, "{}/s", HumanBytes(bytes as u64));
+    };
+    let style = ProgressStyle::with_template(template).expect("a valid template");
+    style.with_key("left", left).with_key("rate", rate)
+}
+
+/// The time that `left` steps will take where the last `done` took `elapsed`; `None` before the first.
+///
+/// Steps that a run did before it was resumed are none of them: they took no time now.
+fn time_left(elapsed: Duration, done: u64, left: u64) -> Option<Duration> {
+    (done > 0).then(|| Duration::from_secs_f64((elapsed.as_secs_f64() / done as f64 * left as f64).round()))
+}
+
+/// As many of a bar's fields, in their order, as a terminal has room for beside the rest of the bar.
+pub fn fields(fields: &[String]) -> String {
+    wrap::fitting(fields, wrap::of_stderr())
 }
 
 /// Numbers as a line of eighth blocks, the smallest lowest.
@@ -128,86 +173,13 @@ pub fn sparkline(values: &[f64]) -> String {
     values.iter().filter_map(|&v| char::from_u32(0x2581 + level(v))).collect()
 }
 
-/// Whether stdout shows colours: on a terminal, unless `NO_COLOR` is set or it is a dumb one; `CLICOLOR_FORCE` insists.
-fn colour() -> bool {
-    AutoStream::choice(&io::stdout()) != ColorChoice::Never
-}
-
-/// Grey pixels as text: half blocks in 24 greys on a terminal, characters of growing ink elsewhere or where `NO_COLOR`
-/// is set.
-pub fn picture(pixels: &[u8], cols: usize) -> String {
-    draw(pixels, cols, colour())
-}
-
-/// Counts by true and by found class, a row for each true one; in colours, the darker the larger its share of the row is:
-/// blue where the class is right, orange where it is not.
-pub fn confusion(names: &[String], counts: &[Vec<u32>]) -> String {
-    shaded(names, counts, colour())
-}
-
-fn shaded(names: &[String], counts: &[Vec<u32>], colour: bool) -> String {
-    let head = "true \\ predicted";
-    let name = names.iter().map(|n| n.chars().count()).chain([head.len()]).max().unwrap_or(0);
-    let wide =
-        |c: usize| counts.iter().map(|row| row[c].to_string().len()).chain([c.to_string().len()]).max();
-    let wide: Vec<usize> = (0..counts.len()).map(|c| wide(c).unwrap_or(0)).collect();
-    let header: String = wide.iter().enumerate().map(|(c, wide)| format!("  {c:>wide$}")).collect();
-    let mut lines = vec![format!(" {head:<name$}{header}")];
-    for (class, (row, label)) in counts.iter().zip(names).enumerate() {
-        let all = row.iter().sum::<u32>().max(1);
-        let cell = |(c, (count, wide)): (usize, (&u32, &usize))| {
-            let text = format!(" {count:>wide$} ");
-            let style = shade(f64::from(*count) / f64::from(all), c == class).filter(|_| colour);
-            style.map_or(text.clone(), |style| format!("{style}{text}{style:#}"))
-        };
-        let cells: String = row.iter().zip(&wide).enumerate().map(cell).collect();
-        lines.push(format!(" {label:<name$} {cells}").trim_end().to_string());
-    }
-    lines.join("\n")
-}
-
-/// The style of a share of a row, none below one in a hundred; of the 256 colours, five blues and five oranges that the
-/// colour-blind tell apart.
-fn shade(share: f64, right: bool) -> Option<Style> {
-    const BLUES: [u8; 5] = [195, 153, 111, 69, 25];
-    const ORANGES: [u8; 5] = [230, 223, 216, 209, 166];
-    let level = ((share.sqrt() * 5.0) as usize).min(4);
-    let back = if right { BLUES } else { ORANGES }[level];
-    let text = if level == 4 { 231 } else { 16 };
-    (share >= 0.01).then(|| Ansi256Color(text).on(Ansi256Color(back)))
-}
-
-fn draw(pixels: &[u8], cols: usize, colour: bool) -> String {
-    let rows: Vec<&[u8]> = pixels.chunks(cols).collect();
-    if !colour {
-        const INK: &[u8; 10] = b" .:-=+*#%@";
-        let line = |row: &&[u8]| -> String {
-            let text: String = row
-                .iter()
-                .map(|&p| char::from(INK[usize::from(p) * 10 / 256]))
-                .flat_map(|c| [c, c])
-                .collect();
-            text.trim_end().to_string()
-        };
-        return rows.iter().map(line).collect::<Vec<_>>().join("\n");
-    }
-    // Of the 256 terminal colours, 232..=255 are greys.
-    let grey = |p: u8| 232 + u32::from(p) * 24 / 256;
-    let line = |pair: &[&[u8]]| -> String {
-        let upper = pair[0];
-        let lower = pair.get(1).copied().unwrap_or(&[]);
-        let cell = |c: usize| {
-            let below = lower.get(c).copied().unwrap_or(0);
-            format!("\x1b[38;5;{};48;5;{}m\u{2580}", grey(upper[c]), grey(below))
-        };
-        format!("{}\x1b[0m", (0..upper.len()).map(cell).collect::<String>())
-    };
-    rows.chunks(2).map(line).collect::<Vec<_>>().join("\n")
-}
+pub use draw::{confusion, picture};
 
 #[cfg(test)]
 mod tests {
-    use super::{draw, shaded, sparkline, table};
+    use std::time::Duration;
+
+    use super::{sparkline, table, time_left};
 
     #[test]
     fn sparklines_reach_from_low_to_high() {
@@ -216,26 +188,12 @@ mod tests {
     }
 
     #[test]
-    fn pictures_in_ink_and_in_colour() {
-        assert_eq!(draw(&[0, 255, 128, 0], 2, false), "  @@\n++");
-        let colour = draw(&[0, 255, 128, 0], 2, true);
-        assert_eq!(colour, "\x1b[38;5;232;48;5;244m\u{2580}\x1b[38;5;255;48;5;232m\u{2580}\x1b[0m");
-    }
-
-    #[test]
-    fn confusion_is_the_same_text_in_colour() {
-        let (names, counts) = (["0 top", "1 low"].map(String::from), [vec![90, 10], vec![0, 100]]);
-        let plain = shaded(&names, &counts, false);
-        let lines: Vec<_> = plain.lines().collect();
-        assert_eq!(
-            lines,
-            [" true \\ predicted   0    1", " 0 top             90   10", " 1 low              0  100"]
-        );
-        let colour = shaded(&names, &counts, true);
-        // Blue for what is right, orange for what is not, nothing for none.
-        assert!(colour.contains("\x1b[38;5;231m\x1b[48;5;25m 90 \x1b[0m"), "{colour:?}");
-        assert!(colour.contains("\x1b[38;5;16m\x1b[48;5;223m  10 \x1b[0m"), "{colour:?}");
-        assert!(colour.lines().nth(2).unwrap().contains("low              0 \x1b"), "{colour:?}");
+    fn time_left_counts_no_step_of_before() {
+        let second = Duration::from_secs;
+        // Resumed at step 9,000 of 10,000, a hundred steps a second: ten seconds, or nine after the first.
+        assert_eq!(time_left(second(1), 9100 - 9000, 10_000 - 9100), Some(second(9)));
+        assert_eq!(time_left(second(0), 0, 1000), None);
+        assert_eq!(time_left(second(5), 1000, 0), Some(second(0)));
     }
 
     #[test]

@@ -3,7 +3,8 @@
 mod support;
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::Value;
@@ -278,31 +279,63 @@ fn the_demo_trains_to_where_its_classes_blur() {
 }
 
 #[cfg(unix)]
+/// Starts the program and sends it a signal when it has printed a line, on stdout or else on stderr; returns how it ended.
+fn interrupted(here: &Path, words: &[&str], signal: &str, on_stdout: bool) -> (Option<i32>, String) {
+    let mut child = selvedge()
+        .current_dir(here)
+        .args(words)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut line, mut said) = (String::new(), String::new());
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    if on_stdout {
+        stdout.read_line(&mut line).unwrap()
+    } else {
+        stderr.read_line(&mut line).unwrap()
+    };
+    let killed = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status();
+    assert!(killed.unwrap().success());
+    std::io::copy(&mut stdout, &mut std::io::sink()).unwrap();
+    stderr.read_to_string(&mut said).unwrap();
+    (child.wait().unwrap().code(), said)
+}
+
 #[test]
 fn ctrl_c_ends_after_the_batch_and_keeps_the_model() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     small_data(here);
-    let mut child = selvedge()
-        .current_dir(here)
-        .args(with(&TRAIN, &["--out", "run", "--epochs", "1000000", "-q"]))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
+    let long = with(&TRAIN, &["--out", "run", "--overwrite", "--epochs", "1000000", "-q"]);
+    for signal in ["-INT", "-TERM", "-HUP"] {
+        let (code, said) = interrupted(here, &long, signal, true);
+        // What was asked for is no error.
+        assert_eq!(code, Some(130), "{said}");
+        assert!(said.starts_with("stopped after step ") && said.lines().count() == 1, "{said}");
+        assert!(said.contains("saved a checkpoint") && !said.contains("error"), "{said}");
+        assert!(said.contains("go on with `selvedge train --resume run`"), "{said}");
+        assert!(here.join("run/checkpoint.safetensors").exists());
+        succeeds(here, &["eval", "run"]);
+    }
+    let (code, said) = interrupted(here, &["train", "--resume", "run", "--json"], "-INT", true);
+    let last: serde_json::Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    assert_eq!((code, &last["code"]), (Some(130), &130.into()), "{said}");
+    assert!(last["stopped"].as_str().unwrap().starts_with("stopped after step "), "{said}");
+    assert!(last.get("error").is_none(), "{said}");
+}
+
+#[test]
+fn ctrl_c_in_a_sweep_keeps_the_trials() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    small_data(here);
+    fs::write(here.join("s.toml"), "[base]\ndata = \"data\"\nepochs = 100000\n[grid]\nlr = [0.1, 0.2]\n")
         .unwrap();
-    let mut reader = BufReader::new(child.stdout.take().unwrap());
-    let mut line = String::new();
-    reader.read_line(&mut line).unwrap();
-    let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
-    assert!(killed.unwrap().success());
-    std::io::copy(&mut reader, &mut std::io::sink()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{stderr}");
-    assert!(stderr.contains("stopped after step "), "{stderr}");
-    assert!(stderr.contains("go on with `selvedge train --resume run`"), "{stderr}");
-    assert!(here.join("run/checkpoint.safetensors").exists());
-    succeeds(here, &["eval", "run"]);
+    let (code, said) = interrupted(here, &["sweep", "-c", "s.toml", "--out", "swept"], "-INT", false);
+    assert_eq!(code, Some(130), "{said}");
+    assert!(said.contains("stopped; trials that are done are kept") && !said.contains("error"), "{said}");
 }
 
 #[test]

@@ -172,7 +172,8 @@ fn data_that_is_replaced_under_a_run() {
     let checkpoint = || fs::read(run.join("checkpoint.safetensors")).unwrap();
     let before = checkpoint();
     fs::write(&images, &other).unwrap();
-    assert!(fails(here, &["train", "--resume", "run", "-q"], 1).contains("it is of other training data"));
+    let found = fails(here, &["train", "--resume", "run", "-q"], 3);
+    assert!(found.contains("data holds other training data") && found.contains("--data DIR"), "{found}");
     fs::write(&images, &other[..1000]).unwrap();
     assert!(fails(here, &["train", "--resume", "run", "-q"], 3).contains("cut short"));
     assert!(checkpoint() == before, "a refusal changed the checkpoint");

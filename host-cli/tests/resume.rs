@@ -53,7 +53,7 @@ rng = "torch"
 fn outcome(run: &Path) -> (Vec<u8>, Vec<Value>) {
     let mut metrics = json_lines(&fs::read_to_string(run.join("metrics.jsonl")).unwrap());
     for line in &mut metrics {
-        for clock in ["seconds", "images_per_second", "train_seconds", "model"] {
+        for clock in ["seconds", "images_per_second", "train_seconds", "model", "crc32"] {
             line.as_object_mut().unwrap().remove(clock);
         }
     }
@@ -150,7 +150,7 @@ fn a_run_knows_how_it_goes_on() {
     assert!(outcome(&here.join("run")) == whole);
 
     assert!(fails(here, &["train", "--resume", "none"], 2).contains("none holds no run"));
-    for flags in [&["--epochs", "3"][..], &["--preset", "notebook"], &["--data", "demo"], &["--out", "x"]] {
+    for flags in [&["--epochs", "3"][..], &["--preset", "notebook"], &["--out", "x"]] {
         let words = [&["train", "--resume", "run"][..], flags].concat();
         assert!(fails(here, &words, 2).contains("--resume takes the recipe from the run's folder"));
     }

@@ -2,7 +2,7 @@
 
 use crate::bench::{Case, Entry, Line, PASSES, bounds, cases, occupy_a_core, select, table};
 use crate::cli::Bench;
-use crate::error::{Error, Result};
+use crate::error::{Error, Exit, Result};
 use crate::interrupt;
 use crate::terminal::{Output, bar};
 
@@ -17,7 +17,7 @@ pub fn run(args: &Bench) -> Result<()> {
     }
     let cases = select(cases(), args.filter.as_deref().unwrap_or(""))?;
     interrupt::listen()?;
-    let bar = bar(cases.iter().map(Case::passes).sum(), true);
+    let bar = bar(cases.iter().map(Case::passes).sum(), 0, true);
     let (mut output, mut entries, mut lines) = (Output::default(), Vec::new(), Vec::new());
     let mut say = |entry: Entry, entries: &mut Vec<Entry>| -> Result<()> {
         if args.json {
@@ -34,7 +34,8 @@ pub fn run(args: &Bench) -> Result<()> {
             let entry = case.measure()?;
             bar.inc(1);
             if interrupt::asked() {
-                return Err(Error::failed("stopped"));
+                let message = "stopped; the same command measures again from the start".into();
+                return Err(Error { exit: Exit::Stopped, message });
             }
             match entry {
                 Entry::Line(line) => passes.push(line),

@@ -32,7 +32,7 @@ pub fn run(args: &Config) -> Result<()> {
             if args.json {
                 return output.json(&Shown { recipe: layers.recipe()?, origins: layers.origins() });
             }
-            output.line(layers.explain()?)
+            output.raw(layers.explain()?)
         }
         Config::Presets { json: true } => {
             let preset =

@@ -20,7 +20,7 @@ pub fn run(args: &Eval) -> Result<()> {
     args.logits.as_deref().map_or(Ok(()), files::can_hold)?;
     let network = Network::load(&args.model)?;
     let mut warnings = Warnings::default();
-    let dataset = load_data(&args.data, network.recipe(), &mut warnings)?;
+    let dataset = load_data(&args.data, &args.model, network.about(), &mut warnings)?;
     let (name, set, index) = match args.split {
         SplitName::Test => ("test", &dataset.test, dataset.test.indices()),
         SplitName::Val => {

@@ -20,10 +20,12 @@ mod verify;
 use std::path::Path;
 
 use crate::cli::{Command, DataArgs};
-use crate::data::{Dataset, Source};
+use crate::data::{Dataset, Reading, Source};
 use crate::error::{Error, Result};
+use crate::model::About;
 use crate::network::Network;
 use crate::recipe::Recipe;
+use crate::run::Folder;
 use crate::terminal::Warnings;
 
 /// Carries a command out.
@@ -51,23 +53,15 @@ pub fn run(command: Command) -> Result<()> {
     }
 }
 
-/// The data set that the flags name, else the one of the recipe, else Fashion-MNIST; read as the flags say, else as the
-/// recipe's was.
-fn load_data(args: &DataArgs, recipe: Option<&Recipe>, warnings: &mut Warnings) -> Result<Dataset> {
-    let remembered = recipe.map(Recipe::source);
+/// The data set that the flags name, else the one that the run of the model `of` remembers, else the one of its recipe, else
+/// Fashion-MNIST. Warns where it is remembered, but not what the model was trained on.
+fn load_data(args: &DataArgs, of: &Path, about: Option<&About>, warnings: &mut Warnings) -> Result<Dataset> {
+    let recipe = about.and_then(|about| about.recipe.as_ref());
     let reading = args.reading.over(recipe.map(Recipe::reading).unwrap_or_default());
-    let source = args.data.clone().or(remembered).unwrap_or(Source::FashionMnist);
-    let dataset =
-        source.load(args.data_dir.as_deref(), reading).map_err(|error| match (&args.data, recipe) {
-            (None, None) => Error {
-                message: format!(
-                    "{}; the model does not say what it was trained on: --data does",
-                    error.message
-                ),
-                ..error
-            },
-            _ => error,
-        })?;
+    let dataset = match &args.data {
+        Some(source) => source.load(args.data_dir.as_deref(), reading)?,
+        None => remembered(args, of, about, reading, warnings)?,
+    };
     dataset.warnings.iter().for_each(|text| warnings.add(text));
     if let (Some(named), Some(recipe)) = (&args.data, recipe)
         && named.to_string() != recipe.data
@@ -76,6 +70,46 @@ fn load_data(args: &DataArgs, recipe: Option<&Recipe>, warnings: &mut Warnings) 
             warnings
                 .add(format!("{named} is read with {flag}, as {} was in training; {otherwise}", recipe.data));
         });
+    }
+    Ok(dataset)
+}
+
+/// The data set that the run of the model `of` remembers, else the one of its recipe, else Fashion-MNIST.
+fn remembered(
+    args: &DataArgs,
+    of: &Path,
+    about: Option<&About>,
+    reading: Reading,
+    warnings: &mut Warnings,
+) -> Result<Dataset> {
+    let place = Folder::of_model(of).map_or(Ok(None), |run| run.place()).map_err(|error| Error {
+        message: format!("{}; --data says where the data are", error.message),
+        ..error
+    })?;
+    let (place, recipe) = (place.map(|(place, _)| place), about.and_then(|about| about.recipe.as_ref()));
+    let folder = place.as_ref().and_then(|place| place.data.clone());
+    let source =
+        folder.map(Source::Folder).or_else(|| recipe.map(Recipe::source)).unwrap_or(Source::FashionMnist);
+    let data_dir = args.data_dir.clone().or_else(|| place.as_ref().and_then(|place| place.data_dir.clone()));
+    let dataset = source.load(data_dir.as_deref(), reading).map_err(|error| {
+        let hint = match (recipe, &place, &source) {
+            (None, ..) => "the model does not say what it was trained on: --data does",
+            (_, Some(_), Source::Folder(_)) => {
+                "that is where the run was trained: where the data have moved, name their folder with --data"
+            }
+            (_, None, Source::Folder(folder)) if folder.is_relative() => {
+                "the model knows its data by a path from the folder where it was trained: name it with --data"
+            }
+            _ => return error,
+        };
+        Error { message: format!("{}; {hint}", error.message), ..error }
+    })?;
+    let expected = about.and_then(|about| about.data_sha256.as_ref());
+    if expected.is_some_and(|expected| *expected != dataset.fingerprint()) {
+        warnings.add(format!(
+            "the images of {source} are not those that the model was trained and tested on; name the right ones, or say \
+             that these are meant, with --data"
+        ));
     }
     Ok(dataset)
 }

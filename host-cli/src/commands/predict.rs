@@ -36,7 +36,7 @@ pub fn run(args: &Predict) -> Result<()> {
                     "which image? name a PNG or IDX file, or a test image by its --index, such as --index 0",
                 )
             })?;
-            let dataset = load_data(&args.data, model.recipe(), &mut warnings)?;
+            let dataset = load_data(&args.data, &args.model, model.about(), &mut warnings)?;
             model.check_fit(&dataset.test)?;
             check_classes(model.shape().outputs(), |c| model.class(c), &dataset, &mut warnings)?;
             let truth = dataset.test.labels.get(n).copied();

@@ -34,7 +34,7 @@ pub fn run(args: &Quantize) -> Result<()> {
     files::can_hold(&args.out)?;
     let model = Model::load(&args.model)?;
     let mut warnings = Warnings::default();
-    let dataset = load_data(&args.data, model.about.recipe.as_ref(), &mut warnings)?;
+    let dataset = load_data(&args.data, &args.model, Some(&model.about), &mut warnings)?;
     let mlp = selvedge::Mlp { shape: model.shape, backend: selvedge::Backend::detect() };
     [&dataset.train, &dataset.test].into_iter().try_for_each(|set| crate::evaluate::check_fit(&mlp, set))?;
     check_classes(model.shape.outputs(), |c| model.class(c), &dataset, &mut warnings)?;

@@ -12,6 +12,7 @@ use crate::memory::size;
 use crate::model::Model;
 use crate::report;
 use crate::run::Folder;
+use crate::sweep::table;
 use crate::terminal::{Output, Warnings};
 
 /// Writes a report.
@@ -21,21 +22,33 @@ use crate::terminal::{Output, Warnings};
 pub fn run(args: &Report) -> Result<()> {
     files::can_hold(&args.out)?;
     let name = args.of.file_name().map_or("here".into(), |n| n.to_string_lossy().into_owned());
+    let file = args.of.join("table.json");
     let mut warnings = Warnings::default();
-    let table = args.of.join("table.json");
-    let page = if table.exists() {
-        let text = std::fs::read_to_string(&table).map_err(|e| Error::io("read", &table, &e))?;
-        let table = serde_json::from_str(&text)
-            .map_err(|e| Error::failed(format!("{} is damaged: {e}", table.display())))?;
-        report::sweep(&name, &table)
+    let page = if file.exists() {
+        let damaged = |why: String| {
+            let again = "the command of the sweep writes it again from its trials";
+            Error::failed(format!("{} is damaged: {why}; {again}", file.display()))
+        };
+        let bytes = std::fs::read(&file).map_err(|e| Error::io("read", &file, &e))?;
+        report::sweep(&name, &table::read(&bytes).map_err(damaged)?)
     } else {
         let model = Model::load(&args.of)?;
-        let dataset = load_data(&args.data, model.about.recipe.as_ref(), &mut warnings)?;
+        let dataset = load_data(&args.data, &args.of, Some(&model.about), &mut warnings)?;
         let mlp = Mlp { shape: model.shape, backend: Backend::detect() };
         check_fit(&mlp, &dataset.test)?;
         check_classes(model.shape.outputs(), |c| model.class(c), &dataset, &mut warnings)?;
-        let folder = Folder(args.of.clone());
-        report::run(&name, &model, &folder.metrics(), &folder.place_text(), &dataset)?
+        let (metrics, place) = match Folder::of_model(&args.of) {
+            Some(run) => (run.metrics()?, run.place_text()?),
+            None => Default::default(),
+        };
+        let epochs = metrics.iter().filter(|line| line.get("epoch").is_some()).count();
+        if !metrics.is_empty() && epochs < model.about.epochs_done {
+            warnings.add(format!(
+                "metrics.jsonl ends after epoch {epochs}, but the model has {} behind it: the curves are cut short",
+                model.about.epochs_done
+            ));
+        }
+        report::run(&name, &model, &metrics, &place, &dataset)?
     };
     files::write_atomic(&args.out, page.as_bytes())?;
     let (mut output, file) = (Output::default(), args.out.display().to_string());

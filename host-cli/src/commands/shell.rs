@@ -14,7 +14,7 @@ use crate::terminal::Output;
 pub fn completions(args: &Completions) -> Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "selvedge", &mut script);
-    Output::default().line(String::from_utf8_lossy(&script).trim_end())
+    Output::default().raw(String::from_utf8_lossy(&script).trim_end())
 }
 
 /// Writes the manual pages.

@@ -8,6 +8,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 use crate::budget::target;
+use crate::checksum;
 use crate::cli::{Shard, Sweep, SweepAction, SweepRun};
 use crate::crew::{Crew, Threads};
 use crate::data::{Dataset, Reading};
@@ -15,10 +16,9 @@ use crate::error::{Error, Result, typed};
 use crate::files;
 use crate::interrupt;
 use crate::recipe::{Recipe, config};
-use crate::sweep::Plan;
-use crate::sweep::cost;
 use crate::sweep::table::{Spread, Table};
 use crate::sweep::trials::Trials;
+use crate::sweep::{self, Plan, cost};
 use crate::terminal::{self, Output, Warnings, count};
 
 const PLAN: &str = "sweep.toml";
@@ -34,11 +34,11 @@ pub fn run(args: &Sweep) -> Result<()> {
             let mut warnings = Warnings::default();
             show(&merge(shards, out, data_dir.as_deref(), &mut warnings)?, &warnings, *json)
         }
-        None => sweep(&args.run),
+        None => all(&args.run),
     }
 }
 
-fn sweep(args: &SweepRun) -> Result<()> {
+fn all(args: &SweepRun) -> Result<()> {
     let mut plan = plan(args)?;
     let mut warnings = Warnings::default();
     let recipe = &plan.recipes[0];
@@ -46,6 +46,7 @@ fn sweep(args: &SweepRun) -> Result<()> {
     if let Some(limits) = &args.budget {
         plan.keep_within(limits, &dataset)?;
     }
+    plan.data_sha256 = Some(dataset.fingerprint());
     let folder = args.out.clone().unwrap_or_else(|| match args.shard {
         None => "runs/sweep".into(),
         Some(shard) => format!("runs/sweep-{}-of-{}", shard.number, shard.of).into(),
@@ -96,7 +97,7 @@ struct Shown<'a> {
 fn show(table: &Table, warnings: &Warnings, json: bool) -> Result<()> {
     let mut output = Output::default();
     if !json {
-        return output.line(table.markdown().trim_end());
+        return output.line(terminal::markdown(table.markdown().trim_end()));
     }
     output.json(&Shown { table, warnings: warnings.list() })
 }
@@ -158,9 +159,17 @@ fn plan(args: &SweepRun) -> Result<Plan> {
 fn keep_plan(folder: &Path, plan: &Plan) -> Result<()> {
     let path = folder.join(PLAN);
     if path.exists() {
-        let there = read_plan(&path)?;
+        let mut there = read_plan(&path)?;
         if there == *plan {
             return Ok(());
+        }
+        let data = there.data_sha256.get_or_insert_with(|| plan.data_sha256.clone().unwrap_or_default());
+        if Some(&*data) != plan.data_sha256.as_ref() {
+            return Err(Error::data(format!(
+                "{} holds trials of other data than those of {} now; name another --out, or the right --data",
+                folder.display(),
+                plan.recipes[0].data
+            )));
         }
         let (folder, seeds) = (folder.display(), there.seeds.clone());
         if (Plan { seeds: plan.seeds.clone(), ..there }) != *plan {
@@ -175,14 +184,18 @@ fn keep_plan(folder: &Path, plan: &Plan) -> Result<()> {
             )));
         }
     }
-    let text = toml::to_string(plan).map_err(|e| Error::failed(e.to_string()))?;
+    let mut text = toml::to_string(plan).map_err(|e| Error::failed(e.to_string()))?;
+    checksum::sign_toml(&mut text);
     files::create_folder(folder)?;
     files::write_atomic(&path, text.as_bytes())
 }
 
 fn read_plan(path: &Path) -> Result<Plan> {
-    let plan = config::read(path, ADVICE)?.try_into();
-    plan.map_err(|e: toml::de::Error| Error::failed(format!("{}: {}", path.display(), e.message())))
+    let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, &e))?;
+    sweep::read_plan(&bytes, &path.display().to_string()).map_err(|why| {
+        let again = "remove it, and the command of the sweep writes it again; trials that are done are kept";
+        Error::failed(format!("{} is damaged: {why}; {again}", path.display()))
+    })
 }
 
 /// Makes the table of a sweep whose trials are all done, tests its rows and writes its files.
@@ -208,7 +221,9 @@ fn tabulate(folder: &Path, plan: &Plan, dataset: &Dataset, jobs: usize) -> Resul
         let accuracies = of_row.map(|&t| here.test(&crew, t, dataset)).collect::<Result<Vec<_>>>()?;
         table.rows[row].test = Spread::of(&accuracies);
     }
-    let json = serde_json::to_string_pretty(&table).map_err(|e| Error::failed(e.to_string()))?;
+    let object = serde_json::to_string_pretty(&table).map_err(|e| Error::failed(e.to_string()))?;
+    let mut json = String::new();
+    checksum::push_json(&mut json, &object);
     files::write_atomic(&folder.join("table.json"), json.as_bytes())?;
     files::write_atomic(&folder.join("table.csv"), table.csv().as_bytes())?;
     files::write_atomic(&folder.join("table.md"), table.markdown().as_bytes())?;
@@ -260,6 +275,19 @@ fn merge(shards: &[PathBuf], out: &Path, data_dir: Option<&Path>, warnings: &mut
     if !missing.is_empty() {
         return Err(Error::failed(format!("these trials are in none of the shards: {}", missing.join(", "))));
     }
-    let dataset = load(&plan.recipes[0], None, data_dir, warnings)?;
+    let recipe = &plan.recipes[0];
+    let dataset = load(recipe, None, data_dir, warnings).map_err(|error| Error {
+        message: format!(
+            "{}; merge in the folder from which the sweep's --data leads to its data",
+            error.message
+        ),
+        ..error
+    })?;
+    if plan.data_sha256.as_ref().is_some_and(|expected| *expected != dataset.fingerprint()) {
+        return Err(Error::data(format!(
+            "{} holds other data than the shards were trained on",
+            recipe.source()
+        )));
+    }
     tabulate(out, &plan, &dataset, 1)
 }

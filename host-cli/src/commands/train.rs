@@ -1,16 +1,18 @@
 //! `selvedge train`: a run and its folder, from the beginning or from where it stopped.
 
+mod guess;
 mod watch;
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use selvedge::{Backend, Mlp, Shape};
 
-use crate::checkpoint::{self, fingerprint};
+use crate::checkpoint;
+use crate::checksum;
 use crate::cli;
 use crate::crew::Crew;
-use crate::data::{Dataset, Reading, Source};
+use crate::data::{Dataset, Reading, Source, fashion_mnist_folder, fingerprint_of};
 use crate::draws::Split;
 use crate::error::{Error, Result, typed};
 use crate::interrupt;
@@ -30,6 +32,8 @@ const UNNAMED: usize = 10;
 struct Plan {
     recipe: Recipe,
     place: Place,
+    /// Where the data are, if not where the place or the recipe says.
+    moved: Option<Source>,
     from: Option<Model>,
     folder: Option<Folder>,
     /// Keeps other processes out of it.
@@ -46,33 +50,46 @@ pub fn run(args: &cli::Train) -> Result<()> {
             let folder = Folder(path.clone());
             let held = folder.hold()?;
             let (recipe, place) = resume(args, &folder)?;
-            if folder.finished() {
+            if folder.finished()? {
                 folder.finish()?;
                 let line =
                     format!("{} is finished; its model is {}", path.display(), folder.model().display());
                 return if args.json { Ok(()) } else { Output::default().line(line) };
             }
-            Plan { from: folder.from(&recipe)?, recipe, place, folder: Some(folder), _held: held }
+            let moved = args.data.data.clone();
+            Plan { from: folder.from(&recipe)?, recipe, place, moved, folder: Some(folder), _held: held }
         }
         None => {
             let mut layers = args.recipe.layers(&args.data)?;
             let from = start::of(&mut layers)?;
             let recipe = layers.recipe()?;
-            Plan { place: place(args, &recipe)?, recipe, from, folder: None, _held: None }
+            Plan { place: place(args, &recipe)?, recipe, moved: None, from, folder: None, _held: None }
         }
     };
-    follow(args, &plan)
+    follow(args, plan)
 }
 
 impl Plan {
     fn dataset(&self, args: &cli::Train, warnings: &mut Warnings) -> Result<Dataset> {
         let recipe = &self.recipe;
-        let source = self.place.data.clone().map_or_else(|| recipe.source(), Source::Folder);
         // A new run's recipe says nothing of how the files are stored unless somebody did.
         let said = self.folder.is_some() || recipe.transpose;
         let transpose = if said { Some(recipe.transpose) } else { args.data.reading.transpose };
-        let mut dataset =
-            source.load(self.place.data_dir.as_deref(), Reading { transpose, ..recipe.reading() })?;
+        let reading = Reading { transpose, ..recipe.reading() };
+        let remembered = || self.place.data.clone().map_or_else(|| recipe.source(), Source::Folder);
+        let source = self.moved.clone().unwrap_or_else(remembered);
+        let loaded = source.load(self.place.data_dir.as_deref(), reading);
+        let mut dataset = loaded.map_err(|error| match &self.folder {
+            Some(folder) => Error {
+                message: format!(
+                    "{}; where the data of the run have moved, `selvedge train --resume {} --data DIR` says where",
+                    error.message,
+                    typed(&folder.0)
+                ),
+                ..error
+            },
+            None => error,
+        })?;
         dataset.name.clone_from(&recipe.data);
         dataset.warnings.iter().for_each(|text| warnings.add(text));
         if let Some(model) = &self.from {
@@ -85,6 +102,37 @@ impl Plan {
         };
         dataset.widen(kept);
         Ok(dataset)
+    }
+
+    /// Remembers where the data are, which must be those that the run was started with; `train` and `test` are their
+    /// fingerprints.
+    fn settle(&mut self, train: &str, test: &str) -> Result<()> {
+        if let Some(folder) = &self.folder {
+            let whole = fingerprint_of(train, test);
+            let same = match &self.place.data_sha256 {
+                Some(expected) => *expected == whole,
+                None => checkpoint::recipe_and_data(&folder.0).is_none_or(|(_, expected)| expected == train),
+            };
+            if !same {
+                let source = self.moved.clone().or_else(|| self.place.data.clone().map(Source::Folder));
+                return Err(Error::data(format!(
+                    "{} holds other training data, or other test data, than the run was started with; name the folder of \
+                     those with `selvedge train --resume {} --data DIR`",
+                    source.unwrap_or_else(|| self.recipe.source()),
+                    typed(&folder.0)
+                )));
+            }
+        }
+        match &self.moved {
+            Some(Source::Folder(folder)) => self.place.data = Some(rooted(folder)?),
+            Some(Source::FashionMnist) => {
+                let folder = fashion_mnist_folder(self.place.data_dir.as_deref())?;
+                self.place.data = Some(rooted(&folder)?);
+            }
+            Some(Source::Demo) | None => {}
+        }
+        self.place.data_sha256 = Some(fingerprint_of(train, test));
+        Ok(())
     }
 
     /// The network, which the model that the run starts from must fit.
@@ -117,7 +165,9 @@ impl Plan {
         fresh: State,
     ) -> Result<(Folder, State, Option<File>)> {
         if let Some(folder) = &self.folder {
-            let state = checkpoint::load(&folder.0, &self.recipe, data, shape)?;
+            let damaged = |e: Error| Error { message: e.message + &folder.left(), ..e };
+            let state = checkpoint::load(&folder.0, &self.recipe, data, shape).map_err(damaged)?;
+            folder.write_place(&self.place)?;
             return Ok((folder.clone(), state.unwrap_or(fresh), None));
         }
         let name = Path::new(&self.recipe.data).file_name().map_or("data".into(), |n| n.to_string_lossy());
@@ -132,7 +182,7 @@ impl Plan {
         Ok((folder, fresh, held))
     }
 
-    /// Says what is about to be trained, behind so many steps.
+    /// Says what is about to be trained, after so many steps.
     fn greet(&self, mlp: &Mlp, split: &Split, folder: &Folder, steps: u64) {
         let (recipe, shape) = (&self.recipe, mlp.shape);
         let from = if recipe.from.is_empty() { String::new() } else { format!(", from {}", recipe.from) };
@@ -146,27 +196,41 @@ impl Plan {
             split.val.len(),
             folder.0.display(),
         ));
-        if self.from.as_ref().is_some_and(|model| start::has_met_validation(model, recipe)) {
-            say(format!(
+    }
+
+    /// What is known to go wrong before the first step.
+    fn warn(&self, args: &cli::Train, warnings: &mut Warnings) {
+        let config = args.recipe.config.as_ref();
+        let text = config.and_then(|path| Some((path, std::fs::read_to_string(path).ok()?)));
+        if let Some((path, Err(why))) = text.map(|(path, text)| (path, checksum::check_toml(&text))) {
+            warnings.add(format!(
+                "{}: {why}: it is damaged, or was edited; where that was meant, take the last line, {}, out of it",
+                path.display(),
+                checksum::KEY
+            ));
+        }
+        if self.from.as_ref().is_some_and(|model| start::has_met_validation(model, &self.recipe)) {
+            warnings.add(format!(
                 "{} was trained with another split of the images: it has met some of those that validate; its own \
                  --seed keeps them apart",
-                recipe.from
+                self.recipe.from
             ));
         }
     }
 }
 
 /// Trains.
-fn follow(args: &cli::Train, plan: &Plan) -> Result<()> {
+fn follow(args: &cli::Train, mut plan: Plan) -> Result<()> {
     let mut warnings = Warnings::default();
     let dataset = plan.dataset(args, &mut warnings)?;
     let mlp = plan.mlp(&dataset)?;
-    let Plan { recipe, place, from, .. } = plan;
+    let data = dataset.train.fingerprint();
+    plan.settle(&data, &dataset.test.fingerprint())?;
+    let Plan { recipe, place, from, .. } = &plan;
     let split = recipe.split(dataset.train.images.count);
     recipe.check_batch(split.train.len())?;
     let fresh = State::new(recipe, mlp.shape, from.as_ref().map(|model| &model.params[..]))?;
     interrupt::listen()?;
-    let data = fingerprint(&dataset.train);
     let (folder, mut state, _held) = plan.open(args, &data, mlp.shape, fresh)?;
     let normalisation = match from {
         Some(model) => model.about.normalisation.clone(),
@@ -175,12 +239,11 @@ fn follow(args: &cli::Train, plan: &Plan) -> Result<()> {
     if !args.quiet {
         plan.greet(&mlp, &split, &folder, state.at.steps);
     }
+    plan.warn(args, &mut warnings);
     let crew = Crew::new(args.threads);
     let inputs = normalisation.inputs(&dataset.train.images.pixels);
     let job = Job { crew: &crew, mlp, recipe, set: &dataset.train, inputs: &inputs, split: &split };
-    let every = args.checkpoint_every.unwrap_or(place.checkpoint_every);
-    let mut watch = Watch::new(args, recipe, &folder, &data, every, &state)?;
-    watch.warnings = warnings;
+    let mut watch = Watch::new(args, recipe, &folder, &data, place, &state, warnings)?;
     let ending = train(&job, &mut state, &mut watch).map_err(|e| to_resume(e, &folder))?;
     watch.bar.finish_and_clear();
     watch.end(ending, &job, &dataset, &normalisation, state).map_err(|e| with_previous(e, &folder))
@@ -206,7 +269,6 @@ fn with_previous(error: Error, folder: &Folder) -> Error {
 
 /// Where a new run is trained.
 fn place(args: &cli::Train, recipe: &Recipe) -> Result<Place> {
-    let rooted = |path: &Path| std::path::absolute(path).map_err(|e| Error::io("find", path, &e));
     let data = match recipe.source() {
         Source::Folder(folder) => Some(rooted(&folder)?),
         _ => None,
@@ -219,19 +281,25 @@ fn place(args: &cli::Train, recipe: &Recipe) -> Result<Place> {
         data_dir,
         data,
         classes: None,
+        data_sha256: None,
         checkpoint_every: args.checkpoint_every.unwrap_or(0),
     })
 }
 
-/// The recipe and the place of a run to take up, which the flags may not change but for the backend and the data's folder.
+/// A path from the root.
+fn rooted(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).map_err(|e| Error::io("find", path, &e))
+}
+
+/// The recipe and the place of a run to resume, which the flags may not change but for the backend and where the data are.
 fn resume(args: &cli::Train, folder: &Folder) -> Result<(Recipe, Place)> {
     let mut flags = args.recipe.values.table(None)?;
     let backend = flags.remove("backend");
-    let more = args.recipe.preset.is_some() || args.recipe.config.is_some() || args.data.data.is_some();
+    let more = args.recipe.preset.is_some() || args.recipe.config.is_some();
     let more = more || args.data.reading.transpose.is_some() || args.data.reading.first_label.is_some();
     if more || !flags.is_empty() || args.out.is_some() {
         return Err(Error::misused(
-            "--resume takes the recipe from the run's folder; leave out the flags of the recipe, of --data and --out; to \
+            "--resume takes the recipe from the run's folder; leave out the flags of the recipe and --out; to \
              train a model that is done further, `selvedge train --from RUN --out NEW`",
         ));
     }
@@ -240,7 +308,7 @@ fn resume(args: &cli::Train, folder: &Folder) -> Result<(Recipe, Place)> {
         place.backend = Recipe { backend: name.into(), ..recipe.clone() }.backend()?.name().into();
     }
     if let Some(dir) = &args.data.data_dir {
-        place.data_dir = Some(dir.clone());
+        place.data_dir = Some(rooted(dir)?);
     }
     Ok((recipe, place))
 }

@@ -26,7 +26,9 @@ pub fn run(args: &Verify) -> Result<()> {
         )));
     }
     let mut warnings = Warnings::default();
-    let dataset = load_data(&args.data, a.recipe().or(b.recipe()), &mut warnings)?;
+    // Of a flash file nothing is known, so the other one is asked.
+    let (path, known) = if a.about().is_some() { (&args.a, &a) } else { (&args.b, &b) };
+    let dataset = load_data(&args.data, path, known.about(), &mut warnings)?;
     a.check_fit(&dataset.test)?;
     check_classes(a.shape().outputs(), |c| a.class(c), &dataset, &mut warnings)?;
     let test = dataset.test;

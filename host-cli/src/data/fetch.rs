@@ -8,7 +8,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use sha2::{Digest, Sha256};
 use ureq::Agent;
 use ureq::http::{Response, StatusCode, header};
@@ -17,6 +17,7 @@ use super::hex;
 use super::idx::GZIP;
 use crate::error::{Error, Exit, Result, why};
 use crate::files;
+use crate::terminal;
 
 /// A file to fetch.
 #[derive(Debug, Clone, Copy)]
@@ -239,12 +240,12 @@ impl<'a> Download<'a> {
     }
 
     fn bar(&self, had: u64) -> ProgressBar {
-        let bar = ProgressBar::new(self.file.size).with_message(self.file.name.to_string());
-        bar.set_style(
-            ProgressStyle::with_template("{msg:28} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}")
-                .expect("a valid template"),
-        );
-        bar.set_position(had);
+        let bar =
+            ProgressBar::new(self.file.size).with_message(self.file.name.to_string()).with_position(had);
+        bar.set_style(terminal::style(
+            "{wide_msg} {percent:>3} % of {total_bytes}, {rate}, {left} left",
+            had,
+        ));
         bar
     }
 

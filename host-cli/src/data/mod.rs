@@ -59,6 +59,14 @@ impl Set {
     pub fn indices(&self) -> Vec<u32> {
         (0..self.labels.len() as u32).collect()
     }
+
+    /// SHA-256 of its labels and pixels.
+    pub fn fingerprint(&self) -> String {
+        let mut hash = Sha256::new();
+        hash.update(&self.labels);
+        hash.update(&self.images.pixels);
+        hex(&hash.finalize())
+    }
 }
 
 /// A data set in memory.
@@ -88,6 +96,19 @@ impl Dataset {
             self.classes.extend(more.map(|class| (self.first_label + class).to_string()));
         }
     }
+}
+
+impl Dataset {
+    /// SHA-256 of the fingerprints of its training and its test images: the same wherever they lie, however they are
+    /// packed.
+    pub fn fingerprint(&self) -> String {
+        fingerprint_of(&self.train.fingerprint(), &self.test.fingerprint())
+    }
+}
+
+/// A data set's [fingerprint](Dataset::fingerprint), of those of its training and its test images.
+pub fn fingerprint_of(train: &str, test: &str) -> String {
+    hex(&Sha256::digest([train, test].concat()))
 }
 
 /// Fashion-MNIST's classes, by label.

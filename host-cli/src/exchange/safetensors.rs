@@ -14,13 +14,14 @@ use selvedge::shape::MAX_LAYERS;
 use super::tensors::{Kind, Tensor};
 use super::widen::Float;
 use super::{Clause, Dense};
+use crate::checksum;
 use crate::model::{self, About, all_finite};
 
 /// The layers of a state dict in order, and what the file says of itself if it is one of ours.
 pub(super) fn read(bytes: &[u8]) -> Clause<(Vec<Dense>, About)> {
     let unreadable = |e| format!("not a readable safetensors file: {e}");
-    let tensors = SafeTensors::deserialize(bytes).map_err(unreadable)?;
     let about = model::about(bytes)?;
+    let tensors = SafeTensors::deserialize(bytes).map_err(unreadable)?;
     if let Some(prefix) = tensors.names().into_iter().find_map(|name| name.strip_suffix(".running_mean")) {
         return Err(format!(
             "{prefix} is a batch normalisation, which the layer in front of it can absorb: in PyTorch, \
@@ -155,7 +156,7 @@ pub(super) fn write(tensors: &[Tensor]) -> Clause<Vec<u8>> {
         TensorView::new(dtype, t.dims.clone(), &t.bytes).map(|view| (&t.name, view))
     });
     let views = views.collect::<Result<Vec<_>, _>>().map_err(|e| e.to_string())?;
-    safetensors::serialize(views, None).map_err(|e| e.to_string())
+    checksum::write_tensors(views, model::KEY, "{}")
 }
 
 #[cfg(test)]

@@ -14,9 +14,10 @@ pub mod trials;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
+use crate::checksum;
 use crate::data::Dataset;
 use crate::error::{Error, Exit, Result};
-use crate::recipe::config::{Layers, Origin, plain, unknown};
+use crate::recipe::config::{self, Layers, Origin, plain, unknown};
 use crate::recipe::{Recipe, TrainOn, preset};
 use cost::Limits;
 use file::File;
@@ -66,6 +67,9 @@ pub struct Plan {
     pub target: String,
     /// Recipes that would not fit there, with what they lack.
     pub left_out: Vec<String>,
+    /// The [fingerprint](Dataset::fingerprint) of the data, once they were read; sweeps of before do not know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_sha256: Option<String>,
     /// The seeds that each recipe is trained with: the recipes' own and those that follow it, so that more seeds keep the
     /// trials of fewer.
     pub seeds: Vec<u64>,
@@ -87,6 +91,19 @@ impl Trial {
     pub fn name(self) -> String {
         format!("{}-seed-{}", self.config + 1, self.seed)
     }
+}
+
+/// The plan in the bytes of a sweep's `sweep.toml`, called `name`, whose checksum is checked if it has one.
+///
+/// # Errors
+/// One clause, where it is damaged.
+pub fn read_plan(bytes: &[u8], name: &str) -> std::result::Result<Plan, String> {
+    let text = std::str::from_utf8(bytes).map_err(|_| "it is no text")?;
+    let signed = checksum::check_toml(text)?;
+    let table = config::parse(text, name).map_err(|e| e.message)?;
+    let plan: Plan = table.try_into().map_err(|e: toml::de::Error| e.message().to_string())?;
+    // Plans that know their data have had checksums from the first on.
+    if plan.data_sha256.is_some() && !signed { Err("its checksum is missing".into()) } else { Ok(plan) }
 }
 
 impl Plan {
@@ -154,7 +171,8 @@ impl Plan {
         }
         let seeds = seeds.collect();
         let (target, left_out) = (cost::TARGET.into(), Vec::new());
-        Ok(Self { test: file.test, notebook: false, target, left_out, seeds, recipes })
+        let (test, data_sha256) = (file.test, None);
+        Ok(Self { test, notebook: false, target, left_out, data_sha256, seeds, recipes })
     }
 
     /// Leaves out the recipes that would be over a budget, and keeps their names.

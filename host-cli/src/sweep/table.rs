@@ -8,6 +8,7 @@ use super::reference;
 use super::trials::Outcome;
 use super::{Plan, Tested};
 use crate::budget::Budget;
+use crate::checksum;
 
 /// A mean and how far the values lie around it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -78,6 +79,23 @@ pub struct Row {
     pub like_the_best: bool,
     /// On the test images, where they were looked at.
     pub test: Option<Spread>,
+}
+
+/// The keys of a table as JSON.
+const KEYS: [&str; 4] = ["rows", "seeds", "target", "left_out"];
+
+/// The table in the bytes of a `table.json`, as JSON, whose checksum is checked if it has one.
+///
+/// # Errors
+/// One clause, where it is damaged.
+pub fn read(bytes: &[u8]) -> std::result::Result<serde_json::Value, String> {
+    let text = std::str::from_utf8(bytes).map_err(|_| "it is no text")?;
+    let (table, _) = checksum::read_json(text, 0)?;
+    let mut keys = table.as_object().into_iter().flat_map(|members| members.keys());
+    match keys.find(|key| !KEYS.contains(&key.as_str())) {
+        Some(key) => Err(format!("unknown key {key}")),
+        None => Ok(table),
+    }
 }
 
 /// The whole.

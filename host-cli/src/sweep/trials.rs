@@ -10,9 +10,10 @@ use selvedge::Mlp;
 use serde::{Deserialize, Serialize};
 
 use super::{Plan, Trial};
+use crate::checksum;
 use crate::crew::{Crew, Threads};
 use crate::data::Dataset;
-use crate::error::{Error, Result};
+use crate::error::{Error, Exit, Result, typed};
 use crate::evaluate::evaluate;
 use crate::files;
 use crate::interrupt;
@@ -21,6 +22,7 @@ use crate::train::{Ending, Epoch, Flow, Job, Observer, State, train};
 
 /// What a trial came to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Outcome {
     /// Accuracy on the validation images, a fraction; `None` where the run diverged before its first epoch was done.
     pub val_accuracy: Option<f64>,
@@ -58,10 +60,21 @@ impl Trials {
         let path = self.outcome_path(trial);
         match std::fs::read_to_string(&path) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) if e.kind() == std::io::ErrorKind::InvalidData => Err(Error::failed(format!(
+                "{} is damaged: it is no text; `rm {}`, and the sweep trains it again",
+                path.display(),
+                typed(&path)
+            ))),
             Err(e) => Err(Error::io("read", &path, &e)),
-            Ok(text) => serde_json::from_str(&text)
+            Ok(text) => checksum::read_json(&text, 0)
+                .and_then(|(outcome, _)| serde_json::from_value(outcome).map_err(|e| e.to_string()))
                 .map(Some)
-                .map_err(|e| Error::failed(format!("{} is damaged: {e}; remove it", path.display()))),
+                .map_err(|why| {
+                    let (place, again) = (path.display(), typed(&path));
+                    Error::failed(format!(
+                        "{place} is damaged: {why}; `rm {again}`, and the sweep trains it again"
+                    ))
+                }),
         }
     }
 
@@ -121,7 +134,9 @@ impl Trials {
             Job { crew: &crew, mlp, recipe: &recipe, set: &dataset.train, inputs: &inputs, split: &split };
         let ending = train(&job, &mut state, &mut Silent)?;
         if ending == Ending::Stopped {
-            return Err(Error::failed("stopped; the same command goes on where it was"));
+            let message =
+                "stopped; trials that are done are kept, and the same command trains the others".into();
+            return Err(Error { exit: Exit::Stopped, message });
         }
         let val_accuracy = match state.kept_epoch {
             0 => None,
@@ -139,11 +154,14 @@ impl Trials {
                 recipe: Some(recipe.clone()),
                 epochs_done: epochs,
                 val_accuracy,
+                data_sha256: plan.data_sha256.clone(),
             },
         };
         model.save(&self.model_path(trial))?;
         let outcome = Outcome { val_accuracy, epochs, parameters: shape.params() };
-        let json = serde_json::to_string(&outcome).map_err(|e| Error::failed(e.to_string()))?;
+        let object = serde_json::to_string(&outcome).map_err(|e| Error::failed(e.to_string()))?;
+        let mut json = String::new();
+        checksum::push_json(&mut json, &object);
         files::write_atomic(&self.outcome_path(trial), json.as_bytes())?;
         Ok(outcome)
     }

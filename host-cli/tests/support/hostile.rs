@@ -2,6 +2,7 @@
 //!
 //! The stable test of random damage (`hostile.rs`) and the coverage-guided fuzzer (`tests/fuzz`) call the same functions.
 
+use host_cli::checksum;
 use host_cli::data::classes::{self, Classes};
 use host_cli::data::idx;
 use host_cli::exchange;
@@ -30,8 +31,8 @@ pub const PARSERS: [Parser; 10] = [
     Parser { name: "idx-labels", takes: idx_labels, mend: leave },
     Parser { name: "class-names", takes: class_names, mend: leave },
     Parser { name: "flash", takes: flash, mend: mend_flash },
-    Parser { name: "master", takes: master, mend: leave },
-    Parser { name: "safetensors", takes: import, mend: leave },
+    Parser { name: "master", takes: master, mend: checksum::sign_tensors },
+    Parser { name: "safetensors", takes: import, mend: checksum::sign_tensors },
     Parser { name: "onnx", takes: import, mend: leave },
     Parser { name: "png", takes: picture, mend: mend_png },
     Parser { name: "recipe", takes: recipe, mend: leave },

@@ -6,17 +6,18 @@ use std::time::Duration;
 use indicatif::ProgressBar;
 use serde_json::json;
 
-use super::to_resume;
+use super::{guess, to_resume};
 use crate::checkpoint;
+use crate::checksum;
 use crate::cli;
-use crate::data::{Dataset, Set};
+use crate::data::Dataset;
 use crate::error::{Error, Exit, Result, typed};
 use crate::evaluate::evaluate;
 use crate::interrupt;
 use crate::model::{About, Model};
 use crate::normalise::Normalisation;
 use crate::recipe::Recipe;
-use crate::run::Folder;
+use crate::run::{Folder, Place};
 use crate::terminal::{self, Output, Warnings, say};
 use crate::train::{Ending, Epoch, Flow, Job, Observer, State};
 
@@ -27,12 +28,12 @@ pub(super) struct Watch<'a> {
     folder: &'a Folder,
     data: &'a str,
     every: u64,
+    data_sha256: Option<String>,
     metrics: String,
     seconds: f64,
     pub(super) bar: ProgressBar,
     output: Output,
-    /// What the run was warned of.
-    pub(super) warnings: Warnings,
+    warnings: Warnings,
 }
 
 impl<'a> Watch<'a> {
@@ -41,23 +42,24 @@ impl<'a> Watch<'a> {
         recipe: &'a Recipe,
         folder: &'a Folder,
         data: &'a str,
-        every: u64,
+        place: &Place,
         state: &State,
+        warnings: Warnings,
     ) -> Result<Self> {
-        let bar = terminal::bar(1, !args.quiet);
+        let bar = terminal::bar(1, state.at.steps, !args.quiet);
         bar.enable_steady_tick(Duration::from_millis(200));
-        let (metrics, output) = (String::new(), Output::default());
         let mut watch = Self {
             args,
             recipe,
             folder,
             data,
-            every,
-            metrics,
+            every: args.checkpoint_every.unwrap_or(place.checkpoint_every),
+            data_sha256: place.data_sha256.clone(),
+            metrics: String::new(),
             seconds: 0.0,
             bar,
-            output,
-            warnings: Warnings::default(),
+            output: Output::default(),
+            warnings,
         };
         for epoch in &state.epochs {
             watch.seconds += epoch.seconds;
@@ -68,7 +70,8 @@ impl<'a> Watch<'a> {
     }
 
     fn add(&mut self, value: &impl serde::Serialize) -> Result<()> {
-        self.metrics += &serde_json::to_string(value).map_err(|e| Error::failed(e.to_string()))?;
+        let line = serde_json::to_string(value).map_err(|e| Error::failed(e.to_string()))?;
+        checksum::push_json(&mut self.metrics, &line);
         self.metrics.push('\n');
         Ok(())
     }
@@ -105,7 +108,7 @@ impl<'a> Watch<'a> {
         let model = Model { shape: job.mlp.shape, params, about };
         model.save(&path).map_err(|e| to_resume(e, self.folder))?;
         match ending {
-            Ending::Done => self.done(job, &dataset.test, &model, &epochs),
+            Ending::Done => self.done(job, dataset, &model, &epochs),
             Ending::Diverged { epoch, step } => {
                 let kept = format!("the model after epoch {kept} is in {}", path.display());
                 Err(diverged(epoch, step, &kept))
@@ -115,11 +118,15 @@ impl<'a> Watch<'a> {
     }
 
     /// Tests the model that is kept, and says how it fared.
-    fn done(mut self, job: &Job<'_>, test: &Set, model: &Model, epochs: &[Epoch]) -> Result<()> {
+    fn done(mut self, job: &Job<'_>, dataset: &Dataset, model: &Model, epochs: &[Epoch]) -> Result<()> {
         let About { normalisation, epochs_done: kept, .. } = &model.about;
+        let test = &dataset.test;
         let inputs = normalisation.inputs(&test.images.pixels);
         let tested = evaluate(job.crew, &job.mlp, &model.params, &inputs, test, &test.indices())?;
         let accuracy = tested.finite()?.accuracy();
+        if let Some(warning) = guess::warning(self.recipe, job, dataset, epochs, *kept, accuracy) {
+            self.warnings.add(warning);
+        }
         let path = self.folder.model();
         let result = json!({
             "model": path.display().to_string(),
@@ -139,7 +146,7 @@ impl<'a> Watch<'a> {
         self.output.line(format!("Test accuracy = {:.2}%", 100.0 * accuracy))?;
         self.output.line(format!("Model = {}", path.display()))?;
         if !self.args.quiet {
-            self.comment(epochs, job.mlp.shape.outputs());
+            self.comment(epochs);
         }
         Ok(())
     }
@@ -161,21 +168,15 @@ impl<'a> Watch<'a> {
             recipe: Some(self.recipe.clone()),
             epochs_done: kept,
             val_accuracy: kept.checked_sub(1).and_then(|n| epochs[n].val_accuracy),
+            data_sha256: self.data_sha256.clone(),
         }
     }
 
     /// Says how the loss fell, and what to do next.
-    fn comment(&self, epochs: &[Epoch], classes: usize) {
+    fn comment(&self, epochs: &[Epoch]) {
         let losses: Vec<f64> = epochs.iter().map(|e| e.loss).collect();
         if let [first, .., last] = losses[..] {
             say(format!("loss {} from {first:.4} to {last:.4}", terminal::sparkline(&losses)));
-        }
-        // A guess loses the logarithm of the number of classes.
-        let guess = (classes as f64).ln();
-        if losses.last().is_some_and(|&last| last >= guess) {
-            say(format!(
-                "that is no better than a guess, which loses {guess:.4}: try a smaller --lr, or another --init"
-            ));
         }
         say(format!("next: selvedge eval {0}   or   selvedge predict {0} --index 0", typed(&self.folder.0)));
     }
@@ -189,12 +190,12 @@ fn diverged(epoch: usize, step: usize, kept: &str) -> Error {
 
 fn stopped(step: usize, epoch: usize, model: &Path, folder: &Path) -> Error {
     Error {
-        exit: Exit::Failed,
+        exit: Exit::Stopped,
         message: format!(
-            "stopped after step {step} of epoch {epoch}; the model as it was then is in {}; go on with `selvedge train \
-             --resume {}`",
+            "stopped after step {step} of epoch {epoch}, and saved a checkpoint; the model as it was then is in {}; go on \
+             with `selvedge train --resume {}`",
             model.display(),
-            folder.display()
+            typed(folder)
         ),
     }
 }
@@ -203,10 +204,8 @@ impl Observer for Watch<'_> {
     fn step(&mut self, state: &State, steps: usize) -> Result<Flow> {
         let (at, whole) = (state.at, (steps * self.recipe.epochs) as u64);
         if self.bar.length() != Some(whole) {
-            // A run that was taken up has not done its first steps just now.
             self.bar.set_length(whole);
-            self.bar.set_position(at.steps);
-            self.bar.reset_eta();
+            self.bar.reset_elapsed();
         }
         // Redrawing at every step would cost more than the step.
         if at.step.is_multiple_of(64) || at.step == steps {
@@ -214,7 +213,8 @@ impl Observer for Watch<'_> {
             self.bar.set_prefix(format!("epoch {}/{}", at.epoch + 1, self.recipe.epochs));
             let images = (at.step * self.recipe.batch) as f64;
             let loss = at.loss_sum / at.step as f64;
-            self.bar.set_message(format!("loss {loss:.4}, {:.0} images/s", images / at.seconds));
+            let speed = format!("{:.0} images/s", images / at.seconds);
+            self.bar.set_message(terminal::fields(&[format!("loss {loss:.4}"), speed]));
         }
         if self.every > 0 && state.at.steps.is_multiple_of(self.every) {
             checkpoint::save(&self.folder.0, self.recipe, self.data, state)?;

@@ -1,0 +1,122 @@
+//! Data that are somewhere else: a run remembers where they were, is used from any folder, and goes on with data that have
+//! moved if they are the same.
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use host_cli::data::FILES;
+use support::runs::{TRAIN, killed, model, undisturbed};
+use support::{fails, json_lines, run, small_data, succeeds, with};
+
+/// Changes one pixel of the training or the test images of a data set.
+fn change(data: &Path, file: &str) {
+    let mut bytes = fs::read(data.join(file)).unwrap();
+    bytes[1000] ^= 1;
+    fs::write(data.join(file), bytes).unwrap();
+}
+
+#[test]
+fn a_run_is_used_from_any_folder() {
+    let (folder, _) = undisturbed();
+    let here = folder.path();
+    let elsewhere = here.join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    // What lies where the recipe's words lead from here is other data.
+    let decoy = small_data(&elsewhere);
+    fs::remove_file(decoy.join(FILES[0])).unwrap();
+    let commands: [&[&str]; 6] = [
+        &["eval", "../undisturbed", "--json"],
+        &["eval", "../undisturbed/model.safetensors", "--split", "val", "--json"],
+        &["predict", "../undisturbed", "--index", "3", "--json"],
+        &["quantize", "../undisturbed", "--dtype", "i8", "-o", "net.selv", "--json"],
+        &["report", "../undisturbed", "--json"],
+        &["verify", "../undisturbed", "../undisturbed", "--json"],
+    ];
+    for words in commands {
+        let there = json_lines(&succeeds(&elsewhere, words)).remove(0);
+        let words: Vec<_> = words.iter().map(|word| word.trim_start_matches("../")).collect();
+        let same = json_lines(&succeeds(here, &words)).remove(0);
+        assert_eq!(there, same, "{words:?}");
+        assert_eq!(there["warnings"], serde_json::json!([]), "{words:?}");
+    }
+}
+
+#[test]
+fn a_model_that_left_its_run_says_what_it_was_trained_on() {
+    let (folder, _) = undisturbed();
+    let here = folder.path();
+    let elsewhere = here.join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    fs::copy(here.join("undisturbed/model.safetensors"), elsewhere.join("net")).unwrap();
+    let line = fails(&elsewhere, &["eval", "net"], 3);
+    assert!(line.contains("name it with --data"), "{line}");
+    // The same data are found where the recipe's words lead; others are not taken in silence.
+    let decoy = small_data(&elsewhere);
+    let warned = || {
+        let output = run(&elsewhere, &["eval", "net", "--json"]);
+        let listed = json_lines(&String::from_utf8(output.stdout).unwrap())[0]["warnings"].clone();
+        (listed.as_array().unwrap().len(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert_eq!(warned(), (0, String::new()));
+    for file in [FILES[0], FILES[2]] {
+        change(&decoy, file);
+        let (count, said) = warned();
+        assert!(count == 1 && said.starts_with("warning: the images of data are not those"), "{said}");
+        let named = run(&elsewhere, &["eval", "net", "--data", "data"]);
+        assert!(named.status.success() && named.stderr.is_empty());
+        change(&decoy, file);
+    }
+}
+
+#[test]
+fn a_run_goes_on_with_data_that_moved() {
+    let (folder, expected) = undisturbed();
+    let here = folder.path();
+    let killed = killed(here, &with(&TRAIN, &["run", "--checkpoint-every", "1"]));
+    fs::rename(here.join("data"), here.join("moved")).unwrap();
+    let line = fails(here, &["train", "--resume", "run", "-q"], 3);
+    let was = here.join("data");
+    assert!(line.contains(&format!("{} does not exist", was.display())), "{line}");
+    assert!(line.contains("`selvedge train --resume run --data DIR`"), "{line}");
+    let line = fails(here, &["eval", "undisturbed"], 3);
+    assert!(
+        line.contains("name their folder with --data") && line.contains(&*was.to_string_lossy()),
+        "{line}"
+    );
+    succeeds(here, &["eval", "undisturbed", "--data", "moved"]);
+
+    // Other data are refused, be it the images that are trained on or those that are tested on, and nothing is changed.
+    let place = fs::read(killed.join("run.json")).unwrap();
+    let resume = ["train", "--resume", "run", "-q", "--checkpoint-every", "0", "--data", "moved"];
+    for file in [FILES[0], FILES[2]] {
+        change(&here.join("moved"), file);
+        let line = fails(here, &resume, 3);
+        assert!(line.contains("moved holds other training data"), "{line}");
+        change(&here.join("moved"), file);
+    }
+    assert!(fails(here, &["train", "--resume", "run", "--data", "demo"], 3).contains("demo"));
+    assert!(fs::read(killed.join("run.json")).unwrap() == place);
+
+    succeeds(here, &resume);
+    assert!(model(&here.join("run")) == expected, "another model");
+    // The run has learned where its data are.
+    let elsewhere = here.join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    succeeds(&elsewhere, &["eval", "../run"]);
+}
+
+#[test]
+fn a_sweep_does_not_mix_data() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let data = small_data(here);
+    fs::write(here.join("s.toml"), "[base]\ndata = \"data\"\nepochs = 1\n[grid]\nlr = [0.1]\n").unwrap();
+    let sweep = ["sweep", "-c", "s.toml", "--out", "swept", "-q"];
+    succeeds(here, &sweep);
+    succeeds(here, &with(&sweep, &["--seeds", "2"]));
+    change(&data, FILES[0]);
+    let line = fails(here, &with(&sweep, &["--seeds", "3"]), 3);
+    assert!(line.contains("swept holds trials of other data than those of data now"), "{line}");
+}
