@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Exit, Result, typed};
 use crate::files;
+use crate::kind::looks_like_safetensors;
 use crate::memory::{Bytes, Floats};
 use crate::normalise::Normalisation;
 use crate::recipe::Recipe;
@@ -185,11 +186,6 @@ fn none_here(path: &Path) -> String {
         Some(run) => format!("; did you mean {}?", run.display()),
         None => "; `selvedge train` makes one".into(),
     }
-}
-
-/// Whether a file opens with the length of a JSON object and that object, as safetensors files do.
-pub fn looks_like_safetensors(bytes: &[u8]) -> bool {
-    bytes.get(8) == Some(&b'{') && bytes[6..8] == [0, 0]
 }
 
 /// The bytes of a flash file, or `None` where the file is no such file.

@@ -20,8 +20,9 @@ use selvedge::format::{Image, MAGIC};
 use crate::data::Set;
 use crate::error::{Error, Exit, Result};
 use crate::fold::Folded;
+use crate::kind::looks_like_safetensors;
 use crate::memory::Floats;
-use crate::model::{About, Model, looks_like_safetensors};
+use crate::model::{About, Model};
 use crate::normalise::{Normalisation, absorb};
 
 /// Why a file is no model, as a clause without the file's name.
