@@ -262,37 +262,52 @@ impl Kind {
 
     /// Why a file at `path` is no model, and what to type next; a clause without the file's name.
     pub fn no_model(self, path: &Path) -> String {
-        let file = typed(path);
-        let next = match self {
+        match self {
             Self::Onnx | Self::Safetensors | Self::SafetensorsIndex => {
-                format!("`selvedge import {file} -o net` makes a model of it")
+                format!("{}; `selvedge import {} -o net` makes a model of it", self.name(), typed(path))
             }
+            _ => self.no_import(),
+        }
+    }
+
+    /// Why no model comes of a file, and what to type next; a clause without the file's name.
+    pub fn no_import(self) -> String {
+        let next = match self {
             Self::Tflite | Self::SavedModel | Self::Hdf5 | Self::Keras => {
                 "in Keras, write it with model.export(\"model.onnx\", format=\"onnx\"), then \
                  `selvedge import model.onnx -o net`"
-                    .into()
             }
-            Self::Torch => "in PyTorch, write the weights with \
+            Self::Torch => {
+                "in PyTorch, write the weights with \
                             safetensors.torch.save_file(model.state_dict(), \"model.safetensors\"), then \
                             `selvedge import model.safetensors -o net`"
-                .into(),
-            Self::Pickle => "in PyTorch, write the weights with \
+            }
+            Self::Pickle => {
+                "in PyTorch, write the weights with \
                              safetensors.torch.save_file(model.state_dict(), \"model.safetensors\"); of scikit-learn, \
                              skl2onnx.to_onnx makes an ONNX file; then `selvedge import FILE -o net`"
-                .into(),
-            Self::Npz => "write its arrays with safetensors.numpy.save_file(dict(numpy.load(\"net.npz\")), \
+            }
+            Self::Npz => {
+                "write its arrays with safetensors.numpy.save_file(dict(numpy.load(\"net.npz\")), \
                           \"model.safetensors\"), then `selvedge import model.safetensors -o net`"
-                .into(),
-            Self::Gzip | Self::Zip | Self::Archive => "unpack it and name the model in it".into(),
-            Self::Png | Self::Picture | Self::Idx => "a model comes first, and images after it".into(),
-            _ => match self.fetch_again() {
-                Some(next) => next.into(),
-                None => "a model is a safetensors file that `selvedge train` or `selvedge import` wrote, or a flash file"
-                    .into(),
-            },
+            }
+            Self::Gzip | Self::Zip | Self::Archive => "unpack it and name the model in it",
+            Self::Png | Self::Picture | Self::Idx => "a model comes first, and images after it",
+            _ => self.fetch_again().unwrap_or(
+                "neither a safetensors file nor an ONNX one, of which models are made, nor a flash file",
+            ),
         };
         format!("{}; {next}", self.name())
     }
+}
+
+/// What a folder holds in place of a model, and what to type next, where it is one that another program wrote.
+pub fn of_folder(folder: &Path) -> Option<String> {
+    let index = folder.join("model.safetensors.index.json");
+    if folder.join("saved_model.pb").is_file() {
+        return Some(format!("the folder is {}", Kind::SavedModel.no_import()));
+    }
+    index.is_file().then(|| format!("the folder holds {}", Kind::SafetensorsIndex.no_model(&index)))
 }
 
 #[cfg(test)]

@@ -18,10 +18,14 @@ use serde::{Deserialize, Serialize};
 use crate::checksum;
 use crate::error::{Error, Exit, Result, typed};
 use crate::files;
-use crate::kind::looks_like_safetensors;
+use crate::kind::{self, Kind};
 use crate::memory::{Bytes, Floats};
 use crate::normalise::Normalisation;
 use crate::recipe::Recipe;
+
+mod task;
+
+pub use task::{Activation, ONE_OUTPUT, check_classes, classifies};
 
 /// The one key of the metadata.
 pub const KEY: &str = "selvedge";
@@ -53,6 +57,8 @@ pub struct About {
     pub image: Option<(usize, usize)>,
     /// What makes inputs of pixels.
     pub normalisation: Normalisation,
+    /// What is between its layers; files from before this was said have ReLU.
+    pub activation: Activation,
     /// How it was trained.
     pub recipe: Option<Recipe>,
     /// Whole epochs behind it.
@@ -82,6 +88,14 @@ impl About {
         };
         Ok(if self.normalisation.table().is_some() { header.with_table() } else { header })
     }
+
+    /// The entry of a safetensors file's metadata, under [`KEY`].
+    ///
+    /// # Errors
+    /// Exit code 1 where the numbers cannot be written.
+    pub fn json(&self) -> Result<String> {
+        serde_json::to_string(self).map_err(|e| Error::failed(format!("cannot write the model: {e}")))
+    }
 }
 
 impl Model {
@@ -102,10 +116,10 @@ impl Model {
                 file.display()
             )));
         }
-        let parsed = if looks_like_safetensors(&bytes) {
-            Self::parse(&bytes)
-        } else {
-            Err("neither a model, which is a safetensors file, nor a flash file".into())
+        let parsed = match kind::of(&bytes) {
+            Kind::Safetensors if matches!(about_own(&bytes), Ok(None)) => Err(foreign(&typed(&file))),
+            Kind::Safetensors => Self::parse(&bytes),
+            other => Err(other.no_model(&file)),
         };
         parsed.map_err(|why| Error::model(format!("{}: {why}", file.display())))
     }
@@ -115,13 +129,12 @@ impl Model {
     /// # Errors
     /// One clause without the file's name.
     pub fn parse(bytes: &[u8]) -> std::result::Result<Self, String> {
-        let about = about(bytes)?;
+        let about = about_own(bytes)?.ok_or_else(|| foreign("FILE"))?;
         let tensors =
             SafeTensors::deserialize(bytes).map_err(|e| format!("not a readable safetensors file: {e}"))?;
         let shape = shape_of(&tensors)?;
-        if !about.classes.is_empty() && about.classes.len() != shape.outputs() {
-            return Err(format!("{} class names for {} outputs", about.classes.len(), shape.outputs()));
-        }
+        classifies(shape)?;
+        check_classes(&about.classes, shape)?;
         about.normalisation.check(shape.inputs())?;
         let mut params = Floats::zeroed(shape.params(), &format!("{shape}")).map_err(|e| e.message)?;
         let layers = shape.split_mut(&mut params).map_err(|e| e.to_string())?;
@@ -155,8 +168,7 @@ impl Model {
             Ok((name.clone(), view))
         });
         let views = views.collect::<Result<Vec<_>>>()?;
-        let json = serde_json::to_string(&self.about).map_err(|e| failed(e.to_string()))?;
-        checksum::write_tensors(views, KEY, &json).map_err(failed)
+        checksum::write_tensors(views, KEY, &self.about.json()?).map_err(failed)
     }
 
     /// Writes the model's file.
@@ -177,6 +189,9 @@ impl Model {
 fn none_here(path: &Path) -> String {
     let folder = typed(path);
     let holds = |folder: &Path| folder.join(FILE).is_file();
+    if let Some(other) = kind::of_folder(path) {
+        return format!("; {other}");
+    }
     let runs = std::fs::read_dir(path).into_iter().flatten().flatten().map(|e| e.path());
     match runs.filter(|run| holds(run)).min() {
         _ if path.join(crate::recipe::config::FILE).is_file() => {
@@ -214,11 +229,18 @@ pub fn parse_flash<'a>(path: &Path, bytes: &'a Bytes) -> Result<Image<'a>> {
     })
 }
 
-/// What a file says of itself, nothing where it is from elsewhere; or why it cannot be read. Its checksum is checked.
+/// Why a state dict that this program did not write is no model; `file` is how it is typed.
+fn foreign(file: &str) -> String {
+    format!(
+        "a safetensors file that does not say that selvedge wrote it; `selvedge import {file} -o net` makes a model of it"
+    )
+}
+
+/// What a file says of itself, `None` where it is from elsewhere; or why it cannot be read. Its checksum is checked.
 ///
 /// # Errors
 /// One clause without the file's name.
-pub fn about(bytes: &[u8]) -> std::result::Result<About, String> {
+pub fn about_own(bytes: &[u8]) -> std::result::Result<Option<About>, String> {
     let json = checksum::read_tensors(bytes, KEY).map_err(|why| match why.ends_with(checksum::MISMATCH) {
         true => format!(
             "{why}; take another copy of it, or train it again (a program that changed it on purpose leaves the \
@@ -226,16 +248,20 @@ pub fn about(bytes: &[u8]) -> std::result::Result<About, String> {
         ),
         false => why,
     })?;
-    match json {
-        Some(json) => serde_json::from_str(&json).map_err(|e| {
-            let newer = e.to_string().starts_with("unknown field");
-            format!(
-                "its metadata is damaged{}: {e}",
-                if newer { ", or a newer version wrote it" } else { "" }
-            )
-        }),
-        None => Ok(About::default()),
+    let Some(json) = json else { return Ok(None) };
+    let damaged = |e: serde_json::Error| {
+        let newer = e.to_string().starts_with("unknown field");
+        format!("its metadata is damaged{}: {e}", if newer { ", or a newer version wrote it" } else { "" })
+    };
+    let said: serde_json::Value = serde_json::from_str(&json).map_err(damaged)?;
+    if let Some(other) = said.get("activation").filter(|a| **a != Activation::Relu.name()) {
+        return Err(format!(
+            "its activation is {other}, which this version does not know, only {:?}; use the version of selvedge that \
+             wrote it",
+            Activation::Relu.name()
+        ));
     }
+    serde_json::from_value(said).map(Some).map_err(damaged)
 }
 
 /// `path`, or the model in it where it is a folder.

@@ -10,7 +10,7 @@ use selvedge::{Backend, Mlp, Shape, naive};
 
 use crate::crew::{Crew, Threads};
 use crate::data::{Dataset, Set};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::evaluate::{Evaluation, check_fit, evaluate, finite, logits};
 use crate::exchange::Logits;
 use crate::fold;
@@ -52,6 +52,7 @@ impl Network {
     pub fn load(path: &Path) -> Result<Self> {
         let Some(bytes) = model::flash(path)? else { return Ok(Self::Master(Box::new(Model::load(path)?))) };
         let shape = model::parse_flash(path, &bytes)?.header().shape();
+        model::classifies(shape).map_err(|why| Error::model(format!("{}: {why}", path.display())))?;
         Ok(Self::Flash(Flash { bytes, shape }))
     }
 

@@ -120,6 +120,31 @@ impl Normalisation {
         Self { gamma, mean, scale }
     }
 
+    /// One that does to bytes what a table does and nothing else, of the shortest exponent that gives it; `None` where the
+    /// table is of no exponent.
+    pub fn of_table(table: &[u8; 256]) -> Option<Self> {
+        let identity = table.iter().enumerate().all(|(p, &t)| usize::from(t) == p);
+        if identity {
+            return Some(Self::default());
+        }
+        // Each byte between black and white leaves a range of exponents.
+        let (mut low, mut high) = (0.0f64, f64::INFINITY);
+        for (p, &t) in table.iter().enumerate().take(255).skip(1) {
+            let exponent = |value: f64| (value / 255.0).ln() / (p as f64 / 255.0).ln();
+            low = low.max(exponent((f64::from(t) + 0.5).min(255.0)));
+            high = high.min(if t == 0 { f64::INFINITY } else { exponent(f64::from(t) - 0.5) });
+        }
+        let middle = if high.is_finite() { (low + high) / 2.0 } else { low + 1.0 };
+        let rounded = (0..=9).map(|digits| {
+            let scale = 10f64.powi(digits);
+            (middle * scale).round() / scale
+        });
+        let candidates = rounded.chain([middle]).map(|gamma| Self { gamma: gamma as f32, ..Self::default() });
+        candidates
+            .filter(|n| n.gamma > 0.0 && n.gamma.is_finite())
+            .find(|n| n.table().as_ref() == Some(table))
+    }
+
     /// The exponent of the table.
     pub fn gamma(&self) -> f32 {
         self.gamma
@@ -270,6 +295,21 @@ mod tests {
         let table = n.table().unwrap();
         assert_eq!((table[0], table[64], table[255]), (0, 128, 255));
         assert_eq!(Normalisation::default().table(), None);
+    }
+
+    #[test]
+    fn a_table_tells_its_gamma() {
+        for gamma in [0.1, 0.45, 0.5, 0.8, 0.999, 1.0, 1.5, 2.2, 10.0] {
+            let n = Normalisation::new(gamma, Standardise::None, &[], 1, &[]);
+            let table = n.table().unwrap_or_else(|| std::array::from_fn(|p| p as u8));
+            let found = Normalisation::of_table(&table).unwrap();
+            let again = found.table().unwrap_or_else(|| std::array::from_fn(|p| p as u8));
+            assert!((found.gamma() - gamma).abs() < 2e-3 && again == table, "{gamma} {found:?}");
+        }
+        let half = Normalisation::new(0.5, Standardise::None, &[], 1, &[]);
+        assert_eq!(Normalisation::of_table(&half.table().unwrap()), Some(half));
+        assert_eq!(Normalisation::of_table(&std::array::from_fn(|p| 255 - p as u8)), None);
+        assert_eq!(Normalisation::of_table(&[7; 256]), None);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use host_cli::checkpoint;
 use host_cli::checksum;
 use host_cli::data::{Reading, Source};
-use host_cli::exchange;
+use host_cli::exchange::{self, Options};
 use host_cli::model::Model;
 use host_cli::run::Folder;
 use host_cli::sweep::trials::Trials;
@@ -96,7 +96,9 @@ fn every_flipped_bit_of_a_model_is_refused() {
         let (tried, taken) = attack(file, &bytes, |bytes| Model::parse(bytes).ok().map(of));
         assert!(tried > 4_000 && taken == 0, "{file}: {taken} of {tried}");
         // Import has a reader of its own.
-        let import = |bytes: &[u8]| exchange::parse(bytes, None).ok().map(|imported| of(imported.model));
+        let import = |bytes: &[u8]| {
+            exchange::parse(bytes, None, &Options::default()).ok().map(|imported| of(imported.model))
+        };
         assert_eq!(attack(file, &bytes, import).1, 0, "{file}");
     }
 }

@@ -105,7 +105,6 @@ fn what_is_no_perceptron_is_refused_by_name() {
     let w = ("0.weight", f, &[5, 6][..], painted(30));
     let b = ("0.bias", f, &[5][..], painted(5));
     case(&[], "it holds no dense layer");
-    case(std::slice::from_ref(&w), "it has a tensor 0.weight, but none named 0.bias");
     case(std::slice::from_ref(&b), "it has a tensor 0.bias, but none named 0.weight");
     case(&[("0.weight", f, &[5, 6, 1, 1], painted(30)), b.clone()], "0.weight has shape [5, 6, 1, 1]");
     case(&[w.clone(), ("0.bias", f, &[1, 5], painted(5))], "0.bias has shape [1, 5], expected [out]");
@@ -123,7 +122,7 @@ fn what_is_no_perceptron_is_refused_by_name() {
     let norm = [("1.weight", f, &[5][..], painted(5)), ("1.running_mean", f, &[5], painted(5))];
     case(
         &[&[w.clone(), b.clone()], &norm[..]].concat(),
-        "1 is a batch normalisation, which the layer in front",
+        "it has a tensor 1.weight, but 1 lacks a running mean or variance",
     );
     let wide = ("2.weight", f, &[4, 7][..], painted(28));
     let behind = ("2.bias", f, &[4][..], painted(4));
@@ -137,14 +136,23 @@ fn what_is_no_model_is_refused_by_what_it_is() {
     let here = folder.path();
     let file = here.join("a.safetensors");
     for (garbage, what) in [
-        (&b""[..], "neither a safetensors file nor an ONNX one"),
-        (&[7; 100], "neither a safetensors file nor an ONNX one"),
-        (b"\x89PNG\r\n\x1a\n and so on and so on", "neither a safetensors file nor an ONNX one"),
+        (&b""[..], "an empty file; copy or download it again"),
+        (&[7; 100], "a file of no known kind; neither a safetensors file nor an ONNX one"),
+        (b"\x89PNG\r\n\x1a\n and so on and so on", "a PNG picture; a model comes first"),
         (b"\x08\x00\x00\x00\x00\x00\x00\x00{}}}}}}}", "not a readable safetensors file"),
         (b"\xff\xff\xff\xff\xff\xff\x00\x00{}", "not a readable safetensors file"),
         (b"PK\x03\x04archive/data.pkl", "safetensors.torch.save_file(model.state_dict()"),
         (b"\x80\x02\x8a\x0a", "safetensors.torch.save_file(model.state_dict()"),
         (b"SELV\x01 and so on", "a flash file, which holds rounded weights"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "with `git lfs pull`"),
+        (b"<!DOCTYPE html><html>", "an HTML page, which a failed download leaves; download the file itself"),
+        (
+            b"\x89HDF\r\n\x1a\n",
+            "an HDF5 file (Keras' .h5); in Keras, write it with model.export(\"model.onnx\"",
+        ),
+        (b"\x1c\0\0\0TFL3", "a TensorFlow Lite file; in Keras"),
+        (b"\x08\x08\x3a\x02\x0a\x00", "its graph has 0 inputs"),
+        (b"\x08\x08\x3a\x20\x0a", "a damaged ONNX file"),
     ] {
         fs::write(&file, garbage).unwrap();
         refused(here, what);

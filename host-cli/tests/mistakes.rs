@@ -68,7 +68,15 @@ const MISTAKES: &[(&str, i32, &[&str])] = &[
     ("eval none", 4, &["no model: cannot read none: No such file or directory; `selvedge train` makes one"]),
     ("eval runs", 4, &["did you mean runs/net?"]),
     ("eval unfinished", 4, &["go on with `selvedge train --resume unfinished`"]),
-    ("inspect photo.jpg", 4, &["neither a model, which is a safetensors file, nor a flash file"]),
+    ("inspect photo.jpg", 4, &["photo.jpg: a picture; a model comes first"]),
+    ("eval net.onnx", 4, &["net.onnx: an ONNX file; `selvedge import net.onnx -o net` makes a model of it"]),
+    ("quantize net.pt --dtype i8 -o x.selv", 4, &["a PyTorch checkpoint", "safetensors.torch.save_file"]),
+    ("import a.safetensors --order fc1,fc3 -o x", 2, &["--order names a layer fc3", "did you mean fc1?"]),
+    ("import a.safetensors --order fc2 -o x", 2, &["a.safetensors: --order leaves out fc1"]),
+    ("import net.onnx --order fc1,fc2 -o x", 2, &["--order goes with state dicts"]),
+    ("import a.safetensors --inputs byte --mean 0.5 -o x", 2, &["--inputs", "--mean"]),
+    ("import saved -o x", 4, &["the folder is a TensorFlow graph (SavedModel); in Keras, write it with"]),
+    ("eval saved", 4, &["the folder is a TensorFlow graph (SavedModel)"]),
     ("quantize net.selv --dtype i8 -o x.selv", 4, &["is a flash file", "name the model that it was made of"]),
     ("report net.selv -o x.html", 4, &["net.selv is a flash file"]),
     ("import net.selv -o x", 4, &["a flash file, which holds rounded weights"]),
@@ -107,6 +115,10 @@ fn every_mistake_is_one_line_that_helps() {
     succeeds(here, &["quantize", "runs/net", "--dtype", "i8", "-o", "net.selv"]);
     succeeds(here, &["export", "runs/net", "--format", "npz", "-o", "net.npz"]);
     fs::write(here.join("photo.jpg"), b"\xff\xd8\xff\xe0").unwrap();
+    succeeds(here, &["export", "runs/net", "--format", "onnx", "-o", "net.onnx"]);
+    fs::write(here.join("net.pt"), b"PK\x03\x04\0 net/data.pkl and so on").unwrap();
+    fs::create_dir(here.join("saved")).unwrap();
+    fs::write(here.join("saved/saved_model.pb"), b"\x08\x01\x12\0").unwrap();
     fs::write(here.join("typo.toml"), "epochs = 1.5").unwrap();
     succeeds(here, &["export", "runs/net", "--format", "safetensors", "-o", "a.safetensors"]);
     fs::create_dir_all(here.join("torchvision/FashionMNIST/raw")).unwrap();

@@ -130,8 +130,12 @@ fn models_that_are_none() {
     assert!(fails(here, &["eval", "none"], 4).contains("`selvedge train` makes one"));
     for n in [0, 4, 8, 20, 100, good.len() - 1] {
         let line = refused(&good[..n]);
-        let unknown = "neither a model, which is a safetensors file, nor a flash file";
-        assert!(line.contains(if n < 9 { unknown } else { "not a readable safetensors file" }), "{line}");
+        let kind = match n {
+            0 => "an empty file; copy or download it again",
+            1..9 => "neither a safetensors file nor an ONNX one, of which models are made, nor a flash file",
+            _ => "not a readable safetensors file",
+        };
+        assert!(line.contains(kind), "{line}");
     }
     let mut nan = good.clone();
     let end = nan.len();

@@ -7,13 +7,13 @@ use selvedge::format::{Dtype, Packing};
 
 use super::{DataArgs, FirmwareArgs};
 use crate::budget::{Bytes, Hertz};
-use crate::exchange::Format;
+use crate::exchange::{Format, Inputs};
 use crate::quantize::clip::Clip;
 
 /// `import`.
 #[derive(Debug, Args)]
 pub struct Import {
-    /// A safetensors state dict, as PyTorch's modules have it, or an ONNX file
+    /// A safetensors state dict, as PyTorch's modules or Keras have it, the index of one in several files, or an ONNX file
     pub file: PathBuf,
     /// The model file to write
     #[arg(short, long, value_name = "MODEL")]
@@ -21,6 +21,14 @@ pub struct Import {
     /// The class names in a text file, one a line
     #[arg(long, value_name = "FILE")]
     pub classes: Option<PathBuf>,
+    /// The layers of a state dict in order, by the names in front of .weight, where neither numbers in the names nor the
+    /// widths say it
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub order: Vec<String>,
+    /// The inputs that the network was trained on [default: what an ONNX graph shows (an input of integers, or one that it
+    /// divides by 255, is byte), else unit]
+    #[arg(long, value_enum, conflicts_with_all = ["mean", "std"])]
+    pub inputs: Option<Inputs>,
     /// The mean that was subtracted from the inputs in 0..1, as torchvision's Normalize does
     #[arg(long, default_value_t = 0.0)]
     pub mean: f32,

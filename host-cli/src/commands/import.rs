@@ -5,9 +5,9 @@ use serde_json::json;
 use crate::cli::Import;
 use crate::data::classes::read_names;
 use crate::error::{Error, Result};
-use crate::exchange::{self, Imported};
+use crate::exchange::{self, Imported, Options};
 use crate::files;
-use crate::terminal::{Output, listing};
+use crate::terminal::{Output, Warnings, listing};
 
 /// Imports a model.
 ///
@@ -22,7 +22,12 @@ pub fn run(args: &Import) -> Result<()> {
         )));
     }
     files::can_hold(&args.out)?;
-    let Imported { mut model, names } = exchange::import(&args.file)?;
+    let options = Options { order: args.order.clone(), inputs: args.inputs };
+    let mut imported = exchange::import(&args.file, &options)?;
+    if (args.mean, args.std) != (0.0, 1.0) {
+        exchange::fold_normalisation(&mut imported, args.mean, args.std)?;
+    }
+    let Imported { mut model, names, notes, .. } = imported;
     if let Some(path) = &args.classes {
         let classes = read_names(path)?;
         if classes.len() != model.shape.outputs() {
@@ -36,9 +41,8 @@ pub fn run(args: &Import) -> Result<()> {
         }
         model.about.classes = classes;
     }
-    if (args.mean, args.std) != (0.0, 1.0) {
-        exchange::fold_normalisation(&mut model, args.mean, args.std)?;
-    }
+    let mut warnings = Warnings::default();
+    notes.into_iter().for_each(|note| warnings.add(note));
     model.save(&args.out)?;
 
     let shape = model.shape;
@@ -46,16 +50,20 @@ pub fn run(args: &Import) -> Result<()> {
         let [weights, biases] = names;
         let (i, o) = (shape.width(n), shape.width(n + 1));
         let fc = n + 1;
-        [(weights, format!("fc{fc}.weight"), vec![o, i]), (biases, format!("fc{fc}.bias"), vec![o])]
+        let biases = Some(biases).filter(|name| !name.is_empty());
+        [(Some(weights), format!("fc{fc}.weight"), vec![o, i]), (biases, format!("fc{fc}.bias"), vec![o])]
     });
     let mut output = Output::default();
     if args.json {
         let tensors: Vec<_> =
             tensors.map(|(from, to, dims)| json!({"from": from, "to": to, "shape": dims})).collect();
         let out = args.out.display().to_string();
-        return output.json(&json!({"model": out, "shape": shape.to_string(), "tensors": tensors}));
+        return output.json(&json!({
+            "model": out, "shape": shape.to_string(), "tensors": tensors, "warnings": warnings.list(),
+        }));
     }
-    let rows = tensors.map(|(from, to, dims)| [from, to, format!("{dims:?}")]);
+    // What is folded into a layer without biases gives it some, of no tensor.
+    let rows = tensors.map(|(from, to, dims)| [from.unwrap_or("(none)".into()), to, format!("{dims:?}")]);
     output.line(listing(["tensor", "became", "shape"].map(String::from), rows))?;
     output.line(format!("\nModel = {}, {shape}, {} parameters", args.out.display(), shape.params()))
 }

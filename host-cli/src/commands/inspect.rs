@@ -65,6 +65,7 @@ struct Master<'a> {
     image: Option<[usize; 2]>,
     gamma: f32,
     standardised: bool,
+    activation: &'static str,
     classes: &'a [String],
     recipe: Option<&'a Recipe>,
     epochs_done: usize,
@@ -93,6 +94,7 @@ impl<'a> Master<'a> {
             image: about.image.map(|(rows, cols)| [rows, cols]),
             gamma: about.normalisation.gamma(),
             standardised: about.normalisation.standardises(),
+            activation: about.activation.name(),
             classes: &about.classes,
             recipe: about.recipe.as_ref(),
             epochs_done: about.epochs_done,
@@ -116,6 +118,9 @@ fn describe(model: &Model) -> String {
             floats(Workspace::floats(*shape, BATCH))
         ),
     ];
+    if shape.layers() > 1 {
+        lines.push(format!("activation   {}", about.activation.name()));
+    }
     if !about.classes.is_empty() {
         lines.push(format!("classes      {}", about.classes.join(", ")));
     }

@@ -17,7 +17,7 @@ use crate::error::{Error, Exit, Result, typed};
 use crate::evaluate::evaluate;
 use crate::files;
 use crate::interrupt;
-use crate::model::{About, Model};
+use crate::model::{About, Activation, Model};
 use crate::train::{Ending, Epoch, Flow, Job, Observer, State, train};
 
 /// What a trial came to.
@@ -151,6 +151,7 @@ impl Trials {
                 classes: dataset.classes.clone(),
                 image: Some((images.rows, images.cols)),
                 normalisation: normalisation.clone(),
+                activation: Activation::default(),
                 recipe: Some(recipe.clone()),
                 epochs_done: epochs,
                 val_accuracy,

@@ -103,7 +103,8 @@ fn master(bytes: &[u8]) -> bool {
 /// A network of another program's, safetensors or ONNX; no file beside it is there.
 fn import(bytes: &[u8]) -> bool {
     let folder = std::path::Path::new("/nonexistent");
-    exchange::parse(bytes, Some(folder)).is_ok_and(|imported| survives(&imported.model))
+    exchange::parse(bytes, Some(folder), &exchange::Options::default())
+        .is_ok_and(|imported| survives(&imported.model))
 }
 
 fn survives(model: &Model) -> bool {

@@ -14,7 +14,7 @@ use crate::data::Dataset;
 use crate::error::{Error, Exit, Result, typed};
 use crate::evaluate::evaluate;
 use crate::interrupt;
-use crate::model::{About, Model};
+use crate::model::{About, Activation, Model};
 use crate::normalise::Normalisation;
 use crate::recipe::Recipe;
 use crate::run::{Folder, Place};
@@ -165,6 +165,7 @@ impl<'a> Watch<'a> {
             classes: dataset.classes.clone(),
             image: Some((images.rows, images.cols)),
             normalisation: normalisation.clone(),
+            activation: Activation::default(),
             recipe: Some(self.recipe.clone()),
             epochs_done: kept,
             val_accuracy: kept.checked_sub(1).and_then(|n| epochs[n].val_accuracy),

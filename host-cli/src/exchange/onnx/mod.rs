@@ -4,13 +4,21 @@
 //! is one of integers, or of integer operators alone. Read: the float form, and what other exporters make of such networks
 //! ([`read`] lists it). The messages are declared here by hand, since of the format's hundreds only a dozen matter.
 
+mod arrange;
+mod array;
 mod build;
+mod constant;
+mod ending;
 mod exact;
 mod integer;
+mod layers;
 mod proto;
 mod read;
+mod row;
+mod scale;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod values;
 
 use selvedge::kernel::transpose;
@@ -22,7 +30,7 @@ use proto::dtype;
 
 pub(super) use exact::write as write_exact;
 pub(super) use integer::write as write_integer;
-pub use read::read;
+pub use read::{Read, read};
 
 /// The float graph.
 pub(super) fn write(net: &Folded, classes: &[String]) -> Clause<Vec<u8>> {

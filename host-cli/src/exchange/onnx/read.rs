@@ -1,234 +1,250 @@
-//! Reading a graph that is one chain from its input to its output.
+//! Reading a graph that is one chain of dense layers, however its exporter wrote it.
 //!
-//! Taken: `Gemm` (alpha and beta 1, the weights transposed or not), `MatMul` followed by `Add`, `Relu` between the
-//! layers, a `Flatten` in front, a `Softmax` over the classes behind, weights as initializers or `Constant`s. Everything
-//! else is refused by the operator's name, since a network that is nearly the same is another network.
+//! Three passes: the messages ([`proto`](super::proto)); the operators that the outputs need, each carried out on constants
+//! or followed as a step of the chain ([`trace`](super::trace)); and the layers that the steps make
+//! ([`layers`](super::layers)). Operators are taken in the file's order, as the format demands, so that a cycle is a value
+//! used before it is there. What is no such chain is refused by the operator's name, since a network that is nearly the same is
+//! another network.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use prost::Message;
 
-use super::super::{Clause, Dense};
-use super::proto::{Graph, Model, Node, Tensor, ValueInfo};
-use super::values::floats;
-use selvedge::kernel::transpose;
+use super::super::{Clause, Dense, Inputs};
+use super::constant::Budget;
+use super::layers;
+use super::proto::{Attribute, Graph, Model, Node, Tensor, ValueInfo, dtype};
+use super::trace::{Row, Trace, Value, unsupported};
+use super::values::array;
+
+/// What a graph holds.
+#[derive(Debug, Default, PartialEq)]
+pub struct Read {
+    /// Its layers in order.
+    pub layers: Vec<Dense>,
+    /// The names of the classes; none where it has none.
+    pub classes: Vec<String>,
+    /// Rows and columns of the images, where the input has them.
+    pub image: Option<(usize, usize)>,
+    /// What pixels become first.
+    pub table: Option<[u8; 256]>,
+    /// Whether the graph itself says how its inputs come of pixels.
+    pub says_inputs: bool,
+    /// Whether its input is of integers, which are pixels as they are.
+    pub whole: bool,
+    /// What it was taken to mean.
+    pub notes: Vec<String>,
+}
 
 /// The dense layers of a file; tensors that it keeps in other files are looked for in `folder`.
 ///
 /// # Errors
 /// One clause without the file's name.
-pub fn read(bytes: &[u8], folder: Option<&Path>) -> Clause<Vec<Dense>> {
-    let neither = "neither a safetensors file nor an ONNX one";
-    let model = Model::decode(bytes).map_err(|e| format!("{neither}: {e}"))?;
-    let graph = model.graph.filter(|g| !g.node.is_empty()).ok_or(neither)?;
-    let mut chain = Chain::new(&graph, folder)?;
-    let mut layers = Vec::new();
-    for node in graph.node.iter().filter(|n| n.op_type != "Constant") {
-        chain.take(node, &mut layers)?;
+pub fn read(bytes: &[u8], folder: Option<&Path>, inputs: Option<Inputs>) -> Clause<Read> {
+    let model = Model::decode(bytes).map_err(|e| format!("a damaged ONNX file: {e}"))?;
+    let graph =
+        model.graph.as_ref().filter(|g| !g.node.is_empty()).ok_or("an ONNX file without operators")?;
+    let (input, row) = input(graph)?;
+    let version =
+        model.opset_import.iter().find(|o| matches!(&o.domain[..], "" | "ai.onnx")).map(|o| o.version);
+    let mut trace = Trace {
+        steps: vec![layers::input()],
+        budget: Budget(16 * bytes.len() as u64 + (1 << 24)),
+        opset: version.unwrap_or(17),
+        classes: Vec::new(),
+        notes: Vec::new(),
+    };
+    let whole = row.whole;
+    let image = image(&row);
+    let values = follow(graph, (input, row), folder, &mut trace)?;
+    let at = end(graph, &values)?;
+    let chain = layers::of(&mut trace, at, whole, inputs)?;
+    let mut classes = trace.classes;
+    if let Some(own) =
+        model.metadata_props.iter().find(|e| e.key == "classes").filter(|_| model.producer_name == "selvedge")
+    {
+        classes =
+            serde_json::from_str(&own.value).map_err(|e| format!("its class names are damaged: {e}"))?;
     }
-    chain.finish(&graph)?;
-    Ok(layers)
+    let mut notes = trace.notes;
+    let nameless = |name: &String| name.trim().is_empty() || name.chars().any(char::is_control);
+    if classes.iter().any(nameless) {
+        notes.push(
+            "some of its class names are empty or hold line breaks: none was taken, name them with --classes"
+                .into(),
+        );
+        classes.clear();
+    }
+    if is_double(graph) {
+        notes.push("its weights are of 64 bits (DOUBLE) and were rounded to f32".into());
+    }
+    let image = image.filter(|(rows, cols)| chain.layers[0].dims[1] == rows * cols);
+    let layers::Chain { layers, table, says_inputs } = chain;
+    Ok(Read { layers, classes, image, table, says_inputs, whole, notes })
 }
 
-/// What the chain's end is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    Input,
-    Flat,
-    /// A `MatMul` that waits for its `Add`.
-    Product,
-    Dense,
-    Relu,
-    Softmax,
+fn is_double(graph: &Graph) -> bool {
+    let held = graph.node.iter().flat_map(|n| &n.attribute).filter_map(|a| a.t.as_ref());
+    graph.initializer.iter().chain(held).any(|t| t.data_type == dtype::DOUBLE && t.dims.len() == 2)
 }
 
-/// The chain as far as it was followed.
-struct Chain<'a> {
-    tensors: HashMap<&'a str, &'a Tensor>,
-    folder: Option<&'a Path>,
-    /// The name of the value at its end.
-    value: String,
-    /// The value in front of a `Softmax`.
-    logits: String,
-    end: End,
+/// The one input, and the row of an image that it is.
+fn input(graph: &Graph) -> Clause<(&str, Row)> {
+    let constants: HashSet<&str> = graph.initializer.iter().map(|t| &t.name[..]).collect();
+    let inputs: Vec<&ValueInfo> = graph.input.iter().filter(|v| !constants.contains(&v.name[..])).collect();
+    let [input] = inputs[..] else {
+        return Err(format!("its graph has {} inputs, expected 1", inputs.len()));
+    };
+    let tensor = input.kind.as_ref().and_then(|k| k.tensor.as_ref());
+    let whole = match tensor.map_or(dtype::FLOAT, |t| t.elem_type) {
+        0 | dtype::FLOAT | dtype::DOUBLE | dtype::FLOAT16 | dtype::BFLOAT16 => false,
+        dtype::UINT8 | dtype::UINT16 | dtype::INT16 | dtype::INT32 | dtype::INT64 => true,
+        other => {
+            return Err(format!(
+                "its input {} is {}, expected FLOAT or UINT8",
+                input.name,
+                dtype::name(other)
+            ));
+        }
+    };
+    let mut row = Row { at: 0, batch: None, dims: None, whole };
+    if let Some(shape) = tensor.and_then(|t| t.shape.as_ref()) {
+        let Some((batch, rest)) = shape.dim.split_first().filter(|(_, rest)| !rest.is_empty()) else {
+            return Err(format!(
+                "its input {} has {} dimensions, expected a batch of rows or of images",
+                input.name,
+                shape.dim.len()
+            ));
+        };
+        row.batch = batch.value;
+        row.dims = rest.iter().map(|d| usize::try_from(d.value?).ok().filter(|&d| d > 0)).collect();
+    }
+    Ok((&input.name, row))
 }
 
-impl<'a> Chain<'a> {
-    fn new(graph: &'a Graph, folder: Option<&'a Path>) -> Clause<Self> {
-        let mut tensors: HashMap<_, _> = graph.initializer.iter().map(|t| (&t.name[..], t)).collect();
-        for node in graph.node.iter().filter(|n| n.op_type == "Constant") {
-            let tensor = node.attribute.iter().find(|a| a.name == "value").and_then(|a| a.t.as_ref());
-            match (&node.output[..], tensor) {
-                ([name], Some(tensor)) => tensors.insert(name, tensor),
-                _ => return Err(format!("{}: a Constant without a tensor", called(node))),
-            };
-        }
-        let inputs: Vec<&ValueInfo> =
-            graph.input.iter().filter(|v| !tensors.contains_key(&v.name[..])).collect();
-        let [input] = inputs[..] else {
-            return Err(format!("its graph has {} inputs, expected 1", inputs.len()));
-        };
-        let dims = input.kind.as_ref().and_then(|k| k.tensor.as_ref()).and_then(|t| t.shape.as_ref());
-        // More than two dimensions have to be flattened first; an unknown number is taken for a batch of rows.
-        let end = if dims.is_none_or(|s| s.dim.len() <= 2) { End::Flat } else { End::Input };
-        Ok(Self { tensors, folder, value: input.name.clone(), logits: String::new(), end })
+/// Rows and columns of images of one channel.
+fn image(row: &Row) -> Option<(usize, usize)> {
+    match row.dims.as_deref()? {
+        &[rows, cols] | &[1, rows, cols] | &[rows, cols, 1] if rows > 1 && cols > 1 => Some((rows, cols)),
+        _ => None,
     }
+}
 
-    /// Follows the chain through one operator.
-    fn take(&mut self, node: &Node, layers: &mut Vec<Dense>) -> Clause<()> {
-        if !matches!(&node.domain[..], "" | "ai.onnx") {
-            return Err(format!("operator {}.{} is not supported", node.domain, node.op_type));
-        }
-        let Some(output) = node.output.first().filter(|_| node.output.len() == 1) else {
-            return Err(format!("{} has {} outputs, expected 1", called(node), node.output.len()));
-        };
-        if !node.input.contains(&self.value) {
-            return Err(format!("{} does not follow the operator in front of it", called(node)));
-        }
-        self.end = self.behind(node, layers)?;
-        self.value.clone_from(output);
-        Ok(())
-    }
-
-    /// What the chain's end is behind an operator, whose layer is added.
-    fn behind(&mut self, node: &Node, layers: &mut Vec<Dense>) -> Clause<End> {
-        Ok(match (&node.op_type[..], self.end) {
-            ("Flatten", End::Input | End::Flat) => {
-                expect(node, "axis", node.integer("axis", 1), 1)?;
-                End::Flat
-            }
-            ("Gemm", End::Flat | End::Relu) => {
-                layers.push(self.gemm(node)?);
-                End::Dense
-            }
-            ("MatMul", End::Flat | End::Relu) => {
-                layers.push(self.matmul(node)?);
-                End::Product
-            }
-            ("Add", End::Product) => {
-                let layer = layers.last_mut().expect("a MatMul made one");
-                let name = node.input.iter().find(|n| **n != self.value);
-                (layer.names[1], layer.biases) = self.bias(node, name, layer.dims[0])?;
-                End::Dense
-            }
-            ("Relu", End::Dense) => End::Relu,
-            ("Softmax", End::Dense) => {
-                let axis = node.integer("axis", -1);
-                expect(node, "axis", if axis == -1 { 1 } else { axis }, 1)?;
-                self.logits.clone_from(&self.value);
-                End::Softmax
-            }
-            _ => return Err(self.refusal(node)),
-        })
-    }
-
-    /// Why an operator cannot stand at the chain's end.
-    fn refusal(&self, node: &Node) -> String {
-        let called = called(node);
-        match (&node.op_type[..], self.end) {
-            ("Gemm" | "MatMul", End::Input) => {
-                format!("{called}: the input has more than two dimensions and no Flatten")
-            }
-            (_, End::Product) => {
-                format!("{called}: the MatMul in front of it has no bias; it must be followed by an Add")
-            }
-            ("Gemm" | "MatMul", End::Dense) => {
-                format!("{called}: there is no Relu between it and the layer in front of it")
-            }
-            ("Gemm" | "MatMul" | "Add" | "Relu" | "Flatten" | "Softmax", _) => {
-                format!("{called} stands where a multilayer perceptron has none")
-            }
-            (op, _) => format!("operator {op} is not supported"),
+/// The values that the outputs need.
+fn follow<'a>(
+    graph: &'a Graph,
+    (input, row): (&'a str, Row),
+    folder: Option<&Path>,
+    trace: &mut Trace,
+) -> Clause<HashMap<&'a str, Value>> {
+    let mut needed: HashSet<&str> = graph.output.iter().map(|v| &v.name[..]).collect();
+    let mut live = Vec::new();
+    for node in graph.node.iter().rev() {
+        if node.output.iter().any(|name| needed.contains(&name[..])) {
+            needed.extend(node.input.iter().map(|name| &name[..]).filter(|n| !n.is_empty()));
+            live.push(node);
         }
     }
-
-    /// Refuses a chain that does not end where the graph does.
-    fn finish(&self, graph: &Graph) -> Clause<()> {
-        match self.end {
-            End::Dense | End::Softmax => {}
-            End::Product => return Err("its last MatMul has no bias; it must be followed by an Add".into()),
-            End::Relu => return Err("its last layer is followed by a Relu; logits may be negative".into()),
-            End::Input | End::Flat => return Err("it holds no dense layer".into()),
+    let tensors: HashMap<&str, &Tensor> = graph.initializer.iter().map(|t| (&t.name[..], t)).collect();
+    let mut values = HashMap::from([(input, Value::Row(row))]);
+    for node in live.into_iter().rev() {
+        if !matches!(&node.domain[..], "" | "ai.onnx" | "ai.onnx.ml") {
+            return Err(unsupported(node));
         }
-        let known = |v: &&ValueInfo| v.name == self.value || v.name == self.logits;
-        match graph.output.iter().find(|v| !known(v)) {
-            Some(other) => Err(format!("its output {} is not the last layer's", other.name)),
-            None => Ok(()),
+        for name in node.input.iter().filter(|name| !name.is_empty()) {
+            if !values.contains_key(&name[..]) {
+                let missing =
+                    || format!("{}: {name} is neither a constant nor computed in front of it", called(node));
+                let tensor = tensors.get(&name[..]).ok_or_else(missing)?;
+                values.insert(&tensor.name, Value::Constant(array(tensor, folder)?));
+            }
         }
-    }
-
-    fn gemm(&self, node: &Node) -> Clause<Dense> {
-        for name in ["alpha", "beta"] {
-            expect(node, name, node.float(name, 1.0), 1.0)?;
-        }
-        expect(node, "transA", node.integer("transA", 0), 0)?;
-        if node.input.first() != Some(&self.value) {
-            return Err(format!("{}: the layer's input is not its first operand", called(node)));
-        }
-        let mut layer = self.weights(node, node.input.get(1), node.integer("transB", 0) == 0)?;
-        let bias = node.input.get(2).filter(|n| !n.is_empty());
-        let bias = bias.ok_or(format!("{} has no bias", called(node)))?;
-        (layer.names[1], layer.biases) = self.bias(node, Some(bias), layer.dims[0])?;
-        Ok(layer)
-    }
-
-    fn matmul(&self, node: &Node) -> Clause<Dense> {
-        if node.input.first() != Some(&self.value) {
-            return Err(format!("{}: the layer's input is not its first operand", called(node)));
-        }
-        self.weights(node, node.input.get(1), true)
-    }
-
-    /// A layer without biases from weights that are `(in, out)` where they are `transposed`.
-    fn weights(&self, node: &Node, name: Option<&String>, transposed: bool) -> Clause<Dense> {
-        let (name, dims, values) = self.tensor(node, name)?;
-        let &[rows, cols] = &dims[..] else {
-            return Err(format!("{name} has shape {dims:?}, expected two dimensions"));
-        };
-        let (dims, weights) = if transposed {
-            let mut weights = vec![0.0; values.len()];
-            transpose(rows, cols, &values, &mut weights);
-            ([cols, rows], weights)
+        let first = if node.op_type == "Constant" && node.domain.is_empty() {
+            Value::Constant(constant(node, folder)?)
         } else {
-            ([rows, cols], values)
+            let inputs: Vec<Option<&Value>> = node.input.iter().map(|name| values.get(&name[..])).collect();
+            trace.apply(node, &inputs)?
         };
-        Ok(Dense { names: [name, String::new()], dims, weights, biases: Vec::new() })
-    }
-
-    fn bias(&self, node: &Node, name: Option<&String>, outputs: usize) -> Clause<(String, Vec<f32>)> {
-        let (name, dims, values) = self.tensor(node, name)?;
-        match &dims[..] {
-            [o] | [1, o] if *o == outputs => Ok((name, values)),
-            _ => Err(format!("{name} has shape {dims:?}, expected [{outputs}]")),
+        let firsts = [first].into_iter().chain(std::iter::repeat(Value::Nothing));
+        for (name, value) in node.output.iter().zip(firsts).filter(|(name, _)| !name.is_empty()) {
+            if values.insert(name, value).is_some() {
+                return Err(format!("{}: {name} is computed twice", called(node)));
+            }
         }
     }
+    Ok(values)
+}
 
-    fn tensor(&self, node: &Node, name: Option<&String>) -> Clause<(String, Vec<usize>, Vec<f32>)> {
-        let name = name.ok_or(format!("{} lacks an operand", called(node)))?;
-        let tensor = self.tensors.get(&name[..]);
-        let tensor = tensor.ok_or(format!("{}: {name} is computed, expected a constant", called(node)))?;
-        let named = Tensor { name: name.clone(), ..(*tensor).clone() };
-        let (dims, values) = floats(&named, self.folder)?;
-        Ok((name.clone(), dims, values))
+/// The value of a `Constant`.
+fn constant(node: &Node, folder: Option<&Path>) -> Clause<super::array::Array> {
+    let name = node.output.first().cloned().unwrap_or_default();
+    let vector =
+        |data_type, dims: Vec<i64>| Tensor { name: name.clone(), data_type, dims, ..Tensor::default() };
+    let one = |a: &Attribute| a.ints.len().max(a.floats.len()) as i64;
+    let tensor = match node.attribute.first() {
+        Some(Attribute { name: kind, t: Some(tensor), .. }) if kind == "value" => {
+            Tensor { name: name.clone(), ..tensor.clone() }
+        }
+        Some(a) if a.name == "value_float" => {
+            Tensor { float_data: vec![a.f], ..vector(dtype::FLOAT, vec![]) }
+        }
+        Some(a) if a.name == "value_int" => Tensor { int64_data: vec![a.i], ..vector(dtype::INT64, vec![]) },
+        Some(a) if a.name == "value_floats" => {
+            Tensor { float_data: a.floats.clone(), ..vector(dtype::FLOAT, vec![one(a)]) }
+        }
+        Some(a) if a.name == "value_ints" => {
+            Tensor { int64_data: a.ints.clone(), ..vector(dtype::INT64, vec![one(a)]) }
+        }
+        _ => return Err(format!("{}: a Constant without a tensor", called(node))),
+    };
+    array(&tensor, folder)
+}
+
+/// The step that makes the logits which all outputs are made of.
+fn end(graph: &Graph, values: &HashMap<&str, Value>) -> Clause<usize> {
+    let mut found = None;
+    for output in &graph.output {
+        let at = match values.get(&output.name[..]) {
+            Some(Value::Row(row)) => row.at,
+            Some(&(Value::Scores(at) | Value::Label(at))) => at,
+            Some(_) => return Err(format!("its output {} is none of a classifier", output.name)),
+            None => return Err(format!("its output {} is not computed", output.name)),
+        };
+        if found.is_some_and(|before| before != at) {
+            return Err(format!(
+                "its output {} is not the last layer's; export the logits alone",
+                output.name
+            ));
+        }
+        found = Some(at);
     }
+    found.ok_or_else(|| "its graph has no output".into())
 }
 
 impl Node {
-    fn integer(&self, name: &str, default: i64) -> i64 {
-        self.attribute.iter().find(|a| a.name == name).map_or(default, |a| a.i)
+    pub(super) fn attribute(&self, name: &str) -> Option<&Attribute> {
+        self.attribute.iter().find(|a| a.name == name)
     }
-    fn float(&self, name: &str, default: f32) -> f32 {
-        self.attribute.iter().find(|a| a.name == name).map_or(default, |a| a.f)
+    pub(super) fn integer(&self, name: &str, default: i64) -> i64 {
+        self.attribute(name).map_or(default, |a| a.i)
+    }
+    pub(super) fn float(&self, name: &str, default: f32) -> f32 {
+        self.attribute(name).map_or(default, |a| a.f)
     }
 }
 
 /// The operator, with its name where it has one.
-fn called(node: &Node) -> String {
+pub(super) fn called(node: &Node) -> String {
     if node.name.is_empty() { node.op_type.clone() } else { format!("{} {}", node.op_type, node.name) }
 }
 
-fn expect<T: PartialEq + std::fmt::Display>(node: &Node, name: &str, found: T, expected: T) -> Clause<()> {
+pub(super) fn expect<T: PartialEq + std::fmt::Display>(
+    node: &Node,
+    name: &str,
+    found: T,
+    expected: T,
+) -> Clause<()> {
     if found == expected {
         return Ok(());
     }

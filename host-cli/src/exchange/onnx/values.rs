@@ -1,52 +1,101 @@
 //! The values of an ONNX tensor: in the message, or in a file beside the model's.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Component, Path};
+use std::rc::Rc;
+
+use half::{bf16, f16};
 
 use super::super::Clause;
-use super::super::widen::Float;
+use super::array::{Array, Data, MADE};
 use super::proto::{Tensor, dtype};
 use crate::error::why;
-use crate::model::all_finite;
 
-/// A tensor's dimensions and values, widened to f32.
-pub(super) fn floats(tensor: &Tensor, folder: Option<&Path>) -> Clause<(Vec<usize>, Vec<f32>)> {
+/// A tensor's dimensions and values. Floats become f64 and integers i64, which is exact.
+pub(super) fn array(tensor: &Tensor, folder: Option<&Path>) -> Clause<Array> {
     let name = &tensor.name;
-    let float = match tensor.data_type {
-        dtype::FLOAT => Float::F32,
-        dtype::FLOAT16 => Float::F16,
-        dtype::BFLOAT16 => Float::Bf16,
-        other => {
-            return Err(format!("{name} is {}, expected FLOAT, FLOAT16 or BFLOAT16", dtype::name(other)));
-        }
-    };
-    let width = float.bytes();
     let dims = tensor.dims.iter().map(|&d| usize::try_from(d)).collect::<Result<Vec<_>, _>>();
     let dims = dims.map_err(|_| format!("{name} has shape {:?}", tensor.dims))?;
     let count = dims.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
-    let bytes = count.and_then(|n| n.checked_mul(width)).ok_or(format!("{name} has shape {dims:?}"))?;
-    let wrong = |found: usize| {
-        format!("{name} has shape {dims:?}, which is {} values, but it holds {found}", bytes / width)
-    };
-    let raw = match (tensor.data_location, tensor.raw_data.is_empty()) {
-        (0, true) if float == Float::F32 => {
-            let values = &tensor.float_data;
-            return if values.len() * width == bytes {
-                Ok((dims, all_finite(name, values.clone())?))
-            } else {
-                Err(wrong(values.len()))
-            };
-        }
-        (0, true) => tensor.int32_data.iter().flat_map(|&x| (x as u16).to_le_bytes()).collect(),
-        (0, false) => tensor.raw_data.clone(),
-        _ => external(tensor, folder, bytes)?,
-    };
-    if raw.len() != bytes {
-        return Err(wrong(raw.len() / width));
+    let count = count.ok_or(format!("{name} has shape {dims:?}"))?;
+    let float = [dtype::FLOAT, dtype::DOUBLE, dtype::FLOAT16, dtype::BFLOAT16].contains(&tensor.data_type);
+    if !float && count > MADE {
+        return Err(format!("{name} is {}, expected FLOAT", dtype::name(tensor.data_type)));
     }
-    Ok((dims, all_finite(name, float.widen(&raw))?))
+    let wrong =
+        |found: usize| format!("{name} has shape {dims:?}, which is {count} values, but it holds {found}");
+    let data = if tensor.data_type == dtype::STRING {
+        let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
+        Data::Text(Rc::new(tensor.string_data.iter().map(text).collect()))
+    } else {
+        let width = width(tensor)?;
+        let bytes = count.checked_mul(width).ok_or(format!("{name} has shape {dims:?}"))?;
+        let raw = match (tensor.data_location, tensor.raw_data.is_empty()) {
+            (0, true) => None,
+            (0, false) => Some(Cow::Borrowed(&tensor.raw_data[..])),
+            _ => Some(Cow::Owned(external(tensor, folder, bytes)?)),
+        };
+        if let Some(raw) = raw.as_ref().filter(|raw| raw.len() != bytes) {
+            return Err(wrong(raw.len() / width));
+        }
+        numbers(tensor, raw.as_deref(), width)
+    };
+    let array = Array { name: name.clone(), dims: dims.clone(), data };
+    let found = array.len();
+    if found != count {
+        return Err(wrong(found));
+    }
+    Ok(array)
+}
+
+/// Bytes of an element.
+fn width(tensor: &Tensor) -> Clause<usize> {
+    match tensor.data_type {
+        dtype::UINT8 | dtype::INT8 | dtype::BOOL => Ok(1),
+        dtype::UINT16 | dtype::INT16 | dtype::FLOAT16 | dtype::BFLOAT16 => Ok(2),
+        dtype::FLOAT | dtype::INT32 => Ok(4),
+        dtype::DOUBLE | dtype::INT64 => Ok(8),
+        other => Err(format!("{} is {}, expected FLOAT", tensor.name, dtype::name(other))),
+    }
+}
+
+/// The values in raw bytes, or in the field of the message that is for their type.
+fn numbers(tensor: &Tensor, raw: Option<&[u8]>, width: usize) -> Data {
+    let float = |values: Vec<f64>| Data::Float(Rc::new(values));
+    let Some(raw) = raw else {
+        let narrow = &tensor.int32_data;
+        return match tensor.data_type {
+            dtype::FLOAT => float(tensor.float_data.iter().map(|&x| x.into()).collect()),
+            dtype::DOUBLE => float(tensor.double_data.clone()),
+            dtype::FLOAT16 => float(narrow.iter().map(|&x| f16::from_bits(x as u16).into()).collect()),
+            dtype::BFLOAT16 => float(narrow.iter().map(|&x| bf16::from_bits(x as u16).into()).collect()),
+            dtype::INT64 => Data::Integer(Rc::new(tensor.int64_data.iter().map(|&x| Some(x)).collect())),
+            _ => Data::Integer(Rc::new(narrow.iter().map(|&x| Some(x.into())).collect())),
+        };
+    };
+    let chunks = raw.chunks_exact(width);
+    let integers = |value: fn(&[u8]) -> i64| {
+        Data::Integer(Rc::new(raw.chunks_exact(width).map(|b| Some(value(b))).collect()))
+    };
+    match tensor.data_type {
+        dtype::FLOAT => float(chunks.map(|b| f32::from_le_bytes(fixed(b)).into()).collect()),
+        dtype::DOUBLE => float(chunks.map(|b| f64::from_le_bytes(fixed(b))).collect()),
+        dtype::FLOAT16 => float(chunks.map(|b| f16::from_le_bytes(fixed(b)).into()).collect()),
+        dtype::BFLOAT16 => float(chunks.map(|b| bf16::from_le_bytes(fixed(b)).into()).collect()),
+        dtype::INT64 => integers(|b| i64::from_le_bytes(fixed(b))),
+        dtype::INT32 => integers(|b| i32::from_le_bytes(fixed(b)).into()),
+        dtype::INT16 => integers(|b| i16::from_le_bytes(fixed(b)).into()),
+        dtype::UINT16 => integers(|b| u16::from_le_bytes(fixed(b)).into()),
+        dtype::INT8 => integers(|b| (b[0] as i8).into()),
+        _ => integers(|b| b[0].into()),
+    }
+}
+
+fn fixed<const N: usize>(chunk: &[u8]) -> [u8; N] {
+    chunk.try_into().expect("a chunk of the element's width")
 }
 
 /// `bytes` bytes of the file that the tensor names, which must lie in the model's folder or below.
