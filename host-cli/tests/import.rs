@@ -419,10 +419,7 @@ fn models_with_gamma_go_out_and_come_back() {
     for (format, why) in [
         ("safetensors", "an export of a flash file of integers, whose weights are rounded; import the model"),
         ("onnx", "import the network from before it was quantized"),
-        (
-            "onnx-integer",
-            "its weights are rounded to integers; import the network from before it was quantized",
-        ),
+        ("onnx-integer", "import the network from before it was quantized"),
     ] {
         succeeds(here, &["export", "i8", "--format", format, "-o", "out"]);
         let line = fails(here, &["import", "out", "-o", "none"], 4);

@@ -1,6 +1,7 @@
 """Exported and imported models against the programs that they are for. Called by `run` beside this file."""
 
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -10,6 +11,8 @@ import onnx
 import onnxruntime
 import safetensors.numpy
 from onnx import TensorProto, helper, numpy_helper
+
+from exporters import Checks
 
 program, work, data = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3]
 checks = 0
@@ -177,13 +180,26 @@ def integers(model, dtype):
     return quantized
 
 
+def foreign(layers, images, labels, ours):
+    """Networks that other programs export, and cases that users brought where SELVEDGE_CASES or a folder beside says."""
+    checks = Checks(work, selvedge, said, logits)
+    checks.scikit_learn(images, labels)
+    checks.graphs(layers, images)
+    checks.state_dicts(layers, ours)
+    cases = pathlib.Path(os.environ.get("SELVEDGE_CASES", "../shared/cases"))
+    if (cases / "onnxruntime.json").exists():
+        checks.cases(cases)
+
+
 def main():
     for hidden in ["128", "48,24"]:
         model = work / f"run-{hidden}"
         selvedge("train", "--data", data, "--hidden", hidden, "--epochs", "2", "--out", model, "-q")
-        layers, _, ours = float_formats(model)
+        layers, images, ours = float_formats(model)
         state_dicts(layers, ours)
         graphs(layers, ours)
+        if hidden == "48,24":
+            foreign(layers, images, logits(model)[1], ours)
         for dtype in ["i8", "i4"]:
             integers(model, dtype)
         line = selvedge("export", model, "--format", "onnx-integer", "-o", work / "none.onnx", code=2)
