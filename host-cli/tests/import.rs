@@ -5,6 +5,7 @@ mod support;
 use std::fs;
 use std::path::Path;
 
+use host_cli::checksum;
 use host_cli::memory::Floats;
 use host_cli::model::{About, Activation, Model};
 use safetensors::Dtype;
@@ -126,6 +127,7 @@ fn the_activation_is_told_and_kept() {
         bytes.splice(text..text + from.len(), to.bytes());
         let length = u64::from_le_bytes(net[..8].try_into().unwrap()) as usize + to.len() - from.len();
         bytes[..8].copy_from_slice(&(length as u64).to_le_bytes());
+        checksum::sign_tensors(&mut bytes);
         fs::write(here.join("other"), bytes).unwrap();
     };
     // A file from before models said it, and one from after more are known.

@@ -52,7 +52,11 @@ const MISTAKES: &[(&str, i32, &[&str])] = &[
     ("train --data photo.jpg", 3, &["is a picture, not a folder of data; `selvedge predict MODEL"]),
     ("train --data data --transpose=maybe", 2, &["'maybe' for '--transpose[=<BOOL>]'"]),
     ("train --data data --first-label 1", 3, &["is 0, but --first-label says that labels start at 1"]),
-    ("train --resume runs/net --transpose", 2, &["leave out the flags of the recipe, of --data and --out"]),
+    (
+        "train --resume runs/net --transpose",
+        2,
+        &["leave out the flags of the recipe, --transpose, --first-label and --out"],
+    ),
     ("eval runs/net --data demo --first-label -1", 2, &["-1 is not in 0..=4294967295"]),
     ("train --data runs", 3, &["has neither train-images-idx3-ubyte nor"]),
     ("train --data-dir none", 3, &["run `selvedge data fetch --dir "]),

@@ -48,7 +48,7 @@ impl Affine {
     }
 }
 
-/// A layer that rows are scaled in front of and behind.
+/// A layer that rows are scaled in front of and after.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Layer {
     /// The tensors' names, weights and biases; the second is empty where it has none.
@@ -72,7 +72,7 @@ impl Layer {
         Self { names, dims, weights, biases, before, after }
     }
 
-    /// The layer with all that is in front of it and behind it.
+    /// The layer with all that is in front of it and after it.
     pub fn fold(&self) -> Clause<Dense> {
         let [o, i] = self.dims;
         let name = &self.names[0];

@@ -13,14 +13,14 @@ use crate::memory::Floats;
 use crate::model::{self, About, Model, all_finite};
 use crate::normalise::{Normalisation, absorb};
 
-/// Why an import is refused: for what is in the file, or for what the command line says of it. A clause without the file's
+/// Why an import is refused: for what is in the file, or for what the arguments say of it. A clause without the file's
 /// name either way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
     /// The file's fault, exit code 4.
     File(String),
-    /// The command line's, exit code 2.
-    Words(String),
+    /// The arguments', exit code 2.
+    Arguments(String),
 }
 
 impl From<String> for Refusal {
@@ -74,7 +74,7 @@ pub fn import(path: &Path, options: &Options) -> Result<Imported> {
     let imported = whole.and_then(|()| parse(&bytes, path.parent(), options));
     imported.map_err(|refusal| match refusal {
         Refusal::File(why) => Error::model(format!("{}: {why}", path.display())),
-        Refusal::Words(why) => Error::misused(format!("{}: {why}", path.display())),
+        Refusal::Arguments(why) => Error::misused(format!("{}: {why}", path.display())),
     })
 }
 
@@ -104,7 +104,7 @@ pub fn parse(
     imported.notes = read.notes;
     imported.says_inputs = imported.model.about.normalisation != Normalisation::default();
     match options.inputs {
-        Some(_) if imported.says_inputs => Err(Refusal::Words(format!("--inputs: {SAYS_INPUTS}"))),
+        Some(_) if imported.says_inputs => Err(Refusal::Arguments(format!("--inputs: {SAYS_INPUTS}"))),
         Some(Inputs::Byte) => {
             let Model { shape, params, .. } = &mut imported.model;
             let rows = std::iter::repeat((255.0, 0.0));
@@ -122,14 +122,14 @@ const SAYS_INPUTS: &str = "the file says itself how its inputs are normalised";
 /// The model of an ONNX graph.
 fn graph(bytes: &[u8], folder: Option<&Path>, options: &Options) -> std::result::Result<Imported, Refusal> {
     if !options.order.is_empty() {
-        return Err(Refusal::Words(
+        return Err(Refusal::Arguments(
             "--order goes with state dicts: a graph says the order of its layers".into(),
         ));
     }
     let read = onnx::read(bytes, folder, options.inputs)?;
     let fixed = read.table.is_some() || read.whole && options.inputs == Some(Inputs::Unit);
     if fixed && options.inputs.is_some() {
-        return Err(Refusal::Words(format!("--inputs: {SAYS_INPUTS}")));
+        return Err(Refusal::Arguments(format!("--inputs: {SAYS_INPUTS}")));
     }
     let about = About { classes: read.classes, image: read.image, ..About::default() };
     let imported = assemble(read.layers, with_table(about, read.table)?)?;

@@ -40,7 +40,7 @@ pub(super) fn apply(node: &Node, row: &Row, operand: Option<&Array>) -> Clause<R
         let dims = row.dims.as_ref().ok_or_else(|| format!("{} of an unknown shape", called(node)))?;
         Clause::Ok([&[usize::MAX], &dims[..]].concat())
     };
-    let behind = |dims: Vec<usize>| match dims.split_first() {
+    let after = |dims: Vec<usize>| match dims.split_first() {
         Some((&usize::MAX, rest)) => Ok(kept(Some(rest.to_vec()))),
         _ => Err(moved()),
     };
@@ -58,8 +58,8 @@ pub(super) fn apply(node: &Node, row: &Row, operand: Option<&Array>) -> Clause<R
             }
             Ok(kept(product(dims).map(|p| vec![p])))
         }
-        "Squeeze" => behind(squeezed(node, &whole()?, axes(node, operand)?.as_deref())?),
-        "Unsqueeze" => behind(unsqueezed(node, &whole()?, &axes(node, operand)?.unwrap_or_default())?),
+        "Squeeze" => after(squeezed(node, &whole()?, axes(node, operand)?.as_deref())?),
+        "Unsqueeze" => after(unsqueezed(node, &whole()?, &axes(node, operand)?.unwrap_or_default())?),
         "Transpose" => {
             let dims = whole()?;
             let perm = permutation(node, dims.len())?;
@@ -67,7 +67,7 @@ pub(super) fn apply(node: &Node, row: &Row, operand: Option<&Array>) -> Clause<R
             if perm.first() != Some(&0) || !long.is_sorted() {
                 return Err(format!("{} puts the pixels of an image into another order", called(node)));
             }
-            behind(perm.iter().map(|&a| dims[a]).collect())
+            after(perm.iter().map(|&a| dims[a]).collect())
         }
         _ => {
             let to = match operand {
@@ -87,7 +87,7 @@ pub(super) fn product(dims: &[usize]) -> Option<usize> {
     dims.iter().try_fold(1usize, |p, &d| p.checked_mul(d))
 }
 
-/// The dimensions behind the batch after a `Reshape` to `to`; `None` where the batch is not kept.
+/// The dimensions after the batch after a `Reshape` to `to`; `None` where the batch is not kept.
 #[allow(clippy::option_option)] // Dimensions may be unknown.
 fn reshape(row: &Row, to: &[Option<i64>], keep_zeros: bool) -> Option<Option<Vec<usize>>> {
     let (first, rest) = to.split_first()?;

@@ -117,7 +117,7 @@ pub(super) fn axes(node: &Node, operand: Option<&Array>) -> Clause<Option<Vec<i6
     }
 }
 
-/// The dimensions behind a `Squeeze` of `dims`.
+/// The dimensions after a `Squeeze` of `dims`.
 pub(super) fn squeezed(node: &Node, dims: &[usize], axes: Option<&[i64]>) -> Clause<Vec<usize>> {
     let mut gone = vec![false; dims.len()];
     match axes {
@@ -134,7 +134,7 @@ pub(super) fn squeezed(node: &Node, dims: &[usize], axes: Option<&[i64]>) -> Cla
     Ok(dims.iter().zip(gone).filter(|(_, gone)| !gone).map(|(&d, _)| d).collect())
 }
 
-/// The dimensions behind an `Unsqueeze` of `dims`.
+/// The dimensions after an `Unsqueeze` of `dims`.
 pub(super) fn unsqueezed(node: &Node, dims: &[usize], axes: &[i64]) -> Clause<Vec<usize>> {
     let rank = dims.len() + axes.len();
     // As many as a tensor can have in any program.

@@ -1,6 +1,6 @@
 //! The two ends of a graph: a table of bytes at the input, and at the output what is made of logits.
 //!
-//! Probabilities, classes and their names follow from the logits, so that operators behind a softmax add no step. The names
+//! Probabilities, classes and their names follow from the logits, so that operators after a softmax add no step. The names
 //! that a classifier of scikit-learn ends with become the model's.
 
 use super::super::Clause;
@@ -11,7 +11,7 @@ use super::read::{called, expect};
 use super::row::of_classes;
 use super::trace::{Op, Row, Trace, Value, is_ml};
 
-/// The value behind an operator of an end; `None` where it is of none.
+/// The value after an operator of an end; `None` where it is of none.
 pub(super) fn apply(trace: &mut Trace, node: &Node, inputs: &[Option<&Value>]) -> Clause<Option<Value>> {
     use Value::{Bytes, Constant, Label, Row as Of, Scores};
     let [first, second] = [0, 1].map(|n| inputs.get(n).copied().flatten());
@@ -60,7 +60,7 @@ pub(super) fn apply(trace: &mut Trace, node: &Node, inputs: &[Option<&Value>]) -
     }))
 }
 
-/// The probability of the one class and, behind it, of the other, as scikit-learn makes two of one sigmoid. A softmax of 0
+/// The probability of the one class and, after it, of the other, as scikit-learn makes two of one sigmoid. A softmax of 0
 /// and the sigmoid's logit is the same.
 fn two_of_one(trace: &mut Trace, node: &Node, no: &Row, yes: &Row) -> Clause<Option<Value>> {
     let complement = &trace.steps[no.at];

@@ -141,9 +141,9 @@ fn dense(
         alpha: alpha.into(),
         bias: bias.map(|b| (b.clone(), beta.into())),
     };
-    let behind = trace.step(node, row, Op::Dense(layer));
+    let after = trace.step(node, row, Op::Dense(layer));
     let ones = dims.map_or(0, |d| d.len() - 1);
-    Ok(Row { dims: Some([&vec![1; ones][..], &[outputs]].concat()), whole: false, ..behind })
+    Ok(Row { dims: Some([&vec![1; ones][..], &[outputs]].concat()), whole: false, ..after })
 }
 
 /// A `Clip` to 0 and more, by attributes or by operands.

@@ -10,7 +10,7 @@ use super::proto::Node;
 use super::read::{called, expect};
 use super::trace::{Op, Row, Trace, Value};
 
-/// The row behind a factor and a shift.
+/// The row after a factor and a shift.
 pub(super) fn affine(trace: &mut Trace, node: &Node, row: &Row, step: Affine) -> Clause<Row> {
     if row.whole {
         return Err(format!("{} computes with integers, in front of a Cast to floats", called(node)));
@@ -53,11 +53,11 @@ pub(super) fn arithmetic(
             ));
         }
     };
-    let behind = affine(trace, node, row, step)?;
-    if node.op_type == "Add" && behind.at != row.at {
-        trace.steps[behind.at].bias = Some(array.name.clone());
+    let after = affine(trace, node, row, step)?;
+    if node.op_type == "Add" && after.at != row.at {
+        trace.steps[after.at].bias = Some(array.name.clone());
     }
-    Ok(behind)
+    Ok(after)
 }
 
 /// The elements of a constant for each element of a row, or one for all.

@@ -61,7 +61,7 @@ pub(super) struct Row {
     pub at: usize,
     /// The size of the batch, where the graph fixes it.
     pub batch: Option<i64>,
-    /// The dimensions behind the batch, where they are known.
+    /// The dimensions after the batch, where they are known.
     pub dims: Option<Vec<usize>>,
     /// Whether its elements are integers.
     pub whole: bool,
@@ -126,7 +126,7 @@ impl Trace {
         }
     }
 
-    /// A row behind one more step.
+    /// A row after one more step.
     pub fn step(&mut self, node: &Node, row: &Row, op: Op) -> Row {
         self.steps.push(Step { from: row.at, op, called: called(node), bias: None });
         Row { at: self.steps.len() - 1, ..row.clone() }

@@ -96,23 +96,23 @@ fn as_said(layers: &[(&str, Layer)], said: &[String]) -> Result<Vec<usize>, Refu
                 }
                 _ => format!("it has {}", names()),
             };
-            return Err(Refusal::Words(format!(
+            return Err(Refusal::Arguments(format!(
                 "--order names a layer {word}, which the file has not; {hint}"
             )));
         };
         if order.contains(&n) {
-            return Err(Refusal::Words(format!("--order names {word} twice")));
+            return Err(Refusal::Arguments(format!("--order names {word} twice")));
         }
         order.push(n);
     }
     let missing: Vec<_> = (0..layers.len()).filter(|n| !order.contains(n)).map(|n| layers[n].0).collect();
     if !missing.is_empty() {
-        return Err(Refusal::Words(format!("--order leaves out {}", missing.join(", "))));
+        return Err(Refusal::Arguments(format!("--order leaves out {}", missing.join(", "))));
     }
     for pair in order.windows(2) {
         let [(before, a), (after, b)] = [&layers[pair[0]], &layers[pair[1]]];
         if a.dims[0] != b.dims[1] {
-            return Err(Refusal::Words(format!(
+            return Err(Refusal::Arguments(format!(
                 "--order: {after} has {} inputs, but {before} in front of it has {} outputs",
                 b.dims[1], a.dims[0]
             )));
@@ -254,7 +254,7 @@ mod tests {
             ("two,one,out", "one has 6 inputs, but two in front of it has 4 outputs"),
         ] {
             match order(&net, said) {
-                Err(Refusal::Words(found)) => assert!(found.contains(why), "{found}"),
+                Err(Refusal::Arguments(found)) => assert!(found.contains(why), "{found}"),
                 other => panic!("{other:?}"),
             }
         }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use host_cli::data::Source;
+use host_cli::data::{Reading, Source};
 use host_cli::error::{Error, Result};
 
 #[derive(Debug, Parser)]
@@ -81,7 +81,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<()> {
     match command {
         Command::Prepare { dir, model, half, data, per_class } => {
-            let data = data.load(None)?;
+            let data = data.load(None, Reading::default())?;
             images::prepare(&dir, &model, &half, &data, per_class)?;
             train::prepare(&dir, &data)?;
             head::prepare(&dir, &data)

@@ -202,7 +202,7 @@ fn layers_without_biases_and_with_factors() {
 
 #[test]
 fn what_scales_a_layer_is_folded_into_it() {
-    // Behind the first layer, and behind its ReLU.
+    // After the first layer, and after its ReLU.
     let mut g = graph();
     g.node[2].input[0] = "n1".into();
     let bn = ["z1", "scale", "shift", "mean", "variance"];
