@@ -101,7 +101,7 @@ pub fn read_tensors(file: &[u8], key: &str) -> Result<Option<String>, String> {
 /// Adds a JSON object to `text`, the file so far, with its checksum as its last member.
 pub fn push_json(text: &mut String, object: &str) {
     let pretty = object.contains('\n');
-    let members = object.trim_end().trim_end_matches('}').trim_end();
+    let members = object.trim_end().strip_suffix('}').unwrap_or(object).trim_end();
     text.push_str(members);
     text.push_str(match (members.ends_with('{'), pretty) {
         (true, _) => "",
@@ -200,6 +200,9 @@ mod tests {
         push_json(&mut pretty, "{\n  \"a\": 1\n}");
         assert_eq!(pretty.lines().count(), 4);
         assert_eq!(read_json(&pretty, 0), Ok((serde_json::json!({"a": 1}), true)));
+        let mut nested = String::new();
+        push_json(&mut nested, r#"{"a":{"b":1}}"#);
+        assert_eq!(read_json(&nested, 0), Ok((serde_json::json!({"a": {"b": 1}}), true)));
         let known =
             |v: &Value| v.as_object().unwrap().keys().all(|k| ["epoch", "loss", "a"].contains(&&k[..]));
         for (text, from) in [(line, second), (&pretty, 0)] {

@@ -12,6 +12,9 @@ use crate::error::{Error, Result, typed};
 /// # Errors
 /// Exit code 1 with the operating system's reason; the temporary file is removed.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
+    // A link stays, and what it leads to is replaced.
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.into());
+    let path = if path.is_symlink() { &target } else { path };
     let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
     // Where the folder cannot be read the write will say so, and a leftover does no harm.
     let _ = remove_temporary(folder_of(path), |of, process| of == name && gone(process));
@@ -24,12 +27,24 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     })
 }
 
-/// Refuses a place where [`write_atomic`] could write nothing, before the work that would be lost.
+/// Refuses a place where [`write_atomic`] could write nothing or what it is made `of` would be lost, before the work that
+/// would be lost.
 ///
 /// # Errors
-/// Exit code 1 where it is a folder, or lies in none.
-pub fn can_hold(path: &Path) -> Result<()> {
+/// Exit code 1 where it is a folder, a device or a pipe, or lies in no folder; 2 where it is the file `of`.
+pub fn can_hold(path: &Path, of: &Path) -> Result<()> {
     let (place, folder) = (path.display(), folder_of(path));
+    let whole = |path: &Path| fs::canonicalize(path).ok();
+    if whole(path).is_some_and(|there| Some(there) == whole(of)) {
+        return Err(Error::misused(format!(
+            "{place} is read and would be replaced; name another file to write"
+        )));
+    }
+    if fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        return Err(Error::failed(format!(
+            "cannot write {place}: it is a device or a pipe, and what is written is renamed into its place; name a file"
+        )));
+    }
     if path.is_dir() {
         return Err(Error::failed(format!(
             "cannot write {place}: it is a folder; name a file, such as {place}/FILE"

@@ -265,7 +265,7 @@ pub fn about_own(bytes: &[u8]) -> std::result::Result<Option<About>, String> {
 }
 
 /// `path`, or the model in it where it is a folder.
-fn file_of(path: &Path) -> PathBuf {
+pub fn file_of(path: &Path) -> PathBuf {
     if path.is_dir() { path.join(FILE) } else { path.to_path_buf() }
 }
 

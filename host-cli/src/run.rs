@@ -164,7 +164,8 @@ impl Folder {
         self.write_recipe(recipe)
     }
 
-    /// Replaces `run.json`.
+    /// Replaces `run.json`. In a run that was made before there were checksums it is the last file to get one, since it
+    /// vouches that the others have theirs.
     ///
     /// # Errors
     /// Exit code 1 where it cannot be written.
@@ -175,7 +176,11 @@ impl Folder {
         files::write_atomic(&self.0.join(PLACE), text.as_bytes())
     }
 
-    fn write_recipe(&self, recipe: &Recipe) -> Result<()> {
+    /// Replaces `config.toml`.
+    ///
+    /// # Errors
+    /// Exit code 1 where it cannot be written.
+    pub fn write_recipe(&self, recipe: &Recipe) -> Result<()> {
         let mut text = recipe.to_toml()?;
         checksum::sign_toml(&mut text);
         files::write_atomic(&self.0.join(config::FILE), text.as_bytes())

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::model::{self, Model};
 use crate::recipe::config::Layers;
 use crate::recipe::{Recipe, Standardise};
+use crate::run::Folder;
 
 /// The model that a recipe's `from` names, whose shape and normalisation are laid over the recipe's presets.
 ///
@@ -29,6 +30,22 @@ pub fn of(layers: &mut Layers) -> Result<Option<Model>> {
     let model = Model::load(path)?;
     let normalisation = &model.about.normalisation;
     let before = model.about.recipe.as_ref();
+    let asked = match before {
+        _ if layers.is_asked("data") => asked,
+        Some(before) => {
+            // As `eval` and the others find it: where the run remembers it, else where its recipe says.
+            let place = Folder::of_model(path).map_or(Ok(None), |run| run.place())?;
+            let data = place.and_then(|(place, _)| place.data).map(|data| data.display().to_string());
+            let (transpose, first_label) = (before.transpose, before.first_label);
+            Recipe { data: data.unwrap_or_else(|| before.data.clone()), transpose, first_label, ..asked }
+        }
+        None => {
+            return Err(Error::misused(format!(
+                "{} does not say what it was trained on; name the data with --data",
+                path.display()
+            )));
+        }
+    };
     let kept = Recipe {
         hidden: model.shape.widths().skip(1).take(model.shape.layers() - 1).collect(),
         gamma: normalisation.gamma(),
@@ -51,15 +68,18 @@ pub fn has_met_validation(model: &Model, recipe: &Recipe) -> bool {
     })
 }
 
-/// What to warn of where a model was trained on images that were read in another way.
-pub fn check_reading(model: &Model, recipe: &Recipe) -> Option<String> {
-    let before = model.about.recipe.as_ref()?;
-    (before.transpose != recipe.transpose).then(|| {
-        let [was, is] =
-            [before, recipe].map(|r| if r.transpose { "--transpose" } else { "--transpose=false" });
+/// What to warn of where a model was trained on files that were read in another way.
+pub fn check_reading(model: &Model, recipe: &Recipe) -> Vec<String> {
+    let Some(before) = &model.about.recipe else { return Vec::new() };
+    let flags = [
+        [before, recipe].map(|r| if r.transpose { "--transpose" } else { "--transpose=false" }.to_string()),
+        [before, recipe].map(|r| format!("--first-label {}", r.first_label)),
+    ];
+    let differ = flags.into_iter().filter(|[was, is]| was != is).map(|[was, is]| {
         format!(
             "{} was trained with {was}, and this run is with {is}: add {was} where the files are alike",
             recipe.from
         )
-    })
+    });
+    differ.collect()
 }

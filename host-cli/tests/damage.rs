@@ -160,7 +160,7 @@ fn what_is_damaged_is_said_with_what_is_left() {
     let start = "`rm run/checkpoint.safetensors`, then `selvedge train --resume run`";
     says(&resume, 1, &["run/checkpoint.safetensors: damaged: its checksum does not match", start]);
     fs::copy(here.join("done/model.safetensors"), here.join("run/model.safetensors")).unwrap();
-    let left = "the model is whole, with 3 epochs behind it: `selvedge train --from run/model.safetensors --out NEW`";
+    let left = "the model is whole, after 3 epochs: `selvedge train --from run/model.safetensors --out NEW`";
     says(&resume, 1, &[start, left]);
     fs::remove_file(here.join("run/model.safetensors")).unwrap();
     mend();
@@ -204,7 +204,7 @@ fn what_is_damaged_is_said_with_what_is_left() {
     let output = selvedge().current_dir(here).args(["report", "done", "-o", "x.html"]).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(
-        said.contains("warning: metrics.jsonl ends after epoch 1, but the model has 3 behind it"),
+        said.contains("warning: metrics.jsonl ends after epoch 1, but the model is of after epoch 3"),
         "{said}"
     );
 
@@ -272,6 +272,8 @@ fn runs_of_before_are_resumed() {
     succeeds(here, &[&words[..], &["alone"]].concat());
     let run: PathBuf = killed(here, &[&words[..], &["run", "--checkpoint-every", "7"]].concat());
     without_checksums(&run);
+    // It has checksums from here on, and is resumed again.
+    killed(here, &["train", "--resume", "run", "-q", "--checkpoint-every", "7"]);
     succeeds(here, &["train", "--resume", "run", "-q", "--checkpoint-every", "0"]);
     let model = |run: &str| fs::read(here.join(run).join("model.safetensors")).unwrap();
     assert!(model("run") == model("alone"), "another model");

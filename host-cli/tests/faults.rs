@@ -181,3 +181,28 @@ fn data_that_is_replaced_under_a_run() {
     succeeds(here, &["train", "--resume", "run", "-q", "--checkpoint-every", "0"]);
     assert!(model(&run) == expected);
 }
+
+/// What is written never takes the place of what it is made of, of a device or a pipe, or of a link.
+#[test]
+fn only_files_are_replaced_and_not_what_is_read() {
+    let (folder, whole) = undisturbed();
+    let here = folder.path();
+    fs::rename(here.join("undisturbed"), here.join("run")).unwrap();
+    for words in [
+        &["export", "run", "--format", "npz", "-o", "run/model.safetensors"][..],
+        &["quantize", "run", "--dtype", "i8", "-o", "run/model.safetensors"],
+        &["import", "run/model.safetensors", "-o", "run/../run/model.safetensors"],
+        &["report", "run", "-o", "run/model.safetensors"],
+        &["eval", "run", "--logits", "run/model.safetensors"],
+    ] {
+        assert!(fails(here, words, 2).contains("is read and would be replaced"), "{words:?}");
+    }
+    assert!(model(&here.join("run")) == whole);
+    assert!(Command::new("mkfifo").arg(here.join("pipe")).status().unwrap().success());
+    let line = fails(here, &["export", "run", "--format", "onnx", "-o", "pipe"], 1);
+    assert!(line.contains("it is a device or a pipe"), "{line}");
+    std::os::unix::fs::symlink("real", here.join("link")).unwrap();
+    fs::write(here.join("real"), "old").unwrap();
+    succeeds(here, &["export", "run", "--format", "onnx", "-o", "link"]);
+    assert!(here.join("link").is_symlink() && fs::read(here.join("real")).unwrap() != b"old");
+}

@@ -70,7 +70,7 @@ fn the_order_of_layers_is_asked_where_several_fit() {
     three(&here.join("a.safetensors"), ["layer_one", "layer_two", "layer_three"]);
     let line = fails(here, &["import", "a.safetensors", "-o", "net"], 4);
     assert!(line.contains("layer_one,layer_three,layer_two or layer_one,layer_two,layer_three"), "{line}");
-    assert!(line.contains("`--order layer_one,"), "{line}");
+    assert!(line.contains("`--order a,b,..`: the 3 names"), "{line}");
     assert!(!here.join("net").exists());
     let json = import(here, &["a.safetensors", "--order", "layer_one,layer_two,layer_three"]);
     assert_eq!(json["tensors"][4]["from"], "layer_three.weight");
@@ -105,20 +105,25 @@ fn the_activation_is_told_and_kept() {
     let stderr = String::from_utf8(output.stderr).unwrap();
     let json = json_lines(&String::from_utf8(output.stdout).unwrap()).remove(0);
     let told = warnings(&json);
-    assert_eq!(told.len(), 1);
+    assert_eq!(told.len(), 2);
+    assert!(told[1].contains("pixels of 0 to 1 were taken; `--inputs byte`"), "{told:?}");
     assert!(told[0].contains("ReLU was taken between the layers; check with `selvedge eval`"), "{told:?}");
-    assert_eq!(stderr, format!("warning: {}\n", told[0]));
+    assert_eq!(stderr, format!("warning: {}\nwarning: {}\n", told[0], told[1]));
+    assert_eq!(warnings(&import(here, &["a.safetensors", "--inputs", "unit"])), told[..1]);
     assert_eq!(Model::load(&here.join("net")).unwrap().about.activation, Activation::Relu);
     let shown = json_lines(&succeeds(here, &["inspect", "net", "--json"])).remove(0);
     assert_eq!(shown["activation"], "relu");
     assert!(succeeds(here, &["inspect", "net"]).contains("activation   relu"));
     // Our own files say it, and one layer has none.
-    assert!(warnings(&import(here, &["net"])).is_empty());
+    let again = succeeds(here, &["import", "net", "-o", "again", "--json"]);
+    assert!(warnings(&json_lines(&again)[0]).is_empty(), "{again}");
+    let line = fails(here, &["import", "net", "-o", "net"], 2);
+    assert!(line.contains("net is read and would be replaced; name another file"), "{line}");
     succeeds(here, &["export", "net", "--format", "safetensors", "-o", "out"]);
     assert!(warnings(&import(here, &["out"])).is_empty());
     write(&here.join("one"), &[("weight", &[4, 6], noise(24, 1))], false);
     let json = import(here, &["one"]);
-    assert!(warnings(&json).is_empty() && json["tensors"][1]["from"].is_null(), "{json}");
+    assert!(warnings(&json).len() == 1 && json["tensors"][1]["from"].is_null(), "{json}");
 
     let net = fs::read(here.join("net")).unwrap();
     let with = |from: &str, to: &str| {

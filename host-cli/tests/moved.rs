@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use host_cli::data::FILES;
+use serde_json::Value;
 use support::runs::{TRAIN, killed, model, undisturbed};
 use support::{fails, json_lines, run, small_data, succeeds, with};
 
@@ -119,4 +120,57 @@ fn a_sweep_does_not_mix_data() {
     change(&data, FILES[0]);
     let line = fails(here, &with(&sweep, &["--seeds", "3"]), 3);
     assert!(line.contains("swept holds trials of other data than those of data now"), "{line}");
+}
+
+#[test]
+fn a_run_from_a_model_takes_the_data_of_the_model() {
+    let (folder, _) = undisturbed();
+    let here = folder.path();
+    let elsewhere = here.join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    small_data(&elsewhere);
+    change(&elsewhere.join("data"), FILES[0]);
+    succeeds(&elsewhere, &["train", "--from", "../undisturbed", "--epochs", "1", "--out", "further", "-q"]);
+    let place: Value =
+        serde_json::from_slice(&fs::read(elsewhere.join("further/run.json")).unwrap()).unwrap();
+    assert_eq!(Path::new(place["data"].as_str().unwrap()), here.join("data"));
+    // What the model does not say is asked.
+    succeeds(here, &["export", "undisturbed", "--format", "safetensors", "-o", "out"]);
+    succeeds(here, &["import", "out", "-o", "net"]);
+    let line = fails(here, &["train", "--from", "net", "--out", "none"], 2);
+    assert!(line.contains("net does not say what it was trained on; name the data with --data"), "{line}");
+    assert!(!here.join("none").exists());
+}
+
+#[test]
+fn a_finished_run_remembers_data_that_moved() {
+    let (folder, _) = undisturbed();
+    let here = folder.path();
+    fs::rename(here.join("data"), here.join("moved")).unwrap();
+    fails(here, &["eval", "undisturbed"], 3);
+    succeeds(here, &["train", "--resume", "undisturbed", "--data", "moved"]);
+    succeeds(here, &["eval", "undisturbed"]);
+    change(&here.join("moved"), FILES[0]);
+    let line = fails(here, &["train", "--resume", "undisturbed", "--data", "moved"], 3);
+    assert!(line.contains("holds other training data"), "{line}");
+}
+
+/// A run whose checkpoint is gone starts again, and says so before its model is lost.
+#[test]
+fn a_checkpoint_that_is_gone_is_missed() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    small_data(here);
+    let words = with(&TRAIN, &["run", "--checkpoint-every", "7"]);
+    let run_folder = killed(here, &words);
+    fs::copy(run_folder.join("checkpoint.safetensors"), here.join("kept")).unwrap();
+    succeeds(here, &["train", "--resume", "run", "-q"]);
+    // As Ctrl-C leaves it: a model, and metrics that do not end; then the checkpoint is removed.
+    let metrics = fs::read_to_string(run_folder.join("metrics.jsonl")).unwrap();
+    let epochs: String =
+        metrics.lines().filter(|l| l.contains("epoch\"")).map(|l| format!("{l}\n")).collect();
+    fs::write(run_folder.join("metrics.jsonl"), epochs).unwrap();
+    let output = run(here, &["train", "--resume", "run", "-q", "--json"]);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("run has no checkpoint: it starts from its first epoch"), "{stderr}");
 }

@@ -61,7 +61,7 @@ pub fn largest_weights(shape: Shape, dtype: Dtype, params: &[f32], rows: &mut [f
 ///
 /// # Errors
 /// [`Error::Length`] for the wrong number of parameters or scales, [`Error::Scale`] where a scale is not a finite number
-/// above 0, [`Error::Weight`] where a parameter is not finite, [`Error::Dtype`] for a file of floats.
+/// above 0, [`Error::Weight`] and [`Error::RowBound`] where a weight or a bias is not finite, [`Error::Dtype`] for a file of floats.
 pub fn quantize(builder: &mut Builder<'_>, params: &[f32], scales: &mut Scales<'_>) -> Result<(), Error> {
     let header = *builder.header();
     let shape = header.shape();
@@ -195,9 +195,11 @@ impl<'a> Layer<'a> {
         if self.last || row_bound(all, bias as i32) {
             return (bias, all);
         }
-        // Beyond these no input makes the unit fire, or none keeps a constant one from its largest output.
-        let (never, always) = (-127.0 * f64::from(positive), f64::from(ACCUMULATOR_LIMIT - 1));
-        (bias.clamp(never, if all == 0 { always } else { f64::INFINITY }), all)
+        // Below this no input makes the unit fire. A unit without weights has a scale at which no more than the limit is
+        // needed for its largest output.
+        let never = -127.0 * f64::from(positive);
+        let most = if self.has_weights(row) { f64::INFINITY } else { f64::from(ACCUMULATOR_LIMIT - 1) };
+        (bias.clamp(never, most), all)
     }
 
     /// The scale, or the finest coarser one at which the row's sum keeps its bound.

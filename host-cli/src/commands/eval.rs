@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::Evaluation;
 use crate::exchange;
 use crate::files;
+use crate::model;
 use crate::network::Network;
 use crate::terminal::{self, Output, Warnings, table};
 
@@ -17,7 +18,7 @@ use crate::terminal::{self, Output, Warnings, table};
 /// # Errors
 /// As the command line documents.
 pub fn run(args: &Eval) -> Result<()> {
-    args.logits.as_deref().map_or(Ok(()), files::can_hold)?;
+    args.logits.as_deref().map_or(Ok(()), |out| files::can_hold(out, &model::file_of(&args.model)))?;
     let network = Network::load(&args.model)?;
     let mut warnings = Warnings::default();
     let dataset = load_data(&args.data, &args.model, network.about(), &mut warnings)?;

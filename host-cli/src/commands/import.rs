@@ -21,13 +21,26 @@ pub fn run(args: &Import) -> Result<()> {
             args.mean, args.std
         )));
     }
-    files::can_hold(&args.out)?;
+    if args.mean.abs() > 1.0 {
+        return Err(Error::misused(format!(
+            "--mean {} --std {}: pixels are of 0 to 1 here; divide both by 255 where they are of pixels of 0 to 255",
+            args.mean, args.std
+        )));
+    }
+    files::can_hold(&args.out, &args.file)?;
     let options = Options { order: args.order.clone(), inputs: args.inputs };
     let mut imported = exchange::import(&args.file, &options)?;
     if (args.mean, args.std) != (0.0, 1.0) {
         exchange::fold_normalisation(&mut imported, args.mean, args.std)?;
     }
-    let Imported { mut model, names, notes, .. } = imported;
+    let Imported { mut model, names, mut notes, says_inputs, own } = imported;
+    if !(own || says_inputs) && args.inputs.is_none() && (args.mean, args.std) == (0.0, 1.0) {
+        notes.push(
+            "the file does not say what its inputs are: pixels of 0 to 1 were taken; `--inputs byte` says 0 to 255, `--mean` \
+             and `--std` say how they were normalised"
+                .into(),
+        );
+    }
     if let Some(path) = &args.classes {
         let classes = read_names(path)?;
         if classes.len() != model.shape.outputs() {

@@ -13,12 +13,13 @@ use crate::files;
 use crate::flash;
 use crate::fold::Folded;
 use crate::memory::size;
-use crate::model::Model;
+use crate::model::{self, Model};
 use crate::quantize::proof::{float_classes, integer_classes, noise};
 use crate::quantize::{self, Options, Quantized};
 use crate::terminal::{self, Output, Warnings, say, table};
 
-/// Calibration images below which their largest activation says little of the others'.
+/// Calibration images below which a warning says so. The quantizer itself is careful with up to
+/// [`ENOUGH`](crate::quantize::calibrate::ENOUGH), which costs little accuracy from here on.
 const FEW: usize = 32;
 /// The accuracy that a file may lose without a warning.
 const MOST_LOST: f64 = 0.02;
@@ -31,7 +32,7 @@ pub fn run(args: &Quantize) -> Result<()> {
     if args.calibrate == 0 {
         return Err(Error::misused("--calibrate 0: scales are taken from at least 1 image"));
     }
-    files::can_hold(&args.out)?;
+    files::can_hold(&args.out, &model::file_of(&args.model))?;
     let model = Model::load(&args.model)?;
     let mut warnings = Warnings::default();
     let dataset = load_data(&args.data, &args.model, Some(&model.about), &mut warnings)?;

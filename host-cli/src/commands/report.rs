@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::check_fit;
 use crate::files;
 use crate::memory::size;
-use crate::model::Model;
+use crate::model::{self, Model};
 use crate::report;
 use crate::run::Folder;
 use crate::sweep::table;
@@ -20,7 +20,7 @@ use crate::terminal::{Output, Warnings};
 /// # Errors
 /// As the command line documents.
 pub fn run(args: &Report) -> Result<()> {
-    files::can_hold(&args.out)?;
+    files::can_hold(&args.out, &model::file_of(&args.of))?;
     let name = args.of.file_name().map_or("here".into(), |n| n.to_string_lossy().into_owned());
     let file = args.of.join("table.json");
     let mut warnings = Warnings::default();
@@ -44,7 +44,7 @@ pub fn run(args: &Report) -> Result<()> {
         let epochs = metrics.iter().filter(|line| line.get("epoch").is_some()).count();
         if !metrics.is_empty() && epochs < model.about.epochs_done {
             warnings.add(format!(
-                "metrics.jsonl ends after epoch {epochs}, but the model has {} behind it: the curves are cut short",
+                "metrics.jsonl ends after epoch {epochs}, but the model is of after epoch {}: the curves are cut short",
                 model.about.epochs_done
             ));
         }

@@ -50,13 +50,18 @@ pub fn run(args: &cli::Train) -> Result<()> {
             let folder = Folder(path.clone());
             let held = folder.hold()?;
             let (recipe, place) = resume(args, &folder)?;
+            let moved = args.data.data.clone();
             if folder.finished()? {
                 folder.finish()?;
+                if moved.is_some() {
+                    let folder = Some(folder.clone());
+                    let from = None;
+                    Plan { from, recipe, place, moved, folder, _held: held }.remember(args)?;
+                }
                 let line =
                     format!("{} is finished; its model is {}", path.display(), folder.model().display());
                 return if args.json { Ok(()) } else { Output::default().line(line) };
             }
-            let moved = args.data.data.clone();
             Plan { from: folder.from(&recipe)?, recipe, place, moved, folder: Some(folder), _held: held }
         }
         None => {
@@ -135,6 +140,13 @@ impl Plan {
         Ok(())
     }
 
+    /// Remembers where the data of a finished run are.
+    fn remember(mut self, args: &cli::Train) -> Result<()> {
+        let dataset = self.dataset(args, &mut Warnings::default())?;
+        self.settle(&dataset.train.fingerprint(), &dataset.test.fingerprint())?;
+        self.folder.as_ref().map_or(Ok(()), |folder| folder.write_place(&self.place))
+    }
+
     /// The network, which the model that the run starts from must fit.
     fn mlp(&self, dataset: &Dataset) -> Result<Mlp> {
         let backend = Backend::by_name(&self.place.backend).ok_or_else(|| {
@@ -167,7 +179,7 @@ impl Plan {
         if let Some(folder) = &self.folder {
             let damaged = |e: Error| Error { message: e.message + &folder.left(), ..e };
             let state = checkpoint::load(&folder.0, &self.recipe, data, shape).map_err(damaged)?;
-            folder.write_place(&self.place)?;
+            folder.write_recipe(&self.recipe)?;
             return Ok((folder.clone(), state.unwrap_or(fresh), None));
         }
         let name = Path::new(&self.recipe.data).file_name().map_or("data".into(), |n| n.to_string_lossy());
@@ -240,10 +252,21 @@ fn follow(args: &cli::Train, mut plan: Plan) -> Result<()> {
         plan.greet(&mlp, &split, &folder, state.at.steps);
     }
     plan.warn(args, &mut warnings);
+    if plan.folder.is_some() && state.at.steps == 0 && folder.model().exists() {
+        warnings.add(format!(
+            "{} has no checkpoint: it starts from its first epoch, and its model will be replaced; `selvedge train --from \
+             {} --out NEW` goes on from the model",
+            folder.0.display(),
+            typed(&folder.0)
+        ));
+    }
     let crew = Crew::new(args.threads);
     let inputs = normalisation.inputs(&dataset.train.images.pixels);
     let job = Job { crew: &crew, mlp, recipe, set: &dataset.train, inputs: &inputs, split: &split };
     let mut watch = Watch::new(args, recipe, &folder, &data, place, &state, warnings)?;
+    if plan.folder.is_some() {
+        folder.write_place(place)?;
+    }
     let ending = train(&job, &mut state, &mut watch).map_err(|e| to_resume(e, &folder))?;
     watch.bar.finish_and_clear();
     watch.end(ending, &job, &dataset, &normalisation, state).map_err(|e| with_previous(e, &folder))

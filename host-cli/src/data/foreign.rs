@@ -143,13 +143,15 @@ fn quoted(path: &Path) -> String {
 /// The line that writes a table of a label and pixels in each row, under a header, as two of the four files.
 fn convert_table(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-    let [images, labels] = if name.contains("test") { [FILES[2], FILES[3]] } else { [FILES[0], FILES[1]] };
+    let of_test = name.contains("test");
+    let [images, labels] = if of_test { [FILES[2], FILES[3]] } else { [FILES[0], FILES[1]] };
+    let (other, other_files) = if of_test { ("training", "train-..") } else { ("test", "t10k-..") };
     format!(
         "python3 -c \"import csv;r=[[int(v) for v in x] for x in csv.reader(open({})) if x[0].isdigit()];\
          s=int((len(r[0])-1)**.5);h=lambda*d:bytes([0,0,8,len(d)])+b''.join(n.to_bytes(4,'big') for n in d);\
          open('{labels}','wb').write(h(len(r))+bytes(x[0] for x in r));\
          open('{images}','wb').write(h(len(r),s,s)+b''.join(bytes(x[1:]) for x in r))\" (label first, then pixels), and the \
-         same for the other table",
+         same for the {other} table, with {other_files} in place of these names",
         quoted(path)
     )
 }

@@ -58,6 +58,8 @@ pub struct Imported {
     pub notes: Vec<String>,
     /// Whether the file says itself how its inputs come of pixels.
     pub says_inputs: bool,
+    /// Whether this program wrote the file, so that nothing is left open.
+    pub own: bool,
 }
 
 /// Reads a model that another program wrote.
@@ -99,9 +101,11 @@ pub fn parse(
         }
         other => return Err(Refusal::File(other.no_import())),
     };
+    let own = read.about.is_some();
     let about = with_table(read.about.unwrap_or_default(), read.table)?;
     let mut imported = assemble(read.layers, about)?;
     imported.notes = read.notes;
+    imported.own = own;
     imported.says_inputs = imported.model.about.normalisation != Normalisation::default();
     match options.inputs {
         Some(_) if imported.says_inputs => Err(Refusal::Arguments(format!("--inputs: {SAYS_INPUTS}"))),
@@ -174,7 +178,13 @@ fn assemble(layers: Vec<Dense>, about: About) -> Clause<Imported> {
     let names = layers.into_iter().map(|l| l.names).collect();
     about.normalisation.check(shape.inputs())?;
     let about = About { version: env!("CARGO_PKG_VERSION").into(), ..about };
-    Ok(Imported { model: Model { shape, params, about }, names, notes: Vec::new(), says_inputs: false })
+    Ok(Imported {
+        model: Model { shape, params, about },
+        names,
+        notes: Vec::new(),
+        says_inputs: false,
+        own: false,
+    })
 }
 
 /// Makes a network that was trained on `(x - mean) / std` take `x`: the first layer absorbs both.

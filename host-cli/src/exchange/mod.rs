@@ -1,6 +1,6 @@
 //! Models from and for other programs: safetensors state dicts, ONNX, npz, C.
 //!
-//! What comes in is a list of [`Dense`] layers, in whatever way the file names and orders them, and becomes a [`Model`]
+//! What comes in is a list of [`Dense`] layers, in whatever way the file names and orders them, and becomes a [`Model`](crate::model::Model)
 //! in one place; what is none is refused by the name of the tensor or the operator. Numbers pass unchanged: a network
 //! that went out and came back gives the same logits.
 

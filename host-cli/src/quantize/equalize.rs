@@ -16,7 +16,7 @@ use selvedge::shape::Layer;
 use super::calibrate::{Calibration, ENOUGH};
 use super::rounding::Quantizer;
 use super::simplify::column;
-use crate::error::Result;
+use crate::error::{Exit, Result};
 use crate::fold::Folded;
 use crate::memory::Floats;
 
@@ -42,7 +42,14 @@ pub(super) fn equalize(quantizer: &Quantizer<'_>, net: &mut Folded) -> Result<()
                 Some(errors) => errors,
                 None => quantizer.errors(net, &calibration)?,
             };
-            let calibrated = quantizer.calibrate(&candidate.params)?;
+            let calibrated = match quantizer.calibrate(&candidate.params) {
+                // What flows through the candidate overflows.
+                Err(e) if e.exit == Exit::Model => {
+                    errors = Some(before);
+                    continue;
+                }
+                calibrated => calibrated?,
+            };
             let after = quantizer.errors(&candidate, &calibrated)?;
             if halves(&before[l..], &after[l..]) {
                 (*net, calibration, errors, gained) = (candidate, calibrated, Some(after), true);

@@ -1,6 +1,6 @@
 //! Rounding: the flash file of a float network, at the steps that the calibration images choose.
 
-use selvedge::format::{Builder, Dtype, Packing};
+use selvedge::format::{Builder, Dtype, Image, Packing};
 use selvedge::quant::{self, Scales};
 use selvedge::{Mlp, Shape};
 
@@ -9,7 +9,7 @@ use super::clip::{Clip, Histogram, weight_step};
 use super::finetune::Steps;
 use super::input::{Input, LEVELS};
 use super::{Limits, Options, SELF_TEST, proof};
-use crate::error::{Error, Result};
+use crate::error::{Error, Exit, Result};
 use crate::fold::Folded;
 use crate::memory::{Bytes, Floats};
 use crate::model::Model;
@@ -83,16 +83,17 @@ impl Quantizer<'_> {
             clip => outputs.step(clip, LEVELS),
         };
         // A layer that never fires takes the finest step that its multipliers allow.
-        step.map_or(f32::MIN_POSITIVE, |step| step as f32)
+        step.map_or(f32::MIN_POSITIVE, |step| (step as f32).max(f32::MIN_POSITIVE))
     }
 
     /// By layer, the root mean square of the error of its outputs as integers over that of the outputs themselves;
     /// infinite where the network has no file.
     pub fn errors(&self, net: &Folded, calibration: &Calibration) -> Result<Vec<f64>> {
-        let Ok((bytes, _)) = self.file(&net.params, calibration) else {
-            return Ok(vec![f64::INFINITY; net.shape.layers()]);
+        let (bytes, _) = match self.file(&net.params, calibration) {
+            Err(e) if e.exit == Exit::Model => return Ok(vec![f64::INFINITY; net.shape.layers()]),
+            made => made?,
         };
-        let image = crate::flash::parse_own(&bytes)?;
+        let image = Image::parse(&bytes)?;
         let some = &self.images.index[..MEASURED.min(self.images.index.len())];
         let powers = proof::powers(net, &image, self.images.pixels, some)?;
         let relative = |[signal, noise]: [f64; 2]| if noise == 0.0 { 0.0 } else { (noise / signal).sqrt() };

@@ -86,6 +86,11 @@ impl Layers {
         Ok(())
     }
 
+    /// Whether a file or a flag has set `key`.
+    pub fn is_asked(&self, key: &str) -> bool {
+        matches!(self.origins.get(key), Some(Origin::File(_) | Origin::Flag))
+    }
+
     /// Lays those values of `kept` that are others here over what is built in or a preset's: `model` decides them.
     ///
     /// # Errors

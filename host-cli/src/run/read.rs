@@ -97,6 +97,9 @@ impl Folder {
                 "if it was edited on purpose, `selvedge train -c {config} --out NEW` trains by it; if not, train again"
             ),
             METRICS => format!("remove it, `rm {}`, to go on without what it said", typed(&path)),
+            _ if why.starts_with("unknown field") => {
+                "a newer version wrote it, or it is another program's file: move it away".into()
+            }
             _ => format!(
                 "if it was edited on purpose, take its last member, {}, out; if not, `selvedge train -c {config} --out \
                  {run} --overwrite` starts the run again",
@@ -108,13 +111,13 @@ impl Folder {
         error
     }
 
-    /// What is left of a run that is damaged, behind `; `: its model if that is whole, and the run before it.
+    /// What is left of a run that is damaged, after `; `: its model if that is whole, and the run before it.
     pub fn left(&self) -> String {
         let mut text = String::new();
         if let Ok(model) = Model::load(&self.model()) {
             let path = typed(&self.model());
             text += &format!(
-                "; the model is whole, with {} epochs behind it: `selvedge train --from {path} --out NEW` trains it \
+                "; the model is whole, after {} epochs: `selvedge train --from {path} --out NEW` trains it \
                  further",
                 model.about.epochs_done
             );

@@ -4,7 +4,7 @@
 //! that follow see the same numbers.
 
 use super::super::Clause;
-use super::array::{Array, axes, squeezed, unsqueezed};
+use super::array::{Array, axes, elements, squeezed, unsqueezed};
 use super::constant::permutation;
 use super::proto::Node;
 use super::read::{called, expect};
@@ -56,7 +56,7 @@ pub(super) fn apply(node: &Node, row: &Row, operand: Option<&Array>) -> Clause<R
             if ones.is_none_or(|ones| ones.iter().any(|&d| d != 1)) {
                 expect(node, "axis", axis, 1)?;
             }
-            Ok(kept(product(dims).map(|p| vec![p])))
+            Ok(kept(elements(dims).map(|n| vec![n])))
         }
         "Squeeze" => after(squeezed(node, &whole()?, axes(node, operand)?.as_deref())?),
         "Unsqueeze" => after(unsqueezed(node, &whole()?, &axes(node, operand)?.unwrap_or_default())?),
@@ -82,11 +82,6 @@ pub(super) fn apply(node: &Node, row: &Row, operand: Option<&Array>) -> Clause<R
     }
 }
 
-/// The product of some dimensions, unless it overflows.
-pub(super) fn product(dims: &[usize]) -> Option<usize> {
-    dims.iter().try_fold(1usize, |p, &d| p.checked_mul(d))
-}
-
 /// The dimensions after the batch after a `Reshape` to `to`; `None` where the batch is not kept.
 #[allow(clippy::option_option)] // Dimensions may be unknown.
 fn reshape(row: &Row, to: &[Option<i64>], keep_zeros: bool) -> Option<Option<Vec<usize>>> {
@@ -100,7 +95,7 @@ fn reshape(row: &Row, to: &[Option<i64>], keep_zeros: bool) -> Option<Option<Vec
         Some(_) => return None,
     };
     let features = match &row.dims {
-        Some(dims) => Some(product(dims)?),
+        Some(dims) => Some(elements(dims)?),
         None => None,
     };
     let known = |(at, &d): (usize, &Option<i64>)| match d? {
@@ -114,13 +109,13 @@ fn reshape(row: &Row, to: &[Option<i64>], keep_zeros: bool) -> Option<Option<Vec
     match (&open[..], features) {
         ([], None) => {}
         ([], Some(features)) => {
-            if product(&dims)? != features {
+            if elements(&dims)? != features {
                 return None;
             }
         }
         (&[at], Some(features)) => {
             dims[at] = 1;
-            let others = product(&dims)?;
+            let others = elements(&dims)?;
             if others == 0 || features % others != 0 {
                 return None;
             }

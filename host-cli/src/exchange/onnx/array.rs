@@ -24,7 +24,7 @@ pub(super) struct Array {
 /// Its elements, row-major.
 #[derive(Debug, Clone)]
 pub(super) enum Data {
-    /// Whether any is of more than f32's digits.
+    /// In f64.
     Float(Rc<Vec<f64>>),
     /// `None` is the size of the batch.
     Integer(Rc<Vec<Option<i64>>>),
@@ -99,6 +99,13 @@ impl Array {
             _ => Err(format!("{}: {} has shape {:?}, expected a scalar", called(node), self.name, self.dims)),
         }
     }
+}
+
+/// How many elements an array of some dimensions has; `None` where the dimensions other than 0 overflow, even if the array
+/// is empty, since distances between its elements are products of any of them.
+pub(super) fn elements(dims: &[usize]) -> Option<usize> {
+    let others = dims.iter().try_fold(1usize, |n, &d| n.checked_mul(d.max(1)))?;
+    Some(if dims.contains(&0) { 0 } else { others })
 }
 
 /// An axis of `rank` dimensions, counted from the end where it is negative.

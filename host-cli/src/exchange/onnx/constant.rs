@@ -7,9 +7,10 @@ use std::rc::Rc;
 use half::{bf16, f16};
 
 use super::super::Clause;
-use super::array::{Array, Data, MADE, axes, axis, squeezed, unsqueezed};
+use super::array::{Array, Data, MADE, axes, axis, elements, squeezed, unsqueezed};
 use super::proto::{Node, dtype};
-use super::read::called;
+use super::read::{called, expect};
+use super::row::drops_nothing;
 
 /// How many elements may still be written.
 #[derive(Debug)]
@@ -29,7 +30,11 @@ pub(super) fn apply(node: &Node, operands: &[Option<&Array>], budget: &mut Budge
     let first = operand(0).ok_or_else(|| format!("{} lacks an operand", called(node)))?;
     budget.spend(node, operands.len())?;
     Ok(Some(match &node.op_type[..] {
-        "Identity" | "Dropout" => first.clone(),
+        "Identity" => first.clone(),
+        "Dropout" => {
+            drops_nothing(node, operand(2))?;
+            first.clone()
+        }
         "Reshape" => {
             let to = operand(1).map(|to| to.known(node)).transpose()?;
             let to = to.or_else(|| node.attribute("shape").map(|a| a.ints.clone())).unwrap_or_default();
@@ -43,7 +48,9 @@ pub(super) fn apply(node: &Node, operands: &[Option<&Array>], budget: &mut Budge
                 axis(node, at, first.dims.len())?
             };
             let (rows, cols) = first.dims.split_at(at);
-            first.shaped(vec![rows.iter().product(), cols.iter().product()])
+            let dims = elements(rows).zip(elements(cols));
+            let (rows, cols) = dims.ok_or_else(|| format!("{} makes too much", called(node)))?;
+            first.shaped(vec![rows, cols])
         }
         "Squeeze" => first.shaped(squeezed(node, &first.dims, axes(node, operand(1))?.as_deref())?),
         "Unsqueeze" => {
@@ -69,6 +76,8 @@ pub(super) fn apply(node: &Node, operands: &[Option<&Array>], budget: &mut Budge
         "Slice" => slice(node, first, operands)?,
         "Concat" => {
             let arrays = operands.iter().copied().flatten();
+            arrays.clone().try_for_each(|a| one_dimension(node, a.dims.len() == 1, a))?;
+            axis(node, node.integer("axis", 0), 1)?;
             budget.spend(node, arrays.clone().map(Array::len).sum())?;
             let values =
                 arrays.map(|a| a.whole(node).map(|v| v.to_vec())).collect::<Clause<Vec<_>>>()?.concat();
@@ -76,6 +85,10 @@ pub(super) fn apply(node: &Node, operands: &[Option<&Array>], budget: &mut Budge
         }
         "ConstantOfShape" => filled(node, first, budget)?,
         "ReduceProd" => {
+            one_dimension(node, first.dims.len() <= 1, first)?;
+            if axes(node, operand(1))?.is_none_or(|axes| axes.is_empty()) {
+                expect(node, "noop_with_empty_axes", node.integer("noop_with_empty_axes", 0), 0)?;
+            }
             let product = first.known(node)?.iter().try_fold(1i64, |p, &v| p.checked_mul(v));
             let product = product.ok_or_else(|| format!("{} overflows", called(node)))?;
             let dims = if node.integer("keepdims", 1) == 1 { vec![1; first.dims.len()] } else { Vec::new() };
@@ -83,8 +96,8 @@ pub(super) fn apply(node: &Node, operands: &[Option<&Array>], budget: &mut Budge
         }
         "Add" | "Sub" | "Mul" | "Div" | "Pow" => {
             let second = operand(1).ok_or_else(|| format!("{} lacks an operand", called(node)))?;
-            let dims = broadcast(node, &first.dims, &second.dims)?;
-            budget.spend(node, dims.iter().product())?;
+            let (dims, count) = broadcast(node, &first.dims, &second.dims)?;
+            budget.spend(node, count)?;
             binary(node, first, second, dims)?
         }
         "Neg" | "Sqrt" | "Reciprocal" | "Exp" | "Abs" => {
@@ -93,6 +106,14 @@ pub(super) fn apply(node: &Node, operands: &[Option<&Array>], budget: &mut Budge
         }
         _ => return Ok(None),
     }))
+}
+
+/// An operator whose axes need no telling apart, as on the sizes of a shape.
+fn one_dimension(node: &Node, fits: bool, array: &Array) -> Clause<()> {
+    if fits {
+        return Ok(());
+    }
+    Err(format!("{}: of {} dimensions is not supported", called(node), array.dims.len()))
 }
 
 fn reshape(node: &Node, array: &Array, to: &[i64]) -> Clause<Array> {
@@ -105,12 +126,11 @@ fn reshape(node: &Node, array: &Array, to: &[i64]) -> Clause<Array> {
         d => usize::try_from(d).map_err(|_| wrong()),
     };
     let mut dims = to.iter().enumerate().map(known).collect::<Clause<Vec<_>>>()?;
-    let product = dims.iter().try_fold(1usize, |p, &d| p.checked_mul(d)).ok_or_else(wrong)?;
+    let product = elements(&dims).ok_or_else(wrong)?;
     if let Some(at) = to.iter().position(|&d| d == -1) {
         dims[at] = array.len().checked_div(product).ok_or_else(wrong)?;
     }
-    let count = dims.iter().try_fold(1usize, |p, &d| p.checked_mul(d));
-    if count != Some(array.len()) || to.iter().filter(|&&d| d == -1).count() > 1 {
+    if elements(&dims) != Some(array.len()) || to.iter().filter(|&&d| d == -1).count() > 1 {
         return Err(wrong());
     }
     Ok(array.shaped(dims))
@@ -192,9 +212,7 @@ fn cast(node: &Node, array: &Array) -> Clause<Array> {
 /// Of the first axis, as the sizes of a shape are taken.
 fn gather(node: &Node, array: &Array, index: &Array) -> Clause<Array> {
     let count = *array.dims.first().ok_or_else(|| format!("{} takes of a scalar", called(node)))?;
-    if node.integer("axis", 0) != 0 || array.dims.len() != 1 {
-        return Err(format!("{}: of {} dimensions is not supported", called(node), array.dims.len()));
-    }
+    one_dimension(node, node.integer("axis", 0) == 0 && array.dims.len() == 1, array)?;
     let at = index.known(node)?.into_iter().map(|n| axis(node, n, count)).collect::<Clause<Vec<_>>>()?;
     Ok(pick(array, index.dims.clone(), at.into_iter()))
 }
@@ -223,7 +241,7 @@ fn slice(node: &Node, array: &Array, operands: &[Option<&Array>]) -> Clause<Arra
 
 fn filled(node: &Node, shape: &Array, budget: &mut Budget) -> Clause<Array> {
     let dims = shape.known(node)?.into_iter().map(|d| usize::try_from(d).ok()).collect::<Option<Vec<_>>>();
-    let count = dims.as_ref().and_then(|d| d.iter().try_fold(1usize, |n, &d| n.checked_mul(d)));
+    let count = dims.as_deref().and_then(elements);
     let (Some(dims), Some(count)) = (dims, count.filter(|&n| n <= MADE)) else {
         return Err(format!("{} makes too much", called(node)));
     };
@@ -239,8 +257,8 @@ fn filled(node: &Node, shape: &Array, budget: &mut Budget) -> Clause<Array> {
     Ok(Array { name: shape.name.clone(), dims, data })
 }
 
-/// The dimensions of what two arrays make element by element.
-fn broadcast(node: &Node, a: &[usize], b: &[usize]) -> Clause<Vec<usize>> {
+/// The dimensions of what two arrays make element by element, and how many elements these are.
+fn broadcast(node: &Node, a: &[usize], b: &[usize]) -> Clause<(Vec<usize>, usize)> {
     let wrong = || format!("{}: shapes {a:?} and {b:?} do not go together", called(node));
     let rank = a.len().max(b.len());
     let of = |dims: &[usize], n: usize| (n + dims.len()).checked_sub(rank).map_or(1, |at| dims[at]);
@@ -250,11 +268,10 @@ fn broadcast(node: &Node, a: &[usize], b: &[usize]) -> Clause<Vec<usize>> {
         _ => Err(wrong()),
     };
     let dims = (0..rank).map(pair).collect::<Clause<Vec<_>>>()?;
-    let count = |dims: &[usize]| dims.iter().try_fold(1usize, |n, &d| n.checked_mul(d)).unwrap_or(usize::MAX);
-    if count(&dims) > MADE.max(count(a)).max(count(b)) {
-        return Err(format!("{} makes too much", called(node)));
-    }
-    Ok(dims)
+    let most = [a, b].into_iter().filter_map(elements).fold(MADE, usize::max);
+    let count = elements(&dims).filter(|&n| n <= most);
+    let count = count.ok_or_else(|| format!("{} makes too much", called(node)))?;
+    Ok((dims, count))
 }
 
 /// Where each element of `dims` is taken from in an array that is broadcast to it.
@@ -298,7 +315,18 @@ fn binary(node: &Node, a: &Array, b: &Array, dims: Vec<usize>) -> Clause<Array> 
     Ok(Array { name, dims, data })
 }
 
+/// Integers stay integers, since a `Div` of such cuts the fraction off.
 fn unary(node: &Node, array: &Array) -> Clause<Array> {
+    if matches!(array.data, Data::Integer(_)) {
+        let of = match &node.op_type[..] {
+            "Neg" => i64::checked_neg,
+            "Abs" => i64::checked_abs,
+            _ => return Err(format!("{}: {} is of integers, expected FLOAT", called(node), array.name)),
+        };
+        let values = array.known(node)?.into_iter().map(|x| of(x).map(Some)).collect::<Option<Vec<_>>>();
+        let values = values.ok_or_else(|| format!("{} overflows", called(node)))?;
+        return Ok(Array { data: Data::Integer(Rc::new(values)), ..array.clone() });
+    }
     let of: fn(f64) -> f64 = match &node.op_type[..] {
         "Neg" => |x| -x,
         "Sqrt" => f64::sqrt,

@@ -26,7 +26,10 @@ pub(super) fn apply(trace: &mut Trace, node: &Node, inputs: &[Option<&Value>]) -
             expect(node, "select_last_index", node.integer("select_last_index", 0), 0)?;
             match value {
                 Of(row) => of_classes(node, row, 0)?,
-                _ => expect(node, "axis", node.integer("axis", 0).abs(), 1)?,
+                _ => match node.integer("axis", 0) {
+                    1 | -1 => {}
+                    other => expect(node, "axis", other, 1)?,
+                },
             }
             let (Of(Row { at, .. }) | Scores(at)) = value else { return Ok(None) };
             Label(*at)

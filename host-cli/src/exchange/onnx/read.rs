@@ -79,7 +79,7 @@ pub fn read(bytes: &[u8], folder: Option<&Path>, inputs: Option<Inputs>) -> Clau
     if is_double(graph) {
         notes.push("its weights are of 64 bits (DOUBLE) and were rounded to f32".into());
     }
-    let image = image.filter(|(rows, cols)| chain.layers[0].dims[1] == rows * cols);
+    let image = image.filter(|(rows, cols)| rows.checked_mul(*cols) == Some(chain.layers[0].dims[1]));
     let layers::Chain { layers, table, says_inputs } = chain;
     Ok(Read { layers, classes, image, table, says_inputs, whole, notes })
 }

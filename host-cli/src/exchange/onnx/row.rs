@@ -25,12 +25,7 @@ pub(super) fn apply(trace: &mut Trace, node: &Node, row: &Row, inputs: &[Option<
     let row = match &node.op_type[..] {
         "Identity" => row.clone(),
         "Dropout" => {
-            if operand(2).is_some_and(|t| t.known(node).is_ok_and(|t| t != [0])) {
-                return Err(format!(
-                    "{} drops in inference too; export the model in eval mode",
-                    called(node)
-                ));
-            }
+            drops_nothing(node, operand(2))?;
             row.clone()
         }
         "Cast" => cast(trace, node, row)?,
@@ -73,6 +68,14 @@ pub(super) fn apply(trace: &mut Trace, node: &Node, row: &Row, inputs: &[Option<
         _ => return Err(unsupported(node)),
     };
     Ok(Value::Row(row))
+}
+
+/// A `Dropout` whose `training_mode` is not set.
+pub(super) fn drops_nothing(node: &Node, training_mode: Option<&Array>) -> Clause<()> {
+    if training_mode.is_some_and(|t| t.known(node).is_ok_and(|t| t != [0])) {
+        return Err(format!("{} drops in inference too; export the model in eval mode", called(node)));
+    }
+    Ok(())
 }
 
 fn cast(trace: &mut Trace, node: &Node, row: &Row) -> Clause<Row> {

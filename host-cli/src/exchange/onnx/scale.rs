@@ -4,8 +4,7 @@ use selvedge::shape::MAX_WIDTH;
 
 use super::super::Clause;
 use super::super::affine::Affine;
-use super::arrange::product;
-use super::array::Array;
+use super::array::{Array, elements};
 use super::proto::Node;
 use super::read::{called, expect};
 use super::trace::{Op, Row, Trace, Value};
@@ -87,7 +86,7 @@ fn spread(node: &Node, row: &Row, array: &Array) -> Clause<Vec<f64>> {
         let Some((1, rest)) = own.split_first() else { return Err(wrong()) };
         own = rest;
     }
-    let width = product(dims).filter(|&w| w <= MAX_WIDTH).ok_or_else(wrong)?;
+    let width = elements(dims).filter(|&w| w <= MAX_WIDTH).ok_or_else(wrong)?;
     let skipped = dims.len() - own.len();
     let mut strides = vec![0; dims.len()];
     let mut stride = 1;
@@ -123,7 +122,7 @@ pub(super) fn batch_normalization(
     };
     let (scale, bias, mean, variance) = (values(0)?, values(1)?, values(2)?, values(3)?);
     let channels = scale.len();
-    let inner = row.dims.as_ref().and_then(|d| product(d.get(1..)?)).unwrap_or(1);
+    let inner = row.dims.as_ref().and_then(|d| elements(d.get(1..)?)).unwrap_or(1);
     let fits = row.dims.as_ref().is_none_or(|d| d.first() == Some(&channels));
     let same = [&bias, &mean, &variance].iter().all(|v| v.len() == channels);
     if !fits || !same || channels.checked_mul(inner).is_none_or(|w| w > MAX_WIDTH) {

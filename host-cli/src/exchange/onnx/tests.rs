@@ -1,5 +1,6 @@
 //! Graphs as other exporters write them, and graphs that are refused.
 
+mod constants;
 mod exporters;
 
 use prost::Message;

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use half::{bf16, f16};
 
 use super::super::Clause;
-use super::array::{Array, Data, MADE};
+use super::array::{Array, Data, MADE, elements};
 use super::proto::{Tensor, dtype};
 use crate::error::why;
 
@@ -19,8 +19,7 @@ pub(super) fn array(tensor: &Tensor, folder: Option<&Path>) -> Clause<Array> {
     let name = &tensor.name;
     let dims = tensor.dims.iter().map(|&d| usize::try_from(d)).collect::<Result<Vec<_>, _>>();
     let dims = dims.map_err(|_| format!("{name} has shape {:?}", tensor.dims))?;
-    let count = dims.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
-    let count = count.ok_or(format!("{name} has shape {dims:?}"))?;
+    let count = elements(&dims).ok_or(format!("{name} has shape {dims:?}"))?;
     let float = [dtype::FLOAT, dtype::DOUBLE, dtype::FLOAT16, dtype::BFLOAT16].contains(&tensor.data_type);
     if !float && count > MADE {
         return Err(format!("{name} is {}, expected FLOAT", dtype::name(tensor.data_type)));

@@ -31,14 +31,14 @@ fn found(layers: &[(&str, Layer)]) -> Result<Vec<usize>, Refusal> {
     match &fitting[..] {
         [only] => return Ok(only.clone()),
         [] => {}
-        [first, ..] => {
+        _ => {
             let listed: Vec<_> = fitting.iter().take(LISTED).map(|order| names(order)).collect();
             let more = if fitting.len() > LISTED { " and others" } else { "" };
             return Err(Refusal::File(format!(
-                "its names do not say the order of the layers, and the widths allow {}{more}; say which it is, such as \
-                 `--order {}`",
+                "its names do not say the order of the layers, and the widths allow {}{more}; say which it is with \
+                 `--order a,b,..`: the {} names from the input to the output",
                 listed.join(" or "),
-                names(first)
+                layers.len()
             )));
         }
     }
@@ -87,8 +87,8 @@ fn orders(layers: &[(&str, Layer)], earlier: &dyn Fn(usize, usize) -> bool) -> V
 fn as_said(layers: &[(&str, Layer)], said: &[String]) -> Result<Vec<usize>, Refusal> {
     let names = || layers.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
     let mut order = Vec::new();
-    for word in said {
-        let Some(n) = layers.iter().position(|(name, _)| name == word) else {
+    for word in said.iter().map(|word| word.trim()) {
+        let Some(n) = layers.iter().position(|(name, _)| *name == word) else {
             let near = layers.iter().map(|(name, _)| (strsim::damerau_levenshtein(name, word), *name)).min();
             let hint = match near {
                 Some((distance, name)) if distance <= 2.max(word.len() / 3) => {
@@ -227,7 +227,7 @@ mod tests {
         };
         let why = file(&[("one", [4, 6]), ("three", [4, 4]), ("two", [4, 4]), ("x", [3, 4])]);
         assert!(why.contains("allow one,three,two,x or one,two,three,x; say which"), "{why}");
-        assert!(why.ends_with("`--order one,three,two,x`"), "{why}");
+        assert!(why.ends_with("`--order a,b,..`: the 4 names from the input to the output"), "{why}");
         // Numbers of different modules say nothing of each other.
         let why = file(&[("b.0", [4, 4]), ("b.2", [4, 4]), ("c.1", [4, 4])]);
         assert!(why.contains("b.0,b.2,c.1 or b.0,c.1,b.2 or c.1,b.0,b.2; say"), "{why}");

@@ -35,13 +35,13 @@ fn plain(x: &[f64]) -> Vec<f64> {
 }
 
 /// An input of some dimensions, 0 for the batch.
-fn input(name: &str, elem_type: i32, dims: &[i64]) -> ValueInfo {
+pub(super) fn input(name: &str, elem_type: i32, dims: &[i64]) -> ValueInfo {
     let dim = dims.iter().map(|&d| Dim { value: Some(d).filter(|&d| d > 0), name: None }).collect();
     let tensor = TensorType { elem_type, shape: Some(TensorShape { dim }) };
     ValueInfo { name: name.into(), kind: Some(ValueType { tensor: Some(tensor) }) }
 }
 
-fn integers(name: &str, dims: &[i64], values: &[i64]) -> Tensor {
+pub(super) fn integers(name: &str, dims: &[i64], values: &[i64]) -> Tensor {
     let int64_data = values.to_vec();
     Tensor {
         name: name.into(),
@@ -56,12 +56,12 @@ fn floats(name: &str, dims: &[i64], values: &[f32]) -> Tensor {
     Tensor { float_data: values.to_vec(), ..tensor(name, dims) }
 }
 
-fn ints(name: &str, values: &[i64]) -> Attribute {
+pub(super) fn ints(name: &str, values: &[i64]) -> Attribute {
     Attribute { name: name.into(), ints: values.to_vec(), ..Attribute::default() }
 }
 
 /// The graph with something else in place of its `Flatten`, which makes `flat` of `x`.
-fn flattened(dims: &[i64], nodes: Vec<Node>, constants: Vec<Tensor>) -> Graph {
+pub(super) fn flattened(dims: &[i64], nodes: Vec<Node>, constants: Vec<Tensor>) -> Graph {
     let mut g = graph();
     g.input = vec![input("x", dtype::FLOAT, dims)];
     g.node.splice(0..1, nodes);
