@@ -120,7 +120,24 @@ fn input(graph: &Graph) -> Clause<(&str, Row)> {
         row.batch = batch.value;
         row.dims = rest.iter().map(|d| usize::try_from(d.value?).ok().filter(|&d| d > 0)).collect();
     }
+    if let Some(channels) = row.dims.as_deref().and_then(colours) {
+        return Err(format!(
+            "its input {} is images of {channels} channels: colour is not read yet; train it on grey images",
+            input.name
+        ));
+    }
     Ok((&input.name, row))
+}
+
+/// The channels of images that are not grey: three or four, in front of rows and columns or after them.
+fn colours(dims: &[usize]) -> Option<usize> {
+    let is_colour =
+        |channels: usize, rows: usize, cols: usize| (3..=4).contains(&channels) && rows > 4 && cols > 4;
+    match *dims {
+        [channels, rows, cols] if is_colour(channels, rows, cols) => Some(channels),
+        [rows, cols, channels] if is_colour(channels, rows, cols) => Some(channels),
+        _ => None,
+    }
 }
 
 /// Rows and columns of images of one channel.

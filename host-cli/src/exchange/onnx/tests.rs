@@ -253,3 +253,13 @@ fn what_a_graph_asks_for_is_bounded() {
     };
     refused(copied, "its graph computes too much of constants");
 }
+
+#[test]
+fn colour_images_are_refused() {
+    for dims in [[1, 3, 8, 8], [1, 8, 8, 4]] {
+        let mut g = graph();
+        g.input = vec![exporters::input("x", dtype::FLOAT, &dims)];
+        let why = read(&file(g), None, None).unwrap_err();
+        assert!(why.contains("channels: colour is not read yet; train it on grey images"), "{why}");
+    }
+}
