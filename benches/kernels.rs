@@ -8,7 +8,7 @@
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use selvedge::mat::{Mat, MatMut};
-use selvedge::{Activations, Arena, Backend, Init, Mlp, Rng, Shape, Solo, Update, Workspace, kernel};
+use selvedge::{Activations, Arena, Backend, Init, Mlp, Rng, Serial, Shape, Update, Workspace, kernel};
 
 const WIDTHS: [usize; 3] = [784, 128, 10];
 const BATCH: usize = 64;
@@ -90,7 +90,7 @@ fn delta_output(bencher: Bencher<'_, '_>, name: &str) {
     let (dz, w, a, mut dx) = (draw(b * o), draw(i * o), draw(b * i), draw(b * i));
     bencher.counter(ItemsCount::new(b * i * o)).bench_local(|| {
         let (dz, w, a) = (Mat::new(&dz, b, o), Mat::new(&w, i, o), Mat::new(&a, b, i));
-        kernel::delta(backend(name), dz, w, a, MatMut::new(&mut dx, b, i));
+        kernel::input_gradient(backend(name), dz, w, a, MatMut::new(&mut dx, b, i));
     });
 }
 
@@ -117,7 +117,7 @@ fn step(bencher: Bencher<'_, '_>, name: &str) {
     };
     bencher.bench_local(|| {
         let update = Update::Sgd { rate: 1e-6 };
-        mlp.step(&Solo, &mut params, &mut workspace, &labels, &fill, update).expect("a finite loss")
+        mlp.step(&Serial, &mut params, &mut workspace, &labels, &fill, update).expect("a finite loss")
     });
 }
 
@@ -131,7 +131,7 @@ fn predict(bencher: Bencher<'_, '_>, name: &str, rows: usize) {
         kernel::gather(mlp.backend, &pixels, &index[first..][..out.len() / WIDTHS[0]], out);
     };
     bencher.counter(ItemsCount::new(rows * mlp.shape.macs())).bench_local(|| {
-        mlp.forward(&Solo, &params, &mut activations, rows, &fill).expect("a batch that fits")[0]
+        mlp.forward(&Serial, &params, &mut activations, rows, &fill).expect("a batch that fits")[0]
     });
 }
 

@@ -1,19 +1,19 @@
 //! What an optimizer adds to a step of 784-128-10 at batch 64: `cargo bench -p selvedge --bench optim` prints the time of
-//! each rule's step over that of plain descent, measured in turn, medians of the pairs, on every vector backend.
+//! each optimizer's step over that of plain descent, measured in turn, medians of the pairs, on every vector backend.
 
 use std::time::Instant;
 
-use selvedge::optim::{Follow, Rule};
-use selvedge::{Arena, Backend, Init, Mlp, Rng, Shape, Solo, Update, Workspace, kernel};
+use selvedge::optim::{Optimizer, OptimizerStep};
+use selvedge::{Arena, Backend, Init, Mlp, Rng, Serial, Shape, Update, Workspace, kernel};
 
 const IMAGES: usize = 4096;
 const BATCH: usize = 64;
 const STEPS: usize = 100;
 const ROUNDS: usize = 15;
-const RULES: [(&str, Rule); 3] = [
-    ("momentum", Rule::Sgd { momentum: 0.9, nesterov: false }),
-    ("nesterov", Rule::Sgd { momentum: 0.9, nesterov: true }),
-    ("adamw", Rule::AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }),
+const OPTIMIZERS: [(&str, Optimizer); 3] = [
+    ("momentum", Optimizer::Sgd { momentum: 0.9, nesterov: false }),
+    ("nesterov", Optimizer::Sgd { momentum: 0.9, nesterov: true }),
+    ("adamw", Optimizer::AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }),
 ];
 
 /// A network in training and what its steps use.
@@ -28,8 +28,8 @@ struct Training<'a> {
 }
 
 impl Training<'_> {
-    /// Microseconds of a step, with plain descent where there is no rule.
-    fn step_time(&mut self, rule: Option<Rule>) -> f64 {
+    /// Microseconds of a step, with plain descent where there is no optimizer.
+    fn step_time(&mut self, optimizer: Option<Optimizer>) -> f64 {
         let Self { mlp, pixels, labels, params, gradient, state, workspace } = self;
         let begin = Instant::now();
         for step in 0..STEPS {
@@ -38,15 +38,16 @@ impl Training<'_> {
             let fill = |row: usize, rows: &mut [f32]| {
                 kernel::gather(mlp.backend, pixels, &index[row..][..rows.len() / 784], rows);
             };
-            let update = match rule {
+            let update = match optimizer {
                 None => Update::Sgd { rate: 1e-3 },
                 Some(_) => Update::Gradient(gradient),
             };
-            mlp.step(&Solo, params, workspace, &labels[first..][..BATCH], &fill, update).unwrap();
-            if let Some(rule) = rule {
-                let follow = Follow { rule, rate: 1e-3, decay: 0.1, scale: 1.0, step: step as u32 + 1 };
-                let state = &mut state[..rule.state(mlp.shape)];
-                follow.apply(mlp.backend, &Solo, mlp.shape, gradient, state, params).unwrap();
+            mlp.step(&Serial, params, workspace, &labels[first..][..BATCH], &fill, update).unwrap();
+            if let Some(optimizer) = optimizer {
+                let follow =
+                    OptimizerStep { optimizer, rate: 1e-3, decay: 0.1, scale: 1.0, step: step as u32 + 1 };
+                let state = &mut state[..optimizer.state(mlp.shape)];
+                follow.apply(mlp.backend, &Serial, mlp.shape, gradient, state, params).unwrap();
             }
         }
         begin.elapsed().as_secs_f64() * 1e6 / STEPS as f64
@@ -76,9 +77,9 @@ fn main() {
             state: vec![0.0; 2 * shape.params()],
             workspace: Workspace::new(shape, BATCH, &mut Arena::new(&mut memory)).unwrap(),
         };
-        for (name, rule) in RULES {
+        for (name, optimizer) in OPTIMIZERS {
             training.state.fill(0.0);
-            let pairs = (0..ROUNDS).map(|_| (training.step_time(None), training.step_time(Some(rule))));
+            let pairs = (0..ROUNDS).map(|_| (training.step_time(None), training.step_time(Some(optimizer))));
             let pairs: Vec<(f64, f64)> = pairs.collect();
             let ratio = median(pairs.iter().map(|p| p.1 / p.0).collect());
             let (plain, ruled) =

@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use selvedge::{Arena, Backend, Init, Mlp, Rng, Shape, Solo, Update, Workspace, kernel};
+use selvedge::{Arena, Backend, Init, Mlp, Rng, Serial, Shape, Update, Workspace, kernel};
 
 const IMAGES: usize = 50_000;
 const EPOCHS: usize = 5;
@@ -37,7 +37,7 @@ fn engine(pixels: &[u8], labels: &[u8]) -> f64 {
                 kernel::gather(mlp.backend, pixels, &index[first..][..rows.len() / WIDTHS[0]], rows);
             };
             let update = Update::Sgd { rate: 0.1 };
-            loss += mlp.step(&Solo, params, &mut workspace, &labels, &fill, update).unwrap().loss_sum;
+            loss += mlp.step(&Serial, params, &mut workspace, &labels, &fill, update).unwrap().loss_sum;
         }
     }
     assert!(loss.is_finite());

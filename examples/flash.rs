@@ -1,8 +1,8 @@
 //! Integers from flash, as firmware has them: `cargo run --no-default-features --example flash`. What the model needs is
 //! known, and held against a budget, while this is compiled.
 
-use selvedge::format::{Header, Image};
-use selvedge::quant;
+use selvedge::format::{Header, ModelView};
+use selvedge::infer::integer;
 
 const MODEL: &[u8] = selvedge::include_model!("../fixtures/i8.selv");
 const HEADER: Header = match Header::read(MODEL) {
@@ -11,13 +11,13 @@ const HEADER: Header = match Header::read(MODEL) {
 };
 const INPUTS: usize = HEADER.shape().inputs();
 const OUTPUTS: usize = HEADER.shape().outputs();
-const _: () = assert!(HEADER.file_bytes() <= 2048 && quant::ram_bytes(&HEADER) <= 512);
+const _: () = assert!(HEADER.file_bytes() <= 2048 && integer::ram_bytes(&HEADER) <= 512);
 
 fn main() -> Result<(), selvedge::Error> {
-    let model = quant::Model::new(Image::parse(MODEL)?)?;
-    let (mut scratch, mut logits) = ([0; quant::scratch_words(&HEADER)], [0; OUTPUTS]);
+    let model = integer::Model::new(ModelView::parse(MODEL)?)?;
+    let (mut scratch, mut logits) = ([0; integer::scratch_words(&HEADER)], [0; OUTPUTS]);
     model.self_test(&mut scratch, &mut logits)?;
-    println!("{} bytes of flash, {} of RAM, self-test passed", MODEL.len(), quant::ram_bytes(&HEADER));
+    println!("{} bytes of flash, {} of RAM, self-test passed", MODEL.len(), integer::ram_bytes(&HEADER));
 
     let pixels: [u8; INPUTS] = core::array::from_fn(|p| (p * 37) as u8);
     let class = model.classify(&pixels, &mut scratch, &mut logits)?;

@@ -2,9 +2,11 @@
 //! image, and a head of floats is trained on them, image by image: `cargo run --no-default-features --example learn`.
 //! All memory has a fixed size, known while this is compiled; on a microcontroller it lies in statics.
 
-use selvedge::format::{Header, Image};
-use selvedge::{Activations, Arena, Backend, Error, Init, Memory, Mlp, Rng, Shape, Solo, Update, Workspace};
-use selvedge::{micro, naive};
+use selvedge::format::{Header, ModelView};
+use selvedge::{
+    Activations, Arena, Backend, Error, Init, Memory, Mlp, Rng, Serial, Shape, Update, Workspace,
+};
+use selvedge::{infer::mcu, naive};
 
 const MODEL: &[u8] = selvedge::include_model!("../fixtures/i8-cortex-m0.selv"); // packed for this machine, as for the M0
 const HEADER: Header = match Header::read(MODEL) {
@@ -20,13 +22,13 @@ const HEAD: Shape = match Shape::new(&[FEATURES, 2]) {
 };
 const MLP: Mlp = Mlp { shape: HEAD, backend: Backend::PORTABLE };
 const STEP: usize = Workspace::floats(HEAD, 1);
-const _: () = assert!(HEADER.shape().inputs() == PIXELS && micro::runs(&HEADER));
+const _: () = assert!(HEADER.shape().inputs() == PIXELS && mcu::runs(&HEADER));
 const _: () =
-    assert!(4 * (STEP + HEAD.params()) + micro::ram_bytes(&HEADER) <= 2048, "it fits into 2 KB of RAM");
+    assert!(4 * (STEP + HEAD.params()) + mcu::ram_bytes(&HEADER) <= 2048, "it fits into 2 KB of RAM");
 
 /// The features of an image, scaled to the real numbers that they stand for.
 fn features(
-    model: &micro::Model<'_>,
+    model: &mcu::Model<'_>,
     scratch: &mut [u32],
     image: &[u8; PIXELS],
 ) -> Result<[f32; FEATURES], Error> {
@@ -48,25 +50,25 @@ fn draw(rng: &mut Rng) -> ([u8; PIXELS], u8) {
 
 /// How many of 200 images the head gets right.
 fn right(
-    model: &micro::Model<'_>,
+    model: &mcu::Model<'_>,
     scratch: &mut [u32],
     params: &[f32],
-    lent: &mut Activations<'_>,
+    activations: &mut Activations<'_>,
 ) -> Result<usize, Error> {
     let (mut rng, mut right) = (Rng::new(2), 0);
     for _ in 0..200 {
         let (image, class) = draw(&mut rng);
         let x = features(model, scratch, &image)?;
-        let logits =
-            MLP.forward(&Solo, params, lent, 1, &|_: usize, row: &mut [f32]| row.copy_from_slice(&x))?;
+        let logits = MLP
+            .forward(&Serial, params, activations, 1, &|_: usize, row: &mut [f32]| row.copy_from_slice(&x))?;
         right += usize::from(naive::argmax(logits) == usize::from(class));
     }
     Ok(right)
 }
 
 fn main() -> Result<(), Error> {
-    let model = micro::Model::new(Image::parse(MODEL)?)?;
-    let mut scratch = [0; micro::scratch_words(&HEADER)];
+    let model = mcu::Model::new(ModelView::parse(MODEL)?)?;
+    let mut scratch = [0; mcu::scratch_words(&HEADER)];
     let mut memory = Memory::<STEP>::new();
     let mut workspace = Workspace::new(HEAD, 1, &mut Arena::new(memory.floats()))?;
     let mut params = [0.0; HEAD.params()];
@@ -78,7 +80,7 @@ fn main() -> Result<(), Error> {
         let (image, class) = draw(&mut rng);
         let x = features(&model, &mut scratch, &image)?;
         let fill = |_: usize, row: &mut [f32]| row.copy_from_slice(&x);
-        MLP.step(&Solo, &mut params, &mut workspace, &[class], &fill, Update::Sgd { rate: 0.05 })?;
+        MLP.step(&Serial, &mut params, &mut workspace, &[class], &fill, Update::Sgd { rate: 0.05 })?;
     }
     let after = right(&model, &mut scratch, &params, workspace.activations())?;
     println!("{before} of 200 right before, {after} after 1000 images, one step each");

@@ -1,6 +1,6 @@
 //! Trains XOR with nothing from the crate's `std` feature: `cargo run --no-default-features --example xor`.
 
-use selvedge::{Activations, Arena, Backend, Init, Memory, Mlp, Rng, Shape, Solo, Update, Workspace};
+use selvedge::{Activations, Arena, Backend, Init, Memory, Mlp, Rng, Serial, Shape, Update, Workspace};
 
 const XOR: Shape = match Shape::new(&[2, 8, 2]) {
     Ok(shape) => shape,
@@ -18,14 +18,14 @@ fn main() -> Result<(), selvedge::Error> {
     let mlp = Mlp { shape: XOR, backend: Backend::detect() };
     for step in 1..=500 {
         let update = Update::Sgd { rate: 0.5 };
-        let outcome = mlp.step(&Solo, &mut params, &mut workspace, &y, &fill, update)?;
+        let outcome = mlp.step(&Serial, &mut params, &mut workspace, &y, &fill, update)?;
         if step % 100 == 0 {
             println!("step {step}: loss {:.4}, {} of 4 right", outcome.loss_sum / 4.0, outcome.correct);
         }
     }
     let mut memory = Memory::<{ Activations::floats(XOR, 4) }>::new();
     let mut activations = Activations::new(XOR, 4, &mut Arena::new(memory.floats()))?;
-    let logits = mlp.forward(&Solo, &params, &mut activations, 4, &fill)?;
+    let logits = mlp.forward(&Serial, &params, &mut activations, 4, &fill)?;
     for (x, z) in x.chunks_exact(2).zip(logits.chunks_exact(2)) {
         println!("{} xor {} = {}", x[0], x[1], selvedge::naive::argmax(z));
     }

@@ -6,15 +6,15 @@
 use crate::error::Error;
 
 /// Floats in a cache line of 64 bytes.
-pub const LINE: usize = 16;
+pub const CACHE_LINE_FLOATS: usize = 16;
 
 /// Floats that [`Arena::take`] uses up for a slice of `n`: whole cache lines.
 ///
 /// Saturates at `usize::MAX` rounded down to whole lines, which no memory can satisfy.
 pub const fn padded(n: usize) -> usize {
-    match n.checked_next_multiple_of(LINE) {
+    match n.checked_next_multiple_of(CACHE_LINE_FLOATS) {
         Some(p) => p,
-        None => usize::MAX - (LINE - 1),
+        None => usize::MAX - (CACHE_LINE_FLOATS - 1),
     }
 }
 
@@ -49,7 +49,7 @@ impl<const FLOATS: usize> Default for Memory<FLOATS> {
     }
 }
 
-/// The free tail of lent memory.
+/// The free tail of caller-provided memory.
 #[derive(Debug)]
 pub struct Arena<'m> {
     free: &'m mut [f32],
@@ -57,9 +57,9 @@ pub struct Arena<'m> {
 
 impl<'m> Arena<'m> {
     /// An arena over `memory`, starting at its first cache line: memory that is not aligned to 64 bytes, such as a
-    /// `Vec`'s, should have [`LINE`]` - 1` floats to spare.
+    /// `Vec`'s, should have [`CACHE_LINE_FLOATS`]` - 1` floats to spare.
     pub fn new(memory: &'m mut [f32]) -> Self {
-        let skip = memory.as_ptr().align_offset(LINE * size_of::<f32>()).min(memory.len());
+        let skip = memory.as_ptr().align_offset(CACHE_LINE_FLOATS * size_of::<f32>()).min(memory.len());
         Self { free: &mut memory[skip..] }
     }
 
@@ -85,7 +85,7 @@ impl<'m> Arena<'m> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Arena, LINE, Memory, padded};
+    use super::{Arena, CACHE_LINE_FLOATS, Memory, padded};
     use crate::error::Error;
 
     #[test]
@@ -107,7 +107,7 @@ mod tests {
     fn unaligned_memory_is_skipped_to_a_line() {
         let mut memory = Memory::<64>::new();
         let mut arena = Arena::new(&mut memory.floats()[1..]);
-        assert_eq!(arena.available(), 64 - LINE);
+        assert_eq!(arena.available(), 64 - CACHE_LINE_FLOATS);
         assert_eq!(arena.take(1).unwrap().as_ptr() as usize % 64, 0);
         assert_eq!(Arena::new(&mut []).available(), 0);
     }
@@ -115,6 +115,6 @@ mod tests {
     #[test]
     fn padding_never_overflows() {
         assert_eq!((padded(0), padded(1), padded(16), padded(17)), (0, 16, 16, 32));
-        assert_eq!(padded(usize::MAX) % LINE, 0);
+        assert_eq!(padded(usize::MAX) % CACHE_LINE_FLOATS, 0);
     }
 }

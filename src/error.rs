@@ -27,7 +27,7 @@ pub enum Error {
     },
     /// More floats than this machine can address.
     TooLarge,
-    /// The lent memory does not hold what was asked of it.
+    /// The caller-provided memory does not hold what was asked of it.
     ArenaTooSmall {
         /// Floats needed, padding to whole cache lines included.
         needed: usize,
@@ -184,7 +184,7 @@ impl fmt::Display for Error {
             Self::PackedFor { found, expected } => write!(
                 f,
                 "the flash file is packed for {found} and this core reads {expected}: export it with --packing \
-                 {expected}, or run it with quant::Model, which reads any packing slowly"
+                 {expected}, or run it with integer::Model, which reads any packing slowly"
             ),
             Self::Misaligned { align } => {
                 write!(f, "the flash file does not lie at a multiple of {align}; include_model! aligns it")

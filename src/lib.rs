@@ -17,18 +17,16 @@
 //! | [`rng`] | random numbers, the same on every machine |
 //! | [`mat`] | views of matrices: a slice, a shape, strides |
 //! | [`shape`] | the widths of a network and the layout of its parameters |
-//! | [`arena`] | the fixed-size arena over lent memory |
+//! | [`arena`] | the fixed-size arena over caller-provided memory |
 //! | [`format`] | files used from flash: header, layout, packings, checks; **the specification of the format** |
 //! | [`naive`] | **the specification**: plain loops that say what every kernel computes |
 //! | [`simd`] | vectors, and the value that proves which of them this CPU has |
 //! | [`kernel`] | products, bias and ReLU, softmax and loss, gathering |
-//! | [`team`] | how work is spread over threads without knowing of threads |
+//! | [`parallel`] | executors: how work is spread over threads |
 //! | [`optim`] | what a step does with the gradient |
 //! | [`mlp`] | forward, backward by the chain rule, the training step |
-//! | [`flash`] | inference from flash files in place: what all types of weights share |
-//! | [`quant`] | integer networks: how they run, and how a trained network becomes one |
-//! | [`float`] | how flash files of f32, f16 and bf16 run |
-//! | [`micro`] | integer inference as each family of microcontrollers does it fastest, around zeros |
+//! | [`infer`] | inference from flash files in place: [`infer::float`], [`infer::integer`], and [`infer::mcu`] with a kernel for each family of microcontrollers |
+//! | [`mod@quantize`] | from trained parameters to an integer network |
 //!
 //! A module uses only modules above it in this table. Shape letters are fixed once: `b` rows of a batch, `i` inputs and
 //! `o` outputs of a layer; `d` in front of a name is a gradient. Weights lie `(i, o)` row-major.
@@ -36,7 +34,7 @@
 //! # Training a network
 //!
 //! ```
-//! use selvedge::{Arena, Backend, Init, Memory, Mlp, Rng, Shape, Solo, Update, Workspace};
+//! use selvedge::{Arena, Backend, Init, Memory, Mlp, Rng, Shape, Serial, Update, Workspace};
 //!
 //! const XOR: Shape = match Shape::new(&[2, 8, 2]) { Ok(shape) => shape, Err(_) => panic!() };
 //! const FLOATS: usize = Workspace::floats(XOR, 4);
@@ -52,7 +50,7 @@
 //! let mut correct = 0;
 //! for _ in 0..500 {
 //!     let update = Update::Sgd { rate: 0.5 };
-//!     correct = mlp.step(&Solo, &mut params, &mut workspace, &y, &fill, update)?.correct;
+//!     correct = mlp.step(&Serial, &mut params, &mut workspace, &y, &fill, update)?.correct;
 //! }
 //! assert_eq!(correct, 4);
 //! # Ok::<(), selvedge::Error>(())
@@ -69,16 +67,16 @@
 //! writes it, stays in flash:
 //!
 //! ```
-//! use selvedge::format::{Header, Image};
-//! use selvedge::micro;
+//! use selvedge::format::{Header, ModelView};
+//! use selvedge::infer::mcu;
 //!
 //! const MODEL: &[u8] = selvedge::include_model!("../fixtures/i8-cortex-m0.selv");
 //! const HEADER: Header = match Header::read(MODEL) { Ok(header) => header, Err(_) => panic!() };
-//! const _: () = assert!(micro::runs(&HEADER) && micro::ram_bytes(&HEADER) <= 512); // or no build
+//! const _: () = assert!(mcu::runs(&HEADER) && mcu::ram_bytes(&HEADER) <= 512); // or no build
 //!
 //! fn classify(pixels: &[u8; HEADER.shape().inputs()]) -> Result<usize, selvedge::Error> {
-//!     let model = micro::Model::new(Image::parse(MODEL)?)?; // refuses every flipped bit
-//!     let mut scratch = [0; micro::scratch_words(&HEADER)];
+//!     let model = mcu::Model::new(ModelView::parse(MODEL)?)?; // refuses every flipped bit
+//!     let mut scratch = [0; mcu::scratch_words(&HEADER)];
 //!     let mut logits = [0; HEADER.shape().outputs()];
 //!     model.classify(pixels, &mut scratch, &mut logits)
 //! }
@@ -86,7 +84,7 @@
 //! # Ok::<(), selvedge::Error>(())
 //! ```
 //!
-//! [`micro`] is for the packing of the target's own core, [`quant`] for any, [`float`] for floats. The program writes whole
+//! [`infer::mcu`] is for the packing of the target's own core, [`infer::integer`] for any, [`infer::float`] for floats. The program writes whole
 //! projects too: `selvedge export --format firmware`.
 //!
 //! # Features and packages
@@ -102,15 +100,15 @@
 //!
 //! - `format/words.rs`: bytes seen as aligned words;
 //! - `simd/mod.rs`, `simd/portable.rs`, `simd/x86_64.rs`, `simd/x86_64/avx2.rs`, `simd/x86_64/avx512.rs`: vector operations;
-//! - `simd/dot.rs`, `simd/dot_x86_64.rs`, `kernel/igemm.rs`, `kernel/peak.rs`: integer dot products;
-//! - `kernel/gemm.rs`, `kernel/half.rs`, `kernel/pack.rs`, `kernel/tile.rs`: the product, whose pointers the views of its
+//! - `simd/dot.rs`, `simd/dot_x86_64.rs`, `kernel/gemm_i8.rs`, `kernel/peak.rs`: integer dot products;
+//! - `kernel/gemm.rs`, `kernel/gemm_bf16.rs`, `kernel/pack.rs`, `kernel/tile.rs`: the product, whose pointers the views of its
 //!   operands bound;
 //! - `kernel/sgemm.rs`: the call of `matrixmultiply`;
-//! - `kernel/skip.rs`: products around zeros;
+//! - `kernel/sparse.rs`: products around zeros;
 //! - `kernel/cortex_m.rs`: the same in assembly;
-//! - `micro/armv6m.rs`, `micro/armv7m.rs`, `micro/dsp.rs`, `micro/mve.rs`, `micro/assembly.rs`: integer kernels in
+//! - `infer/mcu/armv6m.rs`, `infer/mcu/armv7m.rs`, `infer/mcu/dsp.rs`, `infer/mcu/mve.rs`, `infer/mcu/assembly.rs`: integer kernels in
 //!   assembly and their call;
-//! - `micro/pairs/portable.rs`: the same in Rust, over the offsets of its own list.
+//! - `infer/mcu/pairs/portable.rs`: the same in Rust, over the offsets of its own list.
 #![no_std]
 #![deny(unsafe_code)]
 
@@ -122,26 +120,24 @@ extern crate std;
 
 pub mod arena;
 pub mod error;
-pub mod flash;
-pub mod float;
 pub mod format;
+pub mod infer;
 pub mod kernel;
 pub mod mat;
-pub mod micro;
 pub mod mlp;
 pub mod naive;
 pub mod optim;
-pub mod quant;
+pub mod parallel;
+pub mod quantize;
 pub mod rng;
 pub mod shape;
 pub mod simd;
-pub mod team;
 
 pub use arena::{Arena, Memory};
 pub use error::Error;
-pub use mlp::{Activations, Init, Mlp, Outcome, Regularize, Workspace};
+pub use mlp::{Activations, Init, Mlp, Regularize, StepStats, Workspace};
 pub use optim::Update;
+pub use parallel::{Executor, Serial};
 pub use rng::Rng;
 pub use shape::Shape;
 pub use simd::Backend;
-pub use team::{Solo, Team};

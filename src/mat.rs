@@ -1,4 +1,4 @@
-//! Views of matrices in lent memory: a slice, a shape and strides.
+//! Views of matrices in caller-provided memory: a slice, a shape and strides.
 //!
 //! The constructors check once that every element lies inside the slice; kernels rely on it. A transposed view is the
 //! same memory with the strides swapped. There is no owned matrix: the caller lends all memory.

@@ -150,7 +150,7 @@ pub fn bias_relu<T: Real>(z: &mut [T], bias: &[T], relu: bool) {
 
 /// The gradient carried through a layer and the ReLU before it: `dx(b,i) = dz(b,o) * W(i,o)ᵀ` where the activation
 /// `a(b,i)` is positive, else 0. Plain dot products, since both factors have their terms in rows.
-pub fn delta<T: Real>(o: usize, dz: &[T], w: &[T], a: &[T], dx: &mut [T]) {
+pub fn input_gradient<T: Real>(o: usize, dz: &[T], w: &[T], a: &[T], dx: &mut [T]) {
     let i = w.len() / o;
     for ((dx, a), dz) in dx.chunks_exact_mut(i).zip(a.chunks_exact(i)).zip(dz.chunks_exact(o)) {
         for ((d, &a), w) in dx.iter_mut().zip(a).zip(w.chunks_exact(o)) {
@@ -264,7 +264,7 @@ pub fn gradient<T: Real>(
         gemm((i, b, o), scale, Operand::dense(input, i).t(), dz, o, T::ZERO, dw, o);
         column_sum(dz, scale, T::ZERO, db);
         if l > 0 {
-            delta(o, dz, &params[offset(l)..][..i * o], input, &mut before[act(l)..][..b * i]);
+            input_gradient(o, dz, &params[offset(l)..][..i * o], input, &mut before[act(l)..][..b * i]);
         }
     }
     loss * scale

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 /// Bottom to top: a module may use those in front of it, and itself.
 const LAYERS: &[&str] = &[
-    "error", "rng", "mat", "shape", "arena", "format", "naive", "simd", "kernel", "team", "optim", "mlp",
-    "flash", "quant", "float", "micro",
+    "error", "rng", "mat", "shape", "arena", "format", "naive", "simd", "kernel", "parallel", "optim", "mlp",
+    "infer", "quantize",
 ];
 
 /// The crates of the workspace, as folders.
@@ -20,24 +20,24 @@ const FIRMWARE: &str = "host-cli/firmware/";
 const UNSAFE: &[&str] = &[
     "host-cli/firmware/src/boot_rp2040.rs",
     "host-cli/firmware/src/boot_rp2350.rs",
-    "host-cli/firmware/src/lent.rs",
-    "host-cli/src/crew/parts.rs",
+    "host-cli/firmware/src/static_buffer.rs",
+    "host-cli/src/thread_pool/workers.rs",
     "src/format/words.rs",
+    "src/infer/mcu/armv6m.rs",
+    "src/infer/mcu/armv7m.rs",
+    "src/infer/mcu/assembly.rs",
+    "src/infer/mcu/dsp.rs",
+    "src/infer/mcu/mve.rs",
+    "src/infer/mcu/pairs/portable.rs",
     "src/kernel/cortex_m.rs",
     "src/kernel/gemm.rs",
-    "src/kernel/half.rs",
-    "src/kernel/igemm.rs",
+    "src/kernel/gemm_bf16.rs",
+    "src/kernel/gemm_i8.rs",
     "src/kernel/pack.rs",
     "src/kernel/peak.rs",
     "src/kernel/sgemm.rs",
-    "src/kernel/skip.rs",
+    "src/kernel/sparse.rs",
     "src/kernel/tile.rs",
-    "src/micro/armv6m.rs",
-    "src/micro/armv7m.rs",
-    "src/micro/assembly.rs",
-    "src/micro/dsp.rs",
-    "src/micro/mve.rs",
-    "src/micro/pairs/portable.rs",
     "src/simd/dot.rs",
     "src/simd/dot_x86_64.rs",
     "src/simd/mod.rs",

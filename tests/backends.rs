@@ -232,11 +232,11 @@ fn check_delta(backend: Backend, (b, i, o): (usize, usize, usize), slack: usize)
     let (w, w_wide) = spread(dense(i, o, 2), o);
     let (a, a_wide) = spread(dense(b, i, 3), i);
     let mut expected = vec![0.0; b * i];
-    naive::delta(o, &wide(&dz), &wide(&w), &wide(&a), &mut expected);
+    naive::input_gradient(o, &wide(&dz), &wide(&w), &wide(&a), &mut expected);
     let bound = vec![(o + 2) as f64 * 4.0 * o as f64 * f64::from(f32::EPSILON); i];
 
     let mut dx = Guarded::of(&vec![f32::NAN; b * (i + slack)]);
-    kernel::delta(
+    kernel::input_gradient(
         backend,
         Mat::with_strides(&dz_wide, b, o, o + slack, 1),
         Mat::with_strides(&w_wide, i, o, o + slack, 1),

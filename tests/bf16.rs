@@ -7,7 +7,7 @@ use common::{Guarded, Problem, assert_close, backends, bits, painted, wide};
 use half::bf16;
 use selvedge::mat::{Mat, MatMut};
 use selvedge::simd::Precision;
-use selvedge::{Arena, Backend, Solo, Update, Workspace, kernel, naive};
+use selvedge::{Arena, Backend, Serial, Update, Workspace, kernel, naive};
 
 /// Every backend, with bf16.
 fn halves() -> impl Iterator<Item = Backend> {
@@ -79,14 +79,14 @@ fn deltas_are_those_of_rounded_operands() {
         let (dz, w, a) = (uneven(b * o, 1), uneven(i * o, 2), uneven(b * i, 3));
         let operands = if o < 16 { [wide(&dz), wide(&w)] } else { [rounded(&dz), rounded(&w)] };
         let mut expected = vec![0.0; b * i];
-        naive::delta(o, &operands[0], &operands[1], &wide(&a), &mut expected);
+        naive::input_gradient(o, &operands[0], &operands[1], &wide(&a), &mut expected);
         assert!(expected.contains(&0.0) && expected.iter().any(|&x| x != 0.0));
         let bound = vec![(o + 3) as f64 * 5.0 * (o + 1) as f64 * f64::from(f32::EPSILON); i];
         for backend in halves() {
             let what = format!("{} ({b}, {i}, {o})", backend.name());
             let mut dx = vec![f32::NAN; b * i];
             let (dz, w, a) = (Mat::new(&dz, b, o), Mat::new(&w, i, o), Mat::new(&a, b, i));
-            kernel::delta(backend, dz, w, a, MatMut::new(&mut dx, b, i));
+            kernel::input_gradient(backend, dz, w, a, MatMut::new(&mut dx, b, i));
             for (row, expected) in dx.chunks(i).zip(expected.chunks(i)) {
                 assert_close(&what, row, expected, &bound);
             }
@@ -111,7 +111,7 @@ fn every_backend_gives_the_same_bits() {
                 part(&mut c, &|c| kernel::gemm(backend, 1.0, x, w, 1.0, c));
                 if k >= 16 {
                     let (w, gate) = (Mat::new(&b, n, k), Mat::new(&c0[first * n..], taken, n));
-                    part(&mut dx, &|dx| kernel::delta(backend, x, w, gate, dx));
+                    part(&mut dx, &|dx| kernel::input_gradient(backend, x, w, gate, dx));
                 }
             }
             [bits(&z), bits(&c), bits(&dx)]
@@ -134,7 +134,7 @@ fn steps_follow_single_precision() {
         let mut params = problem.params.clone();
         let losses = (0..30).map(|_| {
             let (mlp, update) = (problem.mlp(backend), Update::Sgd { rate: 0.1 });
-            mlp.step(&Solo, &mut params, &mut workspace, &problem.labels, &problem.fill(), update)
+            mlp.step(&Serial, &mut params, &mut workspace, &problem.labels, &problem.fill(), update)
                 .unwrap()
                 .loss_sum
         });

@@ -27,7 +27,7 @@ fn bits_do_not_depend_on_the_way() {
                 assert_eq!(bits(&whole), bits(&by_rows), "{} {m} {k} {n} beta {beta}", backend.name());
                 if beta == 0.0 {
                     let (wt, gate) = (Mat::new(&bt, n, k), Mat::new(&gate, m, n));
-                    kernel::delta(backend, av, wt, gate, MatMut::new(&mut by_rows, m, n));
+                    kernel::input_gradient(backend, av, wt, gate, MatMut::new(&mut by_rows, m, n));
                     assert_eq!(bits(&whole), bits(&by_rows), "{} {m} {k} {n} transposed", backend.name());
                 }
             }

@@ -3,7 +3,7 @@
 mod common;
 
 use common::flash::{Aligned, Network, kinds};
-use selvedge::format::{Builder, Dtype, Header, Image, Packing};
+use selvedge::format::{Builder, Dtype, Header, ModelView, Packing};
 use selvedge::{Error, Shape};
 
 fn header(dtype: Dtype, packing: Packing) -> Header {
@@ -65,7 +65,7 @@ fn a_copy_is_the_file_that_would_have_been_made() {
         let header = network.header(dtype, packing);
         let mut memory = Aligned::zeroed(header.file_bytes());
         let mut builder = Builder::new(header, memory.get_mut()).unwrap();
-        builder.copy(&Image::parse(from.get()).unwrap()).unwrap();
+        builder.copy(&ModelView::parse(from.get()).unwrap()).unwrap();
         builder.labels(&network.labels).unwrap();
         builder.finish_with(7, common::flash::self_test_crc).unwrap();
         assert!(memory.get() == direct.get(), "{dtype} {packing}");
@@ -84,7 +84,7 @@ fn misuse_is_refused() {
     assert_eq!(builder.labels("a\nbc"), Err(Error::Labels));
     let other = Network::golden().file(Dtype::I8, Packing::Generic);
     let parameters = Error::Length { what: "parameters", expected: 26, actual: 64 * 19 + 19 + 19 * 5 + 5 };
-    assert_eq!(builder.copy(&Image::parse(other.get()).unwrap()), Err(parameters));
+    assert_eq!(builder.copy(&ModelView::parse(other.get()).unwrap()), Err(parameters));
     let mut same = Aligned::zeroed(self::header(Dtype::F16, Packing::Generic).file_bytes());
     let floats = Builder::new(self::header(Dtype::F16, Packing::Generic), same.get_mut()).unwrap();
     let of_floats = Error::PackingOf { packing: "f16", dtype: "i8" };

@@ -5,9 +5,9 @@ mod common;
 
 use common::flash::{Network, integer_logits};
 use selvedge::Error;
-use selvedge::format::{Builder, Dtype, Image, Packing};
-use selvedge::quant::quantize::{HALVED_PIXELS, largest_weights};
-use selvedge::quant::{self, Scales};
+use selvedge::format::{Builder, Dtype, ModelView, Packing};
+use selvedge::quantize::{self, Scales};
+use selvedge::quantize::{HALVED_PIXELS, largest_weights};
 
 const WIDTHS: [usize; 4] = [30, 12, 9, 4];
 const TYPES: [Dtype; 2] = [Dtype::I8, Dtype::I4];
@@ -34,7 +34,7 @@ fn images() -> impl Iterator<Item = Vec<u8>> {
 
 /// The multipliers of the rows of each hidden layer, without `unit`.
 fn multipliers(file: &[u8], unit: usize) -> Vec<u16> {
-    let image = Image::parse(file).unwrap();
+    let image = ModelView::parse(file).unwrap();
     let hidden = image.layers().iter().take(image.layers().len() - 1);
     hidden
         .flat_map(|layer| (0..layer.outputs()).filter(|&r| r != unit).map(|r| layer.multiplier(r)))
@@ -52,7 +52,7 @@ fn a_row_without_weights_costs_the_others_nothing() {
             let constant = changed(3, |w, is_bias| *w = if is_bias { bias } else { 0.0 });
             let file = constant.file(dtype, Packing::Generic);
             assert_eq!(multipliers(file.get(), 3), multipliers(whole.get(), 3), "{bias}");
-            let image = Image::parse(file.get()).unwrap();
+            let image = ModelView::parse(file.get()).unwrap();
             let layer = image.layers()[0];
             let y = (i64::from(layer.bias(3)) * i64::from(layer.multiplier(3)) + (1 << 23)) >> 24;
             let expected = (f64::from(bias) / f64::from(image.scale(1))).round().clamp(0.0, 127.0);
@@ -92,7 +92,7 @@ fn a_layer_without_weights_answers_with_its_biases() {
         last.weights.fill(0.0);
         last.biases.copy_from_slice(&[0.001, -3.0, 0.0015, 0.0]);
         let file = network.file(dtype, Packing::Generic);
-        let unit = f64::from(Image::parse(file.get()).unwrap().scale(3));
+        let unit = f64::from(ModelView::parse(file.get()).unwrap().scale(3));
         for image in images() {
             let logits = integer_logits(file.get(), &image);
             assert!((unit * f64::from(logits[1]) + 3.0).abs() < 1e-5, "{logits:?}");
@@ -113,5 +113,5 @@ fn weights_beyond_all_scales_are_refused() {
     largest_weights(shape, Dtype::I8, &params, &mut rows).unwrap();
     let mut activations = [HALVED_PIXELS, 1e30];
     let mut scales = Scales { activations: &mut activations, rows: &mut rows };
-    assert_eq!(quant::quantize(&mut builder, &params, &mut scales), Err(Error::Scale { layer: 1 }));
+    assert_eq!(quantize::quantize(&mut builder, &params, &mut scales), Err(Error::Scale { layer: 1 }));
 }

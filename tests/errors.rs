@@ -4,7 +4,7 @@ mod common;
 
 use common::{Problem, bits};
 use selvedge::shape::MAX_WIDTH;
-use selvedge::{Activations, Arena, Backend, Error, Shape, Solo, Update, Workspace};
+use selvedge::{Activations, Arena, Backend, Error, Serial, Shape, Update, Workspace};
 
 #[test]
 fn an_arena_holds_exactly_what_floats_says() {
@@ -53,7 +53,7 @@ fn bad_batches_leave_the_parameters_alone() {
         let mlp = problem.mlp(backend);
         let mut params = problem.params.clone();
         let mut step = |params: &mut [f32], labels: &[u8], rate| {
-            mlp.step(&Solo, params, &mut workspace, labels, &problem.fill(), Update::Sgd { rate })
+            mlp.step(&Serial, params, &mut workspace, labels, &problem.fill(), Update::Sgd { rate })
         };
         assert_eq!(step(&mut params, &[0, 3], 0.1), Err(Error::Label { row: 1, label: 3, classes: 3 }));
         assert_eq!(step(&mut params, &[], 0.1), Err(Error::Batch { rows: 0, capacity: 4 }));
@@ -66,7 +66,7 @@ fn bad_batches_leave_the_parameters_alone() {
         assert_eq!(bits(&params), before);
         let fill = |_: usize, rows: &mut [f32]| rows.fill(0.0);
         let too_many =
-            mlp.step(&Solo, &mut params, &mut workspace, &[0; 5], &fill, Update::Sgd { rate: 0.1 });
+            mlp.step(&Serial, &mut params, &mut workspace, &[0; 5], &fill, Update::Sgd { rate: 0.1 });
         assert_eq!(too_many, Err(Error::Batch { rows: 5, capacity: 4 }));
     }
     let mut memory = [0.0; 64];

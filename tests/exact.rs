@@ -5,7 +5,7 @@ mod common;
 
 use common::{Problem, bits, painted};
 use selvedge::mat::{Mat, MatMut};
-use selvedge::{Arena, Backend, Rng, Solo, Update, Workspace, kernel, naive};
+use selvedge::{Arena, Backend, Rng, Serial, Update, Workspace, kernel, naive};
 
 const SIZES: [usize; 10] = [0, 1, 2, 3, 4, 7, 8, 17, 33, 70];
 
@@ -123,7 +123,7 @@ fn steps_agree_to_the_bit() {
             for _ in 0..20 {
                 let update = Update::Sgd { rate: 0.1 };
                 let mlp = problem.mlp(backend);
-                mlp.step(&Solo, &mut params, &mut workspace, &problem.labels, &problem.fill(), update)
+                mlp.step(&Serial, &mut params, &mut workspace, &problem.labels, &problem.fill(), update)
                     .unwrap();
             }
             params

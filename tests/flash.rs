@@ -11,8 +11,8 @@ use std::path::Path;
 use common::flash::{Aligned, Network, float_logits, integer_logits, kinds};
 use proptest::prelude::*;
 use selvedge::format::crc::Crc;
-use selvedge::format::{Dtype, HEADER_BYTES, Header, Image, Packing, SelfTest};
-use selvedge::{Error, Shape, quant};
+use selvedge::format::{Dtype, HEADER_BYTES, Header, ModelView, Packing, SelfTest};
+use selvedge::{Error, Shape, infer::integer};
 
 /// `i8-cortex-m4.selv`; the generic packing has no name of its own.
 fn file_name(dtype: Dtype, packing: Packing) -> String {
@@ -35,7 +35,7 @@ fn golden_files_are_what_this_program_writes() {
         let differing = golden.iter().zip(file.get()).position(|(a, b)| a != b);
         assert!(golden.len() == file.get().len() && differing.is_none(), "{name} differs at {differing:?}");
         let golden = Aligned::of(&golden);
-        let image = Image::parse(golden.get()).unwrap();
+        let image = ModelView::parse(golden.get()).unwrap();
         let test = image.header().self_test().unwrap();
         assert_eq!(common::flash::self_test_crc(test.seed, &image), Ok(test.crc), "{name}");
         assert_eq!(image.labels().collect::<Vec<_>>(), ["shirt", "boot", "bag", "dress", "coat"]);
@@ -87,17 +87,17 @@ fn every_truncation_and_every_flipped_bit_is_refused() {
         let mut file = Network::golden().file(dtype, packing);
         let len = file.get().len();
         for cut in 0..len {
-            assert!(Image::parse(&file.get()[..cut]).is_err(), "{} cut to {cut}", dtype.name());
+            assert!(ModelView::parse(&file.get()[..cut]).is_err(), "{} cut to {cut}", dtype.name());
         }
         for bit in 0..8 * len {
             file.get_mut()[bit / 8] ^= 1 << (bit % 8);
-            assert!(Image::parse(file.get()).is_err(), "{} bit {bit}", dtype.name());
+            assert!(ModelView::parse(file.get()).is_err(), "{} bit {bit}", dtype.name());
             file.get_mut()[bit / 8] ^= 1 << (bit % 8);
         }
-        Image::parse(file.get()).unwrap();
+        ModelView::parse(file.get()).unwrap();
         let longer = Aligned::of(&[file.get(), &[0; 16]].concat());
         assert_eq!(
-            Image::parse(longer.get()).unwrap_err(),
+            ModelView::parse(longer.get()).unwrap_err(),
             Error::Truncated { expected: len, actual: len + 16 }
         );
     }
@@ -113,13 +113,13 @@ fn a_file_of_the_real_size_refuses_flips_and_truncations() {
         // A step without common divisors with the sizes of bytes, words and rows.
         for bit in (0..8 * len).step_by(if whole { 1 } else { 4099 }) {
             file.get_mut()[bit / 8] ^= 1 << (bit % 8);
-            assert!(Image::parse(file.get()).is_err(), "bit {bit}");
+            assert!(ModelView::parse(file.get()).is_err(), "bit {bit}");
             file.get_mut()[bit / 8] ^= 1 << (bit % 8);
         }
         for cut in (0..len).step_by(if whole { 1 } else { 101 }) {
-            assert!(Image::parse(&file.get()[..cut]).is_err(), "cut to {cut}");
+            assert!(ModelView::parse(&file.get()[..cut]).is_err(), "cut to {cut}");
         }
-        Image::parse(file.get()).unwrap();
+        ModelView::parse(file.get()).unwrap();
     }
     assert!(Network::new(&[784, 128, 10], 3).file(Dtype::I4, Packing::Generic).get().len() <= 54_000);
 }
@@ -139,7 +139,8 @@ fn forged(file: &Aligned, changes: &[(usize, &[u8])]) -> Aligned {
 #[test]
 fn hostile_headers_are_refused_with_their_numbers() {
     let file = Network::golden().file(Dtype::I8, Packing::CortexM4);
-    let refused = |at: usize, bytes: &[u8]| Image::parse(forged(&file, &[(at, bytes)]).get()).unwrap_err();
+    let refused =
+        |at: usize, bytes: &[u8]| ModelView::parse(forged(&file, &[(at, bytes)]).get()).unwrap_err();
     assert_eq!(refused(0, b"SELF"), Error::NoModel);
     assert_eq!(refused(4, &[2]), Error::Version { found: 2, known: 1 });
     assert_eq!(refused(5, &[5]), Error::Field { at: 5, value: 5 });
@@ -153,7 +154,7 @@ fn hostile_headers_are_refused_with_their_numbers() {
     assert!(matches!(refused(8, &[0, 0x80]), Error::Length { what: "image pixels", .. }));
     let huge: Vec<u8> = [0, 0x80].repeat(9);
     let changes: [(usize, &[u8]); 3] = [(7, &[8]), (8, &huge), (26, &[0; 4])];
-    assert_eq!(Image::parse(forged(&file, &changes).get()).unwrap_err(), Error::TooLarge);
+    assert_eq!(ModelView::parse(forged(&file, &changes).get()).unwrap_err(), Error::TooLarge);
     assert!(matches!(refused(26, &[7]), Error::Length { what: "image pixels", expected: 64, actual: 56 }));
     assert_eq!(refused(30, &[4]), Error::Field { at: 30, value: 4 });
     assert!(matches!(refused(30, &[2]), Error::Length { what: "payload bytes", .. }));
@@ -171,11 +172,11 @@ fn hostile_headers_are_refused_with_their_numbers() {
         let test = [u32::to_le_bytes(seed), crc.to_le_bytes()].concat();
         let changes: [(usize, &[u8]); 2] = [(30, &[1]), (44, &test)];
         let expected = Error::Field { at: 44, value: seed | crc };
-        assert_eq!(Image::parse(forged(&file, &changes).get()).unwrap_err(), expected);
+        assert_eq!(ModelView::parse(forged(&file, &changes).get()).unwrap_err(), expected);
     }
     let zero_layers: [(usize, &[u8]); 2] = [(7, &[0]), (8, &[0; 18])];
     assert_eq!(
-        Image::parse(forged(&file, &zero_layers).get()).unwrap_err(),
+        ModelView::parse(forged(&file, &zero_layers).get()).unwrap_err(),
         Error::Layers { layers: 0, most: 8 }
     );
 }
@@ -228,7 +229,8 @@ fn the_largest_files() {
 fn hostile_payloads_are_refused() {
     let file = Network::golden().file(Dtype::I8, Packing::Generic);
     let layout = Header::read(file.get()).unwrap().layout();
-    let refused = |at: usize, bytes: &[u8]| Image::parse(forged(&file, &[(at, bytes)]).get()).unwrap_err();
+    let refused =
+        |at: usize, bytes: &[u8]| ModelView::parse(forged(&file, &[(at, bytes)]).get()).unwrap_err();
     let first = layout.layers[0];
     assert_eq!(refused(layout.table.at + 9, &[128]), Error::Field { at: layout.table.at + 9, value: 128 });
     for scale in [0.0, -1.0, f32::NAN, f32::INFINITY] {
@@ -249,7 +251,7 @@ fn hostile_payloads_are_refused() {
     let floats = Network::golden().file(Dtype::F32, Packing::Generic);
     let at = Header::read(floats.get()).unwrap().layout().layers[1].weights.at;
     let nan = forged(&floats, &[(at, &f32::NAN.to_le_bytes())]);
-    assert_eq!(Image::parse(nan.get()).unwrap_err(), Error::Weight { layer: 1, row: 0, column: 0 });
+    assert_eq!(ModelView::parse(nan.get()).unwrap_err(), Error::Weight { layer: 1, row: 0, column: 0 });
 }
 
 /// Rows and columns that only fill a group run through the kernels like any other: one that is not zero would change what
@@ -261,7 +263,7 @@ fn what_only_fills_a_group_is_zero() {
         network.maxima = vec![1.0];
         let file = network.file(dtype, packing);
         let header = Header::read(file.get()).unwrap();
-        let refused = |at: usize, bytes: &[u8]| Image::parse(forged(&file, &[(at, bytes)]).get()).err();
+        let refused = |at: usize, bytes: &[u8]| ModelView::parse(forged(&file, &[(at, bytes)]).get()).err();
         for (l, spans) in header.layout().layers.iter().enumerate().take(2) {
             let place = header.place(l);
             let (outputs, inputs) = (header.shape().width(l + 1), header.shape().width(l));
@@ -306,7 +308,7 @@ proptest! {
         let len = file.get().len() - cut / 2 * 16 % 64;
         file = Aligned::of(&file.get()[..len]);
         let file = forged(&file, &[]);
-        if let Ok(image) = Image::parse(file.get()) {
+        if let Ok(image) = ModelView::parse(file.get()) {
             let inputs = image.header().shape().inputs();
             let pixels: Vec<u8> = pixels.into_iter().cycle().take(inputs).collect();
             if dtype.is_integer() && image.header().dtype().is_integer() {
@@ -323,9 +325,9 @@ fn self_tests_catch_other_logits() {
     let good = Network::golden().file(Dtype::I8, Packing::CortexM0);
     let bad = forged(&good, &[(48, &[1, 2, 3, 4])]);
     let check = |file: &Aligned| {
-        let image = Image::parse(file.get()).unwrap();
-        let mut scratch = vec![0; quant::scratch_words(image.header())];
-        quant::Model::new(image).unwrap().self_test(&mut scratch, &mut [0; 5])
+        let image = ModelView::parse(file.get()).unwrap();
+        let mut scratch = vec![0; integer::scratch_words(image.header())];
+        integer::Model::new(image).unwrap().self_test(&mut scratch, &mut [0; 5])
     };
     assert_eq!(check(&good), Ok(()));
     assert!(matches!(check(&bad), Err(Error::SelfTest { expected: 0x0403_0201, .. })));
@@ -334,9 +336,9 @@ fn self_tests_catch_other_logits() {
 #[test]
 fn misuse_is_an_error_with_its_numbers() {
     let file = Network::golden().file(Dtype::I8, Packing::Generic);
-    let image = Image::parse(file.get()).unwrap();
-    let model = quant::Model::new(image.clone()).unwrap();
-    let words = quant::scratch_words(image.header());
+    let image = ModelView::parse(file.get()).unwrap();
+    let model = integer::Model::new(image.clone()).unwrap();
+    let words = integer::scratch_words(image.header());
     assert_eq!(words, 16 + 6);
     assert_eq!(
         model.logits(&[0; 63], &mut vec![0; words], &mut [0; 5]),
@@ -350,10 +352,10 @@ fn misuse_is_an_error_with_its_numbers() {
         model.logits(&[0; 64], &mut vec![0; words], &mut [0; 4]),
         Err(Error::Length { what: "logits", expected: 5, actual: 4 })
     );
-    assert_eq!(selvedge::float::Model::new(image).err(), Some(Error::Dtype { found: "i8" }));
+    assert_eq!(selvedge::infer::float::Model::new(image).err(), Some(Error::Dtype { found: "i8" }));
     let shifted = Aligned::of(&[&[0][..], file.get()].concat());
-    assert_eq!(Image::parse(&shifted.get()[1..]).unwrap_err(), Error::Misaligned { align: 16 });
-    assert_eq!(Image::parse(&[]).unwrap_err(), Error::Truncated { expected: HEADER_BYTES, actual: 0 });
+    assert_eq!(ModelView::parse(&shifted.get()[1..]).unwrap_err(), Error::Misaligned { align: 16 });
+    assert_eq!(ModelView::parse(&[]).unwrap_err(), Error::Truncated { expected: HEADER_BYTES, actual: 0 });
     let odd = Shape::new(&[3, 2]).unwrap();
     assert_eq!(
         Header::new(odd, Dtype::F16, Packing::CortexM4),

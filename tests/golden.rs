@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Problem, backends};
-use selvedge::{Arena, Backend, Solo, Update, Workspace, naive};
+use selvedge::{Arena, Backend, Serial, Update, Workspace, naive};
 
 /// The mean losses of ten steps of plain gradient descent at rate 0.5, computed by the specification in double precision
 /// (`the_literals_are_the_specification` computes them again).
@@ -50,7 +50,7 @@ fn train(backend: Backend) -> (Vec<f64>, Vec<f32>) {
     let losses = (0..LOSSES.len()).map(|_| {
         let update = Update::Sgd { rate: 0.5 };
         let outcome =
-            mlp.step(&Solo, &mut params, &mut workspace, &problem.labels, &problem.fill(), update).unwrap();
+            mlp.step(&Serial, &mut params, &mut workspace, &problem.labels, &problem.fill(), update).unwrap();
         outcome.loss_sum / 8.0
     });
     (losses.collect(), params)

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Problem, assert_close, backends, wide};
-use selvedge::{Arena, Solo, Update, Workspace, naive};
+use selvedge::{Arena, Serial, Update, Workspace, naive};
 
 /// The mean loss and its gradient in double precision.
 fn oracle(problem: &Problem) -> (f64, Vec<f64>) {
@@ -69,7 +69,7 @@ fn every_backend_follows_the_chain_rule() {
             let mut gradient = vec![f32::NAN; params.len()];
             let mlp = problem.mlp(backend);
             let mut step = |params: &mut [f32], update: Update<'_>| {
-                mlp.step(&Solo, params, &mut workspace, &problem.labels, &problem.fill(), update).unwrap()
+                mlp.step(&Serial, params, &mut workspace, &problem.labels, &problem.fill(), update).unwrap()
             };
 
             let outcome = step(&mut params, Update::Gradient(&mut gradient));

@@ -4,9 +4,9 @@ mod common;
 
 use common::flash::{Aligned, Network, float_logits, integer_logits, kinds};
 use proptest::prelude::*;
-use selvedge::format::{Builder, Dtype, Image, Packing, SelfTest, row_bound};
-use selvedge::naive::integer;
-use selvedge::{Activations, Arena, Backend, Mlp, Solo, kernel, micro, quant};
+use selvedge::format::{Builder, Dtype, ModelView, Packing, SelfTest, row_bound};
+use selvedge::naive;
+use selvedge::{Activations, Arena, Backend, Mlp, Serial, infer::integer, infer::mcu, kernel};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
@@ -29,12 +29,12 @@ proptest! {
 /// A batch on a backend, between guards that nobody may touch.
 fn prepared_logits(file: &[u8], backend: Backend, pixels: &[u8]) -> Vec<i32> {
     const GUARD: usize = 40;
-    let model = quant::Model::new(Image::parse(file).unwrap()).unwrap();
+    let model = integer::Model::new(ModelView::parse(file).unwrap()).unwrap();
     let header = *model.image().header();
     let b = pixels.len() / header.shape().inputs();
-    let mut memory = vec![0xa5; quant::Prepared::bytes(&header)];
-    let prepared = quant::Prepared::new(&model, backend, &mut memory).unwrap();
-    let mut scratch = vec![0xa5; quant::Prepared::scratch_bytes(&header, b) + GUARD];
+    let mut memory = vec![0xa5; integer::Prepared::bytes(&header)];
+    let prepared = integer::Prepared::new(&model, backend, &mut memory).unwrap();
+    let mut scratch = vec![0xa5; integer::Prepared::scratch_bytes(&header, b) + GUARD];
     let mut logits = vec![i32::MIN; b * header.shape().outputs() + 2 * GUARD];
     let (end, guard) = (logits.len() - GUARD, scratch.len() - GUARD);
     prepared.logits(pixels, &mut scratch[..guard], &mut logits[GUARD..end]).unwrap();
@@ -86,10 +86,10 @@ fn the_narrowest_and_the_widest_layers() {
             let what = format!("{widths:?} {dtype} {packing}");
             for (image, expected) in images.chunks(widths[0]).zip(expected.chunks(*widths.last().unwrap())) {
                 assert_eq!(integer_logits(file.get(), image), expected, "{what}");
-                if packing == micro::PACKING {
-                    let new = if dtype == Dtype::I4 { micro::Model::new_i4 } else { micro::Model::new };
-                    let model = new(Image::parse(file.get()).unwrap()).unwrap();
-                    let mut scratch = vec![0; micro::scratch_words(model.image().header())];
+                if packing == mcu::PACKING {
+                    let new = if dtype == Dtype::I4 { mcu::Model::new_i4 } else { mcu::Model::new };
+                    let model = new(ModelView::parse(file.get()).unwrap()).unwrap();
+                    let mut scratch = vec![0; mcu::scratch_words(model.image().header())];
                     let mut logits = vec![0; expected.len()];
                     model.logits(image, &mut scratch, &mut logits).unwrap();
                     assert_eq!(logits, expected, "{what}");
@@ -109,7 +109,7 @@ fn the_narrowest_and_the_widest_layers() {
 
 /// The logits by the plain loops, from weights asked for one by one.
 fn specification(file: &[u8], pixels: &[u8]) -> Vec<i32> {
-    let image = Image::parse(file).unwrap();
+    let image = ModelView::parse(file).unwrap();
     let mut x: Vec<u8> =
         pixels.iter().map(|&p| image.table().map_or(p >> 1, |t| t[usize::from(p)])).collect();
     let mut acc = Vec::new();
@@ -123,7 +123,7 @@ fn specification(file: &[u8], pixels: &[u8]) -> Vec<i32> {
         }
         acc = vec![0; o];
         let mut y = vec![0; o];
-        integer::hidden(&x, &weights, &biases, &multipliers, &mut acc, &mut y);
+        naive::integer::hidden(&x, &weights, &biases, &multipliers, &mut acc, &mut y);
         x = y;
     }
     acc
@@ -156,7 +156,7 @@ fn multipliers_that_would_pass_sixteen_bits_make_the_outputs_coarser() {
     let mut network = Network::new(&[2, 3, 2], 5);
     network.maxima = vec![1e-3];
     let file = network.file(Dtype::I8, Packing::Generic);
-    let image = Image::parse(file.get()).unwrap();
+    let image = ModelView::parse(file.get()).unwrap();
     let most = (0..3).map(|row| image.layers()[0].multiplier(row)).max().unwrap();
     assert!(most > 65_000, "{most}");
     assert!(image.scale(1) > 1e-3 / 127.0);
@@ -168,7 +168,7 @@ fn integers_approximate_the_network() {
     let shape = network.problem.shape;
     for (dtype, bound) in [(Dtype::I8, 0.05), (Dtype::I4, 0.5)] {
         let file = network.file(dtype, Packing::Generic);
-        let scale = Image::parse(file.get()).unwrap().scale(shape.layers());
+        let scale = ModelView::parse(file.get()).unwrap().scale(shape.layers());
         let pixels: Vec<u8> = SelfTest::pixels(9).take(64).collect();
         let exact = batch_logits(&network, Backend::PORTABLE, &pixels);
         let spread = exact.iter().fold(0.0f32, |m, z| m.max(z.abs()));
@@ -192,7 +192,7 @@ fn batch_logits(network: &Network, backend: Backend, pixels: &[u8]) -> Vec<f32> 
         kernel::gather(backend, pixels, &index[first..][..rows.len() / shape.inputs()], rows);
     };
     let mlp = Mlp { shape, backend };
-    mlp.forward(&Solo, &network.problem.params, &mut activations, b, &fill).unwrap().to_vec()
+    mlp.forward(&Serial, &network.problem.params, &mut activations, b, &fill).unwrap().to_vec()
 }
 
 #[test]
@@ -218,7 +218,7 @@ fn a_table_in_a_file_of_floats_makes_other_pixels() {
     let mut memory = Aligned::zeroed(header.file_bytes());
     let mut builder = Builder::new(header, memory.get_mut()).unwrap();
     builder.table(&network.table.unwrap());
-    selvedge::float::store(&mut builder, &network.problem.params).unwrap();
+    selvedge::infer::float::store(&mut builder, &network.problem.params).unwrap();
     builder.finish().unwrap();
     assert_eq!(float_logits(memory.get(), &pixels), float_logits(plain.get(), &negative));
 }

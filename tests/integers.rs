@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Guarded, backends, bits};
-use selvedge::kernel::igemm::{Packed, Target, integer_layer, packed, padded_rows};
+use selvedge::kernel::gemm_i8::{Packed, Target, integer_layer, packed, padded_rows};
 use selvedge::naive::integer;
 use selvedge::{Backend, Rng, kernel};
 

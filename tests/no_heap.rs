@@ -7,8 +7,8 @@ use std::cell::Cell;
 
 use common::Problem;
 use common::flash::{Network, kinds};
-use selvedge::format::{Dtype, Image, Packing};
-use selvedge::{Arena, Backend, Memory, Shape, Solo, Update, Workspace, float, quant};
+use selvedge::format::{Dtype, ModelView, Packing};
+use selvedge::{Arena, Backend, Memory, Serial, Shape, Update, Workspace, infer::float, infer::integer};
 
 struct Counting;
 
@@ -56,11 +56,11 @@ fn steps_and_passes_allocate_nothing() {
             let mut workspace = Workspace::new(SHAPE, 9, &mut Arena::new(memory.floats())).unwrap();
             for _ in 0..3 {
                 for update in [Update::Sgd { rate: 0.1 }, Update::Gradient(&mut gradient)] {
-                    mlp.step(&Solo, &mut params, &mut workspace, &problem.labels, &problem.fill(), update)
+                    mlp.step(&Serial, &mut params, &mut workspace, &problem.labels, &problem.fill(), update)
                         .unwrap();
                 }
             }
-            let logits = mlp.forward(&Solo, &params, workspace.activations(), 9, &problem.fill()).unwrap();
+            let logits = mlp.forward(&Serial, &params, workspace.activations(), 9, &problem.fill()).unwrap();
             assert!(logits.iter().all(|z| z.is_finite()));
         });
         assert_eq!(count, 0, "{}", backend.name());
@@ -73,9 +73,9 @@ fn parsing_and_inference_allocate_nothing() {
         let file = Network::golden().file(dtype, packing);
         let (mut words, mut floats) = ([0; 64], [0.0; 64]);
         let count = allocations(|| {
-            let image = Image::parse(file.get()).unwrap();
+            let image = ModelView::parse(file.get()).unwrap();
             if dtype.is_integer() {
-                let model = quant::Model::new(image).unwrap();
+                let model = integer::Model::new(image).unwrap();
                 model.self_test(&mut words, &mut [0; 5]).unwrap();
                 model.classify(&[9; 64], &mut words, &mut [0; 5]).unwrap();
             } else {
@@ -83,7 +83,7 @@ fn parsing_and_inference_allocate_nothing() {
                 model.self_test(&mut floats, &mut [0.0; 5]).unwrap();
                 model.classify(&[9; 64], &mut floats, &mut [0.0; 5]).unwrap();
             }
-            assert!(Image::parse(&file.get()[1..]).is_err());
+            assert!(ModelView::parse(&file.get()[1..]).is_err());
         });
         assert_eq!(count, 0, "{} {}", dtype.name(), packing.name());
     }
@@ -92,13 +92,13 @@ fn parsing_and_inference_allocate_nothing() {
 #[test]
 fn batches_of_integers_allocate_nothing() {
     let file = Network::golden().file(Dtype::I8, Packing::Generic);
-    let model = quant::Model::new(Image::parse(file.get()).unwrap()).unwrap();
+    let model = integer::Model::new(ModelView::parse(file.get()).unwrap()).unwrap();
     let header = *model.image().header();
-    let mut memory = vec![0; quant::Prepared::bytes(&header)];
-    let mut scratch = vec![0; quant::Prepared::scratch_bytes(&header, 3)];
+    let mut memory = vec![0; integer::Prepared::bytes(&header)];
+    let mut scratch = vec![0; integer::Prepared::scratch_bytes(&header, 3)];
     for backend in Backend::available() {
         let count = allocations(|| {
-            let prepared = quant::Prepared::new(&model, backend, &mut memory).unwrap();
+            let prepared = integer::Prepared::new(&model, backend, &mut memory).unwrap();
             prepared.logits(&[9; 3 * 64], &mut scratch, &mut [0; 15]).unwrap();
             prepared.logits(&[9; 64], &mut scratch, &mut [0; 5]).unwrap();
         });

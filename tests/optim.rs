@@ -4,14 +4,14 @@
 mod common;
 
 use common::{Problem, Threads, assert_close, backends, bits, painted, wide};
-use selvedge::optim::{self, Follow, Rule};
-use selvedge::{Arena, Regularize, Shape, Solo, Team, Update, Workspace, naive};
+use selvedge::optim::{self, Optimizer, OptimizerStep};
+use selvedge::{Arena, Executor, Regularize, Serial, Shape, Update, Workspace, naive};
 
-const RULES: [Rule; 4] = [
-    Rule::Sgd { momentum: 0.0, nesterov: false },
-    Rule::Sgd { momentum: 0.9, nesterov: false },
-    Rule::Sgd { momentum: 0.9, nesterov: true },
-    Rule::AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
+const OPTIMIZERS: [Optimizer; 4] = [
+    Optimizer::Sgd { momentum: 0.0, nesterov: false },
+    Optimizer::Sgd { momentum: 0.9, nesterov: false },
+    Optimizer::Sgd { momentum: 0.9, nesterov: true },
+    Optimizer::AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
 ];
 
 fn shape() -> Shape {
@@ -19,11 +19,11 @@ fn shape() -> Shape {
 }
 
 /// Five steps with gradients that are painted anew; the parameters behind them.
-fn follow(rule: Rule, backend: selvedge::Backend, team: &impl Team) -> Vec<f32> {
+fn follow(optimizer: Optimizer, backend: selvedge::Backend, team: &impl Executor) -> Vec<f32> {
     let n = shape().params();
-    let (mut params, mut state) = (painted(n, 1), vec![0.0; rule.state(shape())]);
+    let (mut params, mut state) = (painted(n, 1), vec![0.0; optimizer.state(shape())]);
     for step in 1..=5 {
-        let follow = Follow { rule, rate: 0.01, decay: 0.1, scale: 0.5, step };
+        let follow = OptimizerStep { optimizer, rate: 0.01, decay: 0.1, scale: 0.5, step };
         follow
             .apply(backend, team, shape(), &painted(n, 10 * step as usize), &mut state, &mut params)
             .unwrap();
@@ -32,7 +32,7 @@ fn follow(rule: Rule, backend: selvedge::Backend, team: &impl Team) -> Vec<f32> 
 }
 
 /// The same by the specification, in double precision.
-fn expected(rule: Rule) -> Vec<f64> {
+fn expected(optimizer: Optimizer) -> Vec<f64> {
     let shape = shape();
     let weights = |n: usize| n < 37 * 19 || (38 * 19..38 * 19 + 19 * 5).contains(&n);
     let mut params = wide(&painted(shape.params(), 1));
@@ -41,15 +41,15 @@ fn expected(rule: Rule) -> Vec<f64> {
         for step in 1..=5 {
             let gradient = 0.5 * f64::from(painted(shape.params(), 10 * step as usize)[n]);
             let decay = if weights(n) { 0.1 } else { 0.0 };
-            match rule {
-                Rule::Sgd { momentum, nesterov } => {
+            match optimizer {
+                Optimizer::Sgd { momentum, nesterov } => {
                     naive::momentum((0.01, decay, f64::from(momentum), nesterov), gradient, &mut first, p);
                 }
-                Rule::AdamW { beta1, beta2, epsilon } => {
+                Optimizer::AdamW { beta1, beta2, epsilon } => {
                     let [b1, b2, e] = [beta1, beta2, epsilon].map(f64::from);
                     naive::adamw((0.01, decay, b1, b2, e), step, gradient, (&mut first, &mut second), p);
                 }
-                _ => panic!("{rule:?} is not specified"),
+                _ => panic!("{optimizer:?} is not specified"),
             }
         }
     }
@@ -58,21 +58,21 @@ fn expected(rule: Rule) -> Vec<f64> {
 
 #[test]
 fn rules_are_what_the_specification_says() {
-    for rule in RULES {
-        let expected = expected(rule);
+    for optimizer in OPTIMIZERS {
+        let expected = expected(optimizer);
         for backend in backends() {
-            let params = follow(rule, backend, &Solo);
+            let params = follow(optimizer, backend, &Serial);
             assert_close(
-                &format!("{rule:?} {}", backend.name()),
+                &format!("{optimizer:?} {}", backend.name()),
                 &params,
                 &expected,
                 &vec![2e-6; params.len()],
             );
             for workers in [2, 3, 8] {
                 assert_eq!(
-                    bits(&follow(rule, backend, &Threads(workers))),
+                    bits(&follow(optimizer, backend, &Threads(workers))),
                     bits(&params),
-                    "{rule:?} {workers}"
+                    "{optimizer:?} {workers}"
                 );
             }
         }
@@ -85,9 +85,9 @@ fn step_zero_is_the_first() {
     let n = shape().params();
     let [from_zero, from_one] = [0, 1].map(|step| {
         let (mut params, mut state) = (painted(n, 1), vec![0.0; 2 * n]);
-        let follow = Follow { rule: RULES[3], rate: 0.01, decay: 0.1, scale: 1.0, step };
+        let follow = OptimizerStep { optimizer: OPTIMIZERS[3], rate: 0.01, decay: 0.1, scale: 1.0, step };
         let backend = selvedge::Backend::PORTABLE;
-        follow.apply(backend, &Solo, shape(), &painted(n, 2), &mut state, &mut params).unwrap();
+        follow.apply(backend, &Serial, shape(), &painted(n, 2), &mut state, &mut params).unwrap();
         params
     });
     assert!(from_zero.iter().all(|p| p.is_finite()));
@@ -96,12 +96,12 @@ fn step_zero_is_the_first() {
 
 #[test]
 fn wrong_lengths_are_refused() {
-    let follow = Follow { rule: RULES[3], rate: 0.1, decay: 0.0, scale: 1.0, step: 1 };
+    let follow = OptimizerStep { optimizer: OPTIMIZERS[3], rate: 0.1, decay: 0.0, scale: 1.0, step: 1 };
     let n = shape().params();
     let try_with = |gradient: usize, state: usize, params: usize| {
         let (mut state, mut params) = (vec![0.0; state], vec![0.0; params]);
         let backend = selvedge::Backend::PORTABLE;
-        follow.apply(backend, &Solo, shape(), &vec![0.0; gradient], &mut state, &mut params)
+        follow.apply(backend, &Serial, shape(), &vec![0.0; gradient], &mut state, &mut params)
     };
     try_with(n, 2 * n, n).unwrap();
     for (gradient, state, params) in [(n - 1, 2 * n, n), (n, n, n), (n, 2 * n, n + 1)] {
@@ -113,7 +113,7 @@ fn wrong_lengths_are_refused() {
 fn averages_and_norms() {
     for backend in backends() {
         let mut average = painted(100, 2);
-        optim::average(backend, 0.75, &painted(100, 1), &mut average);
+        optim::update_ema(backend, 0.75, &painted(100, 1), &mut average);
         for (n, &a) in average.iter().enumerate() {
             assert!((a - 0.75 * painted(100, 2)[n] - 0.25 * painted(100, 1)[n]).abs() < 1e-6);
         }
@@ -132,9 +132,17 @@ fn smoothed_loss(problem: &Problem, params: &[f32], regularize: Regularize) -> f
         let (mut params, mut gradient) = (params.to_vec(), vec![0.0; params.len()]);
         let mlp = problem.mlp(selvedge::Backend::PORTABLE);
         let update = Update::Gradient(&mut gradient);
-        mlp.step_regularized(&Solo, &mut params, &mut workspace, labels, &problem.fill(), update, regularize)
-            .unwrap()
-            .loss_sum
+        mlp.step_regularized(
+            &Serial,
+            &mut params,
+            &mut workspace,
+            labels,
+            &problem.fill(),
+            update,
+            regularize,
+        )
+        .unwrap()
+        .loss_sum
             / b as f64
     };
     let classes = problem.shape.outputs();

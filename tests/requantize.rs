@@ -11,9 +11,9 @@
 mod common;
 
 use common::flash::Aligned;
-use selvedge::format::{Builder, Dtype, Header, Image, Packing, SelfTest};
+use selvedge::format::{Builder, Dtype, Header, ModelView, Packing, SelfTest};
 use selvedge::naive::integer::requantize;
-use selvedge::{Backend, Shape, quant};
+use selvedge::{Backend, Shape, infer::integer};
 
 /// The largest accumulator; the smallest is its negative.
 const MOST: i32 = (1 << 23) - 1;
@@ -150,13 +150,13 @@ fn kernels_step_where_they_should() {
         for packing in Packing::ALL {
             let file = file(packing, pairs);
             assert_eq!(common::flash::integer_logits(file.get(), &[0]), expected, "{}", packing.name());
-            let model = quant::Model::new(Image::parse(file.get()).unwrap()).unwrap();
+            let model = integer::Model::new(ModelView::parse(file.get()).unwrap()).unwrap();
             let header = *model.image().header();
             for &backend in &backends {
-                let mut memory = vec![0; quant::Prepared::bytes(&header)];
-                let prepared = quant::Prepared::new(&model, backend, &mut memory).unwrap();
+                let mut memory = vec![0; integer::Prepared::bytes(&header)];
+                let prepared = integer::Prepared::new(&model, backend, &mut memory).unwrap();
                 let mut logits = vec![0; 3 * ROWS];
-                let mut scratch = vec![0; quant::Prepared::scratch_bytes(&header, 3)];
+                let mut scratch = vec![0; integer::Prepared::scratch_bytes(&header, 3)];
                 let images: Vec<u8> = SelfTest::pixels(1).take(3).collect();
                 prepared.logits(&images, &mut scratch, &mut logits).unwrap();
                 assert!(logits.chunks(ROWS).all(|logits| logits == expected), "{}", backend.name());

@@ -2,11 +2,11 @@
 
 use selvedge::{Activations, Arena, Mlp, kernel, naive};
 
-use crate::crew::{Beat, Crew};
 use crate::data::Set;
+use crate::data::normalise::Inputs;
 use crate::error::{Error, Result};
 use crate::memory::Floats;
-use crate::normalise::Inputs;
+use crate::thread_pool::{ThreadPool, Workload};
 
 /// Images of a forward pass; enough to fill every core, few enough to stay in its cache.
 pub const BATCH: usize = 256;
@@ -72,7 +72,7 @@ impl Evaluation {
 /// # Errors
 /// Exit code 1 without the memory, 4 where the network does not fit the images.
 pub fn evaluate(
-    crew: &Crew,
+    thread_pool: &ThreadPool,
     mlp: &Mlp,
     params: &[f32],
     inputs: &Inputs<'_>,
@@ -87,7 +87,7 @@ pub fn evaluate(
     let mut predict = Predictor::new(*mlp, BATCH)?;
     for index in index.chunks(BATCH) {
         let labels: Vec<u8> = index.iter().map(|&n| set.labels[n as usize]).collect();
-        let mut logits = predict.logits(crew, params, inputs, index)?;
+        let mut logits = predict.logits(thread_pool, params, inputs, index)?;
         for (row, &label) in logits.chunks_exact(classes).zip(&labels) {
             evaluation.confusion[usize::from(label)][naive::argmax(row)] += 1;
         }
@@ -139,7 +139,7 @@ impl Predictor {
     /// Exit code 1 where the core refuses the batch.
     pub fn logits(
         &mut self,
-        crew: &Crew,
+        thread_pool: &ThreadPool,
         params: &[f32],
         inputs: &Inputs<'_>,
         index: &[u32],
@@ -150,8 +150,9 @@ impl Predictor {
         let fill = |first: usize, rows: &mut [f32]| {
             inputs.fill(mlp.backend, &index[first..][..rows.len() / width], rows);
         };
-        let forward = || mlp.forward(crew, params, &mut activations, index.len(), &fill).map(<[f32]>::to_vec);
-        Ok(crew.beat(Beat::Forward, forward)?)
+        let forward =
+            || mlp.forward(thread_pool, params, &mut activations, index.len(), &fill).map(<[f32]>::to_vec);
+        Ok(thread_pool.beat(Workload::Forward, forward)?)
     }
 }
 
@@ -160,7 +161,7 @@ impl Predictor {
 /// # Errors
 /// Exit code 1 without the memory.
 pub fn logits(
-    crew: &Crew,
+    thread_pool: &ThreadPool,
     mlp: &Mlp,
     params: &[f32],
     inputs: &Inputs<'_>,
@@ -169,7 +170,7 @@ pub fn logits(
     let mut predictor = Predictor::new(*mlp, BATCH.min(index.len()))?;
     let mut logits = Vec::with_capacity(index.len() * mlp.shape.outputs());
     for index in index.chunks(BATCH) {
-        logits.extend(predictor.logits(crew, params, inputs, index)?);
+        logits.extend(predictor.logits(thread_pool, params, inputs, index)?);
     }
     Ok(logits)
 }

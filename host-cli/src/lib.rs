@@ -1,48 +1,47 @@
 //! The parts of the `selvedge` program, as a library so that its tests can reach them.
 //!
-//! From the bottom up: [`error`]; [`files`], [`checksum`] and [`memory`]; [`kind`] says what a file is by its bytes; [`data`] and
-//! [`png`] make images of bytes; [`draws`] decides what is random; [`recipe`] says how to train, [`normalise`] makes
-//! inputs of images and [`model`] is what came of it; [`fold`] makes of it what a chip is to run, [`start`] the
-//! beginning of another run; [`exchange`] speaks other programs' formats; [`crew`] spreads work over threads;
-//! [`evaluate`], [`train`] and [`quantize`] do the work and [`mod@bench`] measures it; [`network`] is a model or a
-//! flash file to run, and [`flash`] writes, describes and compares flash files; [`run`] and [`checkpoint`] keep it in a
-//! folder, [`sweep`] compares many, [`report`] makes pages of them; [`budget`] says what a chip must have and
-//! [`firmware`] makes a project for a board; [`terminal`] and [`interrupt`] talk to the person; [`cli`] and
-//! [`commands`] put it together.
+//! From the bottom up:
 //!
-//! Unsafe code is in one file only: `crew/parts.rs`, whose threads run closures that lie on the stack of their caller. The
-//! program for boards that [`firmware`] writes has it in three: `src/lent.rs` lends statics, `src/boot_rp2040.rs` and
+//! | module | holds |
+//! |---|---|
+//! | [`error`] | the one error type: a line for the user and an exit code |
+//! | [`files`] | atomic writes, checksums, and what kind of file some bytes are |
+//! | [`memory`] | aligned memory for parameters and workspaces |
+//! | [`data`] | data sets: IDX files, the demo, downloads, pictures, normalisation |
+//! | [`sampling`] | everything random in a run: the split, initial weights, the order of the images |
+//! | [`recipe`] | the settings of a run, and where each comes from |
+//! | [`thread_pool`] | threads, and how many of them pay off |
+//! | [`model`] | model files, and a model or flash file ready to run |
+//! | [`train`], [`evaluate`], [`quantize`] | the work |
+//! | [`exchange`] | import and export: safetensors, ONNX, npz, C |
+//! | [`flash`], [`estimate`], [`firmware`] | flash files, what they take on a microcontroller, and projects for boards |
+//! | [`run`], [`sweep`], [`report`], [`mod@bench`] | run folders, comparisons, pages, measurements |
+//! | [`terminal`], [`cli`], [`commands`] | what the user sees and types |
+//!
+//! Unsafe code is in one file only: `thread_pool/workers.rs`, whose threads run closures that lie on the stack of their caller. The
+//! program for boards that [`firmware`] writes has it in three: `src/static_buffer.rs` lends statics, `src/boot_rp2040.rs` and
 //! `src/boot_rp2350.rs` put what a boot loader looks for where it looks.
 #![deny(unsafe_code)]
 
 pub mod bench;
-pub mod budget;
-pub mod checkpoint;
-pub mod checksum;
 pub mod cli;
 pub mod commands;
-pub mod crew;
 pub mod data;
-pub mod draws;
 pub mod error;
+pub mod estimate;
 pub mod evaluate;
 pub mod exchange;
 pub mod files;
 pub mod firmware;
 pub mod flash;
-pub mod fold;
-pub mod interrupt;
-pub mod kind;
 pub mod memory;
 pub mod model;
-pub mod network;
-pub mod normalise;
-pub mod png;
 pub mod quantize;
 pub mod recipe;
 pub mod report;
 pub mod run;
-pub mod start;
+pub mod sampling;
 pub mod sweep;
 pub mod terminal;
+pub mod thread_pool;
 pub mod train;

@@ -2,7 +2,7 @@
 
 use std::ops::{Deref, DerefMut};
 
-use selvedge::arena::LINE;
+use selvedge::arena::CACHE_LINE_FLOATS;
 use selvedge::format::ALIGN;
 
 use crate::error::{Error, Result};
@@ -21,7 +21,7 @@ impl Floats {
     /// # Errors
     /// Exit code 1 where this machine does not have the memory.
     pub fn zeroed(len: usize, purpose: &str) -> Result<Self> {
-        let whole = len.saturating_add(LINE - 1);
+        let whole = len.saturating_add(CACHE_LINE_FLOATS - 1);
         let bytes = whole.saturating_mul(size_of::<f32>());
         let refuse = |free: String| {
             Error::failed(format!(
@@ -36,7 +36,8 @@ impl Floats {
         let mut memory = Vec::new();
         memory.try_reserve_exact(whole).map_err(|_| refuse(", more than this machine gives".into()))?;
         memory.resize(whole, 0.0);
-        let start = memory.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE - 1);
+        let start =
+            memory.as_ptr().align_offset(CACHE_LINE_FLOATS * size_of::<f32>()).min(CACHE_LINE_FLOATS - 1);
         Ok(Self { memory, start, len })
     }
 

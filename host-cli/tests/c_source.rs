@@ -4,14 +4,14 @@ mod support;
 
 use std::fs;
 
-use host_cli::crew::{Crew, Threads};
+use host_cli::data::normalise::Inputs;
 use host_cli::data::{Reading, Source};
 use host_cli::evaluate::Predictor;
 use host_cli::memory::Bytes;
 use host_cli::model::Model;
-use host_cli::normalise::Inputs;
-use selvedge::format::Image;
-use selvedge::{Backend, Mlp, quant};
+use host_cli::thread_pool::{ThreadPool, Threads};
+use selvedge::format::ModelView;
+use selvedge::{Backend, Mlp, infer::integer};
 use support::c::run;
 use support::{fails, succeeds};
 
@@ -34,7 +34,7 @@ fn float_c_adds_up_as_we_do() {
     let mlp = Mlp { shape: model.shape, backend: Backend::PORTABLE };
     let inputs = Inputs::plain(&test.images.pixels);
     let mut predictor = Predictor::new(mlp, all.len()).unwrap();
-    let logits = predictor.logits(&Crew::new(Threads::ONE), &model.params, &inputs, &all).unwrap();
+    let logits = predictor.logits(&ThreadPool::new(Threads::ONE), &model.params, &inputs, &all).unwrap();
     let differing = words.iter().zip(&logits).filter(|(w, z)| f32::from_ne_bytes(**w) != **z).count();
     assert_eq!(differing, 0, "of {} logits", logits.len());
 
@@ -58,9 +58,9 @@ fn integer_c_gives_the_files_logits() {
         succeeds(here, &["quantize", "run", "--dtype", dtype, "--qat", "0", "-o", "net.selv"]);
         succeeds(here, &["export", "net.selv", "--format", "c", "-o", "net.c", "--prefix", "net"]);
         let bytes = Bytes::copy_of(&fs::read(here.join("net.selv")).unwrap(), "the file").unwrap();
-        let image = Image::parse(&bytes).unwrap();
-        let model = quant::Model::new(image.clone()).unwrap();
-        let mut scratch = vec![0; quant::scratch_words(image.header())];
+        let image = ModelView::parse(&bytes).unwrap();
+        let model = integer::Model::new(image.clone()).unwrap();
+        let mut scratch = vec![0; integer::scratch_words(image.header())];
         let (words, classes) = run(here, "net", "int32_t", 10, &test.images.pixels);
         assert_eq!(classes.len(), test.labels.len());
         let mut logits = [0; 10];

@@ -6,12 +6,12 @@ mod support;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use host_cli::checkpoint;
-use host_cli::checksum;
 use host_cli::data::{Reading, Source};
 use host_cli::exchange::{self, Options};
+use host_cli::files::checksum;
 use host_cli::model::Model;
 use host_cli::run::Folder;
+use host_cli::run::checkpoint;
 use host_cli::sweep::trials::Trials;
 use host_cli::sweep::{self, Trial, table};
 use safetensors::SafeTensors;

@@ -6,11 +6,11 @@ mod support;
 use std::path::Path;
 
 use host_cli::data::{Dataset, Reading, Source};
-use host_cli::fold::fold;
 use host_cli::model::Model;
+use host_cli::model::fold::fold;
 use host_cli::quantize::clip::Clip;
-use host_cli::quantize::{self, Options, Quantized, proof};
-use selvedge::format::{Dtype, Image};
+use host_cli::quantize::{self, Options, Quantized, evaluation};
+use selvedge::format::{Dtype, ModelView};
 use support::{TRAIN, json_lines, run, small_data, succeeds, with};
 
 /// The demo's images, and a network trained on them.
@@ -28,8 +28,8 @@ fn accuracies(model: &Model, data: &Dataset, dtype: Dtype, calibrate: usize) -> 
     let options = Options { dtype, calibrate, clip: Clip::Mse, qat: 0, seed: 1 };
     let made = quantize::quantize(model, &data.train, &split.train, options, &mut |_, _| ()).unwrap();
     let (all, pixels) = (data.test.indices(), &data.test.images.pixels);
-    let float = proof::float_classes(model, pixels, &all).unwrap();
-    let integer = proof::integer_classes(&Image::parse(&made.bytes).unwrap(), pixels, &all).unwrap();
+    let float = evaluation::float_classes(model, pixels, &all).unwrap();
+    let integer = evaluation::integer_classes(&ModelView::parse(&made.bytes).unwrap(), pixels, &all).unwrap();
     let accuracy = |found: Vec<u8>| {
         found.iter().zip(&data.test.labels).filter(|(a, b)| a == b).count() as f64 / all.len() as f64
     };

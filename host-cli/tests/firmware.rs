@@ -8,8 +8,8 @@ use std::path::Path;
 
 use host_cli::data::idx;
 use host_cli::firmware::boards::{self, BOARDS};
-use host_cli::{budget, memory};
-use selvedge::format::{Image, Packing};
+use host_cli::{estimate, memory};
+use selvedge::format::{ModelView, Packing};
 use serde_json::Value;
 use support::{fails, small_data, succeeds};
 
@@ -28,9 +28,9 @@ fn text(folder: &Path, name: &str) -> String {
 #[test]
 fn every_board_has_a_core_and_its_memory() {
     for board in BOARDS {
-        let core = budget::core(board.core).unwrap();
+        let core = estimate::core(board.core).unwrap();
         let families = boards::core_of(board.target, board.cpu).unwrap();
-        assert_eq!(budget::core(families).unwrap().packing, core.packing, "{}", board.name);
+        assert_eq!(estimate::core(families).unwrap().packing, core.packing, "{}", board.name);
         assert!(board.chip.is_some() || board.machine.is_some(), "{}", board.name);
         assert!(board.memory_x().contains("RAM : ORIGIN = "), "{}", board.memory_x());
         assert_eq!(boards::board(board.name), Some(board));
@@ -56,7 +56,7 @@ fn a_project_is_whole_and_packed_for_its_board() {
         assert_eq!((&said["board"], &said["packing"]), (&board.into(), &packing.name().into()));
         let bytes =
             memory::Bytes::copy_of(&fs::read(here.join("fw/model.selv")).unwrap(), "the file").unwrap();
-        let image = Image::parse(&bytes).unwrap();
+        let image = ModelView::parse(&bytes).unwrap();
         assert_eq!(image.header().packing(), packing);
         let images = idx::parse_images("images", &fs::read(here.join("fw/images.idx")).unwrap()).unwrap().0;
         assert_eq!(images.rows * images.cols, image.header().shape().inputs());
@@ -67,8 +67,8 @@ fn a_project_is_whole_and_packed_for_its_board() {
         let manifest: toml::Table = text(here, "Cargo.toml").parse().unwrap();
         let core = &manifest["dependencies"]["selvedge"];
         assert_eq!(core["default-features"].as_bool(), Some(false));
-        assert!(Path::new(core["path"].as_str().unwrap()).join("src/micro/mod.rs").is_file());
-        assert!(text(here, "src/main.rs").contains("selvedge::micro"));
+        assert!(Path::new(core["path"].as_str().unwrap()).join("src/infer/mcu/mod.rs").is_file());
+        assert!(text(here, "src/main.rs").contains("selvedge::infer::mcu"));
         assert!(text(here, "memory.x").contains("FLASH : ORIGIN"));
     }
     // Nothing but the folder is there: no temporary names.

@@ -5,7 +5,7 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use host_cli::checksum;
+use host_cli::files::checksum;
 use host_cli::memory::Floats;
 use host_cli::model::{About, Activation, Model};
 use safetensors::Dtype;

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use host_cli::data::{Reading, Source};
 use host_cli::memory::Bytes;
-use selvedge::format::{Image, Packing};
-use selvedge::{Backend, Rng, naive, quant};
+use selvedge::format::{ModelView, Packing};
+use selvedge::{Backend, Rng, infer::integer, naive};
 use serde_json::Value;
 use support::{json_lines, succeeds};
 
@@ -31,10 +31,10 @@ fn accuracy(folder: &Path, model: &str) -> f64 {
 
 /// The logits of all images, one by one from the file as it lies.
 fn in_place(file: &[u8], pixels: &[u8]) -> Vec<i32> {
-    let model = quant::Model::new(Image::parse(file).unwrap()).unwrap();
+    let model = integer::Model::new(ModelView::parse(file).unwrap()).unwrap();
     let header = *model.image().header();
     let (i, o) = (header.shape().inputs(), header.shape().outputs());
-    let mut scratch = vec![0; quant::scratch_words(&header)];
+    let mut scratch = vec![0; integer::scratch_words(&header)];
     let mut logits = vec![0; pixels.len() / i * o];
     for (image, logits) in pixels.chunks_exact(i).zip(logits.chunks_exact_mut(o)) {
         model.logits(image, &mut scratch, logits).unwrap();
@@ -44,12 +44,12 @@ fn in_place(file: &[u8], pixels: &[u8]) -> Vec<i32> {
 
 /// The same from weights packed for a backend, `b` images at a time.
 fn prepared(file: &[u8], backend: Backend, b: usize, pixels: &[u8]) -> Vec<i32> {
-    let model = quant::Model::new(Image::parse(file).unwrap()).unwrap();
+    let model = integer::Model::new(ModelView::parse(file).unwrap()).unwrap();
     let header = *model.image().header();
     let (i, o) = (header.shape().inputs(), header.shape().outputs());
-    let mut memory = vec![0; quant::Prepared::bytes(&header)];
-    let network = quant::Prepared::new(&model, backend, &mut memory).unwrap();
-    let mut scratch = vec![0; quant::Prepared::scratch_bytes(&header, b)];
+    let mut memory = vec![0; integer::Prepared::bytes(&header)];
+    let network = integer::Prepared::new(&model, backend, &mut memory).unwrap();
+    let mut scratch = vec![0; integer::Prepared::scratch_bytes(&header, b)];
     let mut logits = vec![0; pixels.len() / i * o];
     for (images, logits) in pixels.chunks(b * i).zip(logits.chunks_mut(b * o)) {
         network.logits(images, &mut scratch, logits).unwrap();
@@ -144,7 +144,7 @@ fn a_damaged_file_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let mut file = quantized(folder.path(), "i8");
     for len in 0..file.len() {
-        assert!(Image::parse(&file[..len]).is_err(), "the first {len} bytes");
+        assert!(ModelView::parse(&file[..len]).is_err(), "the first {len} bytes");
     }
     let bits = 8 * file.len();
     let mut rng = Rng::new(1);
@@ -155,9 +155,9 @@ fn a_damaged_file_is_refused() {
     };
     for &bit in &flips {
         file[bit / 8] ^= 1 << (bit % 8);
-        assert!(Image::parse(&file).is_err(), "bit {bit}");
+        assert!(ModelView::parse(&file).is_err(), "bit {bit}");
         file[bit / 8] ^= 1 << (bit % 8);
     }
-    assert!(Image::parse(&file).is_ok());
+    assert!(ModelView::parse(&file).is_ok());
     println!("{} truncations and {} of {bits} flips: all refused", file.len(), flips.len());
 }

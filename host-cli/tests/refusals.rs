@@ -5,7 +5,7 @@ mod support;
 
 use std::fs;
 
-use host_cli::checksum;
+use host_cli::files::checksum;
 use serde_json::Value;
 use support::{TRAIN, fails, run, small_data, succeeds, with};
 

@@ -4,7 +4,7 @@
 //! from it. A header is valid by construction, and nothing in it points anywhere: [`Header::layout`] follows from the
 //! fields, for the writer and the reader alike.
 
-use super::place::Place;
+use super::weight_layout::WeightLayout;
 use super::{Dtype, Packing};
 use crate::error::Error;
 use crate::shape::{MAX_LAYERS, Shape};
@@ -69,7 +69,7 @@ pub struct Span {
 /// Where the parts of a layer lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LayerSpans {
-    /// The weights, as [`Place`] says.
+    /// The weights, as [`WeightLayout`] says.
     pub weights: Span,
     /// A bias for each row: i32, or f32 in the float types.
     pub biases: Span,
@@ -211,14 +211,14 @@ impl Header {
     }
 
     /// Where the weights of layer `l` lie inside their section.
-    pub const fn place(&self, l: usize) -> Place {
+    pub const fn place(&self, l: usize) -> WeightLayout {
         // The first layer of a file for the M55 has its inputs in 4×4 patches where the image consists of them.
         let patches = matches!(self.packing, Packing::CortexM55)
             && l == 0
             && self.image.0 > 0
             && self.image.0.is_multiple_of(4)
             && self.image.1.is_multiple_of(4);
-        Place {
+        WeightLayout {
             dtype: self.dtype,
             packing: self.packing,
             inputs: self.shape.width_or_zero(l),

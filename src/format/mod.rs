@@ -70,21 +70,21 @@
 //!
 //! [`Packing`] says which cores each order is for.
 
-mod build;
+mod builder;
 pub mod crc;
 mod header;
-mod image;
-mod place;
+mod view;
+mod weight_layout;
 mod words;
 
 use core::fmt;
 
-pub use build::Builder;
+pub use builder::Builder;
 pub use header::{
     ALIGN, HEADER_BYTES, Header, LayerSpans, Layout, MAGIC, MAX_LABEL_BYTES, SelfTest, Span, VERSION,
 };
-pub use image::{Image, Stored};
-pub use place::Place;
+pub use view::{LayerView, ModelView};
+pub use weight_layout::WeightLayout;
 pub(crate) use words::{bytes, bytes_mut, words};
 
 /// The type of a file's weights.
@@ -217,11 +217,11 @@ pub const fn row_bound(sum: u32, bias: i32) -> bool {
 /// path is relative to the source file, as that of `include_bytes!`.
 ///
 /// ```
-/// use selvedge::format::{Header, Image};
+/// use selvedge::format::{Header, ModelView};
 /// const MODEL: &[u8] = selvedge::include_model!("../../fixtures/i8.selv");
 /// const HEADER: Header = match Header::read(MODEL) { Ok(header) => header, Err(_) => panic!() };
 /// const INPUTS: usize = HEADER.shape().inputs();
-/// let image = Image::parse(MODEL)?;
+/// let image = ModelView::parse(MODEL)?;
 /// # assert_eq!(image.header().shape().inputs(), INPUTS);
 /// # Ok::<(), selvedge::Error>(())
 /// ```

@@ -1,10 +1,10 @@
-//! The sweep of [`skip`](super::skip) for Cortex-M with a floating-point unit, sixteen columns at a time.
+//! The sweep of [`skip`](super::sparse) for Cortex-M with a floating-point unit, sixteen columns at a time.
 //!
 //! The compiler loads and stores each float on its own; `VLDM` and `VSTM` move eight or sixteen at once. Products and
 //! sums are separate instructions, so that both are rounded, and stand apart, so that none waits for the one before it.
 #![allow(unsafe_code)]
 
-use super::skip::Sweep;
+use super::sparse::SparseProduct;
 
 /// Columns of a block.
 const BLOCK: usize = 16;
@@ -72,9 +72,9 @@ unsafe extern "C" {
 /// Sweeps whole blocks of columns, if the `x` lie side by side; returns how many columns that were.
 ///
 /// # Safety
-/// That of [`Sweep::columns`](super::skip::Sweep): every row that the sweep reaches is readable, those of `to` writable.
-pub(super) unsafe fn sweep_blocks(sweep: &Sweep) -> usize {
-    let &Sweep { x, x_step, count, from, from_step, to, to_step, n } = sweep;
+/// That of [`SparseProduct::columns`](super::sparse::SparseProduct): every row that the sweep reaches is readable, those of `to` writable.
+pub(super) unsafe fn sweep_blocks(sweep: &SparseProduct) -> usize {
+    let &SparseProduct { x, x_step, count, from, from_step, to, to_step, n } = sweep;
     let blocks = n / BLOCK;
     if blocks == 0 || count == 0 || x_step != 1 {
         return 0;

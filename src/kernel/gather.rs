@@ -73,7 +73,7 @@ impl Kernel for Gather<'_> {
 /// Bytes of images that are fetched at once: what a second-level cache holds beside all else.
 const FETCHED: usize = 64 * 1024;
 /// Bytes of a cache line.
-const LINE: usize = arena::LINE * size_of::<f32>();
+const CACHE_LINE_BYTES: usize = arena::CACHE_LINE_FLOATS * size_of::<f32>();
 
 /// Converts the image of each index to its row of `out`.
 ///
@@ -90,7 +90,7 @@ fn in_blocks(pixels: &[u8], index: &[u32], out: &mut [f32], mut convert: impl Fn
     let block = (FETCHED / i).max(1);
     for (rows, index) in out.chunks_mut(block * i).zip(index.chunks(block)) {
         for &n in index.iter().filter(|_| index.len() > 1) {
-            image(n).chunks(LINE).for_each(|line| prefetch(line.as_ptr().cast()));
+            image(n).chunks(CACHE_LINE_BYTES).for_each(|line| prefetch(line.as_ptr().cast()));
         }
         for (row, &n) in rows.chunks_exact_mut(i).zip(index) {
             convert(row, image(n));

@@ -44,16 +44,16 @@
 //! a negative product is too small for a float, and stays so in the result where the bias is −0 too; a row with a −0 in it is
 //! computed again with every term. Where `B` is infinite or no number the term is left out, as `scalar` and `portable` do.
 //!
-//! Backends of one lane do not tile: they leave out the terms whose `A` is zero, in [`skip`](super::skip). A backend that
+//! Backends of one lane do not tile: they leave out the terms whose `A` is zero, in [`skip`](super::sparse). A backend that
 //! promises the same bits computes a product again in that way where leaving out could make a difference.
 #![allow(unsafe_code)]
 
 use core::mem::MaybeUninit;
 
 use super::pack::{Packed, PackedRows, ROWS, evicts_itself};
-use super::skip;
-use super::tile::{End, Fetch, Panel, Rows};
-use crate::arena::LINE;
+use super::sparse;
+use super::tile::{Epilogue, Fetch, Panel, Rows};
+use crate::arena::CACHE_LINE_FLOATS;
 use crate::mat::{Mat, MatMut};
 use crate::simd::{Kernel, Simd};
 
@@ -73,7 +73,7 @@ pub(super) struct Gemm<'a> {
     pub a: Mat<'a>,
     pub b: Mat<'a>,
     pub c: MatMut<'a>,
-    pub end: End<'a>,
+    pub end: Epilogue<'a>,
 }
 
 impl Kernel for Gemm<'_> {
@@ -83,22 +83,23 @@ impl Kernel for Gemm<'_> {
     fn run<S: Simd>(mut self, s: S) {
         self.check();
         let (m, k, n) = (self.a.rows(), self.a.cols(), self.b.cols());
-        if S::LANES == 1 || S::EXACT && skip::matters_before(&mut self) {
-            skip::product(&mut self);
+        if S::LANES == 1 || S::REPRODUCIBLE && sparse::matters_before(&mut self) {
+            sparse::product(&mut self);
             return;
         }
         let small = size_of::<f32>() * (k * self.b.row_stride()).max(m * self.c.row_stride()) <= IN_PLACE;
         if self.b.col_stride() == 1 && (small && !flat::<S>() || m < 2 * S::TILE_ROWS.max(6)) || n == 1 {
-            let around_zeros = m == 1 && self.a.col_stride() == 1 && matches!(self.end, End::Bias { .. });
+            let around_zeros =
+                m == 1 && self.a.col_stride() == 1 && matches!(self.end, Epilogue::Bias { .. });
             self.in_place(s, around_zeros);
-            if around_zeros && skip::has_negative_zero(self.c.row_mut(0)) {
+            if around_zeros && sparse::has_negative_zero(self.c.row_mut(0)) {
                 self.in_place(s, false);
             }
         } else {
             s.outlined(InBlocks(&mut self));
         }
-        if S::EXACT && skip::matters_behind(&mut self) {
-            skip::product(&mut self);
+        if S::REPRODUCIBLE && sparse::matters_behind(&mut self) {
+            sparse::product(&mut self);
         }
     }
 }
@@ -121,10 +122,13 @@ impl<'a> Gemm<'a> {
         let (m, k, n) = (self.a.rows(), self.a.cols(), self.b.cols());
         assert!(self.b.rows() == k && self.c.rows() == m && self.c.cols() == n, "gemm: shapes disagree");
         match self.end {
-            End::Scale { .. } => {}
-            End::Bias { bias, .. } => assert_eq!(bias.len(), n, "gemm: one bias for each column"),
-            End::Gate { gate } => {
-                assert!(gate.rows() == m && gate.cols() == n, "gemm: one gate for each element");
+            Epilogue::Scale { .. } => {}
+            Epilogue::Bias { bias, .. } => assert_eq!(bias.len(), n, "gemm: one bias for each column"),
+            Epilogue::ReluMask { activations } => {
+                assert!(
+                    activations.rows() == m && activations.cols() == n,
+                    "gemm: one activations for each element"
+                );
             }
         }
     }
@@ -134,7 +138,7 @@ impl<'a> Gemm<'a> {
     pub(super) fn panel<S: Simd>(&mut self, _: S, column: usize, width: usize) -> Panel<'a> {
         let columns = width.min(self.c.cols() - column);
         let vectors = columns.div_ceil(S::LANES);
-        let from_c = S::EXACT && self.end.adds();
+        let from_c = S::REPRODUCIBLE && self.end.adds();
         let c = self.c.data_mut().as_mut_ptr().wrapping_add(column);
         Panel {
             k: self.a.cols(),
@@ -178,7 +182,7 @@ impl<'a> Gemm<'a> {
         let (m, k, n) = (self.a.rows(), self.a.cols(), self.b.cols());
         let width = S::TILE_VECTORS * S::LANES;
         let (mut packed, mut sums) = (Packed::new(), [MaybeUninit::uninit(); ASIDE * WIDTH]);
-        let aside = self.end.reads_c() && !(S::EXACT && self.end.adds()) && k > block::<S>();
+        let aside = self.end.reads_c() && !(S::REPRODUCIBLE && self.end.adds()) && k > block::<S>();
         let (rows, columns) = if aside { (ASIDE, width) } else { (m.max(1), n.max(1)) };
         for row in (0..m).step_by(rows) {
             for column in (0..n).step_by(columns) {
@@ -202,8 +206,13 @@ impl<'a> Gemm<'a> {
         let (k, most) = (self.a.cols(), S::TILE_VECTORS * S::LANES);
         let once = !flat::<S>() && rows.1 - rows.0 <= BLOCK_TILES * S::TILE_ROWS;
         // Of rows of a single line the CPU fetches the neighbour in vain.
-        let packs = !once || self.b.col_stride() != 1 || most < 2 * LINE;
-        const { assert!(row_terms::<S>() * (BLOCK_TILES * S::TILE_ROWS + LINE) <= ROWS, "a block of A has room") };
+        let packs = !once || self.b.col_stride() != 1 || most < 2 * CACHE_LINE_FLOATS;
+        const {
+            assert!(
+                row_terms::<S>() * (BLOCK_TILES * S::TILE_ROWS + CACHE_LINE_FLOATS) <= ROWS,
+                "a block of A has room"
+            )
+        };
         let mut packed_rows = PackedRows::new();
         // Blocks of about the same length.
         let block = k.div_ceil(k.div_ceil(block::<S>()).max(1)).max(1);
@@ -217,8 +226,9 @@ impl<'a> Gemm<'a> {
                     let cols = width.min(end - column);
                     packed.pack(s, self.b, (p, terms), (column, cols), width, column - first);
                 }
-                let packs_rows =
-                    evicts_itself(self.a) && terms <= row_terms::<S>() && end - first >= 4 * LINE;
+                let packs_rows = evicts_itself(self.a)
+                    && terms <= row_terms::<S>()
+                    && end - first >= 4 * CACHE_LINE_FLOATS;
                 for row in (rows.0..rows.1).step_by(BLOCK_TILES * S::TILE_ROWS) {
                     let to = rows.1.min(row + BLOCK_TILES * S::TILE_ROWS);
                     let (a, a_strides) = if packs_rows {
@@ -261,7 +271,7 @@ impl<'a> Gemm<'a> {
     /// the rows that come next. Terms lie too far apart for the CPU to guess.
     #[inline(always)]
     fn next_rows<S: Simd>(&self, _: S, a: *const f32) -> Fetch {
-        let (at, step) = (a.wrapping_add(LINE), self.a.col_stride());
+        let (at, step) = (a.wrapping_add(CACHE_LINE_FLOATS), self.a.col_stride());
         Fetch { at, tile_step: S::TILE_ROWS, tiles: usize::MAX, step, run: usize::MAX, jump: 0 }
     }
 
@@ -269,24 +279,24 @@ impl<'a> Gemm<'a> {
     /// place of theirs, or, of a much larger A, the rows of the next tile.
     #[inline(always)]
     fn next<S: Simd>(&self, _: S, (p, terms): (usize, usize), (column, width): (usize, usize)) -> Fetch {
-        let (a, b, lines) = (self.a, self.b, terms.div_ceil(LINE).max(1));
+        let (a, b, lines) = (self.a, self.b, terms.div_ceil(CACHE_LINE_FLOATS).max(1));
         // Rows from end to end, one after the other.
         let rows = |mat: &[f32], first: usize, stride: usize, rows: usize, tiles: usize| Fetch {
             at: mat.as_ptr().wrapping_add(first * stride + p),
             tile_step: rows * stride,
             tiles,
-            step: LINE,
+            step: CACHE_LINE_FLOATS,
             run: lines,
-            jump: stride.wrapping_sub(lines * LINE),
+            jump: stride.wrapping_sub(lines * CACHE_LINE_FLOATS),
         };
-        let tiles = width.div_ceil(LINE);
+        let tiles = width.div_ceil(CACHE_LINE_FLOATS);
         if a.col_stride() == 1 && a.rows() >= 4 * b.cols() {
             rows(a.data(), S::TILE_ROWS, a.row_stride(), S::TILE_ROWS, usize::MAX)
         } else if b.col_stride() == 1 {
             let at = b.data().as_ptr().wrapping_add(p * b.row_stride() + column);
-            Fetch { at, tile_step: LINE, tiles, step: b.row_stride(), run: usize::MAX, jump: 0 }
+            Fetch { at, tile_step: CACHE_LINE_FLOATS, tiles, step: b.row_stride(), run: usize::MAX, jump: 0 }
         } else {
-            rows(b.data(), column, b.col_stride(), LINE, tiles)
+            rows(b.data(), column, b.col_stride(), CACHE_LINE_FLOATS, tiles)
         }
     }
 }
@@ -305,7 +315,7 @@ const fn block<S: Simd>() -> usize {
 /// Terms up to which the copy of a block of rows of A pays. Beyond, it does not stay in the first cache beside B's panel; tiles
 /// as narrow as those of six rows read A so often that the second cache will do.
 const fn row_terms<S: Simd>() -> usize {
-    if flat::<S>() || S::LANES >= LINE { 128 } else { 256 }
+    if flat::<S>() || S::LANES >= CACHE_LINE_FLOATS { 128 } else { 256 }
 }
 
 /// The packed panels of columns `from..to`: where each starts, and its width. Two of four vectors are faster than one of

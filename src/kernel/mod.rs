@@ -3,28 +3,28 @@
 //! What each computes is written as plain loops in [`naive`]; what is written here is how it is
 //! done with vectors. Lengths are asserted at the door. All of them accept empty operands.
 
-mod carry;
 #[cfg(all(target_arch = "arm", target_os = "none", target_abi = "eabihf"))]
 mod cortex_m;
 mod gather;
 mod gemm;
-mod half;
-pub mod igemm;
+mod gemm_bf16;
+pub mod gemm_i8;
+mod input_gradient;
 mod pack;
 mod peak;
 #[cfg(feature = "std")]
 mod sgemm;
-mod skip;
 mod softmax;
+mod sparse;
 mod tile;
 
 use crate::mat::{Mat, MatMut};
 use crate::naive;
 use crate::simd::{Backend, Kernel, Kind, Precision, Simd};
-use carry::Carry;
 use gemm::Gemm;
-use half::Half;
-use tile::End;
+use gemm_bf16::GemmBf16;
+use input_gradient::InputGradient;
+use tile::Epilogue;
 
 pub use gather::{gather, gather_standardised};
 pub use peak::{dot_peak, peak};
@@ -42,13 +42,13 @@ pub fn gemm(backend: Backend, alpha: f32, a: Mat<'_>, b: Mat<'_>, beta: f32, mut
     assert!(b.col_stride() == 1 || b.cols() <= 1, "gemm: B must be row-major");
     match backend.0 {
         _ if backend.precision() == Precision::Bf16 => {
-            backend.run_pairs(Half(Gemm { a, b, c, end: End::Scale { alpha, beta } }));
+            backend.run_pairs(GemmBf16(Gemm { a, b, c, end: Epilogue::Scale { alpha, beta } }));
         }
         Kind::Naive => naive_gemm(alpha, a, b, beta, &mut c),
         #[cfg(feature = "std")]
         Kind::Matrixmultiply => sgemm::sgemm(alpha, a, b, beta, c),
         _ => {
-            backend.run(Gemm { a, b, c, end: End::Scale { alpha, beta } });
+            backend.run(Gemm { a, b, c, end: Epilogue::Scale { alpha, beta } });
         }
     }
 }
@@ -64,7 +64,7 @@ pub fn dense(backend: Backend, x: Mat<'_>, w: Mat<'_>, bias: &[f32], relu: bool,
     assert!(w.col_stride() == 1 || w.cols() <= 1, "dense: W must be row-major");
     match backend.0 {
         _ if backend.precision() == Precision::Bf16 => {
-            backend.run_pairs(Half(Gemm { a: x, b: w, c: z, end: End::Bias { bias, relu } }));
+            backend.run_pairs(GemmBf16(Gemm { a: x, b: w, c: z, end: Epilogue::Bias { bias, relu } }));
         }
         Kind::Naive => {
             naive_gemm(1.0, x, w, 0.0, &mut z);
@@ -78,7 +78,7 @@ pub fn dense(backend: Backend, x: Mat<'_>, w: Mat<'_>, bias: &[f32], relu: bool,
             backend.run(BiasRelu { z, bias, relu });
         }
         _ => {
-            backend.run(Gemm { a: x, b: w, c: z, end: End::Bias { bias, relu } });
+            backend.run(Gemm { a: x, b: w, c: z, end: Epilogue::Bias { bias, relu } });
         }
     }
 }
@@ -88,17 +88,28 @@ pub fn dense(backend: Backend, x: Mat<'_>, w: Mat<'_>, bias: &[f32], relu: bool,
 ///
 /// # Panics
 /// If the shapes disagree, or the columns of a matrix are not adjacent.
-pub fn delta(backend: Backend, dz: Mat<'_>, w: Mat<'_>, a: Mat<'_>, mut dx: MatMut<'_>) {
+pub fn input_gradient(backend: Backend, dz: Mat<'_>, w: Mat<'_>, a: Mat<'_>, mut dx: MatMut<'_>) {
     match backend.0 {
-        _ if backend.precision() == Precision::Bf16 && w.cols() >= half::CARRIED => {
-            backend.run_pairs(Half(Gemm { a: dz, b: w.t(), c: dx, end: End::Gate { gate: a } }));
+        _ if backend.precision() == Precision::Bf16 && w.cols() >= gemm_bf16::CARRIED => {
+            backend.run_pairs(GemmBf16(Gemm {
+                a: dz,
+                b: w.t(),
+                c: dx,
+                end: Epilogue::ReluMask { activations: a },
+            }));
         }
         Kind::Naive => {
             let (b, i, o) = (dz.rows(), w.rows(), w.cols());
-            assert!(dz.cols() == o && dx.rows() == b && dx.cols() == i, "delta: shapes disagree");
+            assert!(dz.cols() == o && dx.rows() == b && dx.cols() == i, "input_gradient: shapes disagree");
             for r in 0..b {
                 for c in 0..i {
-                    naive::delta(o, dz.row(r), w.row(c), &a.row(r)[c..=c], &mut dx.row_mut(r)[c..=c]);
+                    naive::input_gradient(
+                        o,
+                        dz.row(r),
+                        w.row(c),
+                        &a.row(r)[c..=c],
+                        &mut dx.row_mut(r)[c..=c],
+                    );
                 }
             }
         }
@@ -111,7 +122,7 @@ pub fn delta(backend: Backend, dz: Mat<'_>, w: Mat<'_>, a: Mat<'_>, mut dx: MatM
                 }
             }
         }
-        _ => backend.run(Carry { dz, w, gate: a, dx }),
+        _ => backend.run(InputGradient { dz, w, activations: a, dx }),
     }
 }
 

@@ -8,7 +8,7 @@
 
 use core::mem::MaybeUninit;
 
-use crate::arena::LINE;
+use crate::arena::CACHE_LINE_FLOATS;
 use crate::mat::Mat;
 use crate::simd::{Kernel, Simd};
 
@@ -111,7 +111,7 @@ impl PackedRows {
         (p, terms): (usize, usize),
     ) -> (*const f32, (usize, usize)) {
         // A line more than the rows, so that terms spread over the sets of a cache.
-        let stride = to - from + LINE;
+        let stride = to - from + CACHE_LINE_FLOATS;
         assert!(a.row_stride() == 1 && terms * stride <= ROWS);
         for (term, room) in self.0.chunks_exact_mut(stride).take(terms).enumerate() {
             let source = &a.data()[(p + term) * a.col_stride()..][from..to];

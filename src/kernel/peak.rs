@@ -5,7 +5,7 @@
 
 use core::hint::black_box;
 
-use crate::simd::{Backend, Dot, DotKernel, Kernel, MOST_LANES, Precision, Simd};
+use crate::simd::{Backend, Dot, DotKernel, Kernel, MAX_LANES, Precision, Simd};
 
 /// Chains in flight.
 const CHAINS: usize = 14;
@@ -31,7 +31,7 @@ impl Kernel for Peak {
         let (a, b) = (s.splat(black_box(0.5)), s.splat(black_box(0.25)));
         let mut x = [s.splat(black_box(1.0)); CHAINS];
         for _ in 0..self.rounds {
-            if S::EXACT {
+            if S::REPRODUCIBLE {
                 // All products first: the units for either operation are then never short of work.
                 for x in &mut x {
                     *x = s.mul(*x, a);
@@ -102,8 +102,8 @@ impl DotPeak {
     #[inline(always)]
     #[allow(unsafe_code)]
     fn tile<D: Dot, const NX: usize, const NW: usize>(self, d: D) -> f64 {
-        let (weights, x) = (black_box([1i8; 4 * MOST_LANES]), black_box([0x0102_0304; NX]));
-        assert!(NW * D::LANES <= MOST_LANES);
+        let (weights, x) = (black_box([1i8; 4 * MAX_LANES]), black_box([0x0102_0304; NX]));
+        assert!(NW * D::LANES <= MAX_LANES);
         let mut acc = [[d.zero(); NW]; NX];
         for _ in 0..self.rounds {
             // Where a dot product is several instructions, the compiler would else do those without the sum only once.

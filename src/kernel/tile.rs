@@ -21,16 +21,16 @@ use crate::simd::{Kernel, Simd};
 
 /// What happens to a finished sum.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum End<'a> {
+pub(super) enum Epilogue<'a> {
     /// `C = alpha * sum + beta * C`; `C` is not read where `beta` is 0.
     Scale { alpha: f32, beta: f32 },
     /// `C = sum + bias`, and 0 where that is negative if `relu`.
     Bias { bias: &'a [f32], relu: bool },
-    /// `C = sum` where `gate(m,n)` is positive, else 0.
-    Gate { gate: Mat<'a> },
+    /// `C = sum` where `activations(m,n)` is positive, else 0.
+    ReluMask { activations: Mat<'a> },
 }
 
-impl End<'_> {
+impl Epilogue<'_> {
     /// Whether it is `C += A * B`, for which exact backends start their sums from `C`.
     pub(super) fn adds(self) -> bool {
         matches!(self, Self::Scale { alpha: 1.0, beta: 1.0 })
@@ -88,7 +88,7 @@ pub(super) struct Panel<'a> {
     /// The panel's first element of C, and floats to its next row.
     pub c: *mut f32,
     pub c_stride: usize,
-    /// Whether C is too large to be in the cache: it and its gate are fetched while the sums are made, and the next panel's too.
+    /// Whether C is too large to be in the cache: it and its activations are fetched while the sums are made, and the next panel's too.
     pub fetch_c: bool,
     /// First column of the panel.
     pub column: usize,
@@ -96,7 +96,7 @@ pub(super) struct Panel<'a> {
     pub vectors: usize,
     /// Lanes of the last vector that are columns of C; `LANES` if all are.
     pub lanes: usize,
-    pub end: End<'a>,
+    pub end: Epilogue<'a>,
 }
 
 impl Panel<'_> {
@@ -261,9 +261,10 @@ unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const PARTIAL: bool, c
         }
         if panel.fetch_c {
             fetch_rows::<S, MR, NV>(s, c, panel.c_stride);
-            if let End::Gate { gate } = panel.end {
-                let at = gate.data().as_ptr().wrapping_add(row * gate.row_stride() + panel.column);
-                fetch_rows::<S, MR, NV>(s, at, gate.row_stride());
+            if let Epilogue::ReluMask { activations } = panel.end {
+                let at =
+                    activations.data().as_ptr().wrapping_add(row * activations.row_stride() + panel.column);
+                fetch_rows::<S, MR, NV>(s, at, activations.row_stride());
             }
         }
         let a: [*const f32; MR] = core::array::from_fn(|r| panel.a.wrapping_add((row + r) * rsa));
@@ -322,11 +323,11 @@ unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const PARTIAL: bool, c
         let stride = panel.c_stride;
         match panel.end {
             _ if !panel.last => store!(sums, panel.sums_stride, |sum, r, v, to| sum),
-            End::Scale { alpha, beta: 0.0 } => {
+            Epilogue::Scale { alpha, beta: 0.0 } => {
                 let alpha = s.splat(alpha);
                 store!(c, stride, |sum, r, v, to| s.mul(alpha, sum));
             }
-            End::Scale { alpha, beta: 1.0 } => {
+            Epilogue::Scale { alpha, beta: 1.0 } => {
                 let alpha = s.splat(alpha);
                 load_and_store!(|sum, r, v| s.mul_add(
                     alpha,
@@ -334,13 +335,13 @@ unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const PARTIAL: bool, c
                     load!(v, c.add(r * stride + v * S::LANES))
                 ));
             }
-            End::Scale { alpha, beta } => {
+            Epilogue::Scale { alpha, beta } => {
                 let (alpha, beta) = (s.splat(alpha), s.splat(beta));
                 load_and_store!(|sum, r, v| {
                     s.mul_add(alpha, sum, s.mul(beta, load!(v, c.add(r * stride + v * S::LANES))))
                 });
             }
-            End::Bias { bias, relu } => {
+            Epilogue::Bias { bias, relu } => {
                 let floor = s.splat(if relu { 0.0 } else { f32::NEG_INFINITY });
                 let mut bv = [floor; NV];
                 for v in 0..NV {
@@ -348,10 +349,11 @@ unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const PARTIAL: bool, c
                 }
                 store!(c, stride, |sum, r, v, to| s.max(floor, s.add(sum, bv[v])));
             }
-            End::Gate { gate } => {
-                let from = gate.data().as_ptr().wrapping_add(row * gate.row_stride() + panel.column);
+            Epilogue::ReluMask { activations } => {
+                let from =
+                    activations.data().as_ptr().wrapping_add(row * activations.row_stride() + panel.column);
                 load_and_store!(|sum, r, v| {
-                    s.where_positive(load!(v, from.add(r * gate.row_stride() + v * S::LANES)), sum)
+                    s.where_positive(load!(v, from.add(r * activations.row_stride() + v * S::LANES)), sum)
                 });
             }
         }

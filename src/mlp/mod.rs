@@ -29,12 +29,12 @@ use crate::error::Error;
 use crate::kernel;
 use crate::mat::{Mat, MatMut};
 use crate::optim::Update;
+use crate::parallel::{Divide, Executor, divide, share};
 use crate::shape::{Layer, LayerMut, MAX_LAYERS, Shape};
 use crate::simd::Backend;
-use crate::team::{Divide, Team, divide, share};
 use workspace::{ForwardRows, StepRows};
 
-/// A network that owns nothing: a shape, and the backend that computes it. Parameters and workspace are lent to every
+/// A network that owns nothing: a shape, and the backend that computes it. Parameters and workspace are passed to every
 /// call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mlp {
@@ -46,7 +46,7 @@ pub struct Mlp {
 
 /// What a step saw before it changed the parameters.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Outcome {
+pub struct StepStats {
     /// Σ of the rows' cross entropies, in nats.
     pub loss_sum: f64,
     /// Rows whose largest logit was at the label.
@@ -68,7 +68,7 @@ impl Mlp {
     ///
     /// # Panics
     /// If `activations` were made for another shape.
-    pub fn forward<'w, T: Team>(
+    pub fn forward<'w, T: Executor>(
         &self,
         team: &T,
         params: &[f32],
@@ -94,7 +94,7 @@ impl Mlp {
     ///
     /// # Panics
     /// If `workspace` was made for another shape.
-    pub fn step<T: Team>(
+    pub fn step<T: Executor>(
         &self,
         team: &T,
         params: &mut [f32],
@@ -102,7 +102,7 @@ impl Mlp {
         labels: &[u8],
         fill: &impl Fill,
         update: Update<'_>,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<StepStats, Error> {
         self.step_regularized(team, params, workspace, labels, fill, update, Regularize::NONE)
     }
 
@@ -115,7 +115,7 @@ impl Mlp {
     /// # Panics
     /// As [`step`](Self::step).
     #[allow(clippy::too_many_arguments)] // A step's, and one more.
-    pub fn step_regularized<T: Team>(
+    pub fn step_regularized<T: Executor>(
         &self,
         team: &T,
         params: &mut [f32],
@@ -124,7 +124,7 @@ impl Mlp {
         fill: &impl Fill,
         update: Update<'_>,
         regularize: Regularize,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<StepStats, Error> {
         regularize.check()?;
         let classes = self.shape.outputs();
         if let Some((row, &label)) = labels.iter().enumerate().find(|&(_, &l)| usize::from(l) >= classes) {
@@ -157,7 +157,7 @@ impl Mlp {
             self.weight_rows(saved, labels.len(), beta, rows);
             0
         });
-        Ok(Outcome { loss_sum, correct })
+        Ok(StepStats { loss_sum, correct })
     }
 
     fn forward_rows(
@@ -205,7 +205,7 @@ impl Mlp {
         for (l, (a, dx)) in hidden.iter().zip(deltas.iter_mut()).enumerate().rev() {
             // Layer l + 1 has `i` inputs, the activations `a`, and `o` outputs, whose deltas are `dz`.
             let (i, o) = (self.shape.width(l + 1), self.shape.width(l + 2));
-            kernel::delta(
+            kernel::input_gradient(
                 self.backend,
                 Mat::new(dz, b, o),
                 Mat::new(layers[l + 1].weights, i, o),

@@ -4,8 +4,8 @@ use heapless::Vec;
 
 use crate::arena::{Arena, padded};
 use crate::error::Error;
+use crate::parallel::{Divide, share};
 use crate::shape::{MAX_LAYERS, Shape};
-use crate::team::{Divide, share};
 
 /// What a forward pass writes: the input rows, the activations of the hidden layers and the logits, for batches of up to
 /// `capacity` rows.

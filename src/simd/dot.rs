@@ -21,7 +21,7 @@ use super::portable::{Portable, Scalar, Wide};
 use super::{Backend, Kind};
 
 /// The most lanes that a vector has, on any backend, of floats as of rows.
-pub const MOST_LANES: usize = 16;
+pub const MAX_LANES: usize = 16;
 
 /// Operations on sums of `LANES` rows.
 ///

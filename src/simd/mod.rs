@@ -18,7 +18,7 @@ mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
-pub use dot::{Dot, DotKernel, MOST_LANES};
+pub use dot::{Dot, DotKernel, MAX_LANES};
 pub use pairs::Precision;
 pub(crate) use pairs::pair;
 pub use portable::{Scalar, Wide};
@@ -50,7 +50,7 @@ pub unsafe trait Simd: Copy + Send + Sync {
     const TILE_VECTORS: usize;
     /// Whether results are the same bits on every machine: no fused operations, and products leave out the terms whose
     /// left factor is zero.
-    const EXACT: bool = false;
+    const REPRODUCIBLE: bool = false;
 
     /// All lanes `x`.
     fn splat(self, x: f32) -> Self::V;
@@ -80,7 +80,7 @@ pub unsafe trait Simd: Copy + Send + Sync {
     fn sub(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a * b`.
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
-    /// `a * b + c`, rounded once, or twice if [`EXACT`](Self::EXACT).
+    /// `a * b + c`, rounded once, or twice if [`REPRODUCIBLE`](Self::REPRODUCIBLE).
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// `a / b`, correctly rounded.
     fn div(self, a: Self::V, b: Self::V) -> Self::V;

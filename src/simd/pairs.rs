@@ -6,7 +6,7 @@
 
 use half::bf16;
 
-use super::{MOST_LANES, Simd};
+use super::{MAX_LANES, Simd};
 
 /// How products take their operands. Sums, and all else, are in single precision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -58,8 +58,8 @@ fn flush(x: f32) -> f32 {
 
 /// The lanes of a vector, zeros behind them.
 #[inline(always)]
-fn lanes<S: Simd>(s: S, v: S::V) -> [f32; MOST_LANES] {
-    let mut lanes = [0.0; MOST_LANES];
+fn lanes<S: Simd>(s: S, v: S::V) -> [f32; MAX_LANES] {
+    let mut lanes = [0.0; MAX_LANES];
     s.write(v, &mut lanes);
     lanes
 }
@@ -77,7 +77,7 @@ pub(super) fn pair_lanes<S: Simd>(s: S, even: S::V, odd: S::V) -> S::V {
 /// [`Simd::halves`] lane by lane.
 #[inline(always)]
 pub(super) fn halves_lanes<S: Simd>(s: S, low: S::V, high: S::V) -> S::V {
-    let mut row = [0.0; 2 * MOST_LANES];
+    let mut row = [0.0; 2 * MAX_LANES];
     s.write(low, &mut row);
     s.write(high, &mut row[S::LANES..]);
     for l in 0..S::LANES {

@@ -47,7 +47,7 @@ unsafe impl Simd for Wide {
     // for 24 multiplications and additions, six rows of two vectors 50 and a register more than there are.
     const TILE_ROWS: usize = 2;
     const TILE_VECTORS: usize = 6;
-    const EXACT: bool = true;
+    const REPRODUCIBLE: bool = true;
 
     #[inline(always)]
     fn splat(self, x: f32) -> f32x4 {
@@ -142,7 +142,7 @@ unsafe impl Simd for Scalar {
     const LANES: usize = 1;
     const TILE_ROWS: usize = 4;
     const TILE_VECTORS: usize = 2;
-    const EXACT: bool = true;
+    const REPRODUCIBLE: bool = true;
 
     #[inline(always)]
     fn splat(self, x: f32) -> f32 {

@@ -1,9 +1,10 @@
 //! Flash files for tests: aligned memory, small trained-looking networks, files of every type and packing.
 
-use selvedge::format::{ALIGN, Builder, Dtype, Header, Image, Packing};
-use selvedge::quant::quantize::{HALVED_PIXELS, largest_weights};
-use selvedge::quant::{self, Scales};
-use selvedge::{Error, Shape, float};
+use selvedge::format::{ALIGN, Builder, Dtype, Header, ModelView, Packing};
+use selvedge::infer::integer;
+use selvedge::quantize::{self, Scales};
+use selvedge::quantize::{HALVED_PIXELS, largest_weights};
+use selvedge::{Error, Shape, infer::float};
 
 use super::Problem;
 
@@ -93,7 +94,7 @@ impl Network {
             let mut activations = vec![HALVED_PIXELS];
             activations.extend(self.maxima.iter().map(|m| m / 127.0));
             let mut scales = Scales { activations: &mut activations, rows: &mut rows };
-            quant::quantize(&mut builder, params, &mut scales).unwrap();
+            quantize::quantize(&mut builder, params, &mut scales).unwrap();
         } else {
             float::store(&mut builder, params).unwrap();
         }
@@ -106,11 +107,11 @@ impl Network {
     }
 }
 
-pub fn self_test_crc(seed: u32, image: &Image<'_>) -> Result<u32, Error> {
+pub fn self_test_crc(seed: u32, image: &ModelView<'_>) -> Result<u32, Error> {
     let outputs = image.header().shape().outputs();
     if image.header().dtype().is_integer() {
-        let mut scratch = vec![0; quant::scratch_words(image.header())];
-        quant::Model::new(image.clone())?.self_test_crc(seed, &mut scratch, &mut vec![0; outputs])
+        let mut scratch = vec![0; integer::scratch_words(image.header())];
+        integer::Model::new(image.clone())?.self_test_crc(seed, &mut scratch, &mut vec![0; outputs])
     } else {
         let mut scratch = vec![0.0; float::scratch_floats(image.header())];
         float::Model::new(image.clone())?.self_test_crc(seed, &mut scratch, &mut vec![0.0; outputs])
@@ -126,16 +127,16 @@ pub fn kinds() -> impl Iterator<Item = (Dtype, Packing)> {
 
 /// The integer logits of an image.
 pub fn integer_logits(file: &[u8], pixels: &[u8]) -> Vec<i32> {
-    let model = quant::Model::new(Image::parse(file).unwrap()).unwrap();
+    let model = integer::Model::new(ModelView::parse(file).unwrap()).unwrap();
     let header = *model.image().header();
     let mut logits = vec![0; header.shape().outputs()];
-    model.logits(pixels, &mut vec![0; quant::scratch_words(&header)], &mut logits).unwrap();
+    model.logits(pixels, &mut vec![0; integer::scratch_words(&header)], &mut logits).unwrap();
     logits
 }
 
 /// The float logits of an image.
 pub fn float_logits(file: &[u8], pixels: &[u8]) -> Vec<f32> {
-    let model = float::Model::new(Image::parse(file).unwrap()).unwrap();
+    let model = float::Model::new(ModelView::parse(file).unwrap()).unwrap();
     let header = *model.image().header();
     let mut logits = vec![0.0; header.shape().outputs()];
     model.logits(pixels, &mut vec![0.0; float::scratch_floats(&header)], &mut logits).unwrap();

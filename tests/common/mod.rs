@@ -3,7 +3,7 @@
 
 pub mod flash;
 
-use selvedge::{Backend, Init, Mlp, Rng, Shape, Team};
+use selvedge::{Backend, Executor, Init, Mlp, Rng, Shape};
 
 /// Floats on either side of an output that nobody may touch.
 const GUARD: usize = 64;
@@ -114,7 +114,7 @@ impl Problem {
 #[derive(Clone, Copy)]
 pub struct Threads(pub usize);
 
-impl Team for Threads {
+impl Executor for Threads {
     fn workers(&self) -> usize {
         self.0
     }

@@ -6,15 +6,15 @@
 #![no_main]
 
 mod console;
-mod lent;
+mod static_buffer;
 
 #[cfg(target_arch = "arm")]
 use cortex_m_rt::entry;
-use lent::Lent;
+use static_buffer::StaticBuffer;
 #[cfg(target_arch = "riscv32")]
 use riscv_rt::entry;
-use selvedge::format::{Header, Image};
-use selvedge::micro as network;
+use selvedge::format::{Header, ModelView};
+use selvedge::infer::mcu as network;
 
 /// The network, as `selvedge quantize` made it and `selvedge export` packed it for this core.
 const FILE: &[u8] = selvedge::include_model!("../model.selv");
@@ -34,7 +34,7 @@ const IMAGES: &[u8] = include_bytes!("../images.idx");
 
 #[entry]
 fn main() -> ! {
-    static SCRATCH: Lent<[u32; WORDS]> = Lent::new([0; WORDS]);
+    static SCRATCH: StaticBuffer<[u32; WORDS]> = StaticBuffer::new([0; WORDS]);
     let Some(scratch) = SCRATCH.take() else { console::exit(false) };
     let mut logits = [0; CLASSES];
     let Some(model) = boot(scratch, &mut logits) else { console::exit(false) };
@@ -55,7 +55,7 @@ fn main() -> ! {
 
 /// The checked network, or the reason why there is none.
 fn boot(scratch: &mut [u32], logits: &mut [i32]) -> Option<network::Model<'static>> {
-    let Ok(model) = Image::parse(FILE).and_then(network::Model::new) else {
+    let Ok(model) = ModelView::parse(FILE).and_then(network::Model::new) else {
         console::text("the flash file is damaged or packed for another core: no inference\n");
         return None;
     };

@@ -3,13 +3,13 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use selvedge::format::{ALIGN, Builder, Dtype, Header, Image, Packing};
-use selvedge::naive::integer;
-use selvedge::quant::{self, Prepared, quantize};
-use selvedge::{Backend, Shape};
+use selvedge::format::{ALIGN, Builder, Dtype, Header, ModelView, Packing};
+use selvedge::infer::integer::{self, Prepared};
+use selvedge::quantize;
+use selvedge::{Backend, Shape, naive};
 
 use super::measure::Race;
-use super::network::{DRAWN, Net, crew, enter_infer, images};
+use super::network::{DRAWN, Net, enter_infer, images, thread_pool};
 use super::{Case, Line};
 use crate::error::Result;
 use crate::quantize::plain::Layer;
@@ -22,10 +22,10 @@ impl Plain {
         let mut x: Vec<u8> = pixels.iter().map(|p| p >> 1).collect();
         for Layer { weights, biases, multipliers } in &self.0 {
             if multipliers.is_empty() {
-                integer::accumulate(&x, weights, biases, logits);
+                naive::integer::accumulate(&x, weights, biases, logits);
             } else {
                 let (mut acc, mut y) = (vec![0; biases.len()], vec![0; biases.len()]);
-                integer::hidden(&x, weights, biases, multipliers, &mut acc, &mut y);
+                naive::integer::hidden(&x, weights, biases, multipliers, &mut acc, &mut y);
                 x = y;
             }
         }
@@ -33,7 +33,7 @@ impl Plain {
 }
 
 /// Quantizes a network of drawn weights into `bytes`.
-fn file<'m>(header: Header, bytes: &'m mut [u8], widths: &[usize]) -> Result<Image<'m>> {
+fn file<'m>(header: Header, bytes: &'m mut [u8], widths: &[usize]) -> Result<ModelView<'m>> {
     /// What an activation may reach; about what these weights make of these images.
     const LARGEST: f32 = 4.0;
     let net = Net::new(Backend::PORTABLE, widths, 1)?;
@@ -58,13 +58,13 @@ pub(super) fn infer(case: &Case) -> Result<Line> {
     let start = bytes.as_ptr().align_offset(ALIGN);
     let image = file(header, &mut bytes[start..][..header.file_bytes()], widths)?;
     let plain = Plain(Layer::of(&image));
-    let model = quant::Model::new(image)?;
+    let model = integer::Model::new(image)?;
     let mut memory = vec![0; Prepared::bytes(&header)];
     let prepared = Prepared::new(&model, case.backend, &mut memory)?;
 
     let pixels = images(count.max(DRAWN)).0;
     let (inputs, outputs) = (shape.inputs(), shape.outputs());
-    let crew = crew(1);
+    let thread_pool = thread_pool(1);
     let mut race = Race::new();
     let (mut scratch, mut logits) =
         (vec![0; Prepared::scratch_bytes(&header, count)], vec![0; count * outputs]);
@@ -82,7 +82,7 @@ pub(super) fn infer(case: &Case) -> Result<Line> {
             black_box(&logits);
         }
     });
-    let floats = enter_infer(&mut race, case, case.backend, &pixels, &crew)?;
+    let floats = enter_infer(&mut race, case, case.backend, &pixels, &thread_pool)?;
     let peak = race.enter_dot_peak(case.backend);
     let times = race.run(Duration::from_millis(500));
     let of_peak = times.of_peak(own, 2.0 * case.macs(), peak);

@@ -5,17 +5,19 @@ use std::num::NonZero;
 use std::time::Duration;
 
 use selvedge::mat::{Mat, MatMut};
-use selvedge::{Activations, Arena, Backend, Init, Mlp, Rng, Shape, Solo, Team, Update, Workspace, kernel};
+use selvedge::{
+    Activations, Arena, Backend, Executor, Init, Mlp, Rng, Serial, Shape, Update, Workspace, kernel,
+};
 
 use super::busy::Busy;
 use super::measure::{Number, Race};
 use super::{BATCH, Case, Dtype, Line, Name, WIDTHS};
-use crate::crew::{Crew, Threads};
 use crate::data::demo;
+use crate::data::normalise::Inputs;
 use crate::error::Result;
 use crate::evaluate::{self, Predictor};
 use crate::memory::Floats;
-use crate::normalise::Inputs;
+use crate::thread_pool::{ThreadPool, Threads};
 
 /// Images of a large batch of predictions.
 const MANY: usize = 10_000;
@@ -38,9 +40,9 @@ pub(super) fn two_threads() -> Option<usize> {
     (cores >= 2).then_some(2)
 }
 
-/// A crew of exactly so many.
-pub(super) fn crew(threads: usize) -> Crew {
-    Crew::new(NonZero::new(threads).map_or(Threads::ONE, Threads::Count))
+/// A thread pool of exactly so many.
+pub(super) fn thread_pool(threads: usize) -> ThreadPool {
+    ThreadPool::new(NonZero::new(threads).map_or(Threads::ONE, Threads::Count))
 }
 
 /// Steps and, unless in bf16, which only training knows, predictions of `backend`; on two threads too if it is the best.
@@ -89,7 +91,14 @@ impl Net {
     }
 
     /// A step on the images at `index`.
-    pub(super) fn step(&mut self, team: &impl Team, pixels: &[u8], labels: &[u8], index: &[u32], rate: f32) {
+    pub(super) fn step(
+        &mut self,
+        team: &impl Executor,
+        pixels: &[u8],
+        labels: &[u8],
+        index: &[u32],
+        rate: f32,
+    ) {
         let inputs = self.mlp.shape.inputs();
         let mut workspace = Workspace::new(self.mlp.shape, self.batch, &mut Arena::new(&mut self.memory))
             .expect("memory of this size");
@@ -121,7 +130,7 @@ impl Batches {
 }
 
 /// Enters steps on one batch after another.
-fn enter_step<'a, T: Team>(race: &mut Race<'a>, mut net: Net, data: &'a Batches, team: &'a T) -> Number {
+fn enter_step<'a, T: Executor>(race: &mut Race<'a>, mut net: Net, data: &'a Batches, team: &'a T) -> Number {
     /// Low enough that the network stays as it is, nearly, however often it steps.
     const RATE: f32 = 1e-6;
     let mut turn = data.batches.iter().cycle();
@@ -140,14 +149,14 @@ pub(super) fn step(case: &Case) -> Result<Line> {
         return step_together(case, &data, net(case.backend)?, net(case.backend)?);
     }
     let mut race = Race::new();
-    let own = enter_step(&mut race, net(case.backend)?, &data, &Solo);
+    let own = enter_step(&mut race, net(case.backend)?, &data, &Serial);
     let peak = race.enter_peak(case.backend);
-    let naive = enter_step(&mut race, net(Backend::NAIVE)?, &data, &Solo);
+    let naive = enter_step(&mut race, net(Backend::NAIVE)?, &data, &Serial);
     let borrowed = match Backend::by_name("matrixmultiply") {
-        Some(backend) => Some(enter_step(&mut race, net(backend)?, &data, &Solo)),
+        Some(backend) => Some(enter_step(&mut race, net(backend)?, &data, &Serial)),
         None => None,
     };
-    let single = case.single().map(net).transpose()?.map(|net| enter_step(&mut race, net, &data, &Solo));
+    let single = case.single().map(net).transpose()?.map(|net| enter_step(&mut race, net, &data, &Serial));
     let last =
         output_layer(&mut race, case.backend, batch, [widths[widths.len() - 2], widths[widths.len() - 1]])?;
     let times = race.run(Duration::from_millis(600));
@@ -163,13 +172,13 @@ pub(super) fn step(case: &Case) -> Result<Line> {
 
 /// Measures a step on several threads beside one on one.
 fn step_together(case: &Case, data: &Batches, together: Net, alone: Net) -> Result<Line> {
-    let crew = crew(case.threads);
+    let thread_pool = thread_pool(case.threads);
     let _busy = case.busy.then(Busy::start).transpose()?;
     // Threads take a moment to wake up and to find their cores, and other processes get theirs in slices.
     let (sample, budget) = if case.busy { (20, 3000) } else { (4, 600) };
     let mut race = Race::with_sample(Duration::from_millis(sample));
-    let own = enter_step(&mut race, together, data, &crew);
-    let alone = enter_step(&mut race, alone, data, &Solo);
+    let own = enter_step(&mut race, together, data, &thread_pool);
+    let alone = enter_step(&mut race, alone, data, &Serial);
     let peak = race.enter_peak(case.backend);
     let times = race.run(Duration::from_millis(budget));
     let of_peak = times.of_peak(own, 2.0 * case.macs(), peak) / case.threads as f64;
@@ -191,7 +200,7 @@ fn output_layer(race: &mut Race<'_>, backend: Backend, b: usize, [i, o]: [usize;
     Ok(race.enter(move || {
         let (a, dz) = (Mat::new(&a, b, i), Mat::new(&dz, b, o));
         kernel::dense(backend, a, Mat::new(&w, i, o), &bias, false, MatMut::new(&mut z, b, o));
-        kernel::delta(backend, dz, Mat::new(&w, i, o), a, MatMut::new(&mut dx, b, i));
+        kernel::input_gradient(backend, dz, Mat::new(&w, i, o), a, MatMut::new(&mut dx, b, i));
         kernel::gemm(backend, RATE, a.t(), dz, 1.0, MatMut::new(&mut w, i, o));
         kernel::column_sum(backend, RATE, dz.data(), 1.0, &mut bias);
     }))
@@ -200,9 +209,9 @@ fn output_layer(race: &mut Race<'_>, backend: Backend, b: usize, [i, o]: [usize;
 /// Measures predictions: of one image at a time, or of many in batches.
 pub(super) fn infer(case: &Case) -> Result<Line> {
     let images = images(case.shape[0].max(DRAWN)).0;
-    let (crew, solo) = (crew(case.threads), crew(1));
+    let (thread_pool, solo) = (thread_pool(case.threads), thread_pool(1));
     let mut race = if case.threads == 1 { Race::new() } else { Race::with_sample(Duration::from_millis(4)) };
-    let own = enter_infer(&mut race, case, case.backend, &images, &crew)?;
+    let own = enter_infer(&mut race, case, case.backend, &images, &thread_pool)?;
     let peak = race.enter_peak(case.backend);
     let rivals = if case.threads > 1 {
         [None, None, Some(enter_infer(&mut race, case, case.backend, &images, &solo)?)]
@@ -222,10 +231,10 @@ pub(super) fn enter_infer<'a>(
     case: &Case,
     backend: Backend,
     pixels: &'a [u8],
-    crew: &'a Crew,
+    thread_pool: &'a ThreadPool,
 ) -> Result<Number> {
     let net = Net::new(backend, &case.shape[1..], 1)?;
-    if case.shape[0] == 1 { enter_one(race, net, pixels) } else { enter_many(race, net, pixels, crew) }
+    if case.shape[0] == 1 { enter_one(race, net, pixels) } else { enter_many(race, net, pixels, thread_pool) }
 }
 
 /// Enters predictions of one image after another.
@@ -238,20 +247,25 @@ fn enter_one<'a>(race: &mut Race<'a>, net: Net, pixels: &'a [u8]) -> Result<Numb
             Activations::new(mlp.shape, 1, &mut Arena::new(&mut memory)).expect("memory of this size");
         let index = [turn.next().expect("images without end")];
         let fill = |_: usize, row: &mut [f32]| kernel::gather(mlp.backend, pixels, &index, row);
-        let logits = mlp.forward(&Solo, &params, &mut activations, 1, &fill);
+        let logits = mlp.forward(&Serial, &params, &mut activations, 1, &fill);
         black_box(logits.expect("parameters of this shape"));
     }))
 }
 
 /// Enters predictions of all images, in the batches of an evaluation.
-fn enter_many<'a>(race: &mut Race<'a>, net: Net, pixels: &'a [u8], crew: &'a Crew) -> Result<Number> {
+fn enter_many<'a>(
+    race: &mut Race<'a>,
+    net: Net,
+    pixels: &'a [u8],
+    thread_pool: &'a ThreadPool,
+) -> Result<Number> {
     let Net { mlp, params, .. } = net;
     let index: Vec<u32> = (0..(pixels.len() / mlp.shape.inputs()) as u32).collect();
     let mut predictor = Predictor::new(mlp, evaluate::BATCH)?;
     let inputs = Inputs::plain(pixels);
     Ok(race.enter(move || {
         for index in index.chunks(evaluate::BATCH) {
-            black_box(predictor.logits(crew, &params, &inputs, index).expect("a batch that fits"));
+            black_box(predictor.logits(thread_pool, &params, &inputs, index).expect("a batch that fits"));
         }
     }))
 }

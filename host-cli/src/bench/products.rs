@@ -119,7 +119,7 @@ impl Layer {
                         naive_delta((b, o, i), dz.data(), w.data(), x.data(), &mut wt, &mut dx);
                     })
                 } else {
-                    race.enter(move || kernel::delta(backend, dz, w, x, MatMut::new(&mut dx, b, i)))
+                    race.enter(move || kernel::input_gradient(backend, dz, w, x, MatMut::new(&mut dx, b, i)))
                 }
             }
             _ => {

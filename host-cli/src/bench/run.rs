@@ -10,13 +10,13 @@ use flate2::write::GzEncoder;
 use selvedge::{Backend, Rng};
 
 use super::measure::{Race, median};
-use super::network::{Net, crew, forward_macs, images, two_threads};
+use super::network::{Net, forward_macs, images, thread_pool, two_threads};
 use super::{BATCH, Case, Line, Name, WIDTHS};
 use crate::data::idx::{self, Images};
+use crate::data::normalise::Inputs;
 use crate::data::{FILES, Reading, Set, Source, demo};
 use crate::error::{Error, Result};
 use crate::evaluate::evaluate;
-use crate::normalise::Inputs;
 
 /// Training and validation images of a run, and its epochs.
 const IMAGES: usize = 50_000;
@@ -84,7 +84,7 @@ fn whole_run(
     set: &Set,
     between: &mut dyn FnMut(),
 ) -> Result<f64> {
-    let crew = crew(threads);
+    let thread_pool = thread_pool(threads);
     let mut net = Net::new(backend, &WIDTHS, BATCH)?;
     let mut rng = Rng::new(5);
     let mut order: Vec<u32> = (0..IMAGES as u32).collect();
@@ -97,10 +97,10 @@ fn whole_run(
         for index in order.chunks(BATCH) {
             labels.clear();
             labels.extend(index.iter().map(|&n| set.labels[n as usize]));
-            net.step(&crew, &set.images.pixels, &labels, index, 0.1);
+            net.step(&thread_pool, &set.images.pixels, &labels, index, 0.1);
         }
         let inputs = Inputs::plain(&set.images.pixels);
-        black_box(evaluate(&crew, &net.mlp, &net.params, &inputs, set, &validation)?);
+        black_box(evaluate(&thread_pool, &net.mlp, &net.params, &inputs, set, &validation)?);
         spent += begin.elapsed();
         between();
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::DataArgs;
-use crate::budget::Bytes;
+use crate::estimate::Bytes;
 
 /// What goes with `--format firmware` alone.
 #[derive(Debug, Args)]

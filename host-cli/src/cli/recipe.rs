@@ -6,10 +6,10 @@ use clap::Args;
 use serde::Serialize;
 
 use super::DataArgs;
-use crate::draws::Generator;
 use crate::error::{Error, Result};
 use crate::recipe::config::Layers;
-use crate::recipe::{Hidden, Optimizer, Plan, Precision, Standardise, TrainOn, Weights};
+use crate::recipe::{Hidden, OptimizerKind, Precision, ScheduleKind, Standardise, TrainOn, WeightInit};
+use crate::sampling::Generator;
 
 /// The recipe: each flag goes over the config file, that over the preset, that over what is built in.
 #[derive(Debug, Args)]
@@ -46,7 +46,7 @@ pub struct RecipeValues {
     pub lr: Option<f32>,
     /// How parameters follow the gradient [default: sgd]
     #[arg(long, value_enum)]
-    pub optimizer: Option<Optimizer>,
+    pub optimizer: Option<OptimizerKind>,
     /// SGD's momentum [default: 0]
     #[arg(long, value_name = "M")]
     pub momentum: Option<f32>,
@@ -62,7 +62,7 @@ pub struct RecipeValues {
     /// How the learning rate goes over the run: constant, linear, cosine, one-cycle, or step:EPOCHS:FACTOR
     /// [default: constant]
     #[arg(long, value_name = "PLAN")]
-    pub schedule: Option<Plan>,
+    pub schedule: Option<ScheduleKind>,
     /// The fraction of the run in which the learning rate rises to its peak [default: 0]
     #[arg(long, value_name = "F")]
     pub warmup: Option<f32>,
@@ -106,7 +106,7 @@ pub struct RecipeValues {
     /// Initial weights: normal:DEVIATION, he for N(0, 2/inputs), or he-linear for he with N(0, 1/inputs) in the last
     /// layer; biases start at 0 [default: normal:0.01]
     #[arg(long)]
-    pub init: Option<Weights>,
+    pub init: Option<WeightInit>,
     /// Decides the split, the initial weights and the shuffles [default: 42]
     #[arg(long)]
     pub seed: Option<u64>,

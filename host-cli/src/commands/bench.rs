@@ -3,7 +3,7 @@
 use crate::bench::{Case, Entry, Line, PASSES, bounds, cases, occupy_a_core, select, table};
 use crate::cli::Bench;
 use crate::error::{Error, Exit, Result};
-use crate::interrupt;
+use crate::terminal::interrupt;
 use crate::terminal::{Output, bar};
 
 /// Measures what the filter leaves.

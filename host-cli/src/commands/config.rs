@@ -9,8 +9,8 @@ use crate::cli::Config;
 use crate::error::Result;
 use crate::recipe::Recipe;
 use crate::recipe::preset::{self, PRESETS, Preset};
-use crate::start;
 use crate::terminal::Output;
+use crate::train::start;
 
 /// A recipe as JSON, and of each key who set it.
 #[derive(Serialize)]

@@ -3,9 +3,9 @@
 use selvedge::format::{Dtype, Header};
 use serde_json::{Value, json};
 
-use crate::budget::{Budget, CORES, Core, target};
 use crate::cli::Estimate;
 use crate::error::{Error, Exit, Result, typed};
+use crate::estimate::{Budget, CORES, Core, target};
 use crate::flash;
 use crate::memory::Bytes;
 use crate::model::{self, Model};

@@ -4,14 +4,14 @@ use serde_json::json;
 
 use super::{check_classes, load_data};
 use crate::cli::{Eval, SplitName};
-use crate::crew::Crew;
 use crate::error::{Error, Result};
 use crate::evaluate::Evaluation;
 use crate::exchange;
 use crate::files;
 use crate::model;
-use crate::network::Network;
+use crate::model::network::Network;
 use crate::terminal::{self, Output, Warnings, table};
+use crate::thread_pool::ThreadPool;
 
 /// Evaluates a model.
 ///
@@ -40,7 +40,7 @@ pub fn run(args: &Eval) -> Result<()> {
     };
     network.check_fit(set)?;
     check_classes(network.shape().outputs(), |c| network.class(c), &dataset, &mut warnings)?;
-    let evaluation = network.evaluate(&Crew::new(args.threads), set, &index)?;
+    let evaluation = network.evaluate(&ThreadPool::new(args.threads), set, &index)?;
     if let Some(out) = &args.logits {
         let logits = network.exact_logits(&set.images.pixels, &index)?;
         files::write_atomic(out, &exchange::logits(set, &index, &logits)?)?;

@@ -11,10 +11,10 @@ use crate::error::{Error, Result};
 use crate::exchange::{self, Format, Net};
 use crate::files;
 use crate::flash;
-use crate::fold;
 use crate::memory::size;
+use crate::model::fold;
+use crate::model::network::Network;
 use crate::model::{self, Model};
-use crate::network::Network;
 use crate::terminal::Output;
 
 /// Exports a model.

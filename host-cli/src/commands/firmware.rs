@@ -40,7 +40,7 @@ pub fn run(args: &Export) -> Result<()> {
     if !dtype.is_integer() {
         return Err(floats(&args.model));
     }
-    let core = crate::budget::core(board.core).expect("the boards' cores are those of the budget");
+    let core = crate::estimate::core(board.core).expect("the boards' cores are those of the budget");
     let packed = flash::repack(&image, dtype, core.packing)?;
     let image = flash::parse_own(&packed)?;
     let header = image.header();
@@ -134,7 +134,7 @@ fn custom(args: &FirmwareArgs) -> Result<Board<'_>> {
              thumbv8m.base-none-eabi, thumbv8m.main-none-eabi(hf) and riscv32imc-unknown-none-elf"
         ))
     })?;
-    let region = |start: Option<u32>, size: Option<crate::budget::Bytes>, words: [&str; 2]| {
+    let region = |start: Option<u32>, size: Option<crate::estimate::Bytes>, words: [&str; 2]| {
         let start = start.ok_or_else(|| needed(words[0]))?;
         let size = size.ok_or_else(|| needed(words[1]))?.0;
         if size == 0 || u64::from(start) + size as u64 > 1 << 32 {

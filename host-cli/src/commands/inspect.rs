@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::flash;
 use crate::memory::size;
 use crate::model::Model;
-use crate::network::Network;
+use crate::model::network::Network;
 use crate::recipe::Recipe;
 use crate::terminal::{Output, listing, table};
 

@@ -23,7 +23,7 @@ use crate::cli::{Command, DataArgs};
 use crate::data::{Dataset, Reading, Source};
 use crate::error::{Error, Result};
 use crate::model::About;
-use crate::network::Network;
+use crate::model::network::Network;
 use crate::recipe::Recipe;
 use crate::run::Folder;
 use crate::terminal::Warnings;

@@ -8,11 +8,11 @@ use serde_json::json;
 use super::{check_classes, check_image, load_data};
 use crate::cli::Predict;
 use crate::data::idx::{self, Images};
+use crate::data::png;
 use crate::data::{Reading, is_transposed};
 use crate::error::{Error, Exit, Result};
-use crate::kind;
-use crate::network::{Network, softmax};
-use crate::png;
+use crate::files::kind;
+use crate::model::network::{Network, softmax};
 use crate::recipe::Recipe;
 use crate::terminal::{Output, Warnings, picture, table};
 

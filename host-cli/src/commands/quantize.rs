@@ -1,21 +1,21 @@
 //! `selvedge quantize`: a flash file of integers, and what that cost.
 
-use selvedge::format::{Image, Packing};
-use selvedge::quant::ram_bytes;
+use selvedge::format::{ModelView, Packing};
+use selvedge::infer::integer::ram_bytes;
 use serde_json::{Value, json};
 
 use super::{check_classes, load_data};
 use crate::cli::{IntegerType, Quantize};
 use crate::data::Dataset;
-use crate::draws::Split;
 use crate::error::{Error, Result, typed};
 use crate::files;
 use crate::flash;
-use crate::fold::Folded;
 use crate::memory::size;
+use crate::model::fold::Folded;
 use crate::model::{self, Model};
-use crate::quantize::proof::{float_classes, integer_classes, noise};
+use crate::quantize::evaluation::{float_classes, integer_classes, noise};
 use crate::quantize::{self, Options, Quantized};
+use crate::sampling::Split;
 use crate::terminal::{self, Output, Warnings, say, table};
 
 /// Calibration images below which a warning says so. The quantizer itself is careful with up to
@@ -102,7 +102,7 @@ impl Proof {
     fn new(
         model: &Model,
         float: &Folded,
-        image: &Image<'_>,
+        image: &ModelView<'_>,
         dataset: &Dataset,
         split: &Split,
     ) -> Result<Self> {
@@ -158,7 +158,7 @@ impl Proof {
         ))
     }
 
-    fn json(&self, args: &Quantize, image: &Image<'_>) -> Value {
+    fn json(&self, args: &Quantize, image: &ModelView<'_>) -> Value {
         let header = image.header();
         let mut line = json!({
             "dtype": header.dtype().name(),
@@ -178,7 +178,7 @@ impl Proof {
         line
     }
 
-    fn summary(&self, file: &str, image: &Image<'_>) -> String {
+    fn summary(&self, file: &str, image: &ModelView<'_>) -> String {
         let header = image.header();
         let row = |name: &str, [before, after]: [f64; 2]| {
             let points = 100.0 * (after - before);
@@ -196,7 +196,7 @@ impl Proof {
         )
     }
 
-    fn report(&self, model: &Model, image: &Image<'_>) -> String {
+    fn report(&self, model: &Model, image: &ModelView<'_>) -> String {
         let rows = self.per_class.iter().enumerate().map(|(c, &[before, after])| {
             let points = 100.0 * (after - before);
             [model.class(c), percent(before), percent(after), format!("{points:+.1}")]

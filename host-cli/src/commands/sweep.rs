@@ -7,19 +7,19 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use crate::budget::target;
-use crate::checksum;
 use crate::cli::{Shard, Sweep, SweepAction, SweepRun};
-use crate::crew::{Crew, Threads};
 use crate::data::{Dataset, Reading};
 use crate::error::{Error, Result, typed};
+use crate::estimate::target;
 use crate::files;
-use crate::interrupt;
+use crate::files::checksum;
 use crate::recipe::{Recipe, config};
 use crate::sweep::table::{Spread, Table};
 use crate::sweep::trials::Trials;
 use crate::sweep::{self, Plan, cost};
+use crate::terminal::interrupt;
 use crate::terminal::{self, Output, Warnings, count};
+use crate::thread_pool::{ThreadPool, Threads};
 
 const PLAN: &str = "sweep.toml";
 const ADVICE: &str = "docs/sweeps.md shows one";
@@ -215,10 +215,10 @@ fn tabulate(folder: &Path, plan: &Plan, dataset: &Dataset, jobs: usize) -> Resul
     let costs = plan.recipes.iter().map(|recipe| cost::cost(recipe, dataset, core));
     let mut table = Table::new(plan, &outcomes, &costs.collect::<Result<Vec<_>>>()?);
     let threads = NonZero::new(jobs).map_or(Threads::ONE, Threads::Count);
-    let crew = Crew::new(threads);
+    let thread_pool = ThreadPool::new(threads);
     for row in table.to_test(plan.test) {
         let of_row = all.iter().filter(|t| t.config == row);
-        let accuracies = of_row.map(|&t| here.test(&crew, t, dataset)).collect::<Result<Vec<_>>>()?;
+        let accuracies = of_row.map(|&t| here.test(&thread_pool, t, dataset)).collect::<Result<Vec<_>>>()?;
         table.rows[row].test = Spread::of(&accuracies);
     }
     let object = serde_json::to_string_pretty(&table).map_err(|e| Error::failed(e.to_string()))?;

@@ -7,7 +7,7 @@ use super::{check_classes, load_data};
 use crate::cli::Verify;
 use crate::error::{Error, Exit, Result};
 use crate::flash::{Difference, Trace, first_difference};
-use crate::network::Network;
+use crate::model::network::Network;
 use crate::terminal::{Output, Warnings};
 
 /// Compares two networks.

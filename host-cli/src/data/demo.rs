@@ -20,7 +20,7 @@ pub const PIXELS: usize = SIDE * SIDE;
 /// Number of classes: T-shirt/top, trouser, pullover, dress, coat, sandal, shirt, sneaker, bag, ankle boot.
 const CLASSES: usize = 10;
 
-/// Draws `count` garments: pixels (`count` images after one another, each row by row, 0 is black) and labels.
+/// Sampling `count` garments: pixels (`count` images after one another, each row by row, 0 is black) and labels.
 ///
 /// Every class occurs `count / 10` times, give or take one, in random order. The same arguments give the same bytes.
 pub fn generate(seed: u64, count: usize) -> (Vec<u8>, Vec<u8>) {

@@ -90,7 +90,7 @@ pub(super) fn status(path: &Path, file: &RemoteFile<'_>) -> Result<Status> {
 }
 
 /// Fetches the files that are not in `folder` with the right hash yet, from the first of `mirrors` that serves each;
-/// returns how many were fetched. Draws a bar on a terminal.
+/// returns how many were fetched. Sampling a bar on a terminal.
 ///
 /// # Errors
 /// Exit code 3 with the last mirror's reason, exit code 1 where the folder cannot be written. A cut download keeps its

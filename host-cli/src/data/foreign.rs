@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::FILES;
 use super::folder::ADVICE;
 use crate::error::{Error, Exit, Result, typed};
-use crate::kind::{self, Kind};
+use crate::files::kind::{self, Kind};
 
 /// Bytes of a file that are looked at.
 const HEAD: u64 = 64 << 10;

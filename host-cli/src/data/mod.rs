@@ -1,7 +1,7 @@
 //! The data set: two sets of grey images with a class each, read from IDX files or drawn by code.
 //!
 //! Everything goes through the same parser, the drawn demo too. What the files do not say is assumed and warned of, or
-//! refused. Nothing here shuffles; see [`draws`](crate::draws).
+//! refused. Nothing here shuffles; see [`draws`](crate::sampling).
 
 pub mod classes;
 pub mod demo;
@@ -10,6 +10,8 @@ pub mod find;
 mod folder;
 mod foreign;
 pub mod idx;
+pub mod normalise;
+pub mod png;
 pub mod verify;
 
 use std::fmt;

@@ -6,12 +6,12 @@ use clap::ValueEnum;
 use selvedge::Shape;
 
 use super::{Clause, Dense, onnx, safetensors};
+use crate::data::normalise::{Normalisation, absorb};
 use crate::error::{Error, Exit, Result};
-use crate::fold::Folded;
-use crate::kind::{self, Kind};
+use crate::files::kind::{self, Kind};
 use crate::memory::Floats;
+use crate::model::fold::Folded;
 use crate::model::{self, About, Model, all_finite};
-use crate::normalise::{Normalisation, absorb};
 
 /// Why an import is refused: for what is in the file, or for what the arguments say of it. A clause without the file's
 /// name either way.

@@ -16,11 +16,11 @@ mod widen;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use selvedge::format::Image;
+use selvedge::format::ModelView;
 
 use crate::data::Set;
 use crate::error::{Error, Result};
-use crate::fold::Folded;
+use crate::model::fold::Folded;
 
 pub use import::{Imported, Inputs, Options, Refusal, fold_normalisation, import, parse};
 
@@ -85,7 +85,7 @@ pub enum Net<'a> {
     /// A network of floats, and the names of its classes.
     Float(&'a Folded, &'a [String]),
     /// A flash file of integers.
-    Integer(&'a Image<'a>),
+    Integer(&'a ModelView<'a>),
 }
 
 /// The files that hold `net` in another program's format, `out` the first of them. `prefix` is what C's names start with,

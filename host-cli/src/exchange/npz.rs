@@ -1,4 +1,4 @@
-//! npz: a zip of `.npy` files, each a line of Python about an array and its bytes. Stored, not deflated, so that numpy
+//! npz: a zip of `.npy` files, each a line of Python about an array and its bytes. LayerView, not deflated, so that numpy
 //! can map them and the bytes depend on the model alone.
 
 use std::io::{Cursor, Write};

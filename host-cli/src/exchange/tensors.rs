@@ -1,11 +1,11 @@
 //! A network as named tensors, in PyTorch's names and orientation: what a state dict or an npz file holds.
 
-use selvedge::format::Image;
+use selvedge::format::ModelView;
 use selvedge::kernel::transpose;
 
 use super::{Clause, Logits};
 use crate::data::Set;
-use crate::fold::Folded;
+use crate::model::fold::Folded;
 
 /// An array with a name. Values are little-endian.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,7 +44,7 @@ pub(super) fn of(net: &Folded) -> Clause<Vec<Tensor>> {
 }
 
 /// A file of integers: the numbers of its arithmetic, where a weight of i4 is a multiple of 16.
-pub(super) fn of_integers(image: &Image<'_>) -> Vec<Tensor> {
+pub(super) fn of_integers(image: &ModelView<'_>) -> Vec<Tensor> {
     let mut tensors = Vec::new();
     for (n, layer) in image.layers().iter().enumerate() {
         let (i, o) = (layer.inputs(), layer.outputs());

@@ -10,14 +10,14 @@ use std::path::{Path, PathBuf};
 
 use selvedge::format::{Dtype, Header};
 
-use crate::budget::{self, Budget, Bytes};
 use crate::data::idx::{self, Images};
 use crate::error::{Error, Exit, Result};
+use crate::estimate::{self, Budget, Bytes};
 use boards::{Board, Loader};
 
 const MAIN: &str = include_str!("../../firmware/src/main.rs");
 const CONSOLE: &str = include_str!("../../firmware/src/console.rs");
-const LENT: &str = include_str!("../../firmware/src/lent.rs");
+const STATIC_BUFFER: &str = include_str!("../../firmware/src/static_buffer.rs");
 const BUILD: &str = include_str!("../../firmware/build.rs");
 const BOOT_RP2040: &str = include_str!("../../firmware/src/boot_rp2040.rs");
 const BOOT_RP2350: &str = include_str!("../../firmware/src/boot_rp2350.rs");
@@ -44,7 +44,7 @@ pub struct Needs {
 /// # Errors
 /// Exit code 6 with the figures where the board has less.
 pub fn needs(header: &Header, board: &Board<'_>) -> Result<Needs> {
-    let core = budget::core(board.core).expect("the boards' cores are those of the budget");
+    let core = estimate::core(board.core).expect("the boards' cores are those of the budget");
     let bare = Budget::new(header, core);
     let inputs = header.shape().inputs();
     let images = IMAGES.min(board.flash.size.saturating_sub(bare.flash) / inputs);
@@ -91,7 +91,7 @@ pub fn project(
         ("build.rs", BUILD.into()),
         ("src/main.rs", main),
         ("src/console.rs", CONSOLE.into()),
-        ("src/lent.rs", LENT.into()),
+        ("src/static_buffer.rs", STATIC_BUFFER.into()),
     ]
     .map(|(path, text)| (path.into(), text.into_bytes()))
     .into();
@@ -187,7 +187,7 @@ fn readme(header: &Header, board: &Board<'_>) -> String {
          {starts} `selvedge predict model.selv images.idx --index 0` gives what the board must print for the first image.\n\n\
          | file | holds |\n|---|---|\n\
          | `src/main.rs` | the program; a camera or a wire takes the place of `IMAGES` |\n\
-         | `src/console.rs`, `src/lent.rs` | text on the host's console; static memory |\n\
+         | `src/console.rs`, `src/static_buffer.rs` | text on the host's console; static memory |\n\
          | `model.selv` | the network: {dtype} weights packed as {packing}; write another with `selvedge export --format selv --packing {packing}` |\n\
          | `images.idx` | images of {inputs} bytes behind a header of 16 |\n\
          | `memory.x` | where flash and RAM lie |\n\

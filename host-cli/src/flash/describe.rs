@@ -1,7 +1,7 @@
 //! What a flash file holds: gathered once, then told in words and a table, or as JSON, whose keys are the fields' names.
 
-use selvedge::format::{Dtype, Image, Stored};
-use selvedge::{float, quant};
+use selvedge::format::{Dtype, LayerView, ModelView};
+use selvedge::{infer::float, infer::integer};
 use serde::Serialize;
 
 use super::self_test;
@@ -65,7 +65,7 @@ struct Layer {
 
 impl Description {
     /// Of a file.
-    pub fn new(image: &Image<'_>) -> Self {
+    pub fn new(image: &ModelView<'_>) -> Self {
         let header = image.header();
         let shape = header.shape();
         let integer = header.dtype().is_integer();
@@ -78,7 +78,7 @@ impl Description {
             parameters: shape.params(),
             macs: shape.macs(),
             flash_bytes: header.file_bytes(),
-            ram_bytes: if integer { quant::ram_bytes(header) } else { float::ram_bytes(header) },
+            ram_bytes: if integer { integer::ram_bytes(header) } else { float::ram_bytes(header) },
             crc32: format!("{:08x}", header.crc()),
             self_test: Tested::new(image),
             image: header.image().map(|(rows, cols)| [rows, cols]),
@@ -126,7 +126,7 @@ impl Description {
 }
 
 impl Tested {
-    fn new(image: &Image<'_>) -> Option<Self> {
+    fn new(image: &ModelView<'_>) -> Option<Self> {
         let test = image.header().self_test()?;
         let found = self_test(test.seed, image);
         Some(Self {
@@ -145,7 +145,7 @@ impl Tested {
 }
 
 impl Layer {
-    fn new(image: &Image<'_>, l: usize, layer: &Stored<'_>) -> Self {
+    fn new(image: &ModelView<'_>, l: usize, layer: &LayerView<'_>) -> Self {
         let integer = image.header().dtype().is_integer();
         let spans = image.header().layout().layers[l];
         let multipliers: Vec<u16> = match layer.multipliers().is_empty() {

@@ -7,14 +7,14 @@ mod describe;
 mod rust;
 mod trace;
 
-use selvedge::float;
-use selvedge::format::{Builder, Dtype, Header, Image, Packing};
+use selvedge::format::{Builder, Dtype, Header, ModelView, Packing};
+use selvedge::infer::float;
 
 use crate::error::{Error, Result};
-use crate::fold::{Folded, fold};
 use crate::memory::Bytes;
 use crate::model::Model;
-use crate::quantize::{SELF_TEST, proof};
+use crate::model::fold::{Folded, fold};
+use crate::quantize::{SELF_TEST, evaluation};
 
 pub use describe::Description;
 pub use rust::module;
@@ -51,8 +51,8 @@ pub fn of_model(model: &Model, dtype: Dtype, packing: Packing) -> Result<Bytes> 
 ///
 /// # Errors
 /// Exit code 1 where it is not sound.
-pub fn parse_own(bytes: &[u8]) -> Result<Image<'_>> {
-    Image::parse(bytes).map_err(|e| Error::failed(format!("the file is not sound: {e}")))
+pub fn parse_own(bytes: &[u8]) -> Result<ModelView<'_>> {
+    ModelView::parse(bytes).map_err(|e| Error::failed(format!("the file is not sound: {e}")))
 }
 
 /// Refuses a packing that weights of a type do not come in.
@@ -75,7 +75,7 @@ pub fn check_packing(dtype: Dtype, packing: Packing) -> Result<()> {
 ///
 /// # Errors
 /// Exit code 2 where the weights cannot become that type or do not come in that packing.
-pub fn repack(from: &Image<'_>, dtype: Dtype, packing: Packing) -> Result<Bytes> {
+pub fn repack(from: &ModelView<'_>, dtype: Dtype, packing: Packing) -> Result<Bytes> {
     let old = from.header();
     if dtype != old.dtype() && (dtype.is_integer() || old.dtype().is_integer()) {
         return Err(Error::misused(format!(
@@ -101,7 +101,7 @@ pub fn repack(from: &Image<'_>, dtype: Dtype, packing: Packing) -> Result<Bytes>
     if dtype == old.dtype() {
         builder.copy(from).map_err(refused)?;
     } else {
-        let Folded { params, .. } = crate::fold::of_file(from)?;
+        let Folded { params, .. } = crate::model::fold::of_file(from)?;
         float::store(&mut builder, &params).map_err(refused)?;
         if let Some(table) = from.table() {
             builder.table(table);
@@ -121,10 +121,10 @@ fn refused(e: selvedge::Error) -> Error {
 ///
 /// # Errors
 /// What the core refuses.
-pub fn self_test(seed: u32, image: &Image<'_>) -> std::result::Result<u32, selvedge::Error> {
+pub fn self_test(seed: u32, image: &ModelView<'_>) -> std::result::Result<u32, selvedge::Error> {
     let header = image.header();
     if header.dtype().is_integer() {
-        return proof::self_test(seed, image);
+        return evaluation::self_test(seed, image);
     }
     let mut scratch = vec![0.0; float::scratch_floats(header)];
     let mut logits = vec![0.0; header.shape().outputs()];

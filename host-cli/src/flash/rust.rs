@@ -2,25 +2,24 @@
 
 use std::fmt::{Display, Write as _};
 
-use selvedge::format::{Dtype, Image, Packing};
+use selvedge::format::{Dtype, ModelView, Packing};
 
 /// The module, with a name in angle brackets for what the file decides.
 const TEMPLATE: &str = include_str!("../../templates/module.rs.in");
 
 /// The module's source. It needs the crate `selvedge`, also without its features. A file packed for a core runs with that
 /// core's kernels, a generic one anywhere.
-pub fn module(image: &Image<'_>) -> String {
+pub fn module(image: &ModelView<'_>) -> String {
     let header = image.header();
     let shape = header.shape();
     let (dtype, packing) = (header.dtype().name(), header.packing().name());
     let (module, number, logit, scratch) = match (header.dtype().is_integer(), header.packing()) {
         (false, _) => ("float", "f32", "f32", "scratch_floats"),
-        (true, Packing::Generic) => ("quant", "u32", "i32", "scratch_words"),
-        (true, _) => ("micro", "u32", "i32", "scratch_words"),
+        (true, Packing::Generic) => ("integer", "u32", "i32", "scratch_words"),
+        (true, _) => ("mcu", "u32", "i32", "scratch_words"),
     };
-    let new = if module == "micro" && header.dtype() == Dtype::I4 { "new_i4" } else { "new" };
-    let wrong_core =
-        if module == "micro" { ", or the file is packed for another core than this" } else { "" };
+    let new = if module == "mcu" && header.dtype() == Dtype::I4 { "new_i4" } else { "new" };
+    let wrong_core = if module == "mcu" { ", or the file is packed for another core than this" } else { "" };
     let zero = if number == "f32" { "0.0" } else { "0" };
     let labels: Vec<String> = (0..shape.outputs())
         .map(|c| format!("    {:?},\n", image.label(c).map_or_else(|| c.to_string(), String::from)))

@@ -3,12 +3,12 @@
 //! Two integer networks are compared in the integers that they compute; otherwise both sides are real numbers, a float
 //! network's to the bit of single precision.
 
-use selvedge::format::Image;
+use selvedge::format::ModelView;
 use selvedge::naive::{self, Operand};
 
 use crate::error::Result;
-use crate::fold::{Folded, fold, of_file};
-use crate::network::Network;
+use crate::model::fold::{Folded, fold, of_file};
+use crate::model::network::Network;
 use crate::quantize::plain::{self, Layer};
 
 /// A network taken apart.
@@ -91,7 +91,7 @@ impl Trace {
     }
 }
 
-fn integers(image: &Image<'_>) -> Trace {
+fn integers(image: &ModelView<'_>) -> Trace {
     Trace::Integer {
         layers: Layer::of(image),
         input: Box::new(plain::input_values(image)),

@@ -3,7 +3,7 @@
 //! Only that decides the scales of activations, and it says which weights matter. Inputs are taken as the integer
 //! network will see them.
 
-use selvedge::{Activations, Arena, Mlp, Solo};
+use selvedge::{Activations, Arena, Mlp, Serial};
 
 use super::clip::Histogram;
 use crate::error::Result;
@@ -37,7 +37,7 @@ impl Images<'_> {
         let mut activations = Activations::new(mlp.shape, BATCH, &mut Arena::new(&mut memory))?;
         for index in self.index.chunks(BATCH) {
             let fill = |first: usize, rows: &mut [f32]| self.fill(&index[first..], mlp.shape.inputs(), rows);
-            mlp.forward(&Solo, params, &mut activations, index.len(), &fill)?;
+            mlp.forward(&Serial, params, &mut activations, index.len(), &fill)?;
             see(&activations, index.len());
         }
         Ok(())

@@ -17,8 +17,8 @@ use super::calibrate::{Calibration, ENOUGH};
 use super::rounding::Quantizer;
 use super::simplify::column;
 use crate::error::{Exit, Result};
-use crate::fold::Folded;
 use crate::memory::Floats;
+use crate::model::fold::Folded;
 
 /// The smallest exponent of `s` worth a try: below, no layer's error halves.
 const LEAST: i32 = 2;

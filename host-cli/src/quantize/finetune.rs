@@ -5,8 +5,8 @@
 //! since the weights move.
 
 use selvedge::mlp::Regularize;
-use selvedge::optim::{Follow, Rule, Schedule, rate};
-use selvedge::{Arena, Mlp, Rng, Shape, Solo, Update, Workspace};
+use selvedge::optim::{Optimizer, OptimizerStep, Schedule, rate};
+use selvedge::{Arena, Mlp, Rng, Serial, Shape, Update, Workspace};
 
 use super::calibrate::Images;
 use crate::error::{Error, Result};
@@ -16,7 +16,7 @@ use crate::memory::Floats;
 const BATCH: usize = 64;
 /// AdamW's peak: far below what a network is trained with, since this one is trained.
 const RATE: f32 = 1e-4;
-const RULE: Rule = Rule::AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
+const OPTIMIZER: Optimizer = Optimizer::AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 /// Without it, fine-tuning makes a network surer of its training images than it was.
 const REGULARIZE: Regularize = Regularize { smoothing: 0.1, ..Regularize::NONE };
 const DECAY: f32 = 0.1;
@@ -60,7 +60,7 @@ fn nearest(x: f32) -> f32 {
 
 /// A set of images with their classes, and how long to learn from them.
 #[derive(Debug, Clone, Copy)]
-pub struct Lesson<'a> {
+pub struct QatConfig<'a> {
     /// The images, in any order.
     pub images: Images<'a>,
     /// The class of every image of the set.
@@ -78,7 +78,7 @@ pub struct Lesson<'a> {
 pub fn finetune(
     mlp: &Mlp,
     params: &mut Floats,
-    lesson: Lesson<'_>,
+    lesson: QatConfig<'_>,
     choose: &dyn Fn(&[f32]) -> Steps,
     after: &mut dyn FnMut(usize, f64),
 ) -> Result<()> {
@@ -88,7 +88,7 @@ pub fn finetune(
     let mut workspace = Workspace::new(shape, BATCH, &mut Arena::new(&mut memory)).map_err(failed)?;
     let copy = || Floats::zeroed(shape.params(), "a copy of the parameters");
     let (mut rounded, mut gradient) = (copy()?, copy()?);
-    let mut state = Floats::zeroed(RULE.state(shape), "the optimizer's state")?;
+    let mut state = Floats::zeroed(OPTIMIZER.state(shape), "the optimizer's state")?;
     let mut order = lesson.images.index.to_vec();
     let mut rng = Rng::new(lesson.seed);
     let total = (lesson.epochs * order.len().div_ceil(BATCH)) as u32;
@@ -103,13 +103,13 @@ pub fn finetune(
             let fill = |first: usize, rows: &mut [f32]| lesson.images.fill(&index[first..], inputs, rows);
             let update = Update::Gradient(&mut gradient);
             let outcome = mlp
-                .step_regularized(&Solo, &mut rounded, &mut workspace, &labels, &fill, update, REGULARIZE)
+                .step_regularized(&Serial, &mut rounded, &mut workspace, &labels, &fill, update, REGULARIZE)
                 .map_err(failed)?;
             loss += outcome.loss_sum;
             let rate = rate(Schedule::Cosine, RATE, 0.05, step, total);
             step += 1;
-            let follow = Follow { rule: RULE, rate, decay: DECAY, scale: 1.0, step };
-            follow.apply(mlp.backend, &Solo, shape, &gradient, &mut state, params).map_err(failed)?;
+            let follow = OptimizerStep { optimizer: OPTIMIZER, rate, decay: DECAY, scale: 1.0, step };
+            follow.apply(mlp.backend, &Serial, shape, &gradient, &mut state, params).map_err(failed)?;
         }
         after(epoch, loss / order.len() as f64);
     }

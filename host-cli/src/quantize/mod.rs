@@ -6,10 +6,10 @@
 pub mod calibrate;
 pub mod clip;
 mod equalize;
+pub mod evaluation;
 pub mod finetune;
 mod input;
 pub mod plain;
-pub mod proof;
 mod rounding;
 mod simplify;
 
@@ -17,15 +17,15 @@ use selvedge::format::Dtype;
 use selvedge::{Backend, Mlp};
 
 use crate::data::Set;
-use crate::draws::{Generator, Split};
 use crate::error::Result;
-use crate::fold::{Folded, fold};
 use crate::memory::{Bytes, Floats};
 use crate::model::Model;
+use crate::model::fold::{Folded, fold};
+use crate::sampling::{Generator, Split};
 use calibrate::Images;
 use clip::Clip;
 use equalize::equalize;
-use finetune::{Lesson, finetune};
+use finetune::{QatConfig, finetune};
 use input::Input;
 use rounding::Quantizer;
 use simplify::simplify;
@@ -106,7 +106,7 @@ pub fn quantize(
     let mut params = Floats::copy_of(&net.params, "a copy of the parameters")?;
     if options.qat > 0 {
         let images = Images { index: train, ..images };
-        let lesson = Lesson { images, labels: &set.labels, epochs: options.qat, seed: options.seed };
+        let lesson = QatConfig { images, labels: &set.labels, epochs: options.qat, seed: options.seed };
         let choose = |params: &[f32]| quantizer.steps(params, &calibration.mean_square);
         finetune(&mlp, &mut params, lesson, &choose, after)?;
     }

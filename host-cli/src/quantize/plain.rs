@@ -1,6 +1,6 @@
 //! An integer network as the specification computes it: the numbers of a flash file, in plain loops.
 
-use selvedge::format::Image;
+use selvedge::format::ModelView;
 use selvedge::naive::integer;
 
 /// The integers of a layer.
@@ -16,7 +16,7 @@ pub struct Layer {
 
 impl Layer {
     /// The layers of a flash file of integers.
-    pub fn of(image: &Image<'_>) -> Vec<Self> {
+    pub fn of(image: &ModelView<'_>) -> Vec<Self> {
         debug_assert!(image.header().dtype().is_integer());
         let layers = image.layers().iter().map(|layer| {
             let rows = 0..layer.outputs();
@@ -41,6 +41,6 @@ impl Layer {
 }
 
 /// What each byte of an image becomes as an input.
-pub fn input_values(image: &Image<'_>) -> [u8; 256] {
+pub fn input_values(image: &ModelView<'_>) -> [u8; 256] {
     std::array::from_fn(|p| image.table().map_or((p >> 1) as u8, |t| t[p]))
 }

@@ -1,18 +1,18 @@
 //! Rounding: the flash file of a float network, at the steps that the calibration images choose.
 
-use selvedge::format::{Builder, Dtype, Image, Packing};
-use selvedge::quant::{self, Scales};
+use selvedge::format::{Builder, Dtype, ModelView, Packing};
+use selvedge::quantize::{self, Scales};
 use selvedge::{Mlp, Shape};
 
 use super::calibrate::{Calibration, ENOUGH, Images};
 use super::clip::{Clip, Histogram, weight_step};
 use super::finetune::Steps;
 use super::input::{Input, LEVELS};
-use super::{Limits, Options, SELF_TEST, proof};
+use super::{Limits, Options, SELF_TEST, evaluation};
 use crate::error::{Error, Exit, Result};
-use crate::fold::Folded;
 use crate::memory::{Bytes, Floats};
 use crate::model::Model;
+use crate::model::fold::Folded;
 
 /// Images that the error of a file is measured on.
 const MEASURED: usize = 512;
@@ -93,9 +93,9 @@ impl Quantizer<'_> {
             Err(e) if e.exit == Exit::Model => return Ok(vec![f64::INFINITY; net.shape.layers()]),
             made => made?,
         };
-        let image = Image::parse(&bytes)?;
+        let image = ModelView::parse(&bytes)?;
         let some = &self.images.index[..MEASURED.min(self.images.index.len())];
-        let powers = proof::powers(net, &image, self.images.pixels, some)?;
+        let powers = evaluation::powers(net, &image, self.images.pixels, some)?;
         let relative = |[signal, noise]: [f64; 2]| if noise == 0.0 { 0.0 } else { (noise / signal).sqrt() };
         Ok(powers.into_iter().map(relative).collect())
     }
@@ -115,8 +115,8 @@ impl Quantizer<'_> {
         let unit = if dtype == Dtype::I4 { 16.0 } else { 1.0 };
         let mut rows: Vec<f32> = steps.rows.iter().map(|s| (s / unit).max(f32::MIN_POSITIVE)).collect();
         let mut scales = Scales { activations: &mut activations, rows: &mut rows };
-        quant::quantize(&mut builder, params, &mut scales).map_err(refused)?;
-        builder.finish_with(SELF_TEST, proof::self_test).map_err(refused)?;
+        quantize::quantize(&mut builder, params, &mut scales).map_err(refused)?;
+        builder.finish_with(SELF_TEST, evaluation::self_test).map_err(refused)?;
         let mut reach = rows.iter().map(|scale| scale * dtype.largest() as f32);
         let widths = self.mlp.shape.widths().skip(1);
         let limits = Limits {

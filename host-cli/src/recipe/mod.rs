@@ -4,18 +4,18 @@ pub mod config;
 pub mod preset;
 mod values;
 
-pub use values::{Hidden, Optimizer, Plan, Precision, Standardise, TrainOn, Weights};
+pub use values::{Hidden, OptimizerKind, Precision, ScheduleKind, Standardise, TrainOn, WeightInit};
 
-use selvedge::optim::{self, Rule};
+use selvedge::optim::{self, Optimizer};
 use selvedge::shape::{MAX_LAYERS, MAX_WIDTH};
 use selvedge::{Backend, Init, Shape};
 use serde::{Deserialize, Serialize};
 
 use crate::data::idx::Images;
+use crate::data::normalise::Normalisation;
 use crate::data::{Reading, Source};
-use crate::draws::{Generator, Split};
 use crate::error::{Error, Result};
-use crate::normalise::Normalisation;
+use crate::sampling::{Generator, Split};
 
 /// AdamW's guard against a division by 0.
 const ADAM_EPSILON: f32 = 1e-8;
@@ -43,7 +43,7 @@ pub struct Recipe {
     /// The learning rate.
     pub lr: f32,
     /// How parameters follow the gradient.
-    pub optimizer: Optimizer,
+    pub optimizer: OptimizerKind,
     /// SGD's momentum, 0 to below 1.
     pub momentum: f32,
     /// Whether SGD's momentum looks ahead.
@@ -53,7 +53,7 @@ pub struct Recipe {
     /// AdamW's keeping of the second moment.
     pub beta2: f32,
     /// How the learning rate goes over the run.
-    pub schedule: Plan,
+    pub schedule: ScheduleKind,
     /// The fraction of the run in which it rises to its peak.
     pub warmup: f32,
     /// What weights lose of themselves, in units of the learning rate; biases lose nothing.
@@ -81,7 +81,7 @@ pub struct Recipe {
     /// ε of the loss that is printed, −ln(p + ε); the gradient is that of −ln p whatever it is.
     pub loss_epsilon: f32,
     /// The initial weights.
-    pub init: Weights,
+    pub init: WeightInit,
     /// Decides the split, the initial weights and the shuffles.
     pub seed: u64,
     /// Whose random numbers.
@@ -103,12 +103,12 @@ impl Default for Recipe {
             epochs: 5,
             batch: 64,
             lr: 0.1,
-            optimizer: Optimizer::Sgd,
+            optimizer: OptimizerKind::Sgd,
             momentum: 0.0,
             nesterov: false,
             beta1: 0.9,
             beta2: 0.999,
-            schedule: Plan::Constant,
+            schedule: ScheduleKind::Constant,
             warmup: 0.0,
             weight_decay: 0.0,
             clip: 0.0,
@@ -122,7 +122,7 @@ impl Default for Recipe {
             patience: 0,
             train_on: TrainOn::Split,
             loss_epsilon: 0.0,
-            init: Weights(Init::Normal { deviation: 0.01 }),
+            init: WeightInit(Init::Normal { deviation: 0.01 }),
             seed: 42,
             rng: Generator::Selvedge,
             backend: "auto".into(),
@@ -160,7 +160,7 @@ impl Recipe {
         if self.data.is_empty() {
             return Err(Error::misused("--data is empty: name fashion-mnist, demo, or a folder"));
         }
-        if self.nesterov && (self.optimizer != Optimizer::Sgd || self.momentum == 0.0) {
+        if self.nesterov && (self.optimizer != OptimizerKind::Sgd || self.momentum == 0.0) {
             return Err(Error::misused(
                 "--nesterov looks ahead along SGD's --momentum; give one, such as 0.9",
             ));
@@ -205,15 +205,15 @@ impl Recipe {
         Ok(())
     }
 
-    /// The rule that follows the gradient; `None` is plain descent, which writes no gradient.
-    pub fn rule(&self) -> Option<Rule> {
+    /// The optimizer that follows the gradient; `None` is plain descent, which writes no gradient.
+    pub fn optimizer(&self) -> Option<Optimizer> {
         match self.optimizer {
-            Optimizer::Adamw => {
-                Some(Rule::AdamW { beta1: self.beta1, beta2: self.beta2, epsilon: ADAM_EPSILON })
+            OptimizerKind::Adamw => {
+                Some(Optimizer::AdamW { beta1: self.beta1, beta2: self.beta2, epsilon: ADAM_EPSILON })
             }
-            Optimizer::Sgd => {
+            OptimizerKind::Sgd => {
                 let plain = self.momentum == 0.0 && self.weight_decay == 0.0 && self.clip == 0.0;
-                (!plain).then_some(Rule::Sgd { momentum: self.momentum, nesterov: self.nesterov })
+                (!plain).then_some(Optimizer::Sgd { momentum: self.momentum, nesterov: self.nesterov })
             }
         }
     }

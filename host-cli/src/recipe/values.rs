@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 /// [`Init`] as people write it: `he`, `he-linear`, or `normal:0.01` with a standard deviation.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Weights(pub Init);
+pub struct WeightInit(pub Init);
 
-impl FromStr for Weights {
+impl FromStr for WeightInit {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
@@ -32,7 +32,7 @@ impl FromStr for Weights {
     }
 }
 
-impl fmt::Display for Weights {
+impl fmt::Display for WeightInit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Init::Normal { deviation } => write!(f, "normal:{deviation}"),
@@ -42,15 +42,15 @@ impl fmt::Display for Weights {
     }
 }
 
-impl TryFrom<String> for Weights {
+impl TryFrom<String> for WeightInit {
     type Error = String;
     fn try_from(text: String) -> Result<Self, String> {
         text.parse()
     }
 }
 
-impl From<Weights> for String {
-    fn from(weights: Weights) -> Self {
+impl From<WeightInit> for String {
+    fn from(weights: WeightInit) -> Self {
         weights.to_string()
     }
 }
@@ -58,7 +58,7 @@ impl From<Weights> for String {
 /// How parameters follow the gradient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
-pub enum Optimizer {
+pub enum OptimizerKind {
     /// Stochastic gradient descent, with momentum if asked for
     Sgd,
     /// AdamW
@@ -109,7 +109,7 @@ impl From<Precision> for selvedge::simd::Precision {
 /// [`Schedule`] as people write it: `constant`, `linear`, `cosine`, `one-cycle` or `step:EPOCHS:FACTOR`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub enum Plan {
+pub enum ScheduleKind {
     /// The learning rate stays.
     Constant,
     /// It falls to 0 in a straight line.
@@ -122,7 +122,7 @@ pub enum Plan {
     Step(f32, f32),
 }
 
-impl Plan {
+impl ScheduleKind {
     /// The schedule of a run of `epochs`.
     pub fn schedule(self, epochs: usize) -> Schedule {
         match self {
@@ -135,7 +135,7 @@ impl Plan {
     }
 }
 
-impl FromStr for Plan {
+impl FromStr for ScheduleKind {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         let above_0 = |t: &str| t.parse::<f32>().ok().filter(|x| x.is_finite() && *x > 0.0);
@@ -154,7 +154,7 @@ impl FromStr for Plan {
     }
 }
 
-impl fmt::Display for Plan {
+impl fmt::Display for ScheduleKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Constant => f.write_str("constant"),
@@ -166,15 +166,15 @@ impl fmt::Display for Plan {
     }
 }
 
-impl TryFrom<String> for Plan {
+impl TryFrom<String> for ScheduleKind {
     type Error = String;
     fn try_from(text: String) -> Result<Self, String> {
         text.parse()
     }
 }
 
-impl From<Plan> for String {
-    fn from(plan: Plan) -> Self {
+impl From<ScheduleKind> for String {
+    fn from(plan: ScheduleKind) -> Self {
         plan.to_string()
     }
 }
@@ -200,25 +200,25 @@ impl FromStr for Hidden {
 
 #[cfg(test)]
 mod tests {
-    use super::{Hidden, Plan, Weights};
+    use super::{Hidden, ScheduleKind, WeightInit};
 
     #[test]
     fn plans_round_trip() {
         for text in ["constant", "linear", "cosine", "one-cycle", "step:2:0.5"] {
-            assert_eq!(text.parse::<Plan>().unwrap().to_string(), text);
+            assert_eq!(text.parse::<ScheduleKind>().unwrap().to_string(), text);
         }
         for text in ["", "step", "step:1", "step:0:1", "step:1:nan", "square"] {
-            text.parse::<Plan>().unwrap_err();
+            text.parse::<ScheduleKind>().unwrap_err();
         }
     }
 
     #[test]
     fn weights_round_trip() {
         for text in ["he", "he-linear", "normal:0.01", "normal:2"] {
-            assert_eq!(text.parse::<Weights>().unwrap().to_string(), text);
+            assert_eq!(text.parse::<WeightInit>().unwrap().to_string(), text);
         }
         for text in ["", "normal", "normal:", "normal:nan", "normal:-1", "normal:0", "xavier"] {
-            text.parse::<Weights>().unwrap_err();
+            text.parse::<WeightInit>().unwrap_err();
         }
     }
 

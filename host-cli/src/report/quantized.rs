@@ -11,11 +11,11 @@ use super::{escape, picture, section};
 use crate::data::{Dataset, Set};
 use crate::error::Result;
 use crate::flash::parse_own;
-use crate::fold::Folded;
 use crate::model::Model;
+use crate::model::fold::Folded;
 use crate::quantize::calibrate::Images;
 use crate::quantize::clip::Clip;
-use crate::quantize::{self, CALIBRATE, Limits, Options, Quantized, proof};
+use crate::quantize::{self, CALIBRATE, Limits, Options, Quantized, evaluation};
 
 /// Flipped images shown.
 const FLIPS: usize = 24;
@@ -35,7 +35,7 @@ pub(super) fn sections(model: &Model, dataset: &Dataset, float: &[u8]) -> Result
         quantize::quantize(model, &dataset.train, &split.train, options, &mut |_, _| ())?;
     let image = parse_own(&bytes)?;
     let test = &dataset.test;
-    let integer = proof::integer_classes(&image, &test.images.pixels, &test.indices())?;
+    let integer = evaluation::integer_classes(&image, &test.images.pixels, &test.indices())?;
     Ok(section("histograms", "Weights and activations", &histograms(&rounded, test, &limits)?)
         + &section("flips", "Float against integer", &flips(model, test, float, &integer)?))
 }

@@ -7,12 +7,12 @@ use serde_json::Value;
 
 use super::svg::Chart;
 use super::{escape, page, picture, quantized, section, shade};
-use crate::crew::{Crew, Threads};
 use crate::data::{Dataset, Set};
 use crate::error::Result;
 use crate::evaluate::{Evaluation, evaluate, logits};
 use crate::model::Model;
 use crate::recipe::Recipe;
+use crate::thread_pool::{ThreadPool, Threads};
 
 /// Mistakes shown.
 const MISTAKES: usize = 24;
@@ -25,11 +25,11 @@ const UNITS: usize = 64;
 /// Exit code 4 where the model does not fit the data or cannot be quantized.
 pub fn run(name: &str, model: &Model, metrics: &[Value], place: &str, dataset: &Dataset) -> Result<String> {
     let mlp = Mlp { shape: model.shape, backend: selvedge::Backend::detect() };
-    let crew = Crew::new(Threads::Auto);
+    let thread_pool = ThreadPool::new(Threads::Auto);
     let set = &dataset.test;
     let inputs = model.about.normalisation.inputs(&set.images.pixels);
     let all = set.indices();
-    let tested = evaluate(&crew, &mlp, &model.params, &inputs, set, &all)?;
+    let tested = evaluate(&thread_pool, &mlp, &model.params, &inputs, set, &all)?;
     let mut body = format!(
         "<p id=\"summary\">{}, {} parameters. Test accuracy <strong>{:.2} %</strong> of {} images.</p>\n",
         model.shape,
@@ -39,7 +39,7 @@ pub fn run(name: &str, model: &Model, metrics: &[Value], place: &str, dataset: &
     );
     body += &curves(model, metrics);
     body += &section("confusion", "What is taken for what", &confusion(model, &tested));
-    let logits = logits(&crew, &mlp, &model.params, &inputs, &all)?;
+    let logits = logits(&thread_pool, &mlp, &model.params, &inputs, &all)?;
     body += &section("mistakes", "The most confident mistakes", &mistakes(model, set, &logits)?);
     body += &section("weights", "First-layer weights", &first_layer(model, set)?);
     let classes = logits.chunks_exact(mlp.shape.outputs()).map(|row| selvedge::naive::argmax(row) as u8);

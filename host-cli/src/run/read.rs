@@ -3,12 +3,12 @@
 use std::io::ErrorKind;
 
 use super::{Folder, METRICS, PLACE, Place, START};
-use crate::checkpoint;
-use crate::checksum;
 use crate::error::{Error, Result, typed};
 use crate::files;
+use crate::files::checksum;
 use crate::model::Model;
 use crate::recipe::{Recipe, config};
+use crate::run::checkpoint;
 
 /// The keys of the lines of `metrics.jsonl`: of an epoch's, and of the last one's.
 const METRICS_KEYS: [&str; 12] = [

@@ -5,11 +5,11 @@ use std::str::FromStr;
 
 use selvedge::format::Dtype;
 
-use crate::budget::{Budget, Bytes, Core, core, target};
 use crate::data::Dataset;
+use crate::data::normalise::Normalisation;
 use crate::error::{Error, Result};
+use crate::estimate::{Budget, Bytes, Core, core, target};
 use crate::model::About;
-use crate::normalise::Normalisation;
 use crate::recipe::{Recipe, Standardise};
 
 /// The core that costs are told for where nothing names one.

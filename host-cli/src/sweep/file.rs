@@ -27,7 +27,7 @@ fn best() -> Tested {
     Tested::Best
 }
 
-/// Draws of some keys: `key = [a, b, c]` picks one, `key = { low, high }` draws between, evenly in the logarithm.
+/// Sampling of some keys: `key = [a, b, c]` picks one, `key = { low, high }` draws between, evenly in the logarithm.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Random {

@@ -14,9 +14,9 @@ pub mod trials;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
-use crate::checksum;
 use crate::data::Dataset;
 use crate::error::{Error, Exit, Result};
+use crate::files::checksum;
 use crate::recipe::config::{self, Layers, Origin, plain, unknown};
 use crate::recipe::{Recipe, TrainOn, preset};
 use cost::Limits;

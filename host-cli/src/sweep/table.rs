@@ -7,8 +7,8 @@ use toml::Table as Keys;
 use super::reference;
 use super::trials::Outcome;
 use super::{Plan, Tested};
-use crate::budget::Budget;
-use crate::checksum;
+use crate::estimate::Budget;
+use crate::files::checksum;
 
 /// A mean and how far the values lie around it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -174,7 +174,7 @@ pub fn agrees(ours: &Spread, mean: f64, deviation: f64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{Outcome, Spread, Table, agrees};
-    use crate::budget::Budget;
+    use crate::estimate::Budget;
     use crate::sweep::{Plan, Tested};
 
     #[test]

@@ -10,14 +10,14 @@ use selvedge::Mlp;
 use serde::{Deserialize, Serialize};
 
 use super::{Plan, Trial};
-use crate::checksum;
-use crate::crew::{Crew, Threads};
 use crate::data::Dataset;
 use crate::error::{Error, Exit, Result, typed};
 use crate::evaluate::evaluate;
 use crate::files;
-use crate::interrupt;
+use crate::files::checksum;
 use crate::model::{About, Activation, Model};
+use crate::terminal::interrupt;
+use crate::thread_pool::{ThreadPool, Threads};
 use crate::train::{Ending, Epoch, Flow, Job, Observer, State, train};
 
 /// What a trial came to.
@@ -128,10 +128,16 @@ impl Trials {
         recipe.check_batch(split.train.len())?;
         let normalisation = recipe.normalisation(images, &split);
         let inputs = normalisation.inputs(&images.pixels);
-        let crew = Crew::new(Threads::ONE);
+        let thread_pool = ThreadPool::new(Threads::ONE);
         let mut state = State::new(&recipe, shape, None)?;
-        let job =
-            Job { crew: &crew, mlp, recipe: &recipe, set: &dataset.train, inputs: &inputs, split: &split };
+        let job = Job {
+            thread_pool: &thread_pool,
+            mlp,
+            recipe: &recipe,
+            set: &dataset.train,
+            inputs: &inputs,
+            split: &split,
+        };
         let ending = train(&job, &mut state, &mut Silent)?;
         if ending == Ending::Stopped {
             let message =
@@ -140,7 +146,9 @@ impl Trials {
         }
         let val_accuracy = match state.kept_epoch {
             0 => None,
-            _ => Some(evaluate(&crew, &mlp, &state.kept, &inputs, &dataset.train, &split.val)?.accuracy()),
+            _ => Some(
+                evaluate(&thread_pool, &mlp, &state.kept, &inputs, &dataset.train, &split.val)?.accuracy(),
+            ),
         };
         let epochs = state.kept_epoch;
         let model = Model {
@@ -171,7 +179,7 @@ impl Trials {
     ///
     /// # Errors
     /// Exit code 4 where the model is damaged.
-    pub fn test(&self, crew: &Crew, trial: Trial, dataset: &Dataset) -> Result<f64> {
+    pub fn test(&self, thread_pool: &ThreadPool, trial: Trial, dataset: &Dataset) -> Result<f64> {
         let model = Model::load(&self.model_path(trial))?;
         let backend = match &model.about.recipe {
             Some(recipe) => recipe.backend()?,
@@ -180,7 +188,7 @@ impl Trials {
         let mlp = Mlp { shape: model.shape, backend };
         let inputs = model.about.normalisation.inputs(&dataset.test.images.pixels);
         let test = &dataset.test;
-        Ok(evaluate(crew, &mlp, &model.params, &inputs, test, &test.indices())?.finite()?.accuracy())
+        Ok(evaluate(thread_pool, &mlp, &model.params, &inputs, test, &test.indices())?.finite()?.accuracy())
     }
 }
 

@@ -3,9 +3,9 @@
 use selvedge::Backend;
 
 use crate::data::Set;
-use crate::draws::stream_at;
-use crate::normalise::Inputs;
+use crate::data::normalise::Inputs;
 use crate::recipe::Recipe;
+use crate::sampling::stream_at;
 
 /// Makes batches of the images of a set.
 pub struct Batches<'a> {

@@ -4,22 +4,23 @@
 //! sees between two steps, a [`State`], is all that the rest of the run needs.
 
 mod batch;
+pub mod start;
 mod state;
 
 use std::time::Instant;
 
-use selvedge::optim::{self, Follow, Rule};
-use selvedge::{Arena, Mlp, Outcome, Regularize, Update, Workspace};
+use selvedge::optim::{self, Optimizer, OptimizerStep};
+use selvedge::{Arena, Mlp, Regularize, StepStats, Update, Workspace};
 use serde::{Deserialize, Serialize};
 
-use crate::crew::{Beat, Crew};
 use crate::data::Set;
-use crate::draws::{Draws, Split, stream_at};
+use crate::data::normalise::Inputs;
 use crate::error::{Error, Result};
 use crate::evaluate::evaluate;
 use crate::memory::Floats;
-use crate::normalise::Inputs;
 use crate::recipe::Recipe;
+use crate::sampling::{Sampling, Split, stream_at};
+use crate::thread_pool::{ThreadPool, Workload};
 
 use batch::Batches;
 pub use state::{Position, State};
@@ -85,7 +86,7 @@ pub enum Ending {
 /// What a run is made of.
 pub struct Job<'a> {
     /// Who shares the work.
-    pub crew: &'a Crew,
+    pub thread_pool: &'a ThreadPool,
     /// The network.
     pub mlp: Mlp,
     /// How to train it.
@@ -120,7 +121,7 @@ pub fn train(job: &Job<'_>, state: &mut State, observer: &mut dyn Observer) -> R
     let floats = Workspace::floats(shape, recipe.batch);
     let purpose = format!("a step of {} images through {shape}", recipe.batch);
     let mut memory = Floats::zeroed(floats, &purpose)?;
-    let written = if recipe.rule().is_some() { shape.params() } else { 0 };
+    let written = if recipe.optimizer().is_some() { shape.params() } else { 0 };
     let mut stepper = Stepper {
         job,
         batches: Batches::new(recipe, job.set, job.inputs),
@@ -128,7 +129,7 @@ pub fn train(job: &Job<'_>, state: &mut State, observer: &mut dyn Observer) -> R
         gradient: Floats::zeroed(written, "the gradient")?,
         total: u32::try_from(steps.saturating_mul(recipe.epochs)).unwrap_or(u32::MAX),
     };
-    let mut draws = Draws::new(recipe.rng, recipe.seed);
+    let mut draws = Sampling::new(recipe.rng, recipe.seed);
     // Weights and the orders of epochs that are done were drawn in front of those to come.
     let mut drawn = Floats::zeroed(shape.params(), "the initial weights")?;
     draws.weights(recipe.init.0, shape, &mut drawn).map_err(Error::misused)?;
@@ -172,7 +173,7 @@ fn measure(job: &Job<'_>, state: &State) -> Result<Option<Epoch>> {
     let val_accuracy = match &job.split.val[..] {
         [] => None,
         val => {
-            let evaluation = evaluate(job.crew, &job.mlp, state.model(), job.inputs, job.set, val)?;
+            let evaluation = evaluate(job.thread_pool, &job.mlp, state.model(), job.inputs, job.set, val)?;
             if !evaluation.loss_sum.is_finite() {
                 return Ok(None);
             }
@@ -194,9 +195,9 @@ impl Stepper<'_, '_> {
     /// One step; `false` where its loss is not finite, and nothing has changed then.
     fn step(&mut self, state: &mut State, index: &[u32]) -> Result<bool> {
         let begin = Instant::now();
-        let Job { crew, mlp, recipe, .. } = *self.job;
+        let Job { thread_pool, mlp, recipe, .. } = *self.job;
         self.batches.load(state.at.steps, index);
-        let outcome = match crew.beat(Beat::Step, || self.update(state)) {
+        let outcome = match thread_pool.beat(Workload::Step, || self.update(state)) {
             Ok(outcome) => outcome,
             Err(selvedge::Error::NonFiniteLoss) => return Ok(false),
             Err(e) => return Err(e.into()),
@@ -204,7 +205,7 @@ impl Stepper<'_, '_> {
         if !state.average.is_empty() {
             // Early on, the initial weights must not count for long.
             let decay = recipe.ema.min((1 + state.at.steps) as f32 / (10 + state.at.steps) as f32);
-            optim::average(mlp.backend, decay, &state.params, &mut state.average);
+            optim::update_ema(mlp.backend, decay, &state.params, &mut state.average);
         }
         let loss = match f64::from(recipe.loss_epsilon) {
             0.0 => outcome.loss_sum,
@@ -224,11 +225,11 @@ impl Stepper<'_, '_> {
     }
 
     /// Changes the parameters by the gradient of the batch that is loaded, as the recipe's optimizer says.
-    fn update(&mut self, state: &mut State) -> std::result::Result<Outcome, selvedge::Error> {
-        let Job { crew, mlp, recipe, .. } = *self.job;
+    fn update(&mut self, state: &mut State) -> std::result::Result<StepStats, selvedge::Error> {
+        let Job { thread_pool, mlp, recipe, .. } = *self.job;
         let rate = recipe.rate(state.at.steps as u32, self.total);
-        let rule = recipe.rule();
-        let update = match rule {
+        let optimizer = recipe.optimizer();
+        let update = match optimizer {
             None => Update::Sgd { rate },
             Some(_) => Update::Gradient(&mut self.gradient),
         };
@@ -238,7 +239,7 @@ impl Stepper<'_, '_> {
         let regularize = regularize(recipe, state.at.steps);
         let product = Mlp { backend: mlp.backend.with(recipe.precision.into()), ..mlp };
         let outcome = product.step_regularized(
-            crew,
+            thread_pool,
             &mut state.params,
             &mut self.workspace,
             labels,
@@ -246,8 +247,8 @@ impl Stepper<'_, '_> {
             update,
             regularize,
         )?;
-        if let Some(rule) = rule {
-            follow(self.job, state, &self.gradient, rule, rate)?;
+        if let Some(optimizer) = optimizer {
+            follow(self.job, state, &self.gradient, optimizer, rate)?;
         }
         Ok(outcome)
     }
@@ -264,7 +265,7 @@ fn follow(
     job: &Job<'_>,
     state: &mut State,
     gradient: &[f32],
-    rule: Rule,
+    optimizer: Optimizer,
     rate: f32,
 ) -> std::result::Result<(), selvedge::Error> {
     let scale = match job.recipe.clip {
@@ -272,7 +273,7 @@ fn follow(
         most => (f64::from(most) / optim::norm(gradient).max(f64::from(most))) as f32,
     };
     let step = u32::try_from(state.at.steps + 1).unwrap_or(u32::MAX);
-    let follow = Follow { rule, rate, decay: job.recipe.weight_decay, scale, step };
-    let Job { crew, mlp, .. } = *job;
-    follow.apply(mlp.backend, crew, mlp.shape, gradient, &mut state.moments, &mut state.params)
+    let follow = OptimizerStep { optimizer, rate, decay: job.recipe.weight_decay, scale, step };
+    let Job { thread_pool, mlp, .. } = *job;
+    follow.apply(mlp.backend, thread_pool, mlp.shape, gradient, &mut state.moments, &mut state.params)
 }

@@ -3,14 +3,14 @@
 //! Random decisions are no part of it, since they follow from the seed and the position.
 
 use selvedge::Shape;
-use selvedge::optim::Rule;
+use selvedge::optim::Optimizer;
 use serde::{Deserialize, Serialize};
 
 use super::Epoch;
-use crate::draws::Draws;
 use crate::error::{Error, Result};
 use crate::memory::Floats;
 use crate::recipe::Recipe;
+use crate::sampling::Sampling;
 
 /// How far a run is, and what its unfinished epoch came to so far.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -36,7 +36,7 @@ pub struct Position {
 pub struct State {
     /// What is trained.
     pub params: Floats,
-    /// The optimizer's, as its rule lays it out.
+    /// The optimizer's, as its optimizer lays it out.
     pub moments: Floats,
     /// The running mean of the parameters; empty where the recipe asks for none.
     pub average: Floats,
@@ -60,7 +60,7 @@ impl State {
         match from {
             Some(params) => state.params.copy_from_slice(params),
             None => {
-                let mut draws = Draws::new(recipe.rng, recipe.seed);
+                let mut draws = Sampling::new(recipe.rng, recipe.seed);
                 draws.weights(recipe.init.0, shape, &mut state.params).map_err(Error::misused)?;
             }
         }
@@ -80,7 +80,10 @@ impl State {
         let n = shape.params();
         Ok(Self {
             params: params(n, "the parameters")?,
-            moments: params(recipe.rule().map_or(0, |r: Rule| r.state(shape)), "the optimizer's state")?,
+            moments: params(
+                recipe.optimizer().map_or(0, |r: Optimizer| r.state(shape)),
+                "the optimizer's state",
+            )?,
             average: params(if recipe.ema > 0.0 { n } else { 0 }, "the average")?,
             kept: params(n, "a copy of the parameters")?,
             kept_epoch: 0,

@@ -2,18 +2,18 @@
 //!
 //! The stable test of random damage (`hostile.rs`) and the coverage-guided fuzzer (`tests/fuzz`) call the same functions.
 
-use host_cli::checksum;
 use host_cli::data::classes::{self, Classes};
 use host_cli::data::idx;
+use host_cli::data::png;
 use host_cli::exchange;
+use host_cli::files::checksum;
 use host_cli::model::Model;
-use host_cli::png;
 use host_cli::recipe::Recipe;
 use host_cli::recipe::config::{self, Layers, Origin};
 use host_cli::sweep::Plan;
 use selvedge::format::crc::Crc;
-use selvedge::format::{ALIGN, HEADER_BYTES, Image};
-use selvedge::{float, quant};
+use selvedge::format::{ALIGN, HEADER_BYTES, ModelView};
+use selvedge::{infer::float, infer::integer};
 
 /// A parser under attack.
 pub struct Parser {
@@ -147,13 +147,13 @@ fn flash(bytes: &[u8]) -> bool {
     let mut memory = vec![0u128; bytes.len().div_ceil(ALIGN).max(1)];
     let aligned = bytemuck::cast_slice_mut::<u128, u8>(&mut memory);
     aligned[..bytes.len()].copy_from_slice(bytes);
-    let Ok(image) = Image::parse(&aligned[..bytes.len()]) else { return false };
+    let Ok(image) = ModelView::parse(&aligned[..bytes.len()]) else { return false };
     let header = *image.header();
     let pixels: Vec<u8> = (0..header.shape().inputs()).map(|p| (p * 37) as u8).collect();
     let outputs = header.shape().outputs();
     assert!(image.labels().count() == 0 || image.labels().count() == outputs);
-    if let Ok(model) = quant::Model::new(image.clone()) {
-        let (mut scratch, mut logits) = (vec![0; quant::scratch_words(&header)], vec![0; outputs]);
+    if let Ok(model) = integer::Model::new(image.clone()) {
+        let (mut scratch, mut logits) = (vec![0; integer::scratch_words(&header)], vec![0; outputs]);
         model.logits(&pixels, &mut scratch, &mut logits).expect("memory as asked for");
         assert!(logits.iter().all(|z| z.abs() < 1 << 23), "an accumulator left its bound");
         // The stored logits may be any; that the test runs is what counts.

@@ -1,11 +1,11 @@
 //! The kernels of a core against plain loops, on networks whose numbers come out of a hash: random and extreme weights,
 //! biases up to the bound, inputs from all zero to all full, widths around every group.
 //!
-//! Runs on the devices and, from `tests/micro.rs`, on the host. Nothing is stored but the file and the activations.
+//! Runs on the devices and, from `tests/mcu.rs`, on the host. Nothing is stored but the file and the activations.
 
-use selvedge::format::{ALIGN, Builder, Dtype, Header, Image, row_bound};
+use selvedge::format::{ALIGN, Builder, Dtype, Header, ModelView, row_bound};
 use selvedge::naive::integer::requantize;
-use selvedge::{Shape, micro};
+use selvedge::{Shape, infer::mcu};
 
 /// Bytes for the largest file.
 pub const FILE: usize = 8 * 1024;
@@ -157,14 +157,14 @@ pub fn check(memory: &mut Memory) -> Result<u32, (usize, u32, u32)> {
 fn one(memory: &mut Memory, widths: &[usize], side: usize, weights: Weights, image: u32) -> Option<bool> {
     let shape = Shape::new(widths).ok()?;
     let dtype = if weights.i4 { Dtype::I4 } else { Dtype::I8 };
-    let mut header = Header::new(shape, dtype, micro::PACKING).ok()?;
+    let mut header = Header::new(shape, dtype, mcu::PACKING).ok()?;
     if side > 0 {
         header = header.with_image(side, side).ok()?;
     }
     if weights.kind == 0 {
         header = header.with_table();
     }
-    assert!(header.file_bytes() <= FILE && micro::scratch_words(&header) <= SCRATCH && ALIGN <= 16);
+    assert!(header.file_bytes() <= FILE && mcu::scratch_words(&header) <= SCRATCH && ALIGN <= 16);
     let mut builder = Builder::new(header, &mut memory.file[..header.file_bytes()]).ok()?;
     let table = core::array::from_fn(|p| (127 - p / 3) as u8);
     builder.table(&table);
@@ -190,9 +190,9 @@ fn one(memory: &mut Memory, widths: &[usize], side: usize, weights: Weights, ima
     Some([false, true].into_iter().all(gives))
 }
 
-fn gives(file: &Image<'_>, dense: bool, image: u32, scratch: &mut [u32], expected: &[i32; 16]) -> bool {
+fn gives(file: &ModelView<'_>, dense: bool, image: u32, scratch: &mut [u32], expected: &[i32; 16]) -> bool {
     let i4 = file.header().dtype() == Dtype::I4;
-    let new = if i4 { micro::Model::new_i4 } else { micro::Model::new };
+    let new = if i4 { mcu::Model::new_i4 } else { mcu::Model::new };
     let Ok(mut model) = new(file.clone()) else { return false };
     if dense {
         model = model.dense();

@@ -9,8 +9,8 @@ pub mod console;
 pub mod count;
 pub mod differential;
 pub mod file;
-#[path = "../../../host-cli/firmware/src/lent.rs"]
-mod lent;
+#[path = "../../../host-cli/firmware/src/static_buffer.rs"]
+mod static_buffer;
 pub mod stack;
 
 #[cfg(target_arch = "arm")]
@@ -19,7 +19,7 @@ pub use cortex_m_rt::entry;
 pub use riscv_rt::entry;
 
 pub use file::File;
-pub use lent::Lent;
+pub use static_buffer::StaticBuffer;
 
 /// Prints `name=value` and a space.
 pub fn field(name: &str, value: i32) {

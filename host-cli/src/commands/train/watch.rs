@@ -7,17 +7,17 @@ use indicatif::ProgressBar;
 use serde_json::json;
 
 use super::{guess, to_resume};
-use crate::checkpoint;
-use crate::checksum;
 use crate::cli;
 use crate::data::Dataset;
+use crate::data::normalise::Normalisation;
 use crate::error::{Error, Exit, Result, typed};
 use crate::evaluate::evaluate;
-use crate::interrupt;
+use crate::files::checksum;
 use crate::model::{About, Activation, Model};
-use crate::normalise::Normalisation;
 use crate::recipe::Recipe;
+use crate::run::checkpoint;
 use crate::run::{Folder, Place};
+use crate::terminal::interrupt;
 use crate::terminal::{self, Output, Warnings, say};
 use crate::train::{Ending, Epoch, Flow, Job, Observer, State};
 
@@ -122,7 +122,7 @@ impl<'a> Watch<'a> {
         let About { normalisation, epochs_done: kept, .. } = &model.about;
         let test = &dataset.test;
         let inputs = normalisation.inputs(&test.images.pixels);
-        let tested = evaluate(job.crew, &job.mlp, &model.params, &inputs, test, &test.indices())?;
+        let tested = evaluate(job.thread_pool, &job.mlp, &model.params, &inputs, test, &test.indices())?;
         let accuracy = tested.finite()?.accuracy();
         if let Some(warning) = guess::warning(self.recipe, job, dataset, epochs, *kept, accuracy) {
             self.warnings.add(warning);

@@ -8,7 +8,7 @@ use std::io::{ErrorKind, Read};
 use flate2::bufread::MultiGzDecoder;
 
 use super::header::{Header, NOT_IDX};
-use crate::kind;
+use crate::files::kind;
 
 /// The first two bytes of every gzip file.
 pub const GZIP: [u8; 2] = [0x1f, 0x8b];

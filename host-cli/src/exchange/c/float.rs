@@ -2,7 +2,7 @@
 //! the inputs that are 0.
 
 use super::{Files, array, classify, header};
-use crate::fold::Folded;
+use crate::model::fold::Folded;
 
 /// The C of a network.
 pub fn write(folded: &Folded, labels: &[String], name: &str) -> Files {

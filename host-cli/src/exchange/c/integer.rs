@@ -3,12 +3,12 @@
 //!
 //! The weights of four rows lie side by side, column by column; rows that only fill the last four are zeros.
 
-use selvedge::format::{Dtype, Image, Stored};
+use selvedge::format::{Dtype, LayerView, ModelView};
 
 use super::{Files, array, classify, header};
 
 /// The C of a flash file.
-pub fn write(image: &Image<'_>, name: &str) -> Files {
+pub fn write(image: &ModelView<'_>, name: &str) -> Files {
     let (shape, four_bits) = (image.header().shape(), image.header().dtype() == Dtype::I4);
     let labels: Vec<String> = image.labels().map(String::from).collect();
     let notes = format!(
@@ -56,7 +56,7 @@ pub fn write(image: &Image<'_>, name: &str) -> Files {
 }
 
 /// Four rows of each column, or zeros.
-fn fours<'a>(layer: &'a Stored<'a>) -> impl Iterator<Item = [i8; 4]> + 'a {
+fn fours<'a>(layer: &'a LayerView<'a>) -> impl Iterator<Item = [i8; 4]> + 'a {
     let weight = |row: usize, column: usize| {
         if row < layer.outputs() { layer.weight(row, column) as i8 } else { 0 }
     };
@@ -66,12 +66,12 @@ fn fours<'a>(layer: &'a Stored<'a>) -> impl Iterator<Item = [i8; 4]> + 'a {
 }
 
 /// Two weights in a byte, the even row's in its lower half.
-fn nibbles(layer: &Stored<'_>) -> Vec<u8> {
+fn nibbles(layer: &LayerView<'_>) -> Vec<u8> {
     let pair = |low: i8, high: i8| (high / 16 * 16) as u8 | ((low / 16) as u8 & 15);
     fours(layer).flat_map(|[a, b, c, d]| [pair(a, b), pair(c, d)]).collect()
 }
 
-fn logits(image: &Image<'_>, name: &str) -> String {
+fn logits(image: &ModelView<'_>, name: &str) -> String {
     let shape = image.header().shape();
     let table = image.table().is_some();
     let input = if table { format!("{name}_table[pixels[i]]") } else { "(uint8_t)(pixels[i] >> 1)".into() };

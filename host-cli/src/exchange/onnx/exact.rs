@@ -4,14 +4,14 @@
 //! A hidden layer's rounding takes 40 bits, hence 64-bit integers between its sums and its outputs. Nothing is negative
 //! where it is divided, so that ONNX's division, which cuts towards 0, is the shift.
 
-use selvedge::format::Image;
+use selvedge::format::ModelView;
 
 use super::build::{Builder, integer};
 use super::integer::{document, look_up, row_weights};
 use super::proto::dtype;
 
 /// The graph of a file of integer weights: from bytes to its logits, i32.
-pub fn write(image: &Image<'_>) -> Vec<u8> {
+pub fn write(image: &ModelView<'_>) -> Vec<u8> {
     let shape = image.header().shape();
     let mut graph = Builder::default();
     look_up(&mut graph, image, dtype::UINT8);

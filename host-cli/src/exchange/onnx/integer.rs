@@ -7,13 +7,13 @@
 //! helps: a sum times its multiplier takes 40 bits, a float holds 24. [`exact`](super::exact) computes them as integers,
 //! for a runtime that need not be fast.
 
-use selvedge::format::{Image, Stored};
+use selvedge::format::{LayerView, ModelView};
 
 use super::build::{Builder, integer};
 use super::proto::dtype;
 
 /// The graph of a file of integer weights: from bytes to real logits.
-pub fn write(image: &Image<'_>) -> Vec<u8> {
+pub fn write(image: &ModelView<'_>) -> Vec<u8> {
     let shape = image.header().shape();
     let mut graph = Builder::default();
     look_up(&mut graph, image, dtype::INT8);
@@ -64,7 +64,7 @@ pub fn write(image: &Image<'_>) -> Vec<u8> {
 }
 
 /// What the first layer takes of `pixels`, bytes of 0..=127 of a type.
-pub(super) fn look_up(graph: &mut Builder, image: &Image<'_>, elem_type: i32) {
+pub(super) fn look_up(graph: &mut Builder, image: &ModelView<'_>, elem_type: i32) {
     let halved = || std::array::from_fn(|p| (p >> 1) as u8);
     let table = image.table().copied().unwrap_or_else(halved);
     graph.constant("table", elem_type, &[256], table.to_vec());
@@ -73,13 +73,13 @@ pub(super) fn look_up(graph: &mut Builder, image: &Image<'_>, elem_type: i32) {
 }
 
 /// The weights `(o, i)` row-major, as bytes.
-pub(super) fn row_weights(layer: &Stored<'_>) -> Vec<u8> {
+pub(super) fn row_weights(layer: &LayerView<'_>) -> Vec<u8> {
     let row = |r| (0..layer.inputs()).map(move |c| layer.weight(r, c) as u8);
     (0..layer.outputs()).flat_map(row).collect()
 }
 
 /// The file around a graph that takes `pixels`.
-pub(super) fn document(graph: Builder, image: &Image<'_>) -> Vec<u8> {
+pub(super) fn document(graph: Builder, image: &ModelView<'_>) -> Vec<u8> {
     let shape = image.header().shape();
     let doc = format!("{shape}, {} weights; pixels is a row of bytes", image.header().dtype().name());
     let labels: Vec<String> = image.labels().map(String::from).collect();

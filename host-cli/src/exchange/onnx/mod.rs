@@ -24,7 +24,7 @@ mod values;
 use selvedge::kernel::transpose;
 
 use super::Clause;
-use crate::fold::Folded;
+use crate::model::fold::Folded;
 use build::{Builder, integer};
 use proto::dtype;
 

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::super::{Clause, Refusal};
 use super::{Read, Tensors, of_tensors, tensors};
 use crate::error::why;
-use crate::kind::{self, Kind};
+use crate::files::kind::{self, Kind};
 
 /// How such an index is called.
 const ENDING: &str = ".safetensors.index.json";

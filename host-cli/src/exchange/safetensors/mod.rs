@@ -18,7 +18,7 @@ use super::affine::Layer;
 use super::tensors::{Kind, Tensor};
 use super::widen::Float;
 use super::{Clause, Dense, Refusal};
-use crate::checksum;
+use crate::files::checksum;
 use crate::model::{self, About};
 
 /// What a state dict holds.

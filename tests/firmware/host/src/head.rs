@@ -10,8 +10,8 @@ use host_cli::flash;
 use host_cli::memory::{Bytes, Floats};
 use host_cli::model::{About, Model};
 use host_cli::quantize::{Options, clip::Clip, quantize};
-use selvedge::format::{Dtype, Image};
-use selvedge::{Arena, Backend, Init, Mlp, Rng, Shape, Solo, Update, Workspace, kernel, micro};
+use selvedge::format::{Dtype, ModelView};
+use selvedge::{Arena, Backend, Init, Mlp, Rng, Serial, Shape, Update, Workspace, infer::mcu, kernel};
 
 use crate::images::packings;
 use crate::{core, of_each_class, write};
@@ -26,7 +26,7 @@ const BATCH: usize = 64;
 /// Writes `head-PACKING.selv`, `head-train`, `head-test` and the parameters that the device must end with.
 pub fn prepare(dir: &Path, data: &Dataset) -> Result<()> {
     let file = deployed(data)?;
-    let image = Image::parse(&file).map_err(core)?;
+    let image = ModelView::parse(&file).map_err(core)?;
     packings(dir, "head-", &image)?;
     // Half of the images that the device learns from are of the new classes.
     let labels = &data.train.labels;
@@ -44,8 +44,8 @@ pub fn prepare(dir: &Path, data: &Dataset) -> Result<()> {
     };
     write_images("head-train", &data.train, &train)?;
     write_images("head-test", &data.test, &test)?;
-    let own = flash::repack(&image, Dtype::I8, micro::PACKING)?;
-    let head = learned(&Image::parse(&own).map_err(core)?, data, &train).map_err(core)?;
+    let own = flash::repack(&image, Dtype::I8, mcu::PACKING)?;
+    let head = learned(&ModelView::parse(&own).map_err(core)?, data, &train).map_err(core)?;
     write(&dir.join("head.expected"), &head.iter().flat_map(|p| p.to_le_bytes()).collect::<Vec<_>>())
 }
 
@@ -75,14 +75,14 @@ fn trained(shape: Shape, data: &Dataset, known: &[u32]) -> std::result::Result<V
         let labels: Vec<_> = index.iter().map(|&n| data.train.labels[n as usize]).collect();
         let fill =
             |first: usize, rows: &mut [f32]| gather(&index[first..first + rows.len() / WIDTHS[0]], rows);
-        mlp.step(&Solo, &mut params, &mut workspace, &labels, &fill, Update::Sgd { rate: 0.1 })?;
+        mlp.step(&Serial, &mut params, &mut workspace, &labels, &fill, Update::Sgd { rate: 0.1 })?;
     }
     Ok(params)
 }
 
 /// The head that the device must come to.
 fn learned(
-    image: &Image<'_>,
+    image: &ModelView<'_>,
     data: &Dataset,
     train: &[usize],
 ) -> std::result::Result<Vec<f32>, selvedge::Error> {
@@ -97,8 +97,8 @@ fn learned(
             params[column * classes + row] = layer.weight(row, column) as f32 * (unit / image.scale(1));
         }
     }
-    let model = micro::Model::new(image.clone())?;
-    let mut scratch = vec![0; micro::scratch_words(image.header())];
+    let model = mcu::Model::new(image.clone())?;
+    let mut scratch = vec![0; mcu::scratch_words(image.header())];
     let mut memory = vec![0.0; Workspace::floats(shape, 1) + 15];
     let mut workspace = Workspace::new(shape, 1, &mut Arena::new(&mut memory))?;
     let head = Mlp { shape, backend: Backend::PORTABLE };
@@ -111,7 +111,7 @@ fn learned(
             let x: Vec<_> = y.iter().map(|&y| f32::from(y) * image.scale(1)).collect();
             let fill = |_: usize, rows: &mut [f32]| rows.copy_from_slice(&x);
             let update = Update::Sgd { rate: RATE };
-            head.step(&Solo, &mut params, &mut workspace, &data.train.labels[n..=n], &fill, update)?;
+            head.step(&Serial, &mut params, &mut workspace, &data.train.labels[n..=n], &fill, update)?;
         }
     }
     Ok(params)

@@ -6,8 +6,8 @@ use host_cli::data::Dataset;
 use host_cli::error::Result;
 use host_cli::memory::Bytes;
 use host_cli::{flash, model};
-use selvedge::format::{Image, Packing};
-use selvedge::quant;
+use selvedge::format::{ModelView, Packing};
+use selvedge::infer::integer;
 
 use crate::{core, of_each_class, write};
 
@@ -37,10 +37,10 @@ fn flash_bytes(file: &Path) -> Result<Bytes> {
 }
 
 /// The logits of all images, four bytes each.
-fn logits(image: Image<'_>, images: &[&[u8]]) -> Result<Vec<u8>> {
-    let model = quant::Model::new(image).map_err(core)?;
+fn logits(image: ModelView<'_>, images: &[&[u8]]) -> Result<Vec<u8>> {
+    let model = integer::Model::new(image).map_err(core)?;
     let header = model.image().header();
-    let mut scratch = vec![0; quant::scratch_words(header)];
+    let mut scratch = vec![0; integer::scratch_words(header)];
     let mut logits = vec![0; header.shape().outputs()];
     let mut bytes = Vec::new();
     for pixels in images {
@@ -51,7 +51,7 @@ fn logits(image: Image<'_>, images: &[&[u8]]) -> Result<Vec<u8>> {
 }
 
 /// Writes `PREFIXPACKING.selv` for every packing.
-pub fn packings(dir: &Path, prefix: &str, image: &Image<'_>) -> Result<()> {
+pub fn packings(dir: &Path, prefix: &str, image: &ModelView<'_>) -> Result<()> {
     for packing in Packing::ALL {
         let bytes = flash::repack(image, image.header().dtype(), packing)?;
         write(&dir.join(format!("{prefix}{}.selv", packing.name())), &bytes)?;

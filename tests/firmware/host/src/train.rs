@@ -4,7 +4,7 @@ use std::path::Path;
 
 use host_cli::data::Dataset;
 use host_cli::error::Result;
-use selvedge::{Arena, Backend, Init, Mlp, Rng, Shape, Solo, Update, Workspace, kernel};
+use selvedge::{Arena, Backend, Init, Mlp, Rng, Serial, Shape, Update, Workspace, kernel};
 
 use crate::{core, of_each_class, write};
 
@@ -37,7 +37,7 @@ pub fn prepare(dir: &Path, data: &Dataset) -> Result<()> {
                 let index = &index[first..first + rows.len() / WIDTHS[0]];
                 kernel::gather(Backend::PORTABLE, &data.train.images.pixels, index, rows);
             };
-            mlp.step(&Solo, &mut params, &mut workspace, labels, &fill, Update::Sgd { rate: RATE })
+            mlp.step(&Serial, &mut params, &mut workspace, labels, &fill, Update::Sgd { rate: RATE })
                 .map_err(core)?;
         }
         write(&dir.join(format!("{name}.expected")), &bytes(&params))?;

@@ -6,26 +6,26 @@
 #![no_std]
 #![no_main]
 
-use selvedge::format::Image;
-use selvedge::{float, quant};
-use selvedge_firmware::{File, Lent, console, count, entry, field, stack};
+use selvedge::format::ModelView;
+use selvedge::{infer::float, infer::integer};
+use selvedge_firmware::{File, StaticBuffer, console, count, entry, field, stack};
 
 selvedge_firmware::no_panics!();
 selvedge_firmware::deployed!("MODEL");
 
 const INTEGERS: bool = HEADER.dtype().is_integer();
-const WORDS: usize = if INTEGERS { quant::scratch_words(&HEADER) } else { 0 };
-const MEMORY: usize = if INTEGERS { quant::ram_bytes(&HEADER) } else { float::ram_bytes(&HEADER) };
+const WORDS: usize = if INTEGERS { integer::scratch_words(&HEADER) } else { 0 };
+const MEMORY: usize = if INTEGERS { integer::ram_bytes(&HEADER) } else { float::ram_bytes(&HEADER) };
 const FLOATS: usize = if INTEGERS { 0 } else { float::scratch_floats(&HEADER) };
 
 #[entry]
 fn main() -> ! {
-    static SCRATCH: Lent<[u32; WORDS]> = Lent::new([0; WORDS]);
-    static FLOAT_SCRATCH: Lent<[f32; FLOATS]> = Lent::new([0.0; FLOATS]);
+    static SCRATCH: StaticBuffer<[u32; WORDS]> = StaticBuffer::new([0; WORDS]);
+    static FLOAT_SCRATCH: StaticBuffer<[f32; FLOATS]> = StaticBuffer::new([0.0; FLOATS]);
     let (Some(words), Some(floats)) = (SCRATCH.take(), FLOAT_SCRATCH.take()) else { console::exit(false) };
-    let Ok(image) = Image::parse(FILE) else { console::exit(false) };
+    let Ok(image) = ModelView::parse(FILE) else { console::exit(false) };
     if INTEGERS {
-        let Ok(model) = quant::Model::new(image) else { console::exit(false) };
+        let Ok(model) = integer::Model::new(image) else { console::exit(false) };
         let mut logits = [0; CLASSES];
         measure(|pixels| {
             let done = model.logits(pixels, words, &mut logits).is_ok();

@@ -6,9 +6,9 @@
 #![no_std]
 #![no_main]
 
-use selvedge::format::Image;
-use selvedge::{Activations, Arena, Backend, Memory, Mlp, Shape, Solo, Update, Workspace, micro, naive};
-use selvedge_firmware::{File, Lent, console, count, entry, field};
+use selvedge::format::ModelView;
+use selvedge::{Activations, Arena, Backend, Memory, Mlp, Shape, Serial, Update, Workspace, infer::mcu, naive};
+use selvedge_firmware::{File, StaticBuffer, console, count, entry, field};
 
 selvedge_firmware::printed_panics!();
 selvedge_firmware::deployed!("HEAD_MODEL");
@@ -27,14 +27,14 @@ const NEW: usize = 8;
 
 #[entry]
 fn main() -> ! {
-    static PARAMS: Lent<[f32; HEAD.params()]> = Lent::new([0.0; HEAD.params()]);
-    static MEMORY: Lent<Memory<FLOATS>> = Lent::new(Memory::new());
-    static SCRATCH: Lent<[u32; micro::scratch_words(&HEADER)]> =
-        Lent::new([0; micro::scratch_words(&HEADER)]);
+    static PARAMS: StaticBuffer<[f32; HEAD.params()]> = StaticBuffer::new([0.0; HEAD.params()]);
+    static MEMORY: StaticBuffer<Memory<FLOATS>> = StaticBuffer::new(Memory::new());
+    static SCRATCH: StaticBuffer<[u32; mcu::scratch_words(&HEADER)]> =
+        StaticBuffer::new([0; mcu::scratch_words(&HEADER)]);
     let (Some(params), Some(memory), Some(scratch)) = (PARAMS.take(), MEMORY.take(), SCRATCH.take()) else {
         console::exit(false)
     };
-    let Ok(model) = Image::parse(FILE).and_then(micro::Model::new) else { console::exit(false) };
+    let Ok(model) = ModelView::parse(FILE).and_then(mcu::Model::new) else { console::exit(false) };
     start(model.image(), params);
     let mut workspace = match Workspace::new(HEAD, 1, &mut Arena::new(memory.floats())) {
         Ok(workspace) => workspace,
@@ -53,7 +53,7 @@ fn main() -> ! {
 }
 
 /// The network's own last layer, in floats.
-fn start(image: &Image<'_>, params: &mut [f32]) {
+fn start(image: &ModelView<'_>, params: &mut [f32]) {
     let (Some(layer), Ok(mut head)) = (image.layers().last(), HEAD.split_mut(params)) else { return };
     let unit = image.scale(LAYERS);
     for row in 0..CLASSES {
@@ -68,7 +68,7 @@ fn start(image: &Image<'_>, params: &mut [f32]) {
 /// Reads the next image; makes its features.
 fn features(
     file: &mut File,
-    model: &micro::Model<'_>,
+    model: &mcu::Model<'_>,
     scratch: &mut [u32],
     x: &mut [f32; FEATURES],
 ) -> Option<u8> {
@@ -87,7 +87,7 @@ fn features(
 
 /// Trains the head; returns the mean instructions of a step, the features left out.
 fn train(
-    model: &micro::Model<'_>,
+    model: &mcu::Model<'_>,
     params: &mut [f32],
     workspace: &mut Workspace<'_>,
     scratch: &mut [u32],
@@ -100,7 +100,7 @@ fn train(
         while let Some(label) = features(&mut file, model, scratch, &mut x) {
             let fill = |_: usize, rows: &mut [f32]| rows.copy_from_slice(&x);
             let mut step =
-                || head.step(&Solo, params, workspace, &[label], &fill, Update::Sgd { rate: RATE });
+                || head.step(&Serial, params, workspace, &[label], &fill, Update::Sgd { rate: RATE });
             sum += counter.count(|| {
                 if step().is_err() {
                     console::exit(false)
@@ -115,9 +115,9 @@ fn train(
 /// Prints how many of the test images the head gets right, in thousandths: of all classes, and of the new ones.
 fn report(
     when: &str,
-    model: &micro::Model<'_>,
+    model: &mcu::Model<'_>,
     params: &[f32],
-    lent: &mut Activations<'_>,
+    activations: &mut Activations<'_>,
     scratch: &mut [u32],
 ) {
     let head = Mlp { shape: HEAD, backend: Backend::PORTABLE };
@@ -125,7 +125,7 @@ fn report(
     let mut file = File::open(c"head-test");
     while let Some(label) = features(&mut file, model, scratch, &mut x) {
         let fill = |_: usize, rows: &mut [f32]| rows.copy_from_slice(&x);
-        let Ok(logits) = head.forward(&Solo, params, lent, 1, &fill) else { console::exit(false) };
+        let Ok(logits) = head.forward(&Serial, params, activations, 1, &fill) else { console::exit(false) };
         let group = usize::from(usize::from(label) >= NEW);
         seen[group] += 1;
         right[group] += i32::from(naive::argmax(logits) == usize::from(label));

@@ -7,19 +7,19 @@
 #![no_std]
 #![no_main]
 
-use selvedge::format::{Dtype, Image};
-use selvedge::{micro, naive};
-use selvedge_firmware::{File, Lent, console, count, entry, field, stack};
+use selvedge::format::{Dtype, ModelView};
+use selvedge::{infer::mcu, naive};
+use selvedge_firmware::{File, StaticBuffer, console, count, entry, field, stack};
 
 selvedge_firmware::no_panics!();
 selvedge_firmware::deployed!("MODEL");
 
 const I4: bool = matches!(HEADER.dtype(), Dtype::I4);
-const WORDS: usize = micro::scratch_words(&HEADER);
+const WORDS: usize = mcu::scratch_words(&HEADER);
 
 #[entry]
 fn main() -> ! {
-    static SCRATCH: Lent<[u32; WORDS]> = Lent::new([0; WORDS]);
+    static SCRATCH: StaticBuffer<[u32; WORDS]> = StaticBuffer::new([0; WORDS]);
     let Some(scratch) = SCRATCH.take() else { console::exit(false) };
     let mut logits = [0; CLASSES];
     let Some(model) = boot(scratch, &mut logits) else { console::exit(false) };
@@ -28,9 +28,9 @@ fn main() -> ! {
 }
 
 /// The checked model, or the reason why there is none.
-fn boot(scratch: &mut [u32], logits: &mut [i32]) -> Option<micro::Model<'static>> {
-    let new = if I4 { micro::Model::new_i4 } else { micro::Model::new };
-    let model = match Image::parse(FILE).and_then(new) {
+fn boot(scratch: &mut [u32], logits: &mut [i32]) -> Option<mcu::Model<'static>> {
+    let new = if I4 { mcu::Model::new_i4 } else { mcu::Model::new };
+    let model = match ModelView::parse(FILE).and_then(new) {
         Ok(model) => model,
         Err(_) => {
             console::text("the flash file is damaged or packed for another core: no inference\n");
@@ -42,12 +42,12 @@ fn boot(scratch: &mut [u32], logits: &mut [i32]) -> Option<micro::Model<'static>
         return None;
     }
     console::text("checked ");
-    console::text(micro::PACKING.name());
+    console::text(mcu::PACKING.name());
     console::text("\n");
     Some(model)
 }
 
-fn measure(model: &micro::Model<'_>, scratch: &mut [u32], logits: &mut [i32; CLASSES]) {
+fn measure(model: &mcu::Model<'_>, scratch: &mut [u32], logits: &mut [i32; CLASSES]) {
     let counter = count::Counter::calibrated();
     let dense = model.clone().dense();
     let (mut images, mut file) = (File::open(c"images"), File::create(c"logits"));
@@ -55,7 +55,7 @@ fn measure(model: &micro::Model<'_>, scratch: &mut [u32], logits: &mut [i32; CLA
     let mut pixels = [0; INPUTS];
     while images.read(&mut pixels) {
         let mut class = 0;
-        let mut classify = |model: &micro::Model<'_>, logits: &mut [i32]| {
+        let mut classify = |model: &mcu::Model<'_>, logits: &mut [i32]| {
             let mut once = |scratch: &mut [u32]| {
                 if model.run(scratch, logits).is_ok() {
                     class = naive::argmax(logits);
@@ -100,7 +100,7 @@ fn measure(model: &micro::Model<'_>, scratch: &mut [u32], logits: &mut [i32; CLA
 }
 
 /// Puts an image where the model expects it; a camera would write there itself.
-fn fill(model: &micro::Model<'_>, scratch: &mut [u32], pixels: &[u8; INPUTS]) {
+fn fill(model: &mcu::Model<'_>, scratch: &mut [u32], pixels: &[u8; INPUTS]) {
     for (to, from) in model.pixels(scratch).iter_mut().zip(pixels) {
         *to = *from;
     }

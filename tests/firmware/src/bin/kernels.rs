@@ -2,13 +2,13 @@
 #![no_std]
 #![no_main]
 
-use selvedge_firmware::{Lent, console, differential, entry, field};
+use selvedge_firmware::{StaticBuffer, console, differential, entry, field};
 
 selvedge_firmware::printed_panics!();
 
 #[entry]
 fn main() -> ! {
-    static MEMORY: Lent<differential::Memory> = Lent::new(differential::Memory::new());
+    static MEMORY: StaticBuffer<differential::Memory> = StaticBuffer::new(differential::Memory::new());
     let Some(memory) = MEMORY.take() else { console::exit(false) };
     match differential::check(memory) {
         Ok(images) => {

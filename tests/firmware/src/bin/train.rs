@@ -6,8 +6,8 @@
 #![no_std]
 #![no_main]
 
-use selvedge::{Arena, Backend, Memory, Mlp, Shape, Solo, Update, Workspace};
-use selvedge_firmware::{File, Lent, console, count, entry, field, stack};
+use selvedge::{Arena, Backend, Memory, Mlp, Shape, Serial, Update, Workspace};
+use selvedge_firmware::{File, StaticBuffer, console, count, entry, field, stack};
 
 selvedge_firmware::printed_panics!();
 
@@ -33,8 +33,8 @@ const FLOATS: usize = Workspace::floats(SHAPE, MOST);
 
 #[entry]
 fn main() -> ! {
-    static PARAMS: Lent<[f32; SHAPE.params()]> = Lent::new([0.0; SHAPE.params()]);
-    static MEMORY: Lent<Memory<FLOATS>> = Lent::new(Memory::new());
+    static PARAMS: StaticBuffer<[f32; SHAPE.params()]> = StaticBuffer::new([0.0; SHAPE.params()]);
+    static MEMORY: StaticBuffer<Memory<FLOATS>> = StaticBuffer::new(Memory::new());
     let (Some(params), Some(memory)) = (PARAMS.take(), MEMORY.take()) else { console::exit(false) };
     let counter = count::Counter::calibrated();
     read_floats(&mut File::open(c"train-start"), params);
@@ -88,7 +88,7 @@ fn epoch(counter: count::Counter, batch: usize, params: &mut [f32], workspace: &
         deepest = stack::used(|| {
             instructions = counter.count(|| {
                 let update = Update::Sgd { rate: RATE };
-                done = mlp.step(&Solo, params, workspace, &labels[..batch], &fill, update).is_ok();
+                done = mlp.step(&Serial, params, workspace, &labels[..batch], &fill, update).is_ok();
             });
         })
         .max(deepest);

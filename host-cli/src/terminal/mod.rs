@@ -1,0 +1,209 @@
+//! What goes to the terminal: results on stdout, talk on stderr, pictures where people look.
+//!
+//! A line that is wider than the terminal is broken between its fields, and a table between its columns; what is no
+//! terminal gets every line as it is.
+
+mod draw;
+pub mod interrupt;
+mod wrap;
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use comfy_table::CellAlignment;
+use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressState, ProgressStyle};
+use serde::Serialize;
+
+use crate::error::{Error, Result, why};
+
+/// Results on stdout. A reader that has gone away is no error: what is left is not printed.
+#[derive(Debug, Default)]
+pub struct Output {
+    gone: bool,
+}
+
+impl Output {
+    /// Prints a line, or lines, for people.
+    ///
+    /// # Errors
+    /// As [`raw`](Self::raw).
+    pub fn line(&mut self, text: impl AsRef<str>) -> Result<()> {
+        self.raw(wrap::lines(text.as_ref(), wrap::of_stdout()))
+    }
+
+    /// Prints a line, or lines, which no width of a terminal may break: what a program reads, or a shell.
+    ///
+    /// # Errors
+    /// Exit code 1 where stdout cannot be written for another reason than a broken pipe.
+    pub fn raw(&mut self, text: impl AsRef<str>) -> Result<()> {
+        if self.gone {
+            return Ok(());
+        }
+        let mut stdout = io::stdout().lock();
+        match writeln!(stdout, "{}", text.as_ref()).and_then(|()| stdout.flush()) {
+            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => {
+                self.gone = true;
+                Ok(())
+            }
+            Err(e) => Err(Error::failed(format!("cannot write to stdout: {}", why(&e)))),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Prints one JSON object on a line.
+    ///
+    /// # Errors
+    /// As [`line`](Self::line).
+    pub fn json(&mut self, value: &impl Serialize) -> Result<()> {
+        self.raw(serde_json::to_string(value).map_err(|e| Error::failed(e.to_string()))?)
+    }
+}
+
+/// Talks: a line on stderr. The work goes on where nobody reads it, which a print of the standard library would end.
+pub fn say(text: impl Display) {
+    say_raw(wrap::lines(&text.to_string(), wrap::of_stderr()));
+}
+
+/// Talks to a program: a line on stderr that no width of a terminal may break.
+pub fn say_raw(text: impl Display) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// What a command warns of: printed on stderr at once, and kept for the `warnings` of its JSON.
+#[derive(Debug, Default)]
+pub struct Warnings(Vec<String>);
+
+impl Warnings {
+    /// Warns. `text` is one line without a full stop: what was seen or assumed, and how to say otherwise.
+    pub fn add(&mut self, text: impl Into<String>) {
+        let text = text.into();
+        say(format!("warning: {text}"));
+        self.0.push(text);
+    }
+
+    /// The warnings so far, in their order.
+    pub fn list(&self) -> &[String] {
+        &self.0
+    }
+}
+
+/// A table of numbers: the first column left, the others right.
+pub fn table<R: IntoIterator<Item = String>>(
+    header: impl IntoIterator<Item = String>,
+    rows: impl IntoIterator<Item = R>,
+) -> String {
+    columns(header, rows, CellAlignment::Right)
+}
+
+/// A table of words: all columns left.
+pub fn listing<R: IntoIterator<Item = String>>(
+    header: impl IntoIterator<Item = String>,
+    rows: impl IntoIterator<Item = R>,
+) -> String {
+    columns(header, rows, CellAlignment::Left)
+}
+
+fn columns<R: IntoIterator<Item = String>>(
+    header: impl IntoIterator<Item = String>,
+    rows: impl IntoIterator<Item = R>,
+    alignment: CellAlignment,
+) -> String {
+    let rows: Vec<Vec<String>> = rows.into_iter().map(|row| row.into_iter().collect()).collect();
+    wrap::table(&header.into_iter().collect::<Vec<_>>(), &rows, alignment, wrap::of_stdout())
+}
+
+/// A table that is written as Markdown; as one of [`table`] on a terminal that is narrower.
+pub fn markdown(text: &str) -> String {
+    wrap::markdown(text, wrap::of_stdout())
+}
+
+/// `1 trial`, `2 trials`.
+pub fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+/// A bar over `steps` steps on stderr, of which those up to `done` were done before; hidden unless stderr is a terminal and
+/// `show`.
+pub fn bar(steps: usize, done: u64, show: bool) -> ProgressBar {
+    if !show || !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(steps as u64).with_position(done);
+    bar.set_style(style("{prefix} {wide_bar} {percent:>3} % {left} left {msg}", done));
+    bar
+}
+
+/// A bar's style, whose `{left}` is the time left and whose `{rate}` the bytes a second where the first `done` steps or
+/// bytes were there before.
+pub fn style(template: &str, done: u64) -> ProgressStyle {
+    let now = move |state: &ProgressState| state.pos().saturating_sub(done);
+    let left = move |state: &ProgressState, text: &mut dyn std::fmt::Write| {
+        let to_do = state.len().unwrap_or(0).saturating_sub(state.pos());
+        // A bar that cannot be written is drawn again soon.
+        let _ = match time_left(state.elapsed(), now(state), to_do) {
+            Some(left) => write!(text, "{:#}", HumanDuration(left)),
+            None => write!(text, "?"),
+        };
+    };
+    let rate = move |state: &ProgressState, text: &mut dyn std::fmt::Write| {
+        let bytes = now(state) as f64 / state.elapsed().as_secs_f64().max(1e-3);
+        let _ = write!(text, "{}/s", HumanBytes(bytes as u64));
+    };
+    let style = ProgressStyle::with_template(template).expect("a valid template");
+    style.with_key("left", left).with_key("rate", rate)
+}
+
+/// The time that `left` steps will take where the last `done` took `elapsed`; `None` before the first.
+///
+/// Steps that a run did before it was resumed are none of them: they took no time now.
+fn time_left(elapsed: Duration, done: u64, left: u64) -> Option<Duration> {
+    (done > 0).then(|| Duration::from_secs_f64((elapsed.as_secs_f64() / done as f64 * left as f64).round()))
+}
+
+/// As many of a bar's fields, in their order, as a terminal has room for beside the rest of the bar.
+pub fn fields(fields: &[String]) -> String {
+    wrap::fitting(fields, wrap::of_stderr())
+}
+
+/// Numbers as a line of eighth blocks, the smallest lowest.
+pub fn sparkline(values: &[f64]) -> String {
+    let (low, high) =
+        values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), &v| (l.min(v), h.max(v)));
+    let level = |v: f64| if high > low { (7.0 * (v - low) / (high - low)).round() as u32 } else { 0 };
+    values.iter().filter_map(|&v| char::from_u32(0x2581 + level(v))).collect()
+}
+
+pub use draw::{confusion, picture};
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{sparkline, table, time_left};
+
+    #[test]
+    fn sparklines_reach_from_low_to_high() {
+        assert_eq!(sparkline(&[3.0, 1.0, 2.0]), "█▁▅");
+        assert_eq!(sparkline(&[1.0]), "▁");
+    }
+
+    #[test]
+    fn time_left_counts_no_step_of_before() {
+        let second = Duration::from_secs;
+        // Resumed at step 9,000 of 10,000, a hundred steps a second: ten seconds, or nine after the first.
+        assert_eq!(time_left(second(1), 9100 - 9000, 10_000 - 9100), Some(second(9)));
+        assert_eq!(time_left(second(0), 0, 1000), None);
+        assert_eq!(time_left(second(5), 1000, 0), Some(second(0)));
+    }
+
+    #[test]
+    fn tables_align_numbers_right() {
+        let text = table(
+            ["a", "n"].map(String::from),
+            [["x", "1"].map(String::from), ["yy", "10"].map(String::from)],
+        );
+        assert_eq!(text.lines().count(), 3);
+        assert!(text.lines().all(|l| l.len() == text.lines().next().unwrap().len()), "{text}");
+    }
+}

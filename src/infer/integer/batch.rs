@@ -1,0 +1,179 @@
+//! A model packed for the vectors of a desktop, in caller-provided memory.
+//!
+//! Flash files are packed for microcontrollers, or not at all. A desktop has memory to spare: [`Prepared`] takes the
+//! weights of any file and lays them out once as its backend's kernels read them. Results are those of
+//! [`Model`] to the bit.
+
+use heapless::Vec;
+
+use super::Model;
+use crate::error::Error;
+use crate::format::Header;
+use crate::kernel::gemm_i8::{CACHE_LINE_BYTES, Packed, Target, integer_layer, packed, padded_rows};
+use crate::shape::MAX_LAYERS;
+use crate::simd::{Backend, MAX_LANES};
+
+/// Images that go through the layers together: enough to share the weights, few enough for the second cache.
+const CHUNK: usize = 64;
+
+/// A model as one backend reads it.
+#[derive(Debug, Clone)]
+pub struct Prepared<'m> {
+    header: Header,
+    backend: Backend,
+    table: Option<&'m [u8; 256]>,
+    layers: Vec<Packed<'m>, MAX_LAYERS>,
+}
+
+impl<'m> Prepared<'m> {
+    /// Bytes of caller-provided memory that [`new`](Self::new) needs, on any backend.
+    pub const fn bytes(header: &Header) -> usize {
+        let shape = header.shape();
+        let mut sum = CACHE_LINE_BYTES;
+        let mut l = 0;
+        while l < shape.layers() {
+            let rows = padded_rows(shape.width(l + 1), MAX_LANES);
+            sum +=
+                rows * shape.width(l).next_multiple_of(4) + 2 * (4 * rows).next_multiple_of(CACHE_LINE_BYTES);
+            l += 1;
+        }
+        sum + 256
+    }
+
+    /// Packs a model into `memory`, of at least [`bytes`](Self::bytes).
+    ///
+    /// # Errors
+    /// [`Error::Length`] where the memory is too small.
+    pub fn new(model: &Model<'_>, backend: Backend, memory: &'m mut [u8]) -> Result<Self, Error> {
+        let header = *model.image().header();
+        let short =
+            Error::Length { what: "bytes to pack", expected: Self::bytes(&header), actual: memory.len() };
+        let lanes = backend.dot_lanes();
+        let skip = memory.as_ptr().align_offset(CACHE_LINE_BYTES);
+        let mut free = memory.get_mut(skip..).ok_or(short)?;
+        let mut take = |n: usize| {
+            let (taken, rest) =
+                core::mem::take(&mut free).split_at_mut_checked(n.next_multiple_of(CACHE_LINE_BYTES))?;
+            free = rest;
+            taken.fill(0);
+            taken.get_mut(..n)
+        };
+        let mut layers = Vec::new();
+        for layer in model.image().layers() {
+            let (i, o) = (layer.inputs(), layer.outputs());
+            let (rows, quads) = (padded_rows(o, lanes), i.div_ceil(4));
+            let weights = take(rows * quads * 4).ok_or(short)?;
+            let biases = take(4 * rows).ok_or(short)?;
+            let hidden = !layer.multipliers().is_empty();
+            let multipliers = take(if hidden { 4 * rows } else { 0 }).ok_or(short)?;
+            for row in 0..o {
+                for column in 0..i {
+                    weights[packed(lanes, rows, quads, row, column)] = layer.weight(row, column) as u8;
+                }
+                biases[4 * row..][..4].copy_from_slice(&layer.bias(row).to_ne_bytes());
+                if hidden {
+                    let r = i32::from(layer.multiplier(row));
+                    multipliers[4 * row..][..4].copy_from_slice(&r.to_ne_bytes());
+                }
+            }
+            // There are never more layers than the vector holds.
+            let _ = layers.push(Packed { quads, outputs: o, weights, biases, multipliers });
+        }
+        let table = match model.image().table() {
+            Some(table) => {
+                let copy = take(256).ok_or(short)?;
+                copy.copy_from_slice(table);
+                copy.first_chunk()
+            }
+            None => None,
+        };
+        Ok(Self { header, backend, table, layers })
+    }
+
+    /// What the file says of itself.
+    pub const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Who does the arithmetic.
+    pub const fn backend(&self) -> Backend {
+        self.backend
+    }
+
+    /// Bytes of scratch for a batch of `b` images.
+    pub const fn scratch_bytes(header: &Header, b: usize) -> usize {
+        let (first, widest) = strides(header);
+        let together = if b < CHUNK { b } else { CHUNK };
+        CACHE_LINE_BYTES + together * (first + 2 * widest) + list_bytes(header)
+    }
+
+    /// The logits `(b, o)` of `b` images of `inputs` bytes each. `scratch` holds at least
+    /// [`scratch_bytes`](Self::scratch_bytes).
+    ///
+    /// # Errors
+    /// [`Error::Length`] where a slice has not the length that the network needs.
+    pub fn logits(&self, pixels: &[u8], scratch: &mut [u8], logits: &mut [i32]) -> Result<(), Error> {
+        let shape = self.header.shape();
+        let (i, o) = (shape.inputs(), shape.outputs());
+        let b = pixels.len() / i;
+        if pixels.len() != b * i {
+            return Err(Error::Length { what: "pixels", expected: b * i, actual: pixels.len() });
+        }
+        if logits.len() != b * o {
+            return Err(Error::Length { what: "logits", expected: b * o, actual: logits.len() });
+        }
+        let expected = Self::scratch_bytes(&self.header, b);
+        if scratch.len() < expected {
+            return Err(Error::Length { what: "scratch bytes", expected, actual: scratch.len() });
+        }
+        let skip = scratch.as_ptr().align_offset(CACHE_LINE_BYTES).min(CACHE_LINE_BYTES);
+        for (pixels, logits) in pixels.chunks(CHUNK * i).zip(logits.chunks_mut(CHUNK * o)) {
+            self.chunk(pixels, &mut scratch[skip..], logits);
+        }
+        Ok(())
+    }
+
+    fn chunk(&self, pixels: &[u8], scratch: &mut [u8], logits: &mut [i32]) {
+        let i = self.header.shape().inputs();
+        let b = pixels.len() / i;
+        let (first, widest) = strides(&self.header);
+        let (list, rest) = scratch.split_at_mut(list_bytes(&self.header));
+        let (input, rest) = rest.split_at_mut(b * first);
+        let (mut x, mut y) = rest.split_at_mut(b * widest);
+        for (row, pixels) in input.chunks_exact_mut(first).zip(pixels.chunks_exact(i)) {
+            let (row, padding) = row.split_at_mut(i);
+            match self.table {
+                Some(table) => row.iter_mut().zip(pixels).for_each(|(x, &p)| *x = table[usize::from(p)]),
+                None => row.iter_mut().zip(pixels).for_each(|(x, &p)| *x = p >> 1),
+            }
+            padding.fill(0);
+        }
+        let lanes = self.backend.dot_lanes();
+        let mut from: (&mut [u8], usize) = (input, first);
+        for &layer in &self.layers {
+            if layer.multipliers.is_empty() {
+                integer_layer(self.backend, layer, (from.0, from.1), list, Target::Logits(&mut *logits));
+            } else {
+                let width = padded_rows(layer.outputs, lanes).next_multiple_of(4);
+                let (out, _) = y.split_at_mut(b * width);
+                out.fill(0);
+                integer_layer(self.backend, layer, (from.0, from.1), list, Target::Hidden(out, width));
+                core::mem::swap(&mut x, &mut y);
+                from = (&mut x[..b * width], width);
+            }
+        }
+    }
+}
+
+/// Bytes from one image to the next: of the inputs, and of the widest hidden layer.
+const fn strides(header: &Header) -> (usize, usize) {
+    let shape = header.shape();
+    (shape.inputs().next_multiple_of(CACHE_LINE_BYTES), padded_rows(shape.widest_hidden(), MAX_LANES))
+}
+
+/// Bytes of the list of quads.
+const fn list_bytes(header: &Header) -> usize {
+    let shape = header.shape();
+    let widest = if shape.widest_hidden() > shape.inputs() { shape.widest_hidden() } else { shape.inputs() };
+    (2 * widest.div_ceil(4)).next_multiple_of(CACHE_LINE_BYTES)
+}

@@ -1,0 +1,97 @@
+//! Inference over blocks of sixteen inputs and eight rows, for MVE.
+//!
+//! The caller-provided memory is cut in four: the inputs of even and of odd layers, the list of blocks, and at its end the pixels.
+//! A layer's blocks stand without gaps, those that are all zero left out, and the list says where the weights of each
+//! are.
+
+use super::mve::{self, BLOCK};
+use super::sizes;
+use crate::format::{LayerView, ModelView, Packing};
+
+pub(super) const PACKING: Packing = Packing::CortexM55;
+
+/// Runs some layers in `scratch`, whose last words are the pixels; returns the words of the last hidden outputs.
+pub(super) fn run<'s, const I4: bool>(
+    image: &ModelView<'_>,
+    layers: &[LayerView<'_>],
+    dense: bool,
+    scratch: &'s mut [u32],
+    logits: &mut [i32],
+) -> &'s [u32] {
+    let [even, odd, blocks, _] = sizes::areas(image.header());
+    let (mut x, rest) = scratch.split_at_mut_checked(even).unwrap_or_default();
+    let (mut y, rest) = rest.split_at_mut_checked(odd).unwrap_or_default();
+    let (list, pixels) = rest.split_at_mut_checked(blocks).unwrap_or_default();
+    let mut found = read::<I4>(image, dense, pixels, x, list);
+    for (l, layer) in layers.iter().enumerate() {
+        rows::<I4>(layer, x, list.get(..found).unwrap_or_default(), y, logits);
+        if l + 1 < layers.len() {
+            let outputs = layer.outputs().div_ceil(16);
+            found = compact::<I4>(dense, y.get_mut(..BLOCK * outputs).unwrap_or_default(), list);
+        }
+        core::mem::swap(&mut x, &mut y);
+    }
+    x
+}
+
+/// Turns pixels into the blocks of the first layer and lists them; returns how many there are.
+fn read<const I4: bool>(
+    image: &ModelView<'_>,
+    dense: bool,
+    pixels: &[u32],
+    x: &mut [u32],
+    list: &mut [u32],
+) -> usize {
+    let patched = image.header().image().filter(|(rows, cols)| rows % 4 == 0 && cols % 4 == 0);
+    if let Some(size) = patched {
+        return mve::patches::<I4>(pixels, size, image.table(), !dense, x, list);
+    }
+    x.fill(0);
+    let pixels = pixels.iter().flat_map(|w| w.to_le_bytes()).take(image.header().shape().inputs());
+    for (x, p) in crate::format::bytes_mut(x).iter_mut().zip(pixels) {
+        *x = image.table().map_or(p >> 1, |t| t[usize::from(p)]);
+    }
+    compact::<I4>(dense, x, list)
+}
+
+/// Moves the blocks that are not all zero to the front and lists them; returns how many there are.
+fn compact<const I4: bool>(dense: bool, x: &mut [u32], list: &mut [u32]) -> usize {
+    let blocks = core::cell::Cell::from_mut(x).as_slice_of_cells();
+    let mut kept = blocks.chunks_exact(BLOCK).zip(list);
+    let mut found = 0;
+    for (block, offset) in blocks.chunks_exact(BLOCK).zip((0..).step_by(mve::weights::<I4>())) {
+        if (dense || block.iter().any(|x| x.get() != 0))
+            && let Some((to, entry)) = kept.next()
+        {
+            to.iter().zip(block).for_each(|(to, x)| to.set(x.get()));
+            *entry = offset;
+            found += 1;
+        }
+    }
+    found
+}
+
+/// A layer: outputs into `y`, with zeros behind the last to a whole block, or logits.
+fn rows<const I4: bool>(layer: &LayerView<'_>, x: &[u32], list: &[u32], y: &mut [u32], logits: &mut [i32]) {
+    let words = crate::format::words::<u32>(layer.weights()).unwrap_or_default();
+    let blocks = words.chunks_exact((layer.inputs().div_ceil(16) * mve::weights::<I4>() / 4).max(1));
+    let mut multipliers = layer.multipliers().chunks_exact(8);
+    let (mut logits, mut y) = (logits.chunks_mut(8), y.chunks_exact_mut(2));
+    let mut acc = [0; 8];
+    for (weights, biases) in blocks.zip(layer.biases().chunks_exact(8)) {
+        let Some(biases) = biases.first_chunk() else { break };
+        mve::rows::<I4>(x, list, weights, biases, &mut acc);
+        if let Some(multipliers) = multipliers.next().and_then(|m| m.first_chunk()) {
+            if let Some(out) = y.next().and_then(|y| y.first_chunk_mut()) {
+                mve::requantize(&acc, multipliers, out);
+            }
+        } else {
+            let logits = logits.next().unwrap_or_default();
+            logits.iter_mut().zip(&acc).for_each(|(z, acc)| *z = *acc);
+        }
+    }
+    // An odd number of groups leaves half a block.
+    if let Some(half) = y.next() {
+        half.fill(0);
+    }
+}

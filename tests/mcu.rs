@@ -1,0 +1,80 @@
+//! The integer kernel that this host runs in a microcontroller's place, against plain loops.
+
+#[path = "firmware/src/differential.rs"]
+mod differential;
+
+use selvedge::format::{Header, ModelView, Packing};
+use selvedge::{Error, infer::integer, infer::mcu};
+
+#[test]
+fn the_kernel_gives_what_plain_loops_give() {
+    let mut memory = Box::new(differential::Memory::new());
+    let images = differential::check(&mut memory).unwrap();
+    assert!(images > 300, "{images}");
+}
+
+#[test]
+fn another_cores_file_is_an_error_that_says_what_to_do() {
+    const M4: &[u8] = selvedge::include_model!("../fixtures/i8-cortex-m4.selv");
+    const M0: &[u8] = selvedge::include_model!("../fixtures/i8-cortex-m0.selv");
+    assert_eq!(mcu::PACKING, Packing::CortexM0);
+    let refused = mcu::Model::new(ModelView::parse(M4).unwrap()).unwrap_err();
+    assert_eq!(refused, Error::PackedFor { found: "cortex-m4", expected: "cortex-m0" });
+    assert!(refused.to_string().contains("--packing cortex-m0"), "{refused}");
+
+    // The way that reads any packing runs it, and gives what the core's own way gives.
+    let (image, other) =
+        (ModelView::parse(M0).unwrap(), integer::Model::new(ModelView::parse(M4).unwrap()).unwrap());
+    let own = mcu::Model::new(image).unwrap();
+    let shape = own.image().header().shape();
+    let pixels: Vec<u8> = (0..shape.inputs()).map(|i| (i * 37 % 256) as u8).collect();
+    let mut scratch = vec![0; mcu::scratch_words(own.image().header())];
+    let mut words = vec![0; integer::scratch_words(other.image().header())];
+    let (mut a, mut b) = (vec![0; shape.outputs()], vec![1; shape.outputs()]);
+    let class = own.classify(&pixels, &mut scratch, &mut a).unwrap();
+    assert_eq!(other.classify(&pixels, &mut words, &mut b).unwrap(), class);
+    assert_eq!(a, b);
+    own.self_test(&mut scratch, &mut a).unwrap();
+}
+
+#[test]
+fn each_type_of_weights_has_its_model() {
+    const I8: &[u8] = selvedge::include_model!("../fixtures/i8-cortex-m0.selv");
+    const I4: &[u8] = selvedge::include_model!("../fixtures/i4-cortex-m0.selv");
+    const _: () = assert!(mcu::runs(&header(I8)) && !mcu::runs(&header(I4)));
+    const _: () = assert!(mcu::runs_i4(&header(I4)) && !mcu::runs_i4(&header(I8)));
+    let refused = |e: Option<Error>| matches!(e, Some(Error::Dtype { .. }));
+    assert!(refused(mcu::Model::new(ModelView::parse(I4).unwrap()).err()));
+    assert!(refused(mcu::Model::new_i4(ModelView::parse(I8).unwrap()).err()));
+    let model = mcu::Model::new_i4(ModelView::parse(I4).unwrap()).unwrap();
+    let mut scratch = [0; mcu::scratch_words(&header(I4))];
+    model.self_test(&mut scratch, &mut [0; 5]).unwrap();
+}
+
+const fn header(file: &[u8]) -> Header {
+    match Header::read(file) {
+        Ok(header) => header,
+        Err(_) => panic!(),
+    }
+}
+
+#[test]
+fn wrong_lengths_are_errors() {
+    const M0: &[u8] = selvedge::include_model!("../fixtures/i8-cortex-m0.selv");
+    let model = mcu::Model::new(ModelView::parse(M0).unwrap()).unwrap();
+    let header = *model.image().header();
+    let (words, inputs, outputs) =
+        (mcu::scratch_words(&header), header.shape().inputs(), header.shape().outputs());
+    let mut scratch = vec![0; words];
+    let mut logits = vec![0; outputs];
+    let pixels = vec![9; inputs];
+    let what = |result: Result<(), Error>| match result {
+        Err(Error::Length { what, .. }) => what,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(what(model.logits(&pixels[1..], &mut scratch, &mut logits)), "pixels");
+    assert_eq!(what(model.logits(&pixels, &mut scratch[1..], &mut logits)), "scratch words");
+    assert_eq!(what(model.logits(&pixels, &mut scratch, &mut logits[1..])), "logits");
+    assert!(model.pixels(&mut scratch[1..]).is_empty());
+    assert_eq!(model.pixels(&mut scratch).len(), inputs);
+}
