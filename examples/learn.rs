@@ -20,7 +20,7 @@ const HEAD: Shape = match Shape::new(&[FEATURES, 2]) {
     Ok(shape) => shape,
     Err(_) => panic!(),
 };
-const MLP: Mlp = Mlp { shape: HEAD, backend: Backend::PORTABLE };
+const MLP: Mlp = Mlp::new(HEAD, Backend::PORTABLE);
 const STEP: usize = Workspace::floats(HEAD, 1);
 const _: () = assert!(HEADER.shape().inputs() == PIXELS && mcu::runs(&HEADER));
 const _: () =
@@ -80,7 +80,7 @@ fn main() -> Result<(), Error> {
         let (image, class) = draw(&mut rng);
         let x = features(&model, &mut scratch, &image)?;
         let fill = |_: usize, row: &mut [f32]| row.copy_from_slice(&x);
-        MLP.step(&Serial, &mut params, &mut workspace, &[class], &fill, Update::Sgd { rate: 0.05 })?;
+        MLP.step(&Serial, &mut params, &mut workspace, &[class], &fill, Update::Sgd { learning_rate: 0.05 })?;
     }
     let after = right(&model, &mut scratch, &params, workspace.activations())?;
     println!("{before} of 200 right before, {after} after 1000 images, one step each");

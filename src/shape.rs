@@ -8,11 +8,12 @@ use core::fmt;
 
 use heapless::Vec;
 
+use crate::activation::Activation;
 use crate::error::Error;
 
-/// The most layers a network has.
+/// The maximum number of layers of a network.
 pub const MAX_LAYERS: usize = 8;
-/// The widest a layer is.
+/// The maximum width of a layer.
 pub const MAX_WIDTH: usize = 32_768;
 
 /// The widths of a network, valid by construction: 2..=9 of them, each 1..=[`MAX_WIDTH`].
@@ -48,14 +49,14 @@ impl Shape {
     /// addressed.
     pub const fn new(widths: &[usize]) -> Result<Self, Error> {
         if widths.len() < 2 || widths.len() > MAX_LAYERS + 1 {
-            return Err(Error::Layers { layers: widths.len().saturating_sub(1), most: MAX_LAYERS });
+            return Err(Error::Layers { layers: widths.len().saturating_sub(1), max: MAX_LAYERS });
         }
         let mut stored = [0; MAX_LAYERS + 1];
         let mut total: usize = 0;
         let mut l = 0;
         while l < widths.len() {
             if widths[l] == 0 || widths[l] > MAX_WIDTH {
-                return Err(Error::Width { position: l, width: widths[l], most: MAX_WIDTH });
+                return Err(Error::Width { position: l, width: widths[l], max: MAX_WIDTH });
             }
             stored[l] = widths[l] as u16;
             if l > 0 {
@@ -86,9 +87,14 @@ impl Shape {
         self.widths[position] as usize
     }
 
-    /// Width `position`, 0 behind the last, for code in which no panic may remain.
+    /// Width `position`, 0 after the last, for code in which no panic may remain.
     pub(crate) const fn width_or_zero(&self, position: usize) -> usize {
         if position <= MAX_LAYERS { self.widths[position] as usize } else { 0 }
+    }
+
+    /// The activation of layer `l`, counted from 0.
+    pub const fn activation(&self, l: usize) -> Activation {
+        if l + 1 < self.layers() { Activation::Relu } else { Activation::Identity }
     }
 
     /// All widths, the input first.
@@ -108,15 +114,15 @@ impl Shape {
 
     /// The widest of the hidden layers, 0 where there is none.
     pub const fn widest_hidden(&self) -> usize {
-        let mut most = 0;
+        let mut widest = 0;
         let mut l = 1;
         while l < self.layers() {
-            if self.width(l) > most {
-                most = self.width(l);
+            if self.width(l) > widest {
+                widest = self.width(l);
             }
             l += 1;
         }
-        most
+        widest
     }
 
     /// The sum of the hidden widths.
@@ -130,7 +136,7 @@ impl Shape {
         sum
     }
 
-    /// Floats of the parameter vector.
+    /// Length of the parameter vector, in floats.
     pub const fn params(&self) -> usize {
         let mut sum = 0;
         let mut l = 0;
@@ -141,7 +147,7 @@ impl Shape {
         sum
     }
 
-    /// Multiply-adds of one forward pass of one row.
+    /// Multiply-adds of a forward pass, for each row.
     pub const fn macs(&self) -> usize {
         let mut sum = 0;
         let mut l = 0;
@@ -240,13 +246,13 @@ mod tests {
 
     #[test]
     fn limits() {
-        assert_eq!(Shape::new(&[3]), Err(Error::Layers { layers: 0, most: 8 }));
-        assert_eq!(Shape::new(&[]), Err(Error::Layers { layers: 0, most: 8 }));
-        assert_eq!(Shape::new(&[1; 10]), Err(Error::Layers { layers: 9, most: 8 }));
-        assert_eq!(Shape::new(&[1, 0]), Err(Error::Width { position: 1, width: 0, most: MAX_WIDTH }));
+        assert_eq!(Shape::new(&[3]), Err(Error::Layers { layers: 0, max: 8 }));
+        assert_eq!(Shape::new(&[]), Err(Error::Layers { layers: 0, max: 8 }));
+        assert_eq!(Shape::new(&[1; 10]), Err(Error::Layers { layers: 9, max: 8 }));
+        assert_eq!(Shape::new(&[1, 0]), Err(Error::Width { position: 1, width: 0, max: MAX_WIDTH }));
         assert_eq!(
             Shape::new(&[MAX_WIDTH + 1, 1]),
-            Err(Error::Width { position: 0, width: MAX_WIDTH + 1, most: MAX_WIDTH })
+            Err(Error::Width { position: 0, width: MAX_WIDTH + 1, max: MAX_WIDTH })
         );
         let widest = Shape::new(&[MAX_WIDTH; 9]).map(|shape| shape.params() as u64);
         let params = 8 * (MAX_WIDTH as u64 + 1) * MAX_WIDTH as u64;

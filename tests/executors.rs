@@ -7,11 +7,11 @@ use selvedge::{Arena, Backend, Executor, Serial, Update, Workspace};
 
 fn train(backend: Backend, problem: &Problem, team: &impl Executor) -> (Vec<u32>, Vec<u64>) {
     let b = problem.labels.len();
-    let mut memory = vec![f32::NAN; Workspace::floats(problem.shape, b) + 15];
+    let mut memory = vec![f32::NAN; Workspace::floats(problem.shape, b)];
     let mut workspace = Workspace::new(problem.shape, b, &mut Arena::new(&mut memory)).unwrap();
     let mut params = problem.params.clone();
     let losses = (0..3).map(|_| {
-        let update = Update::Sgd { rate: 0.1 };
+        let update = Update::Sgd { learning_rate: 0.1 };
         let mlp = problem.mlp(backend);
         let outcome =
             mlp.step(team, &mut params, &mut workspace, &problem.labels, &problem.fill(), update).unwrap();

@@ -63,7 +63,7 @@ fn every_backend_follows_the_chain_rule() {
         for backend in backends() {
             let what = format!("{} on {} batch {b}", problem.shape, backend.name());
             // A workspace for more rows than the batch has, as at the end of an epoch.
-            let mut memory = vec![f32::NAN; Workspace::floats(problem.shape, b + 3) + 15];
+            let mut memory = vec![f32::NAN; Workspace::floats(problem.shape, b + 3)];
             let mut workspace = Workspace::new(problem.shape, b + 3, &mut Arena::new(&mut memory)).unwrap();
             let mut params = problem.params.clone();
             let mut gradient = vec![f32::NAN; params.len()];
@@ -77,7 +77,11 @@ fn every_backend_follows_the_chain_rule() {
             assert_close(&what, &gradient, &expected, &bound);
             assert!((outcome.loss_sum / b as f64 - loss).abs() <= 1e-5 * loss, "{what}: {outcome:?} {loss}");
 
-            assert_eq!(step(&mut params, Update::Sgd { rate: 0.5 }), outcome, "{what}: not the same step");
+            assert_eq!(
+                step(&mut params, Update::Sgd { learning_rate: 0.5 }),
+                outcome,
+                "{what}: not the same step"
+            );
             let moved: Vec<f32> = problem.params.iter().zip(&gradient).map(|(p, g)| p - 0.5 * g).collect();
             let slack: Vec<f64> = moved.iter().map(|p| 1e-6 * f64::from(p.abs()) + 3e-7 * scale).collect();
             assert_close(&what, &params, &wide(&moved), &slack);

@@ -55,7 +55,7 @@ fn steps_and_passes_allocate_nothing() {
         let count = allocations(|| {
             let mut workspace = Workspace::new(SHAPE, 9, &mut Arena::new(memory.floats())).unwrap();
             for _ in 0..3 {
-                for update in [Update::Sgd { rate: 0.1 }, Update::Gradient(&mut gradient)] {
+                for update in [Update::Sgd { learning_rate: 0.1 }, Update::Gradient(&mut gradient)] {
                     mlp.step(&Serial, &mut params, &mut workspace, &problem.labels, &problem.fill(), update)
                         .unwrap();
                 }

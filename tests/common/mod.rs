@@ -98,7 +98,7 @@ impl Problem {
 
     /// The network on a backend.
     pub fn mlp(&self, backend: Backend) -> Mlp {
-        Mlp { shape: self.shape, backend }
+        Mlp::new(self.shape, backend)
     }
 
     /// What fills a batch with the rows of `x`.
@@ -118,7 +118,7 @@ impl Executor for Threads {
     fn workers(&self) -> usize {
         self.0
     }
-    fn each<J: Send>(&self, jobs: &mut [J], work: &(impl Fn(&mut J) + Sync)) {
+    fn for_each<J: Send>(&self, jobs: &mut [J], work: &(impl Fn(&mut J) + Sync)) {
         std::thread::scope(|scope| {
             for job in jobs {
                 scope.spawn(move || work(job));
