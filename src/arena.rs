@@ -35,6 +35,7 @@ pub struct Memory<const FLOATS: usize>([f32; FLOATS]);
 
 impl<const FLOATS: usize> Memory<FLOATS> {
     /// Zeroed memory.
+    #[must_use]
     pub const fn new() -> Self {
         Self([0.0; FLOATS])
     }
@@ -68,11 +69,13 @@ impl<'m> Arena<'m> {
     /// let workspace = Workspace::new(shape, 64, &mut Arena::new(&mut memory))?;
     /// # Ok::<(), selvedge::Error>(())
     /// ```
+    #[must_use]
     pub const fn new(memory: &'m mut [f32]) -> Self {
         Self { free: memory }
     }
 
     /// Floats left.
+    #[must_use]
     pub fn available(&self) -> usize {
         self.free.len()
     }

@@ -230,7 +230,10 @@ impl fmt::Display for Error {
                  {expected}, or run it with integer::Model, which reads any packing slowly"
             ),
             Self::Misaligned { align } => {
-                write!(f, "the flash file does not lie at a multiple of {align}; include_model! aligns it")
+                write!(
+                    f,
+                    "the flash file is not at a multiple of {align} bytes in memory; include_model! aligns it"
+                )
             }
             Self::Crc { expected, actual } => {
                 write!(f, "the flash file is damaged: its CRC is {actual:08x}, written with {expected:08x}")

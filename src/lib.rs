@@ -95,8 +95,8 @@
 //! | [`arena`] | a fixed-size arena over caller-provided memory |
 //! | [`format`] | the flash file: header, layout, packings, checks; **the specification of the format** |
 //! | [`naive`] | **the specification**: plain loops that say what every kernel computes |
-//! | [`simd`] | vectors, and the value that proves which of them this CPU has |
-//! | [`kernel`] | products, bias and ReLU, softmax and loss, gathering |
+//! | `simd` | vectors, and the value that proves which of them this CPU has |
+//! | `kernel` | products, bias and ReLU, softmax and loss, gathering |
 //! | [`samples`] | rows of `u8` pixels or `f32` features |
 //! | [`parallel`] | executors: how work is divided over threads |
 //! | [`optim`] | optimizers and learning-rate schedules |
@@ -122,10 +122,10 @@
 //! - `format/words.rs`: bytes seen as aligned words;
 //! - `simd/mod.rs`, `simd/portable.rs`, `simd/x86_64.rs`, `simd/x86_64/avx2.rs`, `simd/x86_64/avx512.rs`: vector operations;
 //! - `simd/dot.rs`, `simd/dot_x86_64.rs`, `kernel/gemm_i8.rs`, `kernel/peak.rs`: integer dot products;
-//! - `kernel/gemm.rs`, `kernel/gemm_bf16.rs`, `kernel/pack.rs`, `kernel/tile.rs`: the product, whose pointers the views of its
-//!   operands bound;
+//! - `kernel/gemm.rs`, `kernel/gemm_bf16.rs`, `kernel/pack.rs`, `kernel/tile.rs`: the product, whose pointers stay inside the
+//!   views of its operands;
 //! - `kernel/sgemm.rs`: the call of `matrixmultiply`;
-//! - `kernel/sparse.rs`: products around zeros;
+//! - `kernel/sparse.rs`: sparse (zero-skipping) products;
 //! - `kernel/cortex_m.rs`: the same in assembly;
 //! - `infer/mcu/armv6m.rs`, `infer/mcu/armv7m.rs`, `infer/mcu/dsp.rs`, `infer/mcu/mve.rs`, `infer/mcu/assembly.rs`: integer kernels in
 //!   assembly and their call;
@@ -146,6 +146,7 @@ pub mod arena;
 pub mod error;
 pub mod format;
 pub mod infer;
+#[doc(hidden)]
 pub mod kernel;
 pub mod mat;
 pub mod mlp;
@@ -158,6 +159,7 @@ pub mod quantize;
 pub mod rng;
 pub mod samples;
 pub mod shape;
+#[doc(hidden)]
 pub mod simd;
 
 pub use activation::Activation;
@@ -171,4 +173,4 @@ pub use parallel::{Executor, Serial};
 pub use rng::Rng;
 pub use samples::Samples;
 pub use shape::Shape;
-pub use simd::Backend;
+pub use simd::{Backend, Precision};

@@ -1,8 +1,8 @@
-//! The shape of a network: its widths, and where each layer lies in the one flat parameter vector.
+//! The shape of a network: its widths, and the layout of the one flat parameter vector.
 //!
 //! Layer `l` of a shape `[w0, w1, .., wn]` has `i = w[l]` inputs and `o = w[l+1]` outputs. Its parameters are the
-//! weights `(i, o)` row-major, so that the forward pass is `x @ W + b`, followed by the `o` biases; layers follow each
-//! other without gaps. Gradients and optimizer state share this layout.
+//! weights `(i, o)` row-major, so that the forward pass is `x @ W + b`, followed by the `o` biases; there are no
+//! gaps between layers. Gradients and optimizer state share this layout.
 
 use core::fmt;
 
@@ -74,6 +74,7 @@ impl Shape {
     }
 
     /// Layers, 1..=8.
+    #[must_use]
     pub const fn layers(&self) -> usize {
         self.layers as usize
     }
@@ -82,6 +83,7 @@ impl Shape {
     ///
     /// # Panics
     /// If `position` is above the number of layers.
+    #[must_use]
     pub const fn width(&self, position: usize) -> usize {
         assert!(position <= self.layers());
         self.widths[position] as usize
@@ -93,26 +95,31 @@ impl Shape {
     }
 
     /// The activation of layer `l`, counted from 0.
+    #[must_use]
     pub const fn activation(&self, l: usize) -> Activation {
         if l + 1 < self.layers() { Activation::Relu } else { Activation::Identity }
     }
 
     /// All widths, the input first.
+    #[must_use]
     pub fn widths(&self) -> impl ExactSizeIterator<Item = usize> + '_ {
         self.widths[..=self.layers()].iter().map(|&w| usize::from(w))
     }
 
     /// Inputs of the network.
+    #[must_use]
     pub const fn inputs(&self) -> usize {
         self.width_or_zero(0)
     }
 
     /// Outputs of the network.
+    #[must_use]
     pub const fn outputs(&self) -> usize {
         self.width_or_zero(self.layers())
     }
 
     /// The widest of the hidden layers, 0 where there is none.
+    #[must_use]
     pub const fn widest_hidden(&self) -> usize {
         let mut widest = 0;
         let mut l = 1;
@@ -126,6 +133,7 @@ impl Shape {
     }
 
     /// The sum of the hidden widths.
+    #[must_use]
     pub const fn hidden_sum(&self) -> usize {
         let mut sum = 0;
         let mut l = 1;
@@ -137,6 +145,7 @@ impl Shape {
     }
 
     /// Length of the parameter vector, in floats.
+    #[must_use]
     pub const fn params(&self) -> usize {
         let mut sum = 0;
         let mut l = 0;
@@ -148,6 +157,7 @@ impl Shape {
     }
 
     /// Multiply-adds of a forward pass, for each row.
+    #[must_use]
     pub const fn macs(&self) -> usize {
         let mut sum = 0;
         let mut l = 0;

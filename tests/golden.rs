@@ -40,7 +40,7 @@ fn the_literals_are_the_specification() {
     }
 }
 
-/// The losses of the ten steps and the parameters behind them.
+/// The losses of the ten steps and the parameters after them.
 fn train(backend: Backend) -> (Vec<f64>, Vec<f32>) {
     let problem = problem();
     let mut memory = vec![0.0; Workspace::floats(problem.shape, 8)];

@@ -27,7 +27,7 @@ fn central_differences() {
         let mut loss = |params: &[f64]| {
             naive::gradient(problem.shape, params, &x, &problem.labels, &mut ignored, &mut scratch)
         };
-        let scale = gradient.iter().fold(0.0f64, |most, g| most.max(g.abs()));
+        let scale = gradient.iter().fold(0.0f64, |max, g| max.max(g.abs()));
         for at in 0..gradient.len() {
             let h = 1e-5;
             let mut params = wide(&problem.params);
@@ -57,8 +57,8 @@ fn every_backend_follows_the_chain_rule() {
     ] {
         let problem = Problem::new(widths, b, 7);
         let (loss, expected) = oracle(&problem);
-        // Rounding grows with the lengths of the sums on the way; 784 terms in single precision stay below 3e-5.
-        let scale = expected.iter().fold(0.0f64, |most, g| most.max(g.abs()));
+        // Rounding grows with the lengths of the sums; 784 terms in single precision stay below 3e-5.
+        let scale = expected.iter().fold(0.0f64, |max, g| max.max(g.abs()));
         let bound = vec![3e-5 * scale; expected.len()];
         for backend in backends() {
             let what = format!("{} on {} batch {b}", problem.shape, backend.name());

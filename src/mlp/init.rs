@@ -23,6 +23,7 @@ impl Init {
     ///
     /// # Panics
     /// If the shape has no such layer.
+    #[must_use]
     pub fn standard_deviation(self, shape: Shape, l: usize) -> f32 {
         let gain = if l + 1 < shape.layers() { 2.0 } else { 1.0 };
         match self {

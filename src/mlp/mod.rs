@@ -71,12 +71,13 @@ impl Mlp {
     }
 }
 
-/// What a step saw before it changed the parameters.
+/// The loss and the correct rows of a batch; of a step, those before it changed the parameters.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct StepStats {
-    /// Σ of the rows' cross entropies, in nats.
+    /// The sum of the losses of the rows: cross entropy in nats.
     pub loss_sum: f64,
-    /// Rows whose largest logit was at the label.
+    /// The number of rows whose largest logit is at the label.
     pub correct: u32,
 }
 

@@ -45,6 +45,7 @@ const fn hidden_blocks(shape: Shape, rows: usize) -> usize {
 
 impl<'m> Activations<'m> {
     /// Floats of memory that [`new`](Self::new) takes; about `usize::MAX` where no machine has that much.
+    #[must_use]
     pub const fn floats(shape: Shape, capacity: usize) -> usize {
         block(capacity, shape.inputs())
             .saturating_add(hidden_blocks(shape, capacity))
@@ -65,6 +66,7 @@ impl<'m> Activations<'m> {
     }
 
     /// The maximum number of rows of a batch.
+    #[must_use]
     pub fn capacity(&self) -> usize {
         self.capacity
     }
@@ -73,6 +75,7 @@ impl<'m> Activations<'m> {
     ///
     /// # Panics
     /// If `b` is above the capacity.
+    #[must_use]
     pub fn logits(&self, b: usize) -> &[f32] {
         &self.logits[..b * self.shape.outputs()]
     }
@@ -81,6 +84,7 @@ impl<'m> Activations<'m> {
     ///
     /// # Panics
     /// If `l` is not below the number of layers, or `b` above the capacity.
+    #[must_use]
     pub fn activation(&self, l: usize, b: usize) -> &[f32] {
         let a: &[f32] = if l == 0 { self.x } else { self.hidden[l - 1] };
         &a[..b * self.shape.width(l)]
@@ -103,6 +107,7 @@ impl<'m> Activations<'m> {
 
 impl<'m> Workspace<'m> {
     /// Floats of memory that [`new`](Self::new) takes; about `usize::MAX` where no machine has that much.
+    #[must_use]
     pub const fn floats(shape: Shape, capacity: usize) -> usize {
         Activations::floats(shape, capacity)
             .saturating_add(hidden_blocks(shape, capacity))
@@ -132,6 +137,7 @@ impl<'m> Workspace<'m> {
     ///
     /// # Panics
     /// If `b` is above the capacity.
+    #[must_use]
     pub fn losses(&self, b: usize) -> &[f32] {
         &self.losses[..b]
     }

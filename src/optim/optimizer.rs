@@ -51,6 +51,7 @@ impl Optimizer {
     pub const ADAMW: Self = Self::AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 
     /// Floats of state for a network.
+    #[must_use]
     pub const fn state_floats(&self, shape: Shape) -> usize {
         match self {
             Self::Sgd { momentum: 0.0, .. } => 0,
@@ -259,6 +260,7 @@ impl Kernel for Ema<'_> {
 }
 
 /// The Euclidean norm of a gradient, summed in a fixed order in double precision: the same bits on every backend.
+#[must_use]
 pub fn norm(gradient: &[f32]) -> f64 {
     /// Independent partial sums, so that the additions do not wait for each other.
     const LANES: usize = 8;
