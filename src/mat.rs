@@ -35,6 +35,29 @@ fn fits(len: usize, rows: usize, cols: usize, row_stride: usize, col_stride: usi
     }
 }
 
+/// The accessors that both kinds of view have.
+macro_rules! dimensions {
+    () => {
+        /// Rows.
+        #[must_use]
+        pub fn rows(&self) -> usize {
+            self.rows
+        }
+
+        /// Columns.
+        #[must_use]
+        pub fn cols(&self) -> usize {
+            self.cols
+        }
+
+        /// Elements from one row to the next.
+        #[must_use]
+        pub fn row_stride(&self) -> usize {
+            self.row_stride
+        }
+    };
+}
+
 impl<'a> Mat<'a> {
     /// A dense row-major `(rows, cols)` view.
     ///
@@ -87,23 +110,7 @@ impl<'a> Mat<'a> {
         self.data[r * self.row_stride + c * self.col_stride]
     }
 
-    /// Rows.
-    #[must_use]
-    pub fn rows(&self) -> usize {
-        self.rows
-    }
-
-    /// Columns.
-    #[must_use]
-    pub fn cols(&self) -> usize {
-        self.cols
-    }
-
-    /// Elements from one row to the next.
-    #[must_use]
-    pub fn row_stride(&self) -> usize {
-        self.row_stride
-    }
+    dimensions!();
 
     /// Elements from one column to the next.
     #[must_use]
@@ -154,23 +161,7 @@ impl<'a> MatMut<'a> {
         Self { data, rows, cols, row_stride }
     }
 
-    /// Rows.
-    #[must_use]
-    pub fn rows(&self) -> usize {
-        self.rows
-    }
-
-    /// Columns.
-    #[must_use]
-    pub fn cols(&self) -> usize {
-        self.cols
-    }
-
-    /// Elements from one row to the next.
-    #[must_use]
-    pub fn row_stride(&self) -> usize {
-        self.row_stride
-    }
+    dimensions!();
 
     /// The memory of the view.
     pub fn data_mut(&mut self) -> &mut [f32] {

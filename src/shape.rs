@@ -147,22 +147,21 @@ impl Shape {
     /// Length of the parameter vector, in floats.
     #[must_use]
     pub const fn params(&self) -> usize {
-        let mut sum = 0;
-        let mut l = 0;
-        while l < self.layers() {
-            sum += (self.width(l) + 1) * self.width(l + 1);
-            l += 1;
-        }
-        sum
+        self.products(1)
     }
 
     /// Multiply-adds of a forward pass, for each row.
     #[must_use]
     pub const fn macs(&self) -> usize {
+        self.products(0)
+    }
+
+    /// Σ (i + more) · o over the layers.
+    const fn products(&self, more: usize) -> usize {
         let mut sum = 0;
         let mut l = 0;
         while l < self.layers() {
-            sum += self.width(l) * self.width(l + 1);
+            sum += (self.width(l) + more) * self.width(l + 1);
             l += 1;
         }
         sum

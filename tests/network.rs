@@ -36,7 +36,11 @@ fn learns_xor_with_every_optimizer() {
         Optimizer::Sgd { momentum: 0.9, nesterov: true },
         Optimizer::ADAMW,
     ] {
-        let rate = if matches!(optimizer, Optimizer::AdamW { .. }) { 0.02 } else { 0.1 };
+        let rate = match optimizer {
+            Optimizer::AdamW { .. } => 0.02,
+            optimizer if optimizer == Optimizer::SGD => 0.5,
+            _ => 0.1,
+        };
         let mut network = Network::new(&[2, 8, 2], 1).unwrap();
         let options =
             FitOptions::default().with_epochs(1500).with_optimizer(optimizer).with_learning_rate(rate);

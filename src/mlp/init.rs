@@ -6,6 +6,7 @@ use crate::shape::Shape;
 
 /// How weights are drawn. Biases start at 0.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub enum Init {
     /// N(0, σ²) in every layer.
     Normal {

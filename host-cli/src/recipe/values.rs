@@ -38,6 +38,7 @@ impl fmt::Display for WeightInit {
             Init::Normal { standard_deviation } => write!(f, "normal:{standard_deviation}"),
             Init::He => f.write_str("he"),
             Init::HeLinear => f.write_str("he-linear"),
+            other => write!(f, "{other:?}"),
         }
     }
 }
