@@ -68,12 +68,15 @@ fn every_backend_follows_the_chain_rule() {
             let mut params = problem.params.clone();
             let mut gradient = vec![f32::NAN; params.len()];
             let mlp = problem.mlp(backend);
+            let (labels, fill) = (&problem.labels, problem.fill());
+            let evaluated = mlp.evaluate(&Serial, &params, &mut workspace, labels, &fill).unwrap();
             let mut step = |params: &mut [f32], update: Update<'_>| {
-                mlp.step(&Serial, params, &mut workspace, &problem.labels, &problem.fill(), update).unwrap()
+                mlp.step(&Serial, params, &mut workspace, labels, &fill, update).unwrap()
             };
 
             let outcome = step(&mut params, Update::Gradient(&mut gradient));
             assert_eq!(params, problem.params, "{what}: the parameters moved");
+            assert_eq!(evaluated, outcome, "{what}: evaluated before the step");
             assert_close(&what, &gradient, &expected, &bound);
             assert!((outcome.loss_sum / b as f64 - loss).abs() <= 1e-5 * loss, "{what}: {outcome:?} {loss}");
 
