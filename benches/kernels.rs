@@ -7,6 +7,7 @@
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
+use selvedge::arena::CACHE_LINE_FLOATS;
 use selvedge::mat::{Mat, MatMut};
 use selvedge::{Activations, Arena, Backend, Init, Mlp, Rng, Serial, Shape, Update, Workspace, kernel};
 
@@ -107,9 +108,9 @@ fn network(name: &str) -> (Mlp, Vec<f32>, Vec<u8>) {
 #[divan::bench(args = backends())]
 fn step(bencher: Bencher<'_, '_>, name: &str) {
     let (mlp, mut params, pixels) = network(name);
-    let mut memory = vec![0.0; Workspace::floats(mlp.shape, BATCH)];
+    let mut memory = vec![0.0; Workspace::floats(mlp.shape, BATCH) + CACHE_LINE_FLOATS];
     let mut workspace =
-        Workspace::new(mlp.shape, BATCH, &mut Arena::new(&mut memory)).expect("memory enough");
+        Workspace::new(mlp.shape, BATCH, &mut Arena::aligned(&mut memory)).expect("memory enough");
     let index: Vec<u32> = (0..BATCH as u32).collect();
     let labels: Vec<u8> = (0..BATCH).map(|n| (n % WIDTHS[2]) as u8).collect();
     let fill = |first: usize, rows: &mut [f32]| {
@@ -123,9 +124,9 @@ fn step(bencher: Bencher<'_, '_>, name: &str) {
 
 fn predict(bencher: Bencher<'_, '_>, name: &str, rows: usize) {
     let (mlp, params, pixels) = network(name);
-    let mut memory = vec![0.0; Activations::floats(mlp.shape, rows)];
+    let mut memory = vec![0.0; Activations::floats(mlp.shape, rows) + CACHE_LINE_FLOATS];
     let mut activations =
-        Activations::new(mlp.shape, rows, &mut Arena::new(&mut memory)).expect("memory enough");
+        Activations::new(mlp.shape, rows, &mut Arena::aligned(&mut memory)).expect("memory enough");
     let index: Vec<u32> = (0..rows as u32).collect();
     let fill = |first: usize, out: &mut [f32]| {
         kernel::gather(mlp.backend, &pixels, &index[first..][..out.len() / WIDTHS[0]], out);

@@ -3,6 +3,7 @@
 
 use std::time::Instant;
 
+use selvedge::arena::CACHE_LINE_FLOATS;
 use selvedge::optim::{Optimizer, OptimizerStep};
 use selvedge::{Arena, Backend, Init, Mlp, Rng, Serial, Shape, Update, Workspace, kernel};
 
@@ -64,7 +65,7 @@ fn main() {
     let labels: Vec<u8> = (0..IMAGES).map(|_| rng.below(10) as u8).collect();
     let shape = Shape::new(&[784, 128, 10]).unwrap();
     for backend in Backend::available().filter(|b| !["naive", "scalar"].contains(&b.name())) {
-        let mut memory = vec![0.0; Workspace::floats(shape, BATCH)];
+        let mut memory = vec![0.0; Workspace::floats(shape, BATCH) + CACHE_LINE_FLOATS];
         let mut params = vec![0.0; shape.params()];
         Init::He.draw(shape, &mut rng, &mut params).unwrap();
         let mut training = Training {
@@ -74,7 +75,7 @@ fn main() {
             params,
             gradient: vec![0.0; shape.params()],
             state: vec![0.0; 2 * shape.params()],
-            workspace: Workspace::new(shape, BATCH, &mut Arena::new(&mut memory)).unwrap(),
+            workspace: Workspace::new(shape, BATCH, &mut Arena::aligned(&mut memory)).unwrap(),
         };
         for (name, optimizer) in OPTIMIZERS {
             training.state.fill(0.0);

@@ -22,7 +22,7 @@ fn engine(pixels: &[u8], labels: &[u8]) -> f64 {
     let mlp = Mlp::new(shape, Backend::by_name("matrixmultiply").unwrap());
     let mut rng = Rng::new(1);
     let mut memory = vec![0.0; shape.params() + Workspace::floats(shape, BATCH) + 64];
-    let mut arena = Arena::new(&mut memory);
+    let mut arena = Arena::aligned(&mut memory);
     let params = arena.take(shape.params()).unwrap();
     Init::He.draw(shape, &mut rng, params).unwrap();
     let mut workspace = Workspace::new(shape, BATCH, &mut arena).unwrap();

@@ -74,6 +74,13 @@ impl<'m> Arena<'m> {
         Self { free: memory }
     }
 
+    /// An arena that starts on the first cache line of `memory`, which is fastest on a desktop. Of a `Vec` that takes up to
+    /// [`CACHE_LINE_FLOATS`]` - 1` floats more than what is to be taken.
+    pub fn aligned(memory: &'m mut [f32]) -> Self {
+        let skip = memory.as_ptr().align_offset(CACHE_LINE_FLOATS * size_of::<f32>()).min(memory.len());
+        Self { free: &mut memory[skip..] }
+    }
+
     /// Floats left.
     #[must_use]
     pub fn available(&self) -> usize {
@@ -126,7 +133,10 @@ mod tests {
             assert_eq!(arena.take(CACHE_LINE_FLOATS).unwrap().len(), CACHE_LINE_FLOATS);
             assert_eq!(arena.available(), 0);
         }
-        assert_eq!(Arena::new(&mut []).available(), 0);
+        let mut aligned = Arena::aligned(&mut memory.floats()[1..]);
+        assert_eq!(aligned.available(), 64 - CACHE_LINE_FLOATS);
+        assert_eq!(aligned.take(1).unwrap().as_ptr() as usize % 64, 0);
+        assert_eq!(Arena::new(&mut []).available() + Arena::aligned(&mut []).available(), 0);
     }
 
     #[test]

@@ -66,7 +66,7 @@ fn trained(shape: Shape, data: &Dataset, known: &[u32]) -> std::result::Result<V
     let mlp = Mlp::new(shape, Backend::detect());
     let mut params = vec![0.0; shape.params()];
     Init::He.draw(shape, &mut Rng::new(8), &mut params)?;
-    let mut memory = vec![0.0; Workspace::floats(shape, BATCH) + 15];
+    let mut memory = vec![0.0; Workspace::floats(shape, BATCH)];
     let mut workspace = Workspace::new(shape, BATCH, &mut Arena::new(&mut memory))?;
     let gather = |index: &[u32], rows: &mut [f32]| {
         kernel::gather(mlp.backend, &data.train.images.pixels, index, rows);
@@ -99,7 +99,7 @@ fn learned(
     }
     let model = mcu::Model::new(image.clone())?;
     let mut scratch = vec![0; mcu::scratch_words(image.header())];
-    let mut memory = vec![0.0; Workspace::floats(shape, 1) + 15];
+    let mut memory = vec![0.0; Workspace::floats(shape, 1)];
     let mut workspace = Workspace::new(shape, 1, &mut Arena::new(&mut memory))?;
     let head = Mlp::new(shape, Backend::PORTABLE);
     for _ in 0..EPOCHS {

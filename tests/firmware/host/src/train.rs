@@ -29,7 +29,7 @@ pub fn prepare(dir: &Path, data: &Dataset) -> Result<()> {
     write(&dir.join("train-images"), &images)?;
 
     let mlp = Mlp::new(shape, Backend::PORTABLE);
-    let mut memory = vec![0.0; Workspace::floats(shape, 4) + 15];
+    let mut memory = vec![0.0; Workspace::floats(shape, 4)];
     let mut workspace = Workspace::new(shape, 4, &mut Arena::new(&mut memory)).map_err(core)?;
     for (batch, name) in [(1, "train-one"), (4, "train-four")] {
         for (index, labels) in index.chunks_exact(batch).zip(labels.chunks_exact(batch)) {
