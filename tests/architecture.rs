@@ -6,8 +6,23 @@ use std::path::{Path, PathBuf};
 
 /// Bottom to top: a module may use those in front of it, and itself.
 const LAYERS: &[&str] = &[
-    "error", "rng", "mat", "shape", "arena", "format", "naive", "simd", "kernel", "parallel", "optim", "mlp",
-    "infer", "quantize",
+    "activation",
+    "error",
+    "rng",
+    "mat",
+    "shape",
+    "arena",
+    "format",
+    "naive",
+    "simd",
+    "kernel",
+    "samples",
+    "parallel",
+    "optim",
+    "mlp",
+    "infer",
+    "quantize",
+    "network",
 ];
 
 /// The crates of the workspace, as folders.

@@ -129,11 +129,11 @@ fn every_backend_gives_the_same_bits() {
 fn steps_follow_single_precision() {
     let problem = Problem::new(&[50, 33, 17, 5], 13, 5);
     let train = |backend: Backend| {
-        let mut memory = vec![0.0; Workspace::floats(problem.shape, 13) + 15];
+        let mut memory = vec![0.0; Workspace::floats(problem.shape, 13)];
         let mut workspace = Workspace::new(problem.shape, 13, &mut Arena::new(&mut memory)).unwrap();
         let mut params = problem.params.clone();
         let losses = (0..30).map(|_| {
-            let (mlp, update) = (problem.mlp(backend), Update::Sgd { rate: 0.1 });
+            let (mlp, update) = (problem.mlp(backend), Update::Sgd { learning_rate: 0.1 });
             mlp.step(&Serial, &mut params, &mut workspace, &problem.labels, &problem.fill(), update)
                 .unwrap()
                 .loss_sum
