@@ -1,19 +1,19 @@
-//! How large the core is, how much of the workspace is unsafe, and that every unsafe block says why it is sound.
+//! Lines of code, and how much of them is unsafe. Every unsafe block must have its `// SAFETY:`.
 //!
 //! `cargo test -p selvedge --test figures -- --nocapture` prints the figures.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A source file's lines in front of its tests, each with its code alone.
+/// The lines of a source file before its tests, whole and without comments.
 struct Source {
     path: PathBuf,
     lines: Vec<String>,
     code: Vec<String>,
 }
 
-/// The sources of a crate of the workspace.
-fn sources(of: &str) -> Vec<Source> {
+/// The sources of the crate in a folder.
+fn sources(folder: &str) -> Vec<Source> {
     fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -21,7 +21,7 @@ fn sources(of: &str) -> Vec<Source> {
         }
     }
     let mut files = Vec::new();
-    walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join(of).join("src"), &mut files);
+    walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join("src"), &mut files);
     files.sort();
     let read = |path: PathBuf| {
         let text = fs::read_to_string(&path).unwrap();
@@ -33,12 +33,12 @@ fn sources(of: &str) -> Vec<Source> {
 }
 
 impl Source {
-    /// The lines of code, without blank ones and comments.
+    /// The number of lines of code, without blank lines and comments.
     fn length(&self) -> usize {
         self.code.iter().filter(|l| !l.is_empty()).count()
     }
 
-    /// First line and number of lines of each thing that starts with `unsafe` and `what`.
+    /// First line and number of lines of each item that starts with `unsafe` and `what`.
     fn unsafe_spans(&self, what: &str) -> Vec<(usize, usize)> {
         let start = format!("unsafe {what}");
         let mut spans = Vec::new();
@@ -48,7 +48,7 @@ impl Source {
                 for (n, text) in self.code[first..].iter().enumerate() {
                     lines += usize::from(!text.is_empty());
                     let text = if n == 0 { &text[at..] } else { text };
-                    // The end is behind a match of the first brace, on whatever line.
+                    // The item ends after the brace that matches its first one.
                     let mut ended = false;
                     for c in text.chars() {
                         match c {
@@ -72,8 +72,8 @@ impl Source {
         spans
     }
 
-    /// Whether a comment close in front of a line says why it is sound.
-    fn says_why(&self, line: usize) -> bool {
+    /// Whether a comment shortly before a line gives the reason why it is sound.
+    fn has_reason(&self, line: usize) -> bool {
         self.lines[line.saturating_sub(8)..=line]
             .iter()
             .any(|l| l.contains("SAFETY:") || l.contains("# Safety"))
@@ -81,30 +81,30 @@ impl Source {
 }
 
 #[test]
-fn every_unsafe_block_says_why_it_is_sound() {
+fn every_unsafe_block_has_its_reason() {
     for source in ["", "host-cli"].into_iter().flat_map(sources) {
         for (line, _) in ["{", "impl"].into_iter().flat_map(|what| source.unsafe_spans(what)) {
-            assert!(source.says_why(line), "{}:{}", source.path.display(), line + 1);
+            assert!(source.has_reason(line), "{}:{}", source.path.display(), line + 1);
         }
     }
 }
 
 #[test]
 fn figures() {
-    for (name, of) in [("core", ""), ("program", "host-cli")] {
-        let sources = sources(of);
+    for (name, folder) in [("core", ""), ("program", "host-cli")] {
+        let sources = sources(folder);
         let length: usize = sources.iter().map(Source::length).sum();
         let count = |what: &str| -> (usize, usize) {
             let spans: Vec<_> = sources.iter().flat_map(|s| s.unsafe_spans(what)).collect();
             (spans.len(), spans.iter().map(|(_, lines)| lines).sum())
         };
-        let ((blocks, lines), (functions, of_functions), (impls, _)) =
+        let ((blocks, lines), (functions, function_lines), (impls, _)) =
             (count("{"), count("fn"), count("impl"));
         println!(
             "{name}: {} files, {length} lines of code without comments and tests; {blocks} unsafe blocks of {lines} \
-             lines, {functions} unsafe functions of {of_functions} lines, {impls} unsafe impls",
+             lines, {functions} unsafe functions of {function_lines} lines, {impls} unsafe impls",
             sources.len()
         );
-        assert!(blocks > 0 && lines >= blocks && lines + of_functions < length);
+        assert!(blocks > 0 && lines >= blocks && lines + function_lines < length);
     }
 }

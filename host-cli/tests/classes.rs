@@ -270,7 +270,7 @@ fn transposed_images_are_set_upright_and_the_run_remembers_it() {
     let (_, warnings) = said(here, &["eval", "b", "--data", "upright"]);
     assert_eq!(
         warnings,
-        ["upright is read with --transpose, as stored was in training; --transpose=false takes it as it is"]
+        ["upright is read with --transpose, as stored was in training; --transpose=false turns it off"]
     );
     assert_eq!(
         said(here, &["eval", "b", "--data", "upright", "--transpose=false"]),

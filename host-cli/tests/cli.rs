@@ -1,4 +1,4 @@
-//! The program as a person or a script meets it: commands, lines, JSON, exit codes, files.
+//! The program from outside: commands, output lines, JSON, exit codes, files.
 
 mod support;
 
@@ -98,7 +98,7 @@ fn pictures_of_ones_own() {
         fails(here, &["predict", "run", "a.idx", "--index", "1"], 2).contains("there is one image, at 0")
     );
     assert!(fails(here, &["predict", "run", "--index", "60"], 2).contains("there are 60 images, 0 to 59"));
-    // The same picture dark on white: a word of warning, and `--invert` makes it the same.
+    // The same picture, dark on white: a warning, and `--invert` gives the same result.
     let white = images.pixels.iter().map(|p| !p).collect();
     let white = host_cli::data::idx::Images { pixels: white, ..images };
     fs::write(here.join("white.idx"), host_cli::data::idx::write_images(&white)).unwrap();
@@ -223,7 +223,7 @@ fn recipes_from_presets_files_and_flags() {
 }
 
 #[test]
-fn the_help_tells_the_built_in_values() {
+fn the_help_tells_the_defaults() {
     let folder = tempfile::tempdir().unwrap();
     let help = succeeds(folder.path(), &["train", "--help"]).replace('\n', " ");
     let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -246,17 +246,17 @@ fn the_help_tells_the_built_in_values() {
     }
 }
 
-/// Which images a command takes where nothing is said differs, and the help says how.
+/// The default data set differs from command to command, and the help names it.
 #[test]
-fn the_help_tells_which_data_set_is_taken() {
+fn the_help_tells_the_default_data_set() {
     let folder = tempfile::tempdir().unwrap();
     for (words, default) in [
         (&["train"][..], "fashion-mnist"),
         (&["sweep"], "fashion-mnist"),
         (&["config", "show"], "fashion-mnist"),
-        (&["eval"], "the one that the model was trained on, or fashion-mnist where it does not say"),
-        (&["verify"], "the one that A or B was trained on, or fashion-mnist"),
-        (&["export"], "the demo's, if they have the size, or else noise"),
+        (&["eval"], "the model's own, or fashion-mnist if it names none"),
+        (&["verify"], "the data set of A or B, or fashion-mnist"),
+        (&["export"], "demo if its images have the model's size, else noise"),
     ] {
         let help = succeeds(folder.path(), &with(words, &["--help"]));
         let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -266,9 +266,9 @@ fn the_help_tells_which_data_set_is_taken() {
     assert!(!succeeds(folder.path(), &["sweep", "--help"]).contains("--from"), "which a sweep refuses");
 }
 
-/// What the README's first command comes to: not trivial, and far from hopeless.
+/// The accuracy of the README's first command: neither trivial nor hopeless.
 #[test]
-fn the_demo_trains_to_where_its_classes_blur() {
+fn the_demo_trains_to_a_plausible_accuracy() {
     let folder = tempfile::tempdir().unwrap();
     for seed in ["42", "1", "2"] {
         let words = ["train", "--data", "demo", "--out", "run", "--overwrite", "--seed", seed, "--json"];
@@ -279,7 +279,8 @@ fn the_demo_trains_to_where_its_classes_blur() {
 }
 
 #[cfg(unix)]
-/// Starts the program and sends it a signal when it has printed a line, on stdout or else on stderr; returns how it ended.
+/// Starts the program and sends it a signal once it has printed a line on stdout, or else on stderr. Returns the exit
+/// code and the rest of stderr.
 fn interrupted(here: &Path, words: &[&str], signal: &str, on_stdout: bool) -> (Option<i32>, String) {
     let mut child = selvedge()
         .current_dir(here)
@@ -311,7 +312,7 @@ fn ctrl_c_ends_after_the_batch_and_keeps_the_model() {
     let long = with(&TRAIN, &["--out", "run", "--overwrite", "--epochs", "1000000", "-q"]);
     for signal in ["-INT", "-TERM", "-HUP"] {
         let (code, said) = interrupted(here, &long, signal, true);
-        // What was asked for is no error.
+        // A requested stop is no error.
         assert_eq!(code, Some(130), "{said}");
         assert!(said.starts_with("stopped after step ") && said.lines().count() == 1, "{said}");
         assert!(said.contains("saved a checkpoint") && !said.contains("error"), "{said}");
@@ -348,7 +349,7 @@ fn help_and_version() {
         assert!(help.contains(flag), "{flag}");
     }
     assert!(succeeds(folder.path(), &["--version"]).starts_with("selvedge "));
-    // Words that name no command are a mistake, which the help answers where mistakes go.
+    // A missing command is wrong usage: the help goes to stderr.
     for words in [&[][..], &["data"], &["config"]] {
         let output = support::run(folder.path(), words);
         assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{words:?}");

@@ -1,5 +1,4 @@
-//! What `--json` prints, as a program reads it: one object on stdout whose numbers are those of the text, and no key that
-//! `docs/json.md` does not explain.
+//! JSON output: one object on stdout with the numbers of the text output, and only keys that `docs/json.md` explains.
 
 mod support;
 

@@ -1,5 +1,5 @@
-//! The commands of the README and of `docs/` are run, in the order in which they stand, on small data where they name
-//! Fashion-MNIST. A command that is neither run nor named here fails.
+//! Runs the commands of README and `docs/`, page by page in their order, on small data in place of Fashion-MNIST. Every
+//! command must be run or listed below.
 
 mod support;
 
@@ -10,24 +10,24 @@ use std::process::Command;
 
 use support::{selvedge, small_data, succeeds};
 
-/// What is not run here, by how it starts, and why.
-const ELSEWHERE: [(&str, &str); 9] = [
-    ("cargo test --workspace", "it is what runs this"),
-    ("cargo install --locked --path host-cli", "it builds what cargo has built for this test"),
-    ("selvedge data fetch", "it needs the network; fetch.rs has a server of its own"),
+/// Commands that are not run here, by their first words, and the reason.
+const NOT_RUN: [(&str, &str); 9] = [
+    ("cargo test --workspace", "it runs this test"),
+    ("cargo install --locked --path host-cli", "cargo has already built the program for this test"),
+    ("selvedge data fetch", "it needs the network; fetch.rs has its own server"),
     ("parallel selvedge sweep", "it needs GNU parallel; sweep.rs runs it with --ignored"),
-    ("selvedge sweep merge shard-1", "it follows the one before"),
+    ("selvedge sweep merge shard-1", "it needs the output of the command before it"),
     ("#!/bin/sh #SBATCH", "it needs Slurm"),
     ("rustup target add", "it needs the network"),
     ("(cd firmware", "it needs a target and QEMU; tests/firmware/run has both"),
-    ("SELVEDGE_PROGRAMS=", "determinism.rs is a test of its own"),
+    ("SELVEDGE_PROGRAMS=", "determinism.rs tests it"),
 ];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// The README, and every page of `docs/`.
+/// README and every page of `docs/`.
 fn pages() -> Vec<PathBuf> {
     let docs = fs::read_dir(root().join("docs")).unwrap().map(|e| e.unwrap().path());
     let mut pages: Vec<_> = docs.filter(|p| p.extension().is_some_and(|e| e == "md")).collect();
@@ -36,13 +36,13 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
-/// The blocks of a page in a language.
+/// The code blocks of a page in one language.
 fn blocks(text: &str, language: &str) -> Vec<String> {
     let fence = format!("```{language}\n");
     text.split(&fence).skip(1).map(|b| b.split("\n```").next().unwrap().to_string()).collect()
 }
 
-/// The commands of a block: a line each, unless it is a script.
+/// The commands of a block: one per line, or the whole block if it is a script.
 fn commands(block: &str) -> Vec<String> {
     let block = block.replace("\\\n", " ");
     if block.starts_with("#!") {
@@ -52,7 +52,7 @@ fn commands(block: &str) -> Vec<String> {
     lines.filter(|l| !l.is_empty() && !l.starts_with('#')).collect()
 }
 
-/// A folder in which the commands find what they speak of.
+/// A folder with the files that the commands of a page expect.
 fn prepare(page: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
@@ -66,8 +66,8 @@ fn prepare(page: &str) -> tempfile::TempDir {
 }
 
 #[test]
-fn every_command_is_run_or_named() {
-    let (mut run, mut named) = (0, BTreeSet::new());
+fn every_command_runs_or_is_listed() {
+    let (mut run, mut listed) = (0, BTreeSet::new());
     let program = Path::new(selvedge().get_program()).parent().unwrap().to_path_buf();
     let path = std::env::join_paths(
         [program].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
@@ -81,15 +81,15 @@ fn every_command_is_run_or_named() {
         }
         let folder = prepare(&text);
         for command in all {
-            if let Some((start, _)) = ELSEWHERE.iter().find(|(start, _)| command.starts_with(start)) {
-                named.insert(*start);
+            if let Some((start, _)) = NOT_RUN.iter().find(|(start, _)| command.starts_with(start)) {
+                listed.insert(*start);
                 continue;
             }
-            let words = command.replace("cargo run --release -p host-cli --", "selvedge");
-            assert!(words.starts_with("selvedge "), "{}: {command} is neither run nor named", page.display());
+            let line = command.replace("cargo run --release -p host-cli --", "selvedge");
+            assert!(line.starts_with("selvedge "), "{}: {command} is neither run nor listed", page.display());
             let output = Command::new("sh")
                 .current_dir(folder.path())
-                .args(["-e", "-c", &words])
+                .args(["-e", "-c", &line])
                 .env("PATH", &path)
                 .env("SELVEDGE_DATA", folder.path().join("data"))
                 .output()
@@ -103,8 +103,8 @@ fn every_command_is_run_or_named() {
             run += 1;
         }
     }
-    println!("{run} commands were run, {} are run elsewhere", named.len());
+    println!("{run} commands were run, {} are tested elsewhere", listed.len());
     assert!(run >= 15, "{run}");
-    let unused: Vec<_> = ELSEWHERE.iter().filter(|(start, _)| !named.contains(start)).collect();
+    let unused: Vec<_> = NOT_RUN.iter().filter(|(start, _)| !listed.contains(start)).collect();
     assert!(unused.is_empty(), "no page has these: {unused:?}");
 }

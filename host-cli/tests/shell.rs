@@ -36,7 +36,7 @@ fn a_page_for_every_command() {
     assert!(said.starts_with(&format!("{pages} pages in man")), "{said}");
     let read = |name: &str| fs::read_to_string(here.join("man").join(name)).unwrap();
     assert!(read("selvedge.1").contains("selvedge\\-train(1)"));
-    assert!(read("selvedge-data-fetch.1").contains("resuming where an earlier download was cut"));
+    assert!(read("selvedge-data-fetch.1").contains("resuming an interrupted download"));
     fs::write(here.join("file"), "").unwrap();
     assert!(fails(here, &["man", "-o", "file/man"], 1).contains("cannot create the folder"));
 }

@@ -1,4 +1,4 @@
-//! The words of the commands that exchange models with other programs.
+//! Arguments of `import`, `export`, `quantize` and `estimate`.
 
 use std::path::PathBuf;
 
@@ -13,29 +13,29 @@ use crate::quantize::clip::Clip;
 /// `import`.
 #[derive(Debug, Args)]
 pub struct Import {
-    /// A safetensors state dict, as PyTorch's modules or Keras have it, the index of one in several files, or an ONNX file
+    /// ONNX file, safetensors state dict of PyTorch or Keras, or the index of a sharded one
     pub file: PathBuf,
-    /// The model file to write
+    /// Write the model to this file
     #[arg(short, long, value_name = "MODEL")]
     pub out: PathBuf,
-    /// The class names in a text file, one a line
+    /// Read class names from a text file, one per line
     #[arg(long, value_name = "FILE")]
     pub classes: Option<PathBuf>,
-    /// The layers of a state dict in order, by the names in front of .weight, where neither numbers in the names nor the
-    /// widths say it
+    /// Set the order of a state dict's layers by their name prefixes (fc1 of fc1.weight), where neither numbers in the
+    /// names nor the widths determine it
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub order: Vec<String>,
-    /// The inputs that the network was trained on [default: what an ONNX graph shows (an input of integers, or one that it
-    /// divides by 255, is byte), else unit]
+    /// Set the range of the inputs that the network was trained on [default: byte if an ONNX graph takes integers or
+    /// divides its input by 255, else unit]
     #[arg(long, value_enum, conflicts_with_all = ["mean", "std"])]
     pub inputs: Option<Inputs>,
-    /// The mean that was subtracted from the inputs in 0..1, as torchvision's Normalize does
+    /// Fold in the mean that was subtracted from inputs in 0..1, as in torchvision's Normalize
     #[arg(long, default_value_t = 0.0)]
     pub mean: f32,
-    /// The deviation that they were then divided by
+    /// Fold in the standard deviation that inputs were then divided by
     #[arg(long, default_value_t = 1.0)]
     pub std: f32,
-    /// One JSON object on stdout
+    /// Print the result as one JSON object on stdout
     #[arg(long)]
     pub json: bool,
 }
@@ -45,37 +45,37 @@ pub struct Import {
 pub struct Export {
     /// A model file, a run's folder, or a flash file
     pub model: PathBuf,
-    /// What to write
+    /// Write this format
     #[arg(long, value_enum)]
     pub format: Format,
-    /// The file to write; of c two, with the endings .c and .h; of firmware the folder
+    /// Write to this file; c writes FILE.c and FILE.h, firmware a folder
     #[arg(short, long, value_name = "FILE")]
     pub out: PathBuf,
-    /// The cores that the weights of a flash file are packed for: generic, cortex-m0 (and m0+, m3, rv32), cortex-m4 (and
-    /// m7, m33), cortex-m55 (and m85) [default: generic, or as the flash file is]
+    /// Pack the weights of a flash file for a core: generic, cortex-m0 (also m0+, m3, rv32), cortex-m4 (also m7, m33),
+    /// cortex-m55 (also m85) [default: the flash file's own, or generic]
     #[arg(long, value_name = "CORE", value_parser = packing)]
     pub packing: Option<Packing>,
-    /// The type of a flash file's weights: f32, f16, bf16, or the integers of a flash file [default: f32, or as the flash
-    /// file has]
+    /// Set the weight type of a flash file: f32, f16, bf16, or the integer type that it already has [default: the flash
+    /// file's own, or f32]
     #[arg(long, value_name = "TYPE", value_parser = dtype)]
     pub dtype: Option<Dtype>,
-    /// What the names in C start with [default: the file's name]
+    /// Prefix the names in C [default: the file's name]
     #[arg(long, value_name = "NAME")]
     pub prefix: Option<String>,
-    /// One JSON object on stdout
+    /// Print the result as one JSON object on stdout
     #[arg(long)]
     pub json: bool,
-    /// What goes with firmware.
+    /// The flags of `--format firmware`.
     #[command(flatten, next_help_heading = "Firmware")]
     pub firmware: FirmwareArgs,
 }
 
-/// The integer types.
+/// The integer weight types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum IntegerType {
-    /// A byte a weight
+    /// One byte per weight
     I8,
-    /// Half a byte a weight
+    /// Half a byte per weight
     I4,
 }
 
@@ -92,34 +92,34 @@ impl IntegerType {
 /// `quantize`.
 #[derive(Debug, Args)]
 pub struct Quantize {
-    /// A model file or a run's folder
+    /// Model file or run folder
     pub model: PathBuf,
-    /// The type of the weights
+    /// Set the weight type
     #[arg(long, value_enum)]
     pub dtype: IntegerType,
     /// The data set.
     #[command(flatten)]
     pub data: DataArgs,
-    /// Training images that the scales of the activations are taken from
+    /// Calibrate activation scales on this many training images
     #[arg(long, value_name = "IMAGES", default_value_t = crate::quantize::CALIBRATE)]
     pub calibrate: usize,
-    /// Where to cut off large weights and activations: max (nowhere), mse (where the squared error is least), or
-    /// percentile:99.9
+    /// Set the clip limit of weights and activations: max (no clipping), mse (least squared error), or a percentile such
+    /// as percentile:99.9
     #[arg(long, default_value = "mse")]
     pub clip: Clip,
-    /// Epochs of fine-tuning with the weights as they will be; where clipping is mse, i4 loses less without
+    /// Fine-tune for this many epochs with quantized weights (QAT); with --clip mse, i4 is more accurate without it
     #[arg(long, value_name = "EPOCHS", default_value_t = 0)]
     pub qat: usize,
-    /// The flash file to write
+    /// Write the flash file here
     #[arg(short, long, value_name = "FILE")]
     pub out: PathBuf,
-    /// The cores that the weights are packed for, as in `selvedge export` [default: generic, which runs on any]
+    /// Pack the weights for a core, as in `selvedge export` [default: generic, which runs on every core]
     #[arg(long, value_name = "CORE", value_parser = packing)]
     pub packing: Option<Packing>,
-    /// Class by class and layer by layer
+    /// Also print the loss per class and the quantization noise per layer
     #[arg(long)]
     pub report: bool,
-    /// One JSON object on stdout
+    /// Print the result as one JSON object on stdout
     #[arg(long)]
     pub json: bool,
 }
@@ -127,21 +127,21 @@ pub struct Quantize {
 /// `estimate`.
 #[derive(Debug, Args)]
 pub struct Estimate {
-    /// A flash file; or a model, which is taken as i8 in the target's packing
+    /// Flash file, or a model, which is counted as i8 in the target's packing
     pub model: PathBuf,
-    /// The core: m0 (or cortex-m0), m3, m4, m7, m55, rv32 [default: a table of all, the file packed for each]
+    /// Estimate for one core: m0 (or cortex-m0), m3, m4, m7, m55, rv32 [default: all cores, the file packed for each]
     #[arg(long)]
     pub target: Option<String>,
-    /// Its clock, such as 168MHz [default: a usual one]
+    /// Set the core's clock, such as 168MHz [default: a typical one]
     #[arg(long, requires = "target")]
     pub clock: Option<Hertz>,
-    /// Flash that is there for model and code, such as 128K
+    /// Limit flash for model and code, such as 128K; exit code 6 if exceeded [default: no limit]
     #[arg(long, value_name = "BYTES")]
     pub flash: Option<Bytes>,
-    /// RAM that is there for inference, such as 8K
+    /// Limit RAM for inference, such as 8K; exit code 6 if exceeded [default: no limit]
     #[arg(long, value_name = "BYTES")]
     pub ram: Option<Bytes>,
-    /// A JSON object for each core on stdout
+    /// Print one JSON object per core on stdout
     #[arg(long)]
     pub json: bool,
 }

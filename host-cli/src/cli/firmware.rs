@@ -1,4 +1,4 @@
-//! The words of `export --format firmware`.
+//! Arguments of `export --format firmware`.
 
 use std::path::PathBuf;
 
@@ -7,52 +7,52 @@ use clap::Args;
 use super::DataArgs;
 use crate::estimate::Bytes;
 
-/// What goes with `--format firmware` alone.
+/// The flags that need `--format firmware`.
 #[derive(Debug, Args)]
-#[command(mut_arg("data", |arg| arg.help("The data set whose test images firmware classifies [default: the demo's, if they have the \
-    size, or else noise]")))]
+#[command(mut_arg("data", |arg| arg.help("Let firmware classify test images of this data set [default: demo if its images have the model's \
+    size, else noise]")))]
 pub struct FirmwareArgs {
-    /// The board that firmware is for, or custom; another name lists them all
+    /// Write firmware for this board, or custom; an unknown name lists all boards
     #[arg(long, value_name = "NAME")]
     pub board: Option<String>,
-    /// Of a custom board: Rust's target, such as thumbv7em-none-eabihf
+    /// Custom board: set the Rust target, such as thumbv7em-none-eabihf
     #[arg(long, value_name = "TRIPLE")]
     pub target: Option<String>,
-    /// Of a custom board: the core, where the target does not say what it has, such as cortex-m33
+    /// Custom board: set the core, such as cortex-m33, if the target does not determine it
     #[arg(long, value_name = "CORE")]
     pub cpu: Option<String>,
-    /// Of a custom board: where its flash starts
+    /// Custom board: set the start address of flash, such as 0x08000000
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub flash_start: Option<u32>,
-    /// Of a custom board: bytes of flash, such as 512K
+    /// Custom board: set the size of flash, such as 512K
     #[arg(long, value_name = "BYTES")]
     pub flash_size: Option<Bytes>,
-    /// Of a custom board: where its RAM starts
+    /// Custom board: set the start address of RAM, such as 0x20000000
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub ram_start: Option<u32>,
-    /// Of a custom board: bytes of RAM, such as 96K
+    /// Custom board: set the size of RAM, such as 96K
     #[arg(long, value_name = "BYTES")]
     pub ram_size: Option<Bytes>,
-    /// Of a custom board: the chip, as probe-rs calls it
+    /// Custom board: set the chip name of probe-rs
     #[arg(long, value_name = "NAME")]
     pub chip: Option<String>,
-    /// The folder of the crate selvedge that firmware is built with [default: the one that this program was built with,
-    /// if it is still there, or else the registry's]
+    /// Build firmware with the crate selvedge in this folder [default: the one this program was built with if it still
+    /// exists, else the registry's]
     #[arg(long, value_name = "DIR")]
     pub selvedge_path: Option<PathBuf>,
-    /// The images.
+    /// The images to classify.
     #[command(flatten)]
     pub data: DataArgs,
-    /// Replace the firmware in the folder that --out names
+    /// Replace the firmware project in the --out folder
     #[arg(long)]
     pub overwrite: bool,
 }
 
 impl FirmwareArgs {
-    /// The first of the words that were said, all of which need `--format firmware`.
+    /// The first of these flags that was given; all need `--format firmware`.
     pub fn said(&self) -> Option<&'static str> {
         self.of_custom_board().or_else(|| {
-            let words = [
+            let flags = [
                 ("--board", self.board.is_some()),
                 ("--selvedge-path", self.selvedge_path.is_some()),
                 ("--data", self.data.data.is_some()),
@@ -61,13 +61,13 @@ impl FirmwareArgs {
                 ("--first-label", self.data.reading.first_label.is_some()),
                 ("--overwrite", self.overwrite),
             ];
-            words.into_iter().find(|(_, said)| *said).map(|(word, _)| word)
+            flags.into_iter().find(|(_, given)| *given).map(|(flag, _)| flag)
         })
     }
 
-    /// The first of the words that were said of a custom board.
+    /// The first flag of a custom board that was given.
     pub fn of_custom_board(&self) -> Option<&'static str> {
-        let words = [
+        let flags = [
             ("--target", self.target.is_some()),
             ("--cpu", self.cpu.is_some()),
             ("--flash-start", self.flash_start.is_some()),
@@ -76,18 +76,18 @@ impl FirmwareArgs {
             ("--ram-size", self.ram_size.is_some()),
             ("--chip", self.chip.is_some()),
         ];
-        words.into_iter().find(|(_, said)| *said).map(|(word, _)| word)
+        flags.into_iter().find(|(_, given)| *given).map(|(flag, _)| flag)
     }
 }
 
-/// An address as people write it: `0x08000000`, `0x0800_0000`, `134217728`.
+/// Parses an address: `0x08000000`, `0x0800_0000`, `134217728`.
 fn address(text: &str) -> Result<u32, String> {
     let digits = text.replace('_', "");
     let parsed = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
         Some(hex) => u32::from_str_radix(hex, 16),
         None => digits.parse(),
     };
-    parsed.map_err(|_| "write an address of 32 bits, such as 0x08000000".into())
+    parsed.map_err(|_| "write a 32-bit address, such as 0x08000000".into())
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The words of the commands around flash files.
+//! Arguments of `verify`.
 
 use std::path::PathBuf;
 
@@ -8,17 +8,17 @@ use super::DataArgs;
 
 /// `verify`.
 #[derive(Debug, Args)]
-#[command(mut_arg("data", |arg| arg.help("The data set whose test images both run [default: the one that A or B was trained on, or \
+#[command(mut_arg("data", |arg| arg.help("Run the test images of this data set through both [default: the data set of A or B, or \
     fashion-mnist]")))]
 pub struct Verify {
-    /// A model file, a run's folder, or a flash file
+    /// Model file, run folder or flash file
     pub a: PathBuf,
-    /// Another one of the same network
+    /// Another file of the same network
     pub b: PathBuf,
-    /// The data set whose test images both run.
+    /// The data set.
     #[command(flatten)]
     pub data: DataArgs,
-    /// One JSON object on stdout
+    /// Print the result as one JSON object on stdout
     #[arg(long)]
     pub json: bool,
 }

@@ -9,7 +9,7 @@ mod sweep;
 
 use std::path::PathBuf;
 
-use clap::{Args, Command as Words, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{Args, Command as ClapCommand, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 pub use exchange::{Estimate, Export, Import, IntegerType, Quantize};
 pub use firmware::FirmwareArgs;
@@ -22,49 +22,49 @@ use crate::data::{Reading, Source};
 use crate::recipe::Recipe;
 use crate::thread_pool::Threads;
 
-/// Trains multilayer perceptrons as fast as the CPU multiplies and adds, and runs them.
+/// Train multilayer perceptrons near the CPU's peak speed, and run them on microcontrollers bit for bit the same
 ///
-/// Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 misused, 3 data missing or corrupt,
-/// 4 model invalid, 5 two models differ, 6 over budget, 130 stopped by Ctrl-C, SIGTERM or SIGHUP.
+/// Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 data missing or
+/// corrupt, 4 model invalid, 5 two models differ, 6 over budget, 130 stopped by Ctrl-C, SIGTERM or SIGHUP.
 #[derive(Debug, Parser)]
 #[command(name = "selvedge", version, arg_required_else_help = true, max_term_width = 120)]
 pub struct Cli {
-    /// What to do.
+    /// The command to run.
     #[command(subcommand)]
     pub command: Command,
 }
 
 impl Cli {
-    /// The words that the program was started with.
+    /// Parses the program's arguments.
     ///
     /// # Errors
-    /// The parser's, for help too.
+    /// Those of the parser; help and version are reported as errors too.
     pub fn from_the_command_line() -> Result<Self, clap::Error> {
         let matches = numbers_may_be_negative(Self::command()).try_get_matches()?;
         Self::from_arg_matches(&matches)
     }
 }
 
-/// Takes `-1` for a value wherever one is awaited, so that it is refused as a value is.
-fn numbers_may_be_negative(words: Words) -> Words {
+/// Lets every flag that takes a value take `-1`, so that the value's own parser refuses it and says why.
+fn numbers_may_be_negative(command: ClapCommand) -> ClapCommand {
     let takes = |arg: &clap::Arg| !arg.is_positional() && arg.get_action().takes_values();
-    words
+    command
         .mut_args(|arg| if takes(&arg) { arg.allow_negative_numbers(true) } else { arg })
         .mut_subcommands(numbers_may_be_negative)
 }
 
-/// The help of what is said of the data where no model says what it was trained on.
+/// The help of the data flags in commands without a model, whose defaults are fixed.
 fn for_recipes(arg: clap::Arg) -> clap::Arg {
     let help = match arg.get_id().as_str() {
         "data" => {
-            "The data set: fashion-mnist, demo (drawn by code, needs no files), or a folder of IDX files, with the class \
-             names in labels.txt, one a line [default: fashion-mnist]"
+            "Use this data set: fashion-mnist, demo (drawn by code, needs no files), or a folder of IDX files with optional \
+             class names in labels.txt, one per line [default: fashion-mnist]"
         }
         "transpose" => {
-            "Swap rows and columns of the images: EMNIST stores them so; the run and its model remember it [default: false]"
+            "Swap rows and columns of every image, as EMNIST's files need; stored in the run and its model [default: false]"
         }
         "first_label" => {
-            "The label of the first class, such as 1 where labels are counted from 1; the run and its model remember it \
+            "Set the label of the first class, such as 1 if labels count from 1; stored in the run and its model \
              [default: 0]"
         }
         _ => return arg,
@@ -75,72 +75,71 @@ fn for_recipes(arg: clap::Arg) -> clap::Arg {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Train a network and keep it in a run's folder
+    /// Train a network and store it in a run folder
     Train(Box<Train>),
-    /// Measure a model's accuracy, class by class
+    /// Measure a model's accuracy, per class and in total
     Eval(Eval),
-    /// Name the class of an image
+    /// Classify an image
     Predict(Predict),
-    /// Show what a model file holds, or which backends this CPU has
+    /// Show the contents of a model file, or this CPU's backends
     Inspect(Inspect),
-    /// Make a flash file of integers, and measure what that costs
+    /// Quantize a model to an integer flash file and measure the loss of accuracy
     Quantize(Quantize),
-    /// Say what a model takes on a microcontroller, and whether that is there
+    /// Estimate flash, RAM and instructions on each core, and check them against a budget
     Estimate(Estimate),
-    /// Make a model of a network that another program trained
+    /// Import a network trained by another program
     Import(Import),
-    /// Write a model for another program, or for a microcontroller
+    /// Export a model to another program or to a microcontroller
     Export(Export),
-    /// Compare two files of one network, image by image and layer by layer
+    /// Compare two files of the same network, image by image and layer by layer
     Verify(Verify),
-    /// Train many recipes with many seeds and compare them on the validation images
+    /// Train many recipes with several seeds each and rank them on the validation images
     Sweep(Box<Sweep>),
-    /// Make one HTML page of a run or a sweep
+    /// Write a self-contained HTML report of a run or a sweep
     Report(Report),
-    /// Show a recipe and where its values come from, or the named recipes
+    /// Show a recipe and the origin of each value, or list the presets
     #[command(subcommand)]
     Config(Config),
-    /// Measure how fast every kernel is on this CPU, and how much of the peak it reaches
+    /// Measure every kernel on this CPU and compare it with the CPU's peak
     Bench(Bench),
-    /// Fetch, verify or look at a data set
+    /// Download, verify or show a data set
     #[command(subcommand)]
     Data(Data),
-    /// Print what makes a shell complete this program's words
+    /// Print a shell completion script
     Completions(Completions),
-    /// Write the manual pages, one a command
+    /// Write the manual pages, one per command
     Man(Man),
 }
 
-/// Which data set.
+/// The data set.
 #[derive(Debug, Args)]
 pub struct DataArgs {
-    /// The data set: fashion-mnist, demo (drawn by code, needs no files), or a folder of IDX files, with the class names in
-    /// labels.txt, one a line [default: the one that the model was trained on, or fashion-mnist where it does not say]
+    /// Use this data set: fashion-mnist, demo (drawn by code, needs no files), or a folder of IDX files with optional class
+    /// names in labels.txt, one per line [default: the model's own, or fashion-mnist if it names none]
     #[arg(long, value_name = "fashion-mnist|demo|DIR")]
     pub data: Option<Source>,
-    /// Where fashion-mnist lies [default: $SELVEDGE_DATA, then the user's cache folder]
+    /// Look for fashion-mnist in this folder [default: $SELVEDGE_DATA, then the user's cache folder]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// How its files are read.
+    /// How to read its files.
     #[command(flatten)]
     pub reading: ReadingArgs,
 }
 
-/// How the files of a data set are read.
+/// How to read the files of a data set.
 #[derive(Debug, Args)]
 pub struct ReadingArgs {
-    /// Swap rows and columns of the images: EMNIST stores them so; --transpose=false takes them as they are [default: as
-    /// the model was trained, or else false]
+    /// Swap rows and columns of every image, as EMNIST's files need; --transpose=false turns it off [default: the model's
+    /// own setting, or false]
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub transpose: Option<bool>,
-    /// The label of the first class, such as 1 where labels are counted from 1 [default: as the model was trained, or else
-    /// 0]
+    /// Set the label of the first class, such as 1 if labels count from 1 [default: the model's own setting, or 0]
     #[arg(long, value_name = "N")]
     pub first_label: Option<u32>,
 }
 
 impl ReadingArgs {
-    /// What the flags say, over what a model or a recipe says.
+    /// The flags' settings; those of a model or recipe where a flag is absent.
     pub fn over(&self, remembered: Reading) -> Reading {
         Reading {
             transpose: self.transpose.or(remembered.transpose),
@@ -148,10 +147,10 @@ impl ReadingArgs {
         }
     }
 
-    /// What of a recipe is done to data that no flag says it of: the flag that would say the same, and how to say otherwise.
+    /// The recipe's settings that apply because no flag overrides them: the equivalent flag, and how to turn it off.
     pub fn taken_over(&self, recipe: &Recipe) -> Vec<(String, &'static str)> {
         let transpose = (recipe.transpose && self.transpose.is_none())
-            .then(|| ("--transpose".into(), "--transpose=false takes it as it is"));
+            .then(|| ("--transpose".into(), "--transpose=false turns it off"));
         let first = (recipe.first_label != 0 && self.first_label.is_none())
             .then(|| (format!("--first-label {}", recipe.first_label), "--first-label 0 counts from 0"));
         [transpose, first].into_iter().flatten().collect()
@@ -165,25 +164,25 @@ pub struct Train {
     /// The data set.
     #[command(flatten)]
     pub data: DataArgs,
-    /// Threads: auto for as many as pay off, or a number; the weights are the same bytes whatever it is
+    /// Set the number of threads: auto measures how many pay off; the trained weights do not depend on it
     #[arg(long, default_value_t = Threads::Auto, value_name = "auto|N")]
     pub threads: Threads,
-    /// The run's folder [default: the first free runs/DATA-HIDDEN-N]
+    /// Store the run in this folder [default: the first free runs/DATA-HIDDEN-N]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Resume the interrupted run in a folder; all settings come from there. --data says where data that have moved are
+    /// Resume an interrupted run; all settings come from its folder. Add --data DIR if the data have moved
     #[arg(long, value_name = "RUN")]
     pub resume: Option<PathBuf>,
-    /// Steps between checkpoints, from which a run that was killed goes on; 0 for none [default: 0]
+    /// Write a checkpoint every STEPS steps, so that --resume can continue a killed run; 0 for none [default: 0]
     #[arg(long, value_name = "STEPS")]
     pub checkpoint_every: Option<u64>,
-    /// Replace the run in the folder that --out names; it is kept in DIR/previous until the new one is done
+    /// Replace the run in the --out folder; the old one stays in DIR/previous until the new one is finished
     #[arg(long, requires = "out")]
     pub overwrite: bool,
-    /// One JSON object a line on stdout
+    /// Print results as JSON on stdout, one object per line
     #[arg(long)]
     pub json: bool,
-    /// No bar and no talk on stderr
+    /// Suppress the progress bar and messages on stderr
     #[arg(short, long)]
     pub quiet: bool,
     /// How to train.
@@ -191,33 +190,33 @@ pub struct Train {
     pub recipe: RecipeArgs,
 }
 
-/// Which images to evaluate on.
+/// The images to evaluate on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SplitName {
-    /// The test files
+    /// Images of the test files
     Test,
-    /// The part of the training files that the model's run validated on
+    /// Training images that the model's run held out for validation
     Val,
 }
 
 /// `eval`.
 #[derive(Debug, Args)]
 pub struct Eval {
-    /// A model file, a run's folder, or a flash file
+    /// Model file, run folder or flash file
     pub model: PathBuf,
     /// The data set.
     #[command(flatten)]
     pub data: DataArgs,
-    /// Which images
+    /// Evaluate on these images
     #[arg(long, value_enum, default_value_t = SplitName::Test)]
     pub split: SplitName,
-    /// Threads: auto for as many as pay off, or a number
+    /// Set the number of threads: auto measures how many pay off
     #[arg(long, default_value_t = Threads::Auto, value_name = "auto|N")]
     pub threads: Threads,
-    /// Write the images, their classes and the logits as an npz file, for other programs to compare with theirs
+    /// Write images, labels and logits to an npz file, for comparison in other programs
     #[arg(long, value_name = "FILE")]
     pub logits: Option<PathBuf>,
-    /// One JSON object on stdout
+    /// Print the result as one JSON object on stdout
     #[arg(long)]
     pub json: bool,
 }
@@ -225,21 +224,21 @@ pub struct Eval {
 /// `predict`.
 #[derive(Debug, Args)]
 pub struct Predict {
-    /// A model file, a run's folder, or a flash file
+    /// Model file, run folder or flash file
     pub model: PathBuf,
-    /// A PNG or IDX file: light on black (or see --invert), of the size that the model was trained on
+    /// PNG or IDX file: light on black (or add --invert), of the model's image size
     #[arg(value_name = "IMAGE")]
     pub image: Option<PathBuf>,
-    /// The position of a test image, or of an image in an IDX file, counted from 0
+    /// Classify image N of the test images, or of the IDX file, counted from 0
     #[arg(long, value_name = "N")]
     pub index: Option<usize>,
-    /// Turn a picture that is dark on white into light on black first
+    /// Invert the image first, for pictures that are dark on white
     #[arg(long)]
     pub invert: bool,
     /// The data set of --index.
     #[command(flatten)]
     pub data: DataArgs,
-    /// One JSON object on stdout
+    /// Print the result as one JSON object on stdout
     #[arg(long)]
     pub json: bool,
 }
@@ -247,9 +246,9 @@ pub struct Predict {
 /// `inspect`.
 #[derive(Debug, Args)]
 pub struct Inspect {
-    /// A model file, a run's folder, or a flash file; without it, this CPU's backends
+    /// Model file, run folder or flash file; without it, list this CPU's backends
     pub model: Option<PathBuf>,
-    /// One JSON object on stdout
+    /// Print the result as one JSON object on stdout
     #[arg(long)]
     pub json: bool,
 }
@@ -257,16 +256,16 @@ pub struct Inspect {
 /// `report`.
 #[derive(Debug, Args)]
 pub struct Report {
-    /// A run's folder, a model file, or a sweep's folder
+    /// Run folder, model file or sweep folder
     #[arg(value_name = "RUN|SWEEP")]
     pub of: PathBuf,
-    /// The page to write
+    /// Write the page to this file
     #[arg(short, long, value_name = "FILE", default_value = "report.html")]
     pub out: PathBuf,
     /// The data set.
     #[command(flatten)]
     pub data: DataArgs,
-    /// One JSON object on stdout
+    /// Print the result as one JSON object on stdout
     #[arg(long)]
     pub json: bool,
 }
@@ -274,12 +273,11 @@ pub struct Report {
 /// `config`.
 #[derive(Debug, Subcommand)]
 pub enum Config {
-    /// Print the recipe that `train` would follow with the same flags, as a config file that says where each value
-    /// comes from
+    /// Print the recipe that `train` would use with the same flags, as a config file with the origin of each value
     Show(Box<ConfigShow>),
-    /// List the named recipes
+    /// List the presets
     Presets {
-        /// One JSON object on stdout
+        /// Print the result as one JSON object on stdout
         #[arg(long)]
         json: bool,
     },
@@ -292,7 +290,7 @@ pub struct ConfigShow {
     /// The data set.
     #[command(flatten)]
     pub data: DataArgs,
-    /// One JSON object on stdout
+    /// Print the result as one JSON object on stdout
     #[arg(long)]
     pub json: bool,
     /// How to train.
@@ -303,13 +301,13 @@ pub struct ConfigShow {
 /// `bench`.
 #[derive(Debug, Args)]
 pub struct Bench {
-    /// Only cases with all these words, such as "gemm.forward avx2 64x784x128", "step threads=2" or "peak"
+    /// Run only the cases that contain all these words, such as "gemm.forward avx2 64x784x128", "step threads=2" or "peak"
     #[arg(long, value_name = "WORDS")]
     pub filter: Option<String>,
-    /// One JSON object a line on stdout
+    /// Print results as JSON on stdout, one object per line
     #[arg(long)]
     pub json: bool,
-    /// Spin until stdin ends: what the benchmark starts to keep another core busy
+    /// Spin until stdin closes; the benchmark starts this to keep another core busy
     #[arg(long, hide = true, exclusive = true)]
     pub occupy_a_core: bool,
 }
@@ -317,42 +315,42 @@ pub struct Bench {
 /// `data`.
 #[derive(Debug, Subcommand)]
 pub enum Data {
-    /// Download Fashion-MNIST (30 MB), resuming where an earlier download was cut
+    /// Download Fashion-MNIST (30 MB), resuming an interrupted download
     Fetch {
-        /// The folder [default: $SELVEDGE_DATA, then the user's cache folder]
+        /// Use this folder [default: $SELVEDGE_DATA, then the user's cache folder]
         #[arg(long, alias = "data-dir")]
         dir: Option<PathBuf>,
-        /// The address to fetch from, in place of the public ones; files are checked whatever it is
+        /// Download from this address instead of the public ones; checksums are verified either way
         #[arg(long, value_name = "URL")]
         mirror: Option<String>,
-        /// One JSON object on stdout
+        /// Print the result as one JSON object on stdout
         #[arg(long)]
         json: bool,
     },
-    /// Check each file of Fashion-MNIST against its SHA-256, or that it is whole where it was unpacked
+    /// Check the SHA-256 of each Fashion-MNIST file, or the length of an unpacked one
     Verify {
-        /// The folder [default: $SELVEDGE_DATA, then the user's cache folder]
+        /// Use this folder [default: $SELVEDGE_DATA, then the user's cache folder]
         #[arg(long, alias = "data-dir")]
         dir: Option<PathBuf>,
-        /// One JSON object on stdout
+        /// Print the result as one JSON object on stdout
         #[arg(long)]
         json: bool,
     },
     /// Draw a few images of each class
     Show {
-        /// fashion-mnist, demo, or a folder of IDX files, with the class names in labels.txt, one a line
+        /// fashion-mnist, demo, or a folder of IDX files with optional class names in labels.txt, one per line
         #[arg(value_name = "fashion-mnist|demo|DIR", default_value = "fashion-mnist")]
         data: Source,
-        /// Where fashion-mnist lies [default: $SELVEDGE_DATA, then the user's cache folder]
+        /// Look for fashion-mnist in this folder [default: $SELVEDGE_DATA, then the user's cache folder]
         #[arg(long, alias = "data-dir")]
         dir: Option<PathBuf>,
-        /// How its files are read.
+        /// How to read its files.
         #[command(flatten)]
         reading: ReadingArgs,
-        /// Images of each class
+        /// Draw this many images of each class
         #[arg(long, default_value_t = 1)]
         count: usize,
-        /// One JSON object on stdout
+        /// Print the result as one JSON object on stdout
         #[arg(long)]
         json: bool,
     },

@@ -1,4 +1,4 @@
-//! The words of the commands that make the program at home on a machine.
+//! Arguments of `completions` and `man`.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use clap_complete::Shell;
 /// `completions`.
 #[derive(Debug, Args)]
 pub struct Completions {
-    /// The shell; its own manual says where it looks for such a file
+    /// Shell to complete for; its manual names the folder for such files
     #[arg(value_enum)]
     pub shell: Shell,
 }
@@ -16,7 +16,7 @@ pub struct Completions {
 /// `man`.
 #[derive(Debug, Args)]
 pub struct Man {
-    /// The folder to write them to
+    /// Write the pages to this folder
     #[arg(short, long, value_name = "DIR")]
     pub out: PathBuf,
 }
