@@ -9,7 +9,7 @@
 //! use selvedge::{FitOptions, Network};
 //!
 //! let (x, y) = ([0., 0., 0., 1., 1., 0., 1., 1.], [0, 1, 1, 0]); // XOR; `&[u8]` pixels work as well
-//! let mut network = Network::new(&[2, 8, 2], 1)?;
+//! let mut network = Network::new(&[2, 16, 2], 1)?;
 //! network.fit(&x, &y, FitOptions::default().with_epochs(500).with_learning_rate(0.02))?;
 //! assert_eq!(network.predict(&[1., 0.])?, 1);
 //! assert_eq!(network.evaluate(&x, &y)?.accuracy(), 1.0);

@@ -199,18 +199,18 @@ mod tests {
     #[test]
     #[should_panic(expected = "leaves its 5 elements")]
     fn a_view_outside_its_memory_is_refused() {
-        Mat::new(&[0.0; 5], 2, 3);
+        let _ = Mat::new(&[0.0; 5], 2, 3);
     }
 
     #[test]
     #[should_panic(expected = "leaves its 5 elements")]
     fn strides_that_overflow_are_refused() {
-        Mat::with_strides(&[0.0; 5], 3, 3, usize::MAX / 2, usize::MAX / 2);
+        let _ = Mat::with_strides(&[0.0; 5], 3, 3, usize::MAX / 2, usize::MAX / 2);
     }
 
     #[test]
     #[should_panic(expected = "overlap")]
     fn overlapping_rows_are_refused() {
-        MatMut::with_stride(&mut [0.0; 9], 3, 3, 2);
+        let _ = MatMut::with_stride(&mut [0.0; 9], 3, 3, 2);
     }
 }

@@ -13,7 +13,7 @@ const X: [f32; 8] = [0., 0., 0., 1., 1., 0., 1., 1.];
 const Y: [u8; 4] = [0, 1, 1, 0];
 
 fn xor() -> Network {
-    let mut network = Network::new(&[2, 8, 2], 1).unwrap();
+    let mut network = Network::new(&[2, 16, 2], 1).unwrap();
     network.fit(&X, &Y, FitOptions::default().with_epochs(500).with_learning_rate(0.02)).unwrap();
     network
 }
@@ -41,7 +41,7 @@ fn learns_xor_with_every_optimizer() {
             optimizer if optimizer == Optimizer::SGD => 0.5,
             _ => 0.1,
         };
-        let mut network = Network::new(&[2, 8, 2], 1).unwrap();
+        let mut network = Network::new(&[2, 16, 2], 1).unwrap();
         let options =
             FitOptions::default().with_epochs(1500).with_optimizer(optimizer).with_learning_rate(rate);
         let history = network.fit(&X, &Y, options).unwrap();
@@ -237,6 +237,6 @@ fn misuse_is_an_error_and_changes_nothing() {
 
 #[test]
 fn it_shows_its_shape_and_not_its_parameters() {
-    let network = Network::new(&[2, 8, 2], 1).unwrap().with_backend(Backend::PORTABLE);
-    assert_eq!(format!("{network:?}"), "Network { shape: Shape(2-8-2), backend: Backend(portable), .. }");
+    let network = Network::new(&[2, 16, 2], 1).unwrap().with_backend(Backend::PORTABLE);
+    assert_eq!(format!("{network:?}"), "Network { shape: Shape(2-16-2), backend: \"portable\", .. }");
 }

@@ -267,7 +267,7 @@ impl fmt::Debug for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Network")
             .field("shape", &self.shape())
-            .field("backend", &self.backend())
+            .field("backend", &self.backend().name())
             .finish_non_exhaustive()
     }
 }
