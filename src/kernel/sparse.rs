@@ -169,7 +169,7 @@ impl SparseProduct {
     fn run(self) {
         #[cfg(all(target_arch = "arm", target_os = "none", target_abi = "eabihf"))]
         // SAFETY: as in `columns`.
-        let first = unsafe { super::cortex_m::sweep_blocks(&self) };
+        let first = unsafe { super::cortex_m::whole_blocks(&self) };
         #[cfg(not(all(target_arch = "arm", target_os = "none", target_abi = "eabihf")))]
         let first = 0;
         if first < self.n {

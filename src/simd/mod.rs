@@ -15,6 +15,8 @@ mod dot;
 mod dot_x86_64;
 mod pairs;
 mod portable;
+#[cfg(all(target_arch = "arm", target_os = "none"))]
+mod thumb;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
@@ -22,6 +24,9 @@ pub use dot::{Dot, DotKernel, MAX_LANES};
 pub use pairs::Precision;
 pub(crate) use pairs::pair;
 pub use portable::{Scalar, Wide};
+#[cfg(all(target_arch = "arm", target_os = "none"))]
+#[allow(unused_imports)] // Cores with neither kernels nor a floating-point unit of their own.
+pub(crate) use thumb::thumb_functions;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86_64::prefetch;
 #[cfg(target_arch = "x86_64")]
