@@ -1,4 +1,4 @@
-//! The [sparse product](super::sparse) in assembly for Cortex-M with a floating-point unit, sixteen columns at a time.
+//! The [sparse product](super) in assembly for Cortex-M with a floating-point unit, sixteen columns at a time.
 //!
 //! ```text
 //! for each x that is not zero
@@ -9,7 +9,7 @@
 //! sums are separate instructions, so that both are rounded, and stand apart, so that none waits for the one before it.
 #![allow(unsafe_code)]
 
-use super::sparse::SparseProduct;
+use super::SparseProduct;
 use crate::simd::thumb_functions;
 
 /// Columns of a block.
