@@ -15,6 +15,7 @@ pub struct Backend {
 
 /// Vectors that the CPU has or has not: what a token does, whose existence is the proof. Each function runs its kernel
 /// inside one that is compiled for the CPU's features.
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))] // Only that architecture has one so far.
 pub(super) trait Detected: Copy {
     /// The token, if the CPU has the features.
     fn detect() -> Option<Self>;
