@@ -122,11 +122,11 @@
 //! - `format/words.rs`: bytes seen as aligned words;
 //! - `simd/mod.rs`, `simd/portable.rs`, `simd/x86_64.rs`, `simd/x86_64/avx2.rs`, `simd/x86_64/avx512.rs`: vector operations;
 //! - `simd/dot.rs`, `simd/dot_x86_64.rs`, `kernel/gemm_i8.rs`, `kernel/peak.rs`: integer dot products;
-//! - `kernel/gemm.rs`, `kernel/gemm_bf16.rs`, `kernel/pack.rs`, `kernel/tile.rs`: the product, whose pointers stay inside the
-//!   views of its operands;
+//! - `kernel/gemm.rs`, `kernel/gemm_bf16.rs`, `kernel/gemm_blocked.rs`, `kernel/pack.rs`, `kernel/micro_kernel.rs`,
+//!   `kernel/micro_kernel/register_tile.rs`: the product, whose pointers stay inside the views of its operands;
 //! - `kernel/sgemm.rs`: the call of `matrixmultiply`;
 //! - `kernel/sparse.rs`: sparse (zero-skipping) products;
-//! - `kernel/cortex_m.rs`: the same in assembly;
+//! - `kernel/sparse/cortex_m.rs`: the same in assembly;
 //! - `infer/mcu/armv6m.rs`, `infer/mcu/armv7m.rs`, `infer/mcu/dsp.rs`, `infer/mcu/mve.rs`, `infer/mcu/assembly.rs`: integer kernels in
 //!   assembly and their call;
 //! - `infer/mcu/pairs/portable.rs`: the same in Rust, over the offsets of its own list.

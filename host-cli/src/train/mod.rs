@@ -237,7 +237,7 @@ impl Stepper<'_, '_> {
         let fill = |first: usize, rows: &mut [f32]| batches.fill(mlp.backend, first, rows);
         let labels = batches.labels();
         let regularize = regularize(recipe, state.at.steps);
-        let product = mlp.with_backend(mlp.backend.with(recipe.precision.into()));
+        let product = mlp.with_backend(mlp.backend.with_precision(recipe.precision.into()));
         let outcome = product.step_regularized(
             thread_pool,
             &mut state.params,
