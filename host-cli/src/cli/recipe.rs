@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::DataArgs;
 use crate::error::{Error, Result};
-use crate::recipe::config::Layers;
-use crate::recipe::{Hidden, OptimizerKind, Precision, ScheduleKind, Standardise, TrainOn, WeightInit};
+use crate::recipe::config::MergedConfig;
+use crate::recipe::{Hidden, OptimizerKind, Precision, ScheduleKind, Standardisation, TrainOn, WeightInit};
 use crate::sampling::Generator;
 
 /// The recipe: each flag goes over the config file, that over the preset, that over what is built in.
@@ -87,7 +87,7 @@ pub struct RecipeValues {
     pub gamma: Option<f32>,
     /// What is done to pixels behind the table [default: none]
     #[arg(long, value_enum)]
-    pub standardise: Option<Standardise>,
+    pub standardise: Option<Standardisation>,
     /// Mirror training images at random [default: false]
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     pub flip: Option<bool>,
@@ -125,9 +125,9 @@ impl RecipeArgs {
     /// The values and where they come from; `data` is what is said of the data.
     ///
     /// # Errors
-    /// As [`Layers::resolve`].
-    pub fn layers(&self, data: &DataArgs) -> Result<Layers> {
-        Layers::resolve(self.preset.as_deref(), self.config.as_deref(), self.values.table(Some(data))?)
+    /// As [`MergedConfig::resolve`].
+    pub fn layers(&self, data: &DataArgs) -> Result<MergedConfig> {
+        MergedConfig::resolve(self.preset.as_deref(), self.config.as_deref(), self.values.table(Some(data))?)
     }
 }
 
