@@ -2,7 +2,7 @@
 
 use selvedge::{Activations, Arena, Mlp, kernel, naive};
 
-use crate::data::Set;
+use crate::data::Samples;
 use crate::data::normalise::Inputs;
 use crate::error::{Error, Result};
 use crate::memory::Floats;
@@ -76,7 +76,7 @@ pub fn evaluate(
     mlp: &Mlp,
     params: &[f32],
     inputs: &Inputs<'_>,
-    set: &Set,
+    set: &Samples,
     index: &[u32],
 ) -> Result<Evaluation> {
     check_fit(mlp, set)?;
@@ -152,7 +152,7 @@ impl Predictor {
         };
         let forward =
             || mlp.forward(thread_pool, params, &mut activations, index.len(), &fill).map(<[f32]>::to_vec);
-        Ok(thread_pool.beat(Workload::Forward, forward)?)
+        Ok(thread_pool.run(Workload::Forward, forward)?)
     }
 }
 
@@ -179,7 +179,7 @@ pub fn logits(
 ///
 /// # Errors
 /// Exit code 4 with both numbers.
-pub fn check_fit(mlp: &Mlp, set: &Set) -> Result<()> {
+pub fn check_fit(mlp: &Mlp, set: &Samples) -> Result<()> {
     let pixels = set.images.pixels_per_image();
     if pixels != mlp.shape.inputs() {
         return Err(Error::model(format!(

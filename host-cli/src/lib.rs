@@ -1,26 +1,32 @@
-//! The parts of the `selvedge` program, as a library so that its tests can reach them.
+//! The `selvedge` program as a library, so that its tests can reach the modules.
 //!
-//! From the bottom up:
+//! From the bottom up; a module uses only modules above it in this table, which `tests/architecture.rs` checks:
 //!
 //! | module | holds |
 //! |---|---|
 //! | [`error`] | the one error type: a line for the user and an exit code |
-//! | [`files`] | atomic writes, checksums, and what kind of file some bytes are |
+//! | [`files`] | atomic writes, checksums, file types by their signatures |
 //! | [`memory`] | aligned memory for parameters and workspaces |
-//! | [`data`] | data sets: IDX files, the demo, downloads, pictures, normalisation |
+//! | [`data`] | data sets: IDX files, the demo, downloads, PNG images, normalisation |
 //! | [`sampling`] | everything random in a run: the split, initial weights, the order of the images |
 //! | [`recipe`] | the settings of a run, and where each comes from |
-//! | [`thread_pool`] | threads, and how many of them pay off |
-//! | [`model`] | model files, and a model or flash file ready to run |
-//! | [`train`], [`evaluate`], [`quantize`] | the work |
+//! | [`thread_pool`] | worker threads, and the tuner that chooses how many to use |
+//! | [`evaluate`] | accuracy, loss and confusion matrix |
+//! | [`model`] | model files |
+//! | [`mod@quantize`] | from a model to an integer flash file |
 //! | [`exchange`] | import and export: safetensors, ONNX, npz, C |
-//! | [`flash`], [`estimate`], [`firmware`] | flash files, what they take on a microcontroller, and projects for boards |
-//! | [`run`], [`sweep`], [`report`], [`mod@bench`] | run folders, comparisons, pages, measurements |
-//! | [`terminal`], [`cli`], [`commands`] | what the user sees and types |
+//! | [`model::network`] | a model or flash file ready to run |
+//! | [`train`] | the training loop |
+//! | [`run`] | run folders and checkpoints |
+//! | [`train::start`] | a run that starts from a model |
+//! | [`terminal`] | stdout, stderr, progress bars, tables |
+//! | [`flash`], [`estimate`], [`firmware`] | flash files, their cost on a microcontroller, and projects for boards |
+//! | [`sweep`], [`report`], [`mod@bench`] | comparisons of recipes, HTML reports, benchmarks |
+//! | [`cli`], [`commands`] | the command line and its commands |
 //!
-//! Unsafe code is in one file only: `thread_pool/workers.rs`, whose threads run closures that lie on the stack of their caller. The
-//! program for boards that [`firmware`] writes has it in three: `src/static_buffer.rs` lends statics, `src/boot_rp2040.rs` and
-//! `src/boot_rp2350.rs` put what a boot loader looks for where it looks.
+//! Unsafe code is in one file only: `thread_pool/workers.rs`, whose threads run closures on the stack of their caller. The
+//! program for boards that [`firmware`] writes has it in three: `src/static_buffer.rs` borrows statics, `src/boot_rp2040.rs`
+//! and `src/boot_rp2350.rs` place the data that a boot ROM looks for.
 #![deny(unsafe_code)]
 
 pub mod bench;

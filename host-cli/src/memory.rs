@@ -1,4 +1,4 @@
-//! Memory for parameters and workspaces: as large as asked for, aligned to cache lines, or an error with the numbers.
+//! Aligned memory for parameters and workspaces, or an error with the numbers where there is not enough.
 
 use std::ops::{Deref, DerefMut};
 
@@ -7,7 +7,7 @@ use selvedge::format::ALIGN;
 
 use crate::error::{Error, Result};
 
-/// A zeroed vector of floats whose first element lies on a cache line.
+/// A vector of floats that is aligned to a cache line.
 #[derive(Debug)]
 pub struct Floats {
     memory: Vec<f32>,
@@ -21,21 +21,21 @@ impl Floats {
     /// # Errors
     /// Exit code 1 where this machine does not have the memory.
     pub fn zeroed(len: usize, purpose: &str) -> Result<Self> {
-        let whole = len.saturating_add(CACHE_LINE_FLOATS - 1);
-        let bytes = whole.saturating_mul(size_of::<f32>());
+        let padded = len.saturating_add(CACHE_LINE_FLOATS - 1);
+        let bytes = padded.saturating_mul(size_of::<f32>());
         let refuse = |free: String| {
             Error::failed(format!(
                 "{purpose} needs {} of memory{free}; choose fewer or narrower layers, or a smaller --batch",
                 size(bytes as u64)
             ))
         };
-        // Linux lends more memory than there is and kills the process when it is touched, so ask first.
+        // Linux overcommits memory and kills the process that touches it, so check first.
         if let Some(free) = available().filter(|&free| bytes as u64 > free) {
             return Err(refuse(format!(" and this machine has {} free", size(free))));
         }
         let mut memory = Vec::new();
-        memory.try_reserve_exact(whole).map_err(|_| refuse(", more than this machine gives".into()))?;
-        memory.resize(whole, 0.0);
+        memory.try_reserve_exact(padded).map_err(|_| refuse(", more than this machine gives".into()))?;
+        memory.resize(padded, 0.0);
         let start =
             memory.as_ptr().align_offset(CACHE_LINE_FLOATS * size_of::<f32>()).min(CACHE_LINE_FLOATS - 1);
         Ok(Self { memory, start, len })
@@ -65,7 +65,7 @@ impl DerefMut for Floats {
     }
 }
 
-/// Zeroed bytes at the address that a flash file needs.
+/// A vector of bytes with the alignment of a flash file.
 #[derive(Debug, Clone)]
 pub struct Bytes {
     memory: Vec<u8>,
@@ -115,14 +115,14 @@ impl DerefMut for Bytes {
     }
 }
 
-/// Bytes that can be had without swapping, where the system tells.
+/// The bytes that are available without swapping, where the system reports them.
 fn available() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find(|l| l.starts_with("MemAvailable:"))?;
     line.split_whitespace().nth(1)?.parse::<u64>().ok()?.checked_mul(1024)
 }
 
-/// `403 KB`, `1.6 GB`: three figures, decimal units.
+/// `403 KB`, `1.6 GB`: at most three digits, decimal units.
 pub fn size(bytes: u64) -> String {
     let units = ["bytes", "KB", "MB", "GB", "TB"];
     let mut value = bytes as f64;

@@ -1,4 +1,4 @@
-//! What `selvedge bench` prints: its names, its numbers, its tables. No figure is judged here.
+//! The output of `selvedge bench`: its names, its numbers, its tables. No measured value is checked here.
 
 mod support;
 
@@ -65,14 +65,14 @@ fn whole_steps_and_predictions() {
         let line = lines.iter().find(|l| l["name"] == name && l["shape"] == shape);
         let line = line.unwrap_or_else(|| panic!("{name} {rows}: {lines:?}"));
         assert!(line["percent_of_peak"].as_f64().unwrap() > 0.0, "{line}");
-        // What does not apply is null, and there.
+        // Values that do not apply are present, and null.
         assert!(line.get("vs_naive").is_some() && line.get("vs_matrixmultiply").is_some(), "{line}");
     }
     let step = lines.iter().find(|l| l["name"] == "step").unwrap();
     assert!(step["output_layer_percent"].as_f64().unwrap() > 0.0, "{step}");
 }
 
-/// Where a backend has the instructions; where none has, no case is in bf16.
+/// Only where a backend has the instructions are there cases in bf16.
 #[test]
 fn pairs_are_measured_beside_their_peak_and_floats() {
     if !Backend::available().any(Backend::has_bf16) {
@@ -85,7 +85,7 @@ fn pairs_are_measured_beside_their_peak_and_floats() {
     for key in ["gflops", "percent_of_peak", "vs_naive", "vs_matrixmultiply", "vs_f32"] {
         assert!(lines[0][key].as_f64().unwrap() > 0.0, "{key}: {}", lines[0]);
     }
-    // The bounds on products are about single precision.
+    // The bounds on products apply to single precision.
     assert_eq!(lines.len(), 1, "{lines:?}");
 }
 
@@ -115,7 +115,7 @@ fn two_threads_beside_a_busy_core() {
 }
 
 #[test]
-fn figures_stand_against_their_bounds() {
+fn bounds_are_reported() {
     let lines = json("load");
     assert_eq!((&lines[0]["name"], &lines[1]["name"]), (&"load".into(), &"bound".into()));
     assert_eq!(lines[1]["value"], lines[0]["seconds"]);
@@ -133,7 +133,7 @@ fn tables_for_people() {
 }
 
 #[test]
-fn words_that_no_case_has() {
+fn a_filter_without_cases_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let line = fails(folder.path(), &["bench", "--filter", "gemm.sideways"], 2);
     assert!(line.contains("no case has all these words") && line.contains("gemm.forward"), "{line}");

@@ -55,7 +55,7 @@ fn labels_that_start_at_one() {
     let (_, warnings) = said(here, &with(&TRAIN, &["data", "--out", "all", "-q"]));
     assert_eq!(
         warnings[0],
-        "labels start at 1: no image has label 0; 27 classes are taken, 0 to 26; `--first-label 1` makes 1 the first class"
+        "labels start at 1: no image has label 0; assuming 27 classes, 0 to 26; `--first-label 1` makes 1 the first class"
     );
     let (_, warnings) = said(here, &with(&TRAIN, &["data", "--first-label", "1", "--out", "run", "-q"]));
     assert!(warnings.iter().all(|warning| warning.contains("no better than a guess")), "{warnings:?}");
@@ -123,17 +123,14 @@ fn labels_with_gaps_or_of_one_class_or_beyond_a_byte() {
     };
     let (json, warnings) = shown("gaps", four(&[0, 2, 255]));
     assert_eq!(names(&json).len(), 256);
-    assert_eq!(warnings, ["no image has label 1, 3-254; 256 classes are taken, 0 to 255"]);
+    assert_eq!(warnings, ["no image has label 1, 3-254; assuming 256 classes, 0 to 255"]);
     said(here, &with(&TRAIN, &["gaps", "--out", "wide", "-q"]));
     said(here, &["quantize", "wide", "--dtype", "i8", "-o", "wide.selv"]);
     let [train, labels, ..] = four(&[0, 1]);
     let [_, _, test, test_labels] = four(&[0, 1, 2]);
     let (json, warnings) = shown("unseen", [train, labels, test, test_labels]);
     assert_eq!(names(&json), ["0", "1", "2"]);
-    assert_eq!(
-        warnings,
-        ["test images have label 2, but no training image has: what has it cannot be learned"]
-    );
+    assert_eq!(warnings, ["test images have label 2, but no training image has it, so it cannot be learned"]);
     write(&here.join("one"), &FILES.map(PathBuf::from), &four(&[3]));
     assert!(
         fails(here, &with(&TRAIN, &["one"]), 3)
@@ -145,7 +142,7 @@ fn labels_with_gaps_or_of_one_class_or_beyond_a_byte() {
     write(&here.join("many"), &FILES.map(PathBuf::from), &many);
     assert!(
         fails(here, &["data", "show", "many"], 3)
-            .contains("label 156 is 256, and there are at most 256 classes")
+            .contains("label 156 is 256, but there are at most 256 classes")
     );
 }
 

@@ -8,13 +8,11 @@ use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::Value;
-use support::{TRAIN, fails, json_lines, selvedge, small_data, succeeds, with};
+use support::{TRAIN, fails, folder_with_data, json_lines, selvedge, succeeds, with};
 
 #[test]
 fn train_eval_predict_inspect() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+    let here: &Path = &folder_with_data();
     let text = succeeds(here, &with(&TRAIN, &["--out", "run"]));
     let lines: Vec<_> = text.lines().collect();
     assert_eq!(lines.len(), 7, "{text}");
@@ -60,9 +58,7 @@ fn train_eval_predict_inspect() {
 /// Colours are for terminals, or for who insists; the words are the same.
 #[test]
 fn colours_are_for_who_wants_them() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+    let here: &Path = &folder_with_data();
     succeeds(here, &with(&TRAIN, &["--out", "run", "-q"]));
     let table = succeeds(here, &["eval", "run"]);
     let coloured = |no: &str| {
@@ -76,9 +72,7 @@ fn colours_are_for_who_wants_them() {
 
 #[test]
 fn pictures_of_ones_own() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+    let here: &Path = &folder_with_data();
     succeeds(here, &with(&TRAIN, &["--out", "run", "-q"]));
     let pixels: Vec<u8> = (0..36).map(|p| if p / 9 == 2 { 220 } else { 10 }).collect();
     let mut encoder = png::Encoder::new(fs::File::create(here.join("a.png")).unwrap(), 6, 6);
@@ -113,9 +107,7 @@ fn pictures_of_ones_own() {
 
 #[test]
 fn the_same_seed_gives_the_same_bytes() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+    let here: &Path = &folder_with_data();
     let model = |name: &str, seed: &str| {
         let out = format!("{name}-{seed}");
         succeeds(here, &with(&TRAIN, &["--out", &out, "--seed", seed, "-q"]));
@@ -127,9 +119,7 @@ fn the_same_seed_gives_the_same_bytes() {
 
 #[test]
 fn the_weights_are_the_same_bytes_whatever_the_threads() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+    let here: &Path = &folder_with_data();
     // `matrixmultiply` chooses another kernel for a few rows, and with it another order of summation.
     for backend in selvedge::Backend::available().map(|b| b.name()).filter(|&b| b != "matrixmultiply") {
         let model = |threads: &str| {
@@ -154,9 +144,7 @@ fn the_weights_are_the_same_bytes_whatever_the_threads() {
 
 #[test]
 fn every_backend_trains() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+    let here: &Path = &folder_with_data();
     for backend in selvedge::Backend::available() {
         let words = ["--out", backend.name(), "--backend", backend.name(), "--json"];
         let lines = json_lines(&succeeds(here, &with(&TRAIN, &words)));
@@ -167,9 +155,7 @@ fn every_backend_trains() {
 
 #[test]
 fn runs_are_not_overwritten_unasked() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+    let here: &Path = &folder_with_data();
     for _ in 0..2 {
         succeeds(here, &with(&TRAIN, &["--epochs", "1"]));
     }
@@ -182,9 +168,7 @@ fn runs_are_not_overwritten_unasked() {
 
 #[test]
 fn recipes_from_presets_files_and_flags() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+    let here: &Path = &folder_with_data();
     fs::write(here.join("a.toml"), "data = \"data\"\nhidden = [16]\nbatch = 16\nepochs = 2\ninit = \"he\"\n")
         .unwrap();
     let shown = succeeds(here, &["config", "show", "-c", "a.toml", "--preset", "notebook", "--epochs", "3"]);
@@ -306,9 +290,7 @@ fn interrupted(here: &Path, words: &[&str], signal: &str, on_stdout: bool) -> (O
 
 #[test]
 fn ctrl_c_ends_after_the_batch_and_keeps_the_model() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+    let here: &Path = &folder_with_data();
     let long = with(&TRAIN, &["--out", "run", "--overwrite", "--epochs", "1000000", "-q"]);
     for signal in ["-INT", "-TERM", "-HUP"] {
         let (code, said) = interrupted(here, &long, signal, true);
@@ -329,9 +311,7 @@ fn ctrl_c_ends_after_the_batch_and_keeps_the_model() {
 
 #[test]
 fn ctrl_c_in_a_sweep_keeps_the_trials() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+    let here: &Path = &folder_with_data();
     fs::write(here.join("s.toml"), "[base]\ndata = \"data\"\nepochs = 100000\n[grid]\nlr = [0.1, 0.2]\n")
         .unwrap();
     let (code, said) = interrupted(here, &["sweep", "-c", "s.toml", "--out", "swept"], "-INT", false);

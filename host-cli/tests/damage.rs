@@ -1,5 +1,5 @@
-//! Damage to the files of a run: every flipped bit and every cut of a small one is refused, or changes nothing that is read.
-//! Files that were written before there were checksums are read all the same.
+//! Damage to the files of a run: every flipped bit and every truncation of a small file is refused, or changes nothing that
+//! is read. Files of old versions without checksums are read all the same.
 
 mod support;
 
@@ -18,12 +18,12 @@ use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
 use serde_json::Value;
 use support::runs::killed;
-use support::{fails, selvedge, small_data, succeeds};
+use support::{fails, folder_with_data, selvedge, small_data, succeeds};
 
-/// A run that ends soon, and with more epochs one that does not.
+/// A short run, or with more epochs a long one.
 const TINY: [&str; 8] = ["train", "--data", "data", "--hidden", "1", "--batch", "16", "-q"];
 
-/// A folder with a finished run `done`, and one `run` that was killed behind a checkpoint.
+/// A folder with a finished run `done`, and one `run` that was killed after a checkpoint.
 fn made() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
@@ -34,8 +34,8 @@ fn made() -> tempfile::TempDir {
     folder
 }
 
-/// Damages the bytes of a file in every way of one flipped bit and of one cut, and counts how often `read` still reads
-/// something; that must be what it reads of the whole file.
+/// Flips every bit of a file and truncates it at every byte, one at a time, and counts how often `read` still succeeds; it
+/// must then return the same as for the undamaged file.
 fn attack<T: PartialEq>(name: &str, file: &[u8], read: impl Fn(&[u8]) -> Option<T>) -> (usize, usize) {
     let good = read(file);
     assert!(good.is_some(), "{name}: it is refused when it is whole");
@@ -58,7 +58,7 @@ fn attack<T: PartialEq>(name: &str, file: &[u8], read: impl Fn(&[u8]) -> Option<
     (tried, taken)
 }
 
-/// As [`attack`] for what reads a file by its path; the file is whole again in the end.
+/// As [`attack`] for a function that reads the file by its path. Restores the file at the end.
 fn attack_file<T: PartialEq>(path: &Path, read: impl Fn() -> Option<T>) -> (usize, usize) {
     let file = fs::read(path).unwrap();
     let found = attack(&path.display().to_string(), &file, |bytes| {
@@ -112,7 +112,7 @@ fn every_flipped_bit_of_the_other_files_is_refused() {
         let (tried, taken) = attack_file(&run.0.join(file), || run.open().ok());
         assert!(tried > 2_000 && taken == 0, "{file}: {taken} of {tried}");
     }
-    // Cut behind a line, the lines in front of it are what they were; `report` compares their number with the model's.
+    // Truncated after a line, the lines before it are intact; `report` compares their number with that of the model.
     let whole = run.metrics().unwrap();
     assert_eq!(whole.len(), 4);
     let (tried, taken) = attack_file(&run.0.join("metrics.jsonl"), || {
@@ -139,7 +139,7 @@ fn every_flipped_bit_of_a_sweep_s_files_is_refused() {
 }
 
 #[test]
-fn what_is_damaged_is_said_with_what_is_left() {
+fn damage_is_reported_with_what_remains() {
     let folder = made();
     let here = folder.path();
     let flip = |file: &str| {
@@ -154,7 +154,7 @@ fn what_is_damaged_is_said_with_what_is_left() {
         let line = fails(here, words, code);
         parts.iter().for_each(|part| assert!(line.contains(part), "{words:?}: no `{part}` in: {line}"));
     };
-    // A checkpoint, without and with a model beside it.
+    // A checkpoint, without and with a model in the same folder.
     let resume = ["train", "--resume", "run", "-q"];
     let mend = flip("run/checkpoint.safetensors");
     let start = "`rm run/checkpoint.safetensors`, then `selvedge train --resume run`";
@@ -169,12 +169,12 @@ fn what_is_damaged_is_said_with_what_is_left() {
     let next = "`rm run/config.toml`, then `selvedge train --resume run` goes on by it";
     says(&resume, 1, &["run/config.toml is damaged", next]);
     mend();
-    // It does go on, with the recipe of the checkpoint.
+    // The run is resumed with the recipe of the checkpoint.
     let config = fs::read(here.join("run/config.toml")).unwrap();
     fs::remove_file(here.join("run/config.toml")).unwrap();
     Folder(here.join("run")).open().unwrap();
     assert!(fs::read(here.join("run/config.toml")).unwrap() == config);
-    // An edit by hand is not followed in silence, nor is a checksum that somebody took out.
+    // An edit by hand is reported, and so is a removed checksum.
     let text = String::from_utf8(config.clone()).unwrap();
     for edited in [text.replace("lr = 0.1", "lr = 0.2"), text.split("# crc32").next().unwrap().into()] {
         fs::write(here.join("run/config.toml"), edited).unwrap();
@@ -199,7 +199,7 @@ fn what_is_damaged_is_said_with_what_is_left() {
     let lost: Vec<_> = lines.lines().enumerate().filter(|(n, _)| *n != 1).map(|(_, line)| line).collect();
     fs::write(here.join("done/metrics.jsonl"), lost.join("\n")).unwrap();
     says(&["report", "done", "-o", "x.html"], 1, &["line 2: its checksum does not match"]);
-    // Where the end is missing nothing is wrong with what is there, but the model knows better.
+    // A missing end leaves valid lines, but the model records the number of epochs.
     fs::write(here.join("done/metrics.jsonl"), lines.lines().next().unwrap()).unwrap();
     let output = selvedge().current_dir(here).args(["report", "done", "-o", "x.html"]).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
@@ -208,7 +208,7 @@ fn what_is_damaged_is_said_with_what_is_left() {
         "{said}"
     );
 
-    // A recipe with a checksum that does not fit is followed where it is named, but not in silence.
+    // A recipe whose checksum does not match is used where it is named with -c, with a warning.
     let config = fs::read_to_string(here.join("done/config.toml")).unwrap();
     let train = ["train", "-c", "recipe.toml", "--epochs", "1", "--out", "new", "--overwrite", "-q"];
     for (text, warned) in [(config.clone(), false), (config.replace("lr = 0.1", "lr = 0.2"), true)] {
@@ -238,7 +238,7 @@ fn what_is_damaged_is_said_with_what_is_left() {
     }
 }
 
-/// As files were before they had checksums.
+/// Turns the files into those of old versions, without checksums.
 fn without_checksums(run: &Path) {
     let rewrite = |name: &str, text: String| fs::write(run.join(name), text).unwrap();
     let text = |name: &str| fs::read_to_string(run.join(name)).unwrap();
@@ -263,16 +263,14 @@ fn without_checksums(run: &Path) {
 }
 
 #[test]
-fn runs_of_before_are_resumed() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+fn runs_of_old_versions_are_resumed() {
+    let here: &Path = &folder_with_data();
     let words =
         ["train", "--data", "data", "--hidden", "64", "--batch", "16", "--epochs", "60", "-q", "--out"];
     succeeds(here, &[&words[..], &["alone"]].concat());
     let run: PathBuf = killed(here, &[&words[..], &["run", "--checkpoint-every", "7"]].concat());
     without_checksums(&run);
-    // It has checksums from here on, and is resumed again.
+    // From here on it has checksums, and is resumed again.
     killed(here, &["train", "--resume", "run", "-q", "--checkpoint-every", "7"]);
     succeeds(here, &["train", "--resume", "run", "-q", "--checkpoint-every", "0"]);
     let model = |run: &str| fs::read(here.join(run).join("model.safetensors")).unwrap();

@@ -1,16 +1,15 @@
-//! Data sets as people have them: files of any usual name and type, pictures of any ground; and what is no data set is
-//! called by its name.
+//! Data sets in practice: files of common names and types, pictures on any background; other formats are named in the error.
 
 mod support;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use host_cli::data::FILES;
 use host_cli::data::idx::{self, Images};
 use support::sets::{COUNTS, TRAIN, four, said, weights, write};
-use support::{fails, json_lines, run, small_data, succeeds, with};
+use support::{fails, folder_with_data, json_lines, run, succeeds, with};
 
 #[test]
 fn files_of_any_usual_name_and_type() {
@@ -50,11 +49,8 @@ fn files_of_any_usual_name_and_type() {
     write(&here.join("other"), &FILES.map(PathBuf::from), &other);
     let (shown, warnings) = said(here, &["data", "show", "other", "--count", "2"]);
     assert_eq!(shown["classes"], expected);
-    assert!(
-        warnings[0].ends_with("8 columns, of which the first is taken as the class, as in QMNIST"),
-        "{warnings:?}"
-    );
-    assert!(warnings[1].contains("float32 pixels, taken as 0 to 1 and multiplied by 255"), "{warnings:?}");
+    assert!(warnings[0].ends_with("8 columns, the first is used as the class, as in QMNIST"), "{warnings:?}");
+    assert!(warnings[1].contains("float32 pixels, read as 0 to 1 and multiplied by 255"), "{warnings:?}");
     assert_eq!(model("other"), whole);
     let (evaluated, _) = said(here, &["eval", "run"]);
     assert_eq!(evaluated["confusion"], said(here, &["eval", "run", "--data", "plain"]).0["confusion"]);
@@ -67,7 +63,7 @@ fn files_of_any_usual_name_and_type() {
         "uint8 of 4 dimensions: 80 x 6 x 6 x 3; colour images are not read yet; convert them to grey"
     ));
 
-    // Two data sets in one folder are chosen between by what their names start with.
+    // Two data sets in one folder are distinguished by the prefixes of their names.
     for split in ["digits", "letters"] {
         write(&here.join("gzip"), &FILES.map(|name| format!("emnist-{split}-{name}")), &files);
     }
@@ -84,7 +80,7 @@ fn files_of_any_usual_name_and_type() {
 }
 
 #[test]
-fn what_is_no_data_set_is_called_by_its_name() {
+fn other_formats_are_named_in_the_error() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     let npz = |first: &str| {
@@ -122,14 +118,14 @@ fn what_is_no_data_set_is_called_by_its_name() {
         fs::write(here.join(name), bytes).unwrap();
         let line = fails(here, &["data", "show", name], 3);
         assert!(line.starts_with(&format!("error: no data: {name} is {expected}")), "{line}");
-        // The same in a folder, where it is one of a data set's.
+        // The same in a folder, for formats of data sets.
         let inside = here.join(format!("with-{name}"));
         fs::create_dir(&inside).unwrap();
         fs::write(inside.join(name), bytes).unwrap();
         let line = fails(here, &with(&TRAIN, &[&format!("with-{name}")]), 3);
         let known = !["a.png", "net.onnx"].contains(&name);
         assert!(line.contains(&format!("has no IDX files; {name} is {expected}")) == known, "{line}");
-        // And under the name of a data set's file.
+        // And under the name of a file of a data set.
         if known {
             let four = FILES.map(|file| format!("named-{name}/{file}"));
             write(here, &four, &[0; 4].map(|_| bytes.to_vec()));
@@ -150,9 +146,9 @@ fn what_is_no_data_set_is_called_by_its_name() {
     }
 }
 
-/// The line of Python that is given for a table makes its two files, where there is Python.
+/// The Python command that the error gives for a table writes its two files, where there is Python.
 #[test]
-fn the_way_from_a_table_works() {
+fn the_conversion_of_a_table_works() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     let files = four(&[0, 1, 2, 3]);
@@ -181,10 +177,8 @@ fn the_way_from_a_table_works() {
 }
 
 #[test]
-fn pictures_of_any_ground() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+fn pictures_on_any_background() {
+    let here: &Path = &folder_with_data();
     succeeds(here, &with(&support::TRAIN, &["--out", "run", "-q"]));
     let picture = |name: &str, color: png::ColorType, pixel: &dyn Fn(bool) -> Vec<u8>| {
         let file = fs::File::create(here.join(name)).unwrap();
@@ -225,7 +219,7 @@ fn pictures_of_any_ground() {
             "{warnings:?}"
         );
     }
-    // A picture on its side, and a file of many.
+    // A transposed picture, and a file of many images.
     let turned = said(here, &["predict", "run", "light.png", "--transpose"]).0;
     assert_ne!(turned["probabilities"], light["probabilities"]);
     let (many, warnings) = said(here, &["predict", "run", "data/t10k-images-idx3-ubyte"]);
@@ -238,7 +232,7 @@ fn pictures_of_any_ground() {
 }
 
 #[test]
-fn verify_judges_what_training_would_read() {
+fn verify_checks_the_files_that_training_would_read() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     let mut files = four(&[0, 1, 2]);

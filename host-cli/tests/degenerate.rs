@@ -1,5 +1,5 @@
-//! Quantizing networks that pruning, folding or training has left lopsided: a unit that says nothing, or a thousand times
-//! more or less than the others, costs the file no accuracy.
+//! Quantizing degenerate networks, as pruning, folding or training leave them: a unit that is constant, or a thousand times
+//! larger or smaller than the others, costs the file no accuracy.
 
 mod support;
 
@@ -11,7 +11,7 @@ use host_cli::model::fold::fold;
 use host_cli::quantize::clip::Clip;
 use host_cli::quantize::{self, Options, Quantized, evaluation};
 use selvedge::format::{Dtype, ModelView};
-use support::{TRAIN, json_lines, run, small_data, succeeds, with};
+use support::{TRAIN, folder_with_data, json_lines, run, succeeds, with};
 
 /// The demo's images, and a network trained on them.
 fn trained(here: &Path) -> (Dataset, Model) {
@@ -51,7 +51,7 @@ fn disturb(model: &mut Model, unit: usize, [own, read]: [f32; 2], bias: Option<f
 }
 
 #[test]
-fn lopsided_networks_keep_their_accuracy() {
+fn degenerate_networks_keep_their_accuracy() {
     let folder = tempfile::tempdir().unwrap();
     let (data, _) = trained(folder.path());
     let load = || Model::load(&folder.path().join("run")).unwrap();
@@ -79,7 +79,7 @@ fn lopsided_networks_keep_their_accuracy() {
             let mut model = load();
             disturb(&mut model, 3, factors, bias);
             let (_, [float, integer]) = accuracies(&model, &data, dtype, quantize::CALIBRATE);
-            // What this type costs the ordinary network, and 0.3 points for i8, 1 for the rougher i4.
+            // The loss of the ordinary network in this type, plus 0.3 points for i8 and 1 for the coarser i4.
             let more = if dtype == Dtype::I8 { 0.003 } else { 0.01 };
             assert!(float > 0.3, "{name}: {float}");
             assert!(float - integer <= usual.max(0.0) + more, "{name}, {dtype:?}: {float} to {integer}");
@@ -95,17 +95,15 @@ fn ordinary_networks_are_rounded_as_they_are() {
         let (made, _) = accuracies(&model, &data, dtype, quantize::CALIBRATE);
         assert!(made.float.params[..] == fold(&model).unwrap().params[..], "{dtype:?}");
     }
-    // One image says little of the others, yet the network survives it.
+    // One calibration image represents the others badly, yet the accuracy holds.
     let (_, [float, integer]) = accuracies(&model, &data, Dtype::I8, 1);
     assert!(float - integer < 0.02, "{float} to {integer}");
 }
 
-/// The command says when too much is lost, and what to try.
+/// The command warns of a large loss, and says what to try.
 #[test]
 fn a_loss_of_accuracy_is_warned_of() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+    let here: &Path = &folder_with_data();
     succeeds(here, &with(&TRAIN, &["--out", "run", "-q"]));
     let words = ["quantize", "run", "--dtype", "i4", "-o", "q.selv", "--json"];
     let json = json_lines(&succeeds(here, &words)).remove(0);

@@ -20,7 +20,7 @@ use host_cli::data::hex;
 use host_cli::model::Model;
 use selvedge::Backend;
 use sha2::{Digest, Sha256};
-use support::small_data;
+use support::folder_with_data;
 
 /// Trains for 500 steps; the first half of the SHA-256 of the weights.
 fn weights(here: &Path, program: &Path, backend: &str, precision: &str, threads: &str) -> String {
@@ -51,9 +51,7 @@ fn programs() -> Vec<(String, PathBuf)> {
 
 #[test]
 fn five_hundred_steps() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+    let here: &Path = &folder_with_data();
     let programs = programs();
     let columns: Vec<_> =
         programs.iter().flat_map(|(name, _)| [1, 2, 4].map(|t| format!("{name}, {t}"))).collect();

@@ -9,7 +9,7 @@ use half::{bf16, f16};
 use host_cli::model::Model;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
-use support::{fails, json_lines, small_data, succeeds};
+use support::{fails, folder_with_data, json_lines, succeeds};
 
 /// Values that f16 and bf16 hold exactly, none equal to its neighbour.
 fn painted(count: usize) -> Vec<f32> {
@@ -164,9 +164,7 @@ fn what_is_no_model_is_refused_by_what_it_is() {
 
 #[test]
 fn out_and_in_again() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+    let here: &Path = &folder_with_data();
     succeeds(here, &["train", "--data", "data", "--hidden", "16,8", "--epochs", "1", "--out", "run", "-q"]);
     let trained = Model::load(&here.join("run")).unwrap();
     for format in ["safetensors", "onnx"] {
@@ -195,9 +193,7 @@ fn out_and_in_again() {
 /// A state dict has no names of classes; the data that it is evaluated on has.
 #[test]
 fn a_model_without_names_is_shown_with_those_of_the_data() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+    let here: &Path = &folder_with_data();
     let (w, b) = (painted(4 * 36), painted(4));
     write(&here.join("a.safetensors"), &[("weight", Dtype::F32, &[4, 36], w), ("bias", Dtype::F32, &[4], b)]);
     succeeds(here, &["import", "a.safetensors", "-o", "net"]);
@@ -233,9 +229,7 @@ fn class_names_and_normalisation_come_along() {
 /// A network as PyTorch would write it, all the way to integers on a chip: imported, trained further, quantized, exported.
 #[test]
 fn an_imported_network_is_trained_further() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+    let here: &Path = &folder_with_data();
     let noise = |count: usize, salt: usize| -> Vec<f32> {
         (0..count).map(|n| (((n + salt) * 7919 % 251) as f32 / 125.0 - 1.0) / 6.0).collect()
     };
@@ -277,9 +271,7 @@ fn an_imported_network_is_trained_further() {
 /// A model that was standardised is trained further with the means that it knows, and with nothing that contradicts it.
 #[test]
 fn a_model_keeps_its_shape_and_its_normalisation() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+    let here: &Path = &folder_with_data();
     let words = ["train", "--data", "data", "--hidden", "8", "--batch", "16", "--epochs", "2", "-q"];
     succeeds(here, &[&words[..], &["--gamma", "0.5", "--standardise", "pixel", "--out", "first"]].concat());
     succeeds(here, &["train", "--from", "first", "--data", "data", "--epochs", "1", "--out", "second", "-q"]);

@@ -1,7 +1,7 @@
-//! What machines do to a program: no room, folders that become read-only, files that change under it. What
-//! was there before is never lost and never half-written, and the error says what to do.
+//! Faults of the system: a full disk, folders that become read-only, files that change during a run. Existing files are
+//! never lost or half-written, and the error says what to do.
 //!
-//! Sudden death is in `kills.rs`, and that of runs which are resumed in `resume.rs`.
+//! Kills are in `kills.rs`, and those of runs that are resumed in `resume.rs`.
 #![cfg(unix)]
 
 mod support;
@@ -25,7 +25,7 @@ fn line(output: &Output) -> String {
     line.into()
 }
 
-/// Runs the program where no file may be longer than so many blocks of half a kilobyte.
+/// Runs the program with a limit on the length of files, in blocks of half a kilobyte.
 fn limited(here: &Path, blocks: usize, words: &[&str]) -> Output {
     let program = selvedge().get_program().to_owned();
     let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
@@ -33,7 +33,7 @@ fn limited(here: &Path, blocks: usize, words: &[&str]) -> Output {
 }
 
 #[test]
-fn a_run_that_finds_no_room_goes_on_when_there_is() {
+fn a_run_without_disk_space_is_resumed_when_there_is_some() {
     let (folder, expected) = undisturbed();
     let here = folder.path();
     let found = line(&limited(here, 128, &with(&TRAIN, &["run", "--checkpoint-every", "7"])));
@@ -73,7 +73,7 @@ fn a_file_that_cannot_be_replaced_stays() {
     assert!(line(&output).contains("cannot write to stdout"), "{output:?}");
 }
 
-/// A file system of 120 KB, where the system lets us mount one.
+/// A file system of 120 KB, where the system permits mounting one.
 #[test]
 fn a_full_file_system() {
     let (folder, expected) = undisturbed();
@@ -103,12 +103,12 @@ fn a_full_file_system() {
     assert!(fs::read(here.join("model")).unwrap() == expected);
 }
 
-/// The program as somebody whom permissions bind: root is not.
-fn bound(here: &Path) -> Command {
+/// The program as a user to whom permissions apply, which is not root.
+fn unprivileged(here: &Path) -> Command {
     const NOBODY: u32 = 65_534;
     let mut command = selvedge();
     if fs::metadata("/proc/self").is_ok_and(|m| m.uid() == 0) {
-        // The program may lie where only root may look.
+        // The program may be in a folder that only root can read.
         let copy = here.join("selvedge");
         if !copy.exists() {
             // A file that this process wrote itself could still be open in a child that another test starts.
@@ -128,7 +128,7 @@ fn bound(here: &Path) -> Command {
 fn a_folder_that_becomes_read_only() {
     let (folder, expected) = undisturbed();
     let (here, run) = (folder.path(), folder.path().join("run"));
-    let child = bound(here)
+    let child = unprivileged(here)
         .args(with(&TRAIN, &["run", "--checkpoint-every", "1"]))
         .stderr(Stdio::piped())
         .spawn()
@@ -141,10 +141,11 @@ fn a_folder_that_becomes_read_only() {
     fs::set_permissions(&run, Permissions::from_mode(0o555)).unwrap();
     let found = line(&child.wait_with_output().unwrap());
     assert!(found.contains("Permission denied") && found.contains("--resume run"), "{found}");
-    let found = line(&bound(here).args(["train", "--resume", "run"]).output().unwrap());
+    let found = line(&unprivileged(here).args(["train", "--resume", "run"]).output().unwrap());
     assert!(found.contains("allow it, or name another place"), "{found}");
     fs::set_permissions(&run, Permissions::from_mode(0o755)).unwrap();
-    let resumed = bound(here).args(["train", "--resume", "run", "-q", "--checkpoint-every", "0"]).output();
+    let resumed =
+        unprivileged(here).args(["train", "--resume", "run", "-q", "--checkpoint-every", "0"]).output();
     assert!(resumed.unwrap().status.success() && model(&run) == expected);
 }
 
@@ -157,7 +158,7 @@ fn data_that_is_replaced_under_a_run() {
     let mut other = fs::read(&aside).unwrap();
     other[1000] ^= 1;
 
-    // A run has read its data when its folder is there.
+    // A run has read its data when its folder exists.
     fs::copy(&aside, &images).unwrap();
     let mut child =
         selvedge().current_dir(here).args(with(&TRAIN, &["replaced"])).stdout(Stdio::null()).spawn().unwrap();
@@ -182,7 +183,7 @@ fn data_that_is_replaced_under_a_run() {
     assert!(model(&run) == expected);
 }
 
-/// What is written never takes the place of what it is made of, of a device or a pipe, or of a link.
+/// An output never replaces its input, a device, a pipe or a link.
 #[test]
 fn only_files_are_replaced_and_not_what_is_read() {
     let (folder, whole) = undisturbed();

@@ -8,7 +8,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
 
-use host_cli::data::fetch::{RemoteFile, Status, fetch, verify};
+use host_cli::data::fetch::{HashCheck, RemoteFile, check, fetch};
 use host_cli::data::hex;
 use host_cli::error::{Error, Exit};
 use server::{Manner, Server};
@@ -23,9 +23,9 @@ fn attempt(folder: &Path, address: &str) -> Result<usize, Error> {
     let content = content();
     let sha256 = hex(&Sha256::digest(&content));
     let file = RemoteFile { name: "f.gz", size: content.len() as u64, sha256: &sha256 };
-    let result = fetch(folder, &[file], &[address]);
-    let state = verify(folder, &[file]).unwrap()[0];
-    assert_eq!(state == Status::Good, result.is_ok(), "{result:?} {state:?}");
+    let result = fetch(folder, &[file], &[address], &mut |_| ());
+    let found = check(&folder.join(file.name), &file).unwrap();
+    assert_eq!(found == HashCheck::Matches, result.is_ok(), "{result:?} {found:?}");
     result
 }
 

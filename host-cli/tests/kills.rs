@@ -170,7 +170,7 @@ fn fetches_are_killed() {
     let sha256 = hex(&Sha256::digest(&content));
     let file = RemoteFile { name: "f.gz", size: content.len() as u64, sha256: &sha256 };
     if let (Ok(address), Ok(folder)) = (std::env::var("FETCH_FROM"), std::env::var("FETCH_TO")) {
-        fetch(Path::new(&folder), &[file], &[&address]).unwrap();
+        fetch(Path::new(&folder), &[file], &[&address], &mut |_| ()).unwrap();
         return;
     }
     let folder = tempfile::tempdir().unwrap();

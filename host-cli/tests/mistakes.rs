@@ -2,10 +2,11 @@
 mod support;
 
 use std::fs;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use support::{TRAIN, fails, selvedge, small_data, succeeds, with};
+use support::{TRAIN, fails, folder_with_data, selvedge, succeeds, with};
 
 /// Words, the exit code, and what the line must say.
 const MISTAKES: &[(&str, i32, &[&str])] = &[
@@ -112,9 +113,7 @@ const MISTAKES: &[(&str, i32, &[&str])] = &[
 
 #[test]
 fn every_mistake_is_one_line_that_helps() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+    let here: &Path = &folder_with_data();
     succeeds(here, &with(&TRAIN, &["--out", "runs/net", "-q"]));
     succeeds(here, &["quantize", "runs/net", "--dtype", "i8", "-o", "net.selv"]);
     succeeds(here, &["export", "runs/net", "--format", "npz", "-o", "net.npz"]);
@@ -144,9 +143,7 @@ fn every_mistake_is_one_line_that_helps() {
 /// A file that any core reads is what `quantize` makes unless it is told the core; `estimate` says what that costs.
 #[test]
 fn packing_for_a_core_is_offered_and_taken() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+    let here: &Path = &folder_with_data();
     succeeds(here, &with(&TRAIN, &["--out", "net", "-q"]));
     let stderr = |words: &[&str]| {
         let output = selvedge().current_dir(here).args(words).output().unwrap();
@@ -169,9 +166,7 @@ fn packing_for_a_core_is_offered_and_taken() {
 
 #[test]
 fn two_processes_do_not_train_into_one_folder() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+    let here: &Path = &folder_with_data();
     let long = with(&TRAIN, &["--out", "my run", "--epochs", "1000000", "-q"]);
     let mut first = selvedge().current_dir(here).args(long).stdout(Stdio::null()).spawn().unwrap();
     while !here.join("my run/config.toml").exists() {

@@ -1,15 +1,15 @@
-//! Data that are somewhere else: a run remembers where they were, is used from any folder, and goes on with data that have
-//! moved if they are the same.
+//! Data that have moved: a run remembers the path of its data, is used from any folder, and is resumed with moved data if
+//! they are the same.
 
 mod support;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use host_cli::data::FILES;
 use serde_json::Value;
 use support::runs::{TRAIN, killed, model, undisturbed};
-use support::{fails, json_lines, run, small_data, succeeds, with};
+use support::{fails, folder_with_data, json_lines, run, small_data, succeeds, with};
 
 /// Changes one pixel of the training or the test images of a data set.
 fn change(data: &Path, file: &str) {
@@ -18,13 +18,19 @@ fn change(data: &Path, file: &str) {
     fs::write(data.join(file), bytes).unwrap();
 }
 
+/// The folder of an undisturbed run, and an empty folder in it.
+fn undisturbed_and_elsewhere() -> (tempfile::TempDir, PathBuf) {
+    let (folder, _) = undisturbed();
+    let elsewhere = folder.path().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    (folder, elsewhere)
+}
+
 #[test]
 fn a_run_is_used_from_any_folder() {
-    let (folder, _) = undisturbed();
+    let (folder, elsewhere) = undisturbed_and_elsewhere();
     let here = folder.path();
-    let elsewhere = here.join("elsewhere");
-    fs::create_dir(&elsewhere).unwrap();
-    // What lies where the recipe's words lead from here is other data.
+    // The path in the recipe, taken from this folder, leads to other data.
     let decoy = small_data(&elsewhere);
     fs::remove_file(decoy.join(FILES[0])).unwrap();
     let commands: [&[&str]; 6] = [
@@ -46,14 +52,12 @@ fn a_run_is_used_from_any_folder() {
 
 #[test]
 fn a_model_that_left_its_run_says_what_it_was_trained_on() {
-    let (folder, _) = undisturbed();
+    let (folder, elsewhere) = undisturbed_and_elsewhere();
     let here = folder.path();
-    let elsewhere = here.join("elsewhere");
-    fs::create_dir(&elsewhere).unwrap();
     fs::copy(here.join("undisturbed/model.safetensors"), elsewhere.join("net")).unwrap();
     let line = fails(&elsewhere, &["eval", "net"], 3);
     assert!(line.contains("name it with --data"), "{line}");
-    // The same data are found where the recipe's words lead; others are not taken in silence.
+    // The same data are found by the path in the recipe; others cause a message.
     let decoy = small_data(&elsewhere);
     let warned = || {
         let output = run(&elsewhere, &["eval", "net", "--json"]);
@@ -88,7 +92,7 @@ fn a_run_goes_on_with_data_that_moved() {
     );
     succeeds(here, &["eval", "undisturbed", "--data", "moved"]);
 
-    // Other data are refused, be it the images that are trained on or those that are tested on, and nothing is changed.
+    // Other training or test images are refused, and nothing is changed.
     let place = fs::read(killed.join("run.json")).unwrap();
     let resume = ["train", "--resume", "run", "-q", "--checkpoint-every", "0", "--data", "moved"];
     for file in [FILES[0], FILES[2]] {
@@ -102,7 +106,7 @@ fn a_run_goes_on_with_data_that_moved() {
 
     succeeds(here, &resume);
     assert!(model(&here.join("run")) == expected, "another model");
-    // The run has learned where its data are.
+    // The run has recorded the new path of its data.
     let elsewhere = here.join("elsewhere");
     fs::create_dir(&elsewhere).unwrap();
     succeeds(&elsewhere, &["eval", "../run"]);
@@ -124,17 +128,15 @@ fn a_sweep_does_not_mix_data() {
 
 #[test]
 fn a_run_from_a_model_takes_the_data_of_the_model() {
-    let (folder, _) = undisturbed();
+    let (folder, elsewhere) = undisturbed_and_elsewhere();
     let here = folder.path();
-    let elsewhere = here.join("elsewhere");
-    fs::create_dir(&elsewhere).unwrap();
     small_data(&elsewhere);
     change(&elsewhere.join("data"), FILES[0]);
     succeeds(&elsewhere, &["train", "--from", "../undisturbed", "--epochs", "1", "--out", "further", "-q"]);
     let place: Value =
         serde_json::from_slice(&fs::read(elsewhere.join("further/run.json")).unwrap()).unwrap();
     assert_eq!(Path::new(place["data"].as_str().unwrap()), here.join("data"));
-    // What the model does not say is asked.
+    // Data that the model does not name must be given.
     succeeds(here, &["export", "undisturbed", "--format", "safetensors", "-o", "out"]);
     succeeds(here, &["import", "out", "-o", "net"]);
     let line = fails(here, &["train", "--from", "net", "--out", "none"], 2);
@@ -155,12 +157,10 @@ fn a_finished_run_remembers_data_that_moved() {
     assert!(line.contains("holds other training data"), "{line}");
 }
 
-/// A run whose checkpoint is gone starts again, and says so before its model is lost.
+/// A run without its checkpoint starts again, and says so before its model is lost.
 #[test]
-fn a_checkpoint_that_is_gone_is_missed() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+fn a_missing_checkpoint_is_reported() {
+    let here: &Path = &folder_with_data();
     let words = with(&TRAIN, &["run", "--checkpoint-every", "7"]);
     let run_folder = killed(here, &words);
     fs::copy(run_folder.join("checkpoint.safetensors"), here.join("kept")).unwrap();

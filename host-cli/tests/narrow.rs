@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use support::{TRAIN, selvedge, small_data, succeeds, with};
+use support::{TRAIN, folder_with_data, selvedge, succeeds, with};
 
 /// What the program prints on a terminal of so many columns, as lines without styles; `None` where there is no `script`,
 /// which is part of util-linux.
@@ -31,9 +31,7 @@ fn on_terminal(here: &Path, columns: usize, words: &[&str]) -> Option<Vec<String
 
 #[test]
 fn no_line_is_wider_than_the_terminal() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+    let here: &Path = &folder_with_data();
     succeeds(here, &with(&TRAIN, &["--out", "run", "-q"]));
     succeeds(here, &["quantize", "run", "--dtype", "i8", "-o", "i8"]);
     succeeds(here, &["export", "run", "--format", "safetensors", "-o", "net.safetensors"]);

@@ -1,4 +1,4 @@
-//! Infinities and what is not a number: reported in one line with what to do, never passed on in silence.
+//! Infinities and NaN: reported in one line with what to do, never passed on silently.
 
 mod support;
 
@@ -8,11 +8,11 @@ use std::path::Path;
 use host_cli::memory::Floats;
 use host_cli::model::{About, Model};
 use selvedge::Shape;
-use support::{fails, small_data, succeeds};
+use support::{fails, folder_with_data, succeeds};
 
 const TRAIN: [&str; 8] = ["train", "--data", "data", "--hidden", "16", "--batch", "16", "-q"];
 
-/// A network for [`small_data`] whose weights are all `w`.
+/// A network for the data of `folder_with_data` whose weights are all `w`.
 fn constant(path: &Path, w: f32) {
     let shape = Shape::new(&[36, 16, 4]).unwrap();
     let mut params = Floats::zeroed(shape.params(), "a test").unwrap();
@@ -22,9 +22,7 @@ fn constant(path: &Path, w: f32) {
 
 #[test]
 fn runs_that_diverge_say_so_whatever_the_recipe() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+    let here: &Path = &folder_with_data();
     let recipes: [&[&str]; 6] = [
         &[],
         &["--momentum", "0.9"],
@@ -40,7 +38,7 @@ fn runs_that_diverge_say_so_whatever_the_recipe() {
         assert!(line.contains("is not finite at step ") && line.contains("try a smaller --lr"), "{line}");
         assert!(!here.join(out).join("model.safetensors").exists());
     }
-    // One that diverges late keeps what was good before.
+    // One that diverges late keeps the last good state.
     let words = ["--schedule", "step:1:10", "--lr", "0.1", "--epochs", "60", "--out", "late"];
     let line = fails(here, &[&TRAIN[..], &words].concat(), 1);
     assert!(line.contains("the model after epoch "), "{line}");
@@ -48,10 +46,8 @@ fn runs_that_diverge_say_so_whatever_the_recipe() {
 }
 
 #[test]
-fn models_that_hold_what_is_no_number_are_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+fn models_with_values_that_are_not_finite_are_refused() {
+    let here: &Path = &folder_with_data();
     for bad in [f32::NAN, f32::INFINITY] {
         constant(&here.join("bad"), bad);
         let data = ["--data", "data"];
@@ -71,12 +67,10 @@ fn models_that_hold_what_is_no_number_are_refused() {
     assert!(!here.join("out").exists());
 }
 
-/// Every weight is finite, and what they add up to is not.
+/// Every weight is finite, but their sums are not.
 #[test]
 fn outputs_that_overflow_are_reported() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+    let here: &Path = &folder_with_data();
     constant(&here.join("large"), 1e37);
     fs::write(here.join("out"), "precious").unwrap();
     for words in [

@@ -1,17 +1,16 @@
-//! Quantizing as a person meets it: accuracy, the file, the words, what is refused.
+//! The command `quantize`: accuracy, the file, the output, the refusals.
 
 mod support;
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::Value;
-use support::{TRAIN, fails, json_lines, small_data, succeeds, with};
+use support::{TRAIN, fails, folder_with_data, json_lines, succeeds, with};
 
 #[test]
 fn both_types_keep_what_was_learnt() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+    let here: &Path = &folder_with_data();
     succeeds(here, &with(&TRAIN, &["--out", "run", "-q"]));
     for (dtype, bytes) in [("i8", 864), ("i4", 576)] {
         let words = ["quantize", "run", "--dtype", dtype, "-o", "q.selv", "--json"];
@@ -33,12 +32,12 @@ fn both_types_keep_what_was_learnt() {
         assert_eq!((&json["dtype"], &json["file"]), (&dtype.into(), &"q.selv".into()));
         assert_eq!(json["bytes"], fs::read(here.join("q.selv")).unwrap().len());
         assert_eq!(json["bytes"], bytes, "{json}");
-        // The image, its inputs in words by twos, the hidden layer, the logits.
+        // The image, its inputs as pairs in words, the hidden layer, the logits.
         assert_eq!(json["ram_bytes"], 36 + 40 + 16 + 16);
         assert!(json["test_accuracy"].as_f64().unwrap() > 0.95, "{json}");
         let eval = json_lines(&succeeds(here, &["eval", "run", "--json"])).remove(0);
         assert_eq!(json["test_accuracy_before"], eval["accuracy"]);
-        // The same words give the same bytes.
+        // The same arguments give the same bytes.
         let file = fs::read(here.join("q.selv")).unwrap();
         succeeds(here, &words);
         assert_eq!(fs::read(here.join("q.selv")).unwrap(), file);
@@ -47,9 +46,7 @@ fn both_types_keep_what_was_learnt() {
 
 #[test]
 fn clipping_reports_and_refusals() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+    let here: &Path = &folder_with_data();
     succeeds(here, &with(&TRAIN, &["--out", "run", "-q"]));
     let quantize = |more: &[&'static str]| [&["quantize", "run", "--dtype", "i4"], more].concat();
     let mut files = Vec::new();
@@ -82,9 +79,7 @@ fn clipping_reports_and_refusals() {
 
 #[test]
 fn estimates_and_budgets() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+    let here: &Path = &folder_with_data();
     succeeds(here, &with(&TRAIN, &["--out", "run", "-q"]));
     succeeds(here, &["quantize", "run", "--dtype", "i8", "-o", "q.selv"]);
     let file = fs::read(here.join("q.selv")).unwrap().len() as u64;
@@ -111,12 +106,10 @@ fn estimates_and_budgets() {
     assert!(fails(here, &["estimate", "run", "--target", "m4", "--ram", "much"], 2).contains("8K or 1M"));
 }
 
-/// Without a target there is a row for each core, with the file packed for it, whatever it was packed for.
+/// Without a target there is a row for each core, with the file packed for that core.
 #[test]
 fn estimates_for_all_cores() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+    let here: &Path = &folder_with_data();
     succeeds(here, &with(&TRAIN, &["--out", "run", "-q"]));
     succeeds(here, &["quantize", "run", "--dtype", "i8", "--packing", "m55", "-o", "q.selv"]);
     let cores = ["m0", "m3", "m4", "m7", "m55", "rv32"];
@@ -134,7 +127,7 @@ fn estimates_for_all_cores() {
     succeeds(here, &["export", "run", "--format", "selv", "--dtype", "f32", "-o", "f.selv"]);
     assert!(succeeds(here, &["estimate", "f.selv"]).starts_with("36-16-4, f32\n"), "floats are not packed");
 
-    // A budget between what the smallest and the largest take: some cores are left.
+    // A budget between the smallest and the largest estimate: some cores remain.
     let flash = |row: &Value| row["flash_bytes"].as_u64().unwrap();
     let rows = json_lines(&succeeds(here, &["estimate", "run", "--json"]));
     let (least, most) = (rows.iter().map(flash).min().unwrap(), rows.iter().map(flash).max().unwrap());

@@ -4,16 +4,15 @@
 mod support;
 
 use std::fs;
+use std::path::Path;
 
 use host_cli::files::checksum;
 use serde_json::Value;
-use support::{TRAIN, fails, run, small_data, succeeds, with};
+use support::{TRAIN, fails, folder_with_data, run, small_data, succeeds, with};
 
 #[test]
 fn words_that_make_no_sense() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+    let here: &Path = &folder_with_data();
     let bad = |more: &[&str]| fails(here, &with(&TRAIN[..3], more), 2);
     assert!(bad(&["--hidden", "0"]).contains("--hidden 0: a layer has 1 to 32768 units"));
     assert!(bad(&["--hidden", "1,1,1,1,1,1,1,1,1"]).contains("at most 7 hidden layers"));
@@ -62,7 +61,7 @@ fn data_that_is_missing_or_corrupt() {
         damage(images, &|b| b[3] = 1).contains("uint8 of 1 dimension: 240; these are labels, not images")
     );
     assert!(damage(images, &|b| b[0] = 1).contains("not an IDX file but"));
-    assert!(damage(images, &|b| b.push(0)).contains("goes on behind"));
+    assert!(damage(images, &|b| b.push(0)).contains("continues after"));
     let line = damage("train-labels-idx1-ubyte", &|b| b[20] = 10);
     assert!(line.contains("labels.txt names 4 classes, but the largest label is 10"), "{line}");
     let line = damage("t10k-labels-idx1-ubyte", &|b| {
@@ -77,9 +76,7 @@ fn data_that_is_missing_or_corrupt() {
 
 #[test]
 fn a_diverging_run_keeps_the_last_good_state() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+    let here: &Path = &folder_with_data();
     let line = fails(here, &with(&TRAIN, &["--lr", "1e30", "--out", "run"]), 1);
     assert!(line.contains("the loss is not finite at step ") && line.contains("smaller --lr"), "{line}");
     assert!(line.contains("no whole epoch was done"), "{line}");
@@ -90,9 +87,7 @@ fn a_diverging_run_keeps_the_last_good_state() {
 #[cfg(unix)]
 #[test]
 fn a_shape_larger_than_memory() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+    let here: &Path = &folder_with_data();
     let words = with(&TRAIN[..3], &["--hidden", "32768,32768,32768,32768,32768,32768,32768"]);
     let output = std::process::Command::new("sh")
         .current_dir(here)
@@ -108,9 +103,7 @@ fn a_shape_larger_than_memory() {
 
 #[test]
 fn an_output_folder_that_cannot_be_written() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+    let here: &Path = &folder_with_data();
     fs::write(here.join("file"), "").unwrap();
     let line = fails(here, &with(&TRAIN, &["--out", "file/run"]), 1);
     assert!(line.contains("cannot create the folder file/run"), "{line}");
@@ -118,9 +111,7 @@ fn an_output_folder_that_cannot_be_written() {
 
 #[test]
 fn models_that_are_none() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+    let here: &Path = &folder_with_data();
     succeeds(here, &with(&TRAIN, &["--out", "run", "-q"]));
     let good = fs::read(here.join("run/model.safetensors")).unwrap();
     let refused = |bytes: &[u8]| {

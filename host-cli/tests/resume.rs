@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use selvedge::Rng;
 use serde_json::Value;
-use support::{TRAIN, fails, json_lines, selvedge, small_data, succeeds, with};
+use support::{TRAIN, fails, folder_with_data, json_lines, selvedge, small_data, succeeds, with};
 
 /// Everything that a run's state can hold.
 const FULL: &str = r#"
@@ -114,9 +114,7 @@ fn killed_runs_end_with_the_same_bytes() {
 
 #[test]
 fn threads_change_no_byte() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+    let here: &Path = &folder_with_data();
     fs::write(here.join("full.toml"), FULL).unwrap();
     let run = |threads: &str| {
         let out = format!("run-{threads}");
@@ -134,9 +132,7 @@ fn threads_change_no_byte() {
 
 #[test]
 fn a_run_knows_how_it_goes_on() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+    let here: &Path = &folder_with_data();
     fs::write(here.join("full.toml"), FULL).unwrap();
     succeeds(here, &["train", "-c", "full.toml", "--epochs", "2", "--out", "run", "-q"]);
     assert!(
@@ -165,9 +161,7 @@ fn a_run_knows_how_it_goes_on() {
 /// The run's folder holds the model until the end, whatever becomes of the one that was named.
 #[test]
 fn a_run_from_a_model_can_be_taken_up() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+    let here: &Path = &folder_with_data();
     succeeds(here, &["train", "--data", "data", "--hidden", "64", "--epochs", "1", "--out", "base", "-q"]);
     let words = ["train", "--from", "base", "--data", "data", "--epochs", "200", "--batch", "16", "-q"];
     succeeds(here, &[&words[..], &["--out", "alone"]].concat());
@@ -200,9 +194,7 @@ fn a_run_from_a_model_can_be_taken_up() {
 
 #[test]
 fn a_run_that_waits_keeps_its_best_model() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+    let here: &Path = &folder_with_data();
     succeeds(here, &with(&TRAIN, &["--patience", "2", "--epochs", "50", "--out", "run", "-q"]));
     let (_, metrics) = outcome(&here.join("run"));
     let epochs = &metrics[..metrics.len() - 1];
@@ -216,9 +208,7 @@ fn a_run_that_waits_keeps_its_best_model() {
 
 #[test]
 fn a_final_model_trains_on_all() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+    let here: &Path = &folder_with_data();
     fs::write(here.join("full.toml"), FULL).unwrap();
     let words =
         ["train", "-c", "full.toml", "--patience", "0", "--train-on", "all", "--epochs", "8", "--out", "run"];

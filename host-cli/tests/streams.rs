@@ -11,7 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 
-use support::{TRAIN, selvedge, small_data, with};
+use support::{TRAIN, folder_with_data, selvedge, small_data, with};
 
 fn in_folder(here: &Path, words: &[&str]) -> Command {
     let mut command = selvedge();
@@ -28,9 +28,7 @@ fn unheard(here: &Path, words: &[&str]) -> ExitStatus {
 
 #[test]
 fn a_reader_that_leaves_is_no_failure() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+    let here: &Path = &folder_with_data();
     let words = with(&TRAIN, &["--out", "run", "--epochs", "200", "-q"]);
     let mut child = in_folder(here, &words).stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
@@ -43,9 +41,7 @@ fn a_reader_that_leaves_is_no_failure() {
 /// As in `selvedge train 2>&1 | head -1`.
 #[test]
 fn talk_that_nobody_hears_ends_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+    let here: &Path = &folder_with_data();
     assert!(unheard(here, &with(&TRAIN, &["--out", "run"])).success());
     let words = ["quantize", "run", "--dtype", "i4", "--qat", "2", "-o", "net.selv"];
     assert!(unheard(here, &words).success());

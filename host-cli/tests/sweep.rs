@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
-use support::{fails, selvedge, small_data, succeeds};
+use support::{fails, folder_with_data, selvedge, succeeds};
 
 const SWEEP: &str = r#"
 seeds = 2
@@ -32,9 +32,7 @@ fn tables(folder: &Path) -> Vec<String> {
 
 #[test]
 fn a_sweep_picks_by_validation_and_goes_on() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+    let here: &Path = &folder_with_data();
     fs::write(here.join("s.toml"), SWEEP).unwrap();
     let words = ["sweep", "-c", "s.toml", "--out", "out", "-q"];
     let shown = succeeds(here, &words);
@@ -80,9 +78,7 @@ fn a_sweep_picks_by_validation_and_goes_on() {
 /// What would not fit is not trained, on any machine, and the table says so.
 #[test]
 fn a_budget_leaves_out_what_does_not_fit() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+    let here: &Path = &folder_with_data();
     fs::write(here.join("s.toml"), SWEEP).unwrap();
     // As much flash as a network of four hidden units takes, to the byte.
     succeeds(here, &["train", "--data", "data", "--hidden", "4", "--epochs", "1", "-q", "--out", "four"]);
@@ -114,9 +110,7 @@ fn a_budget_leaves_out_what_does_not_fit() {
 
 /// Runs a sweep whole and in three shards that `shards` starts, and compares the tables.
 fn sharded(shards: impl Fn(&Path)) {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    small_data(here);
+    let here: &Path = &folder_with_data();
     fs::write(here.join("s.toml"), SWEEP).unwrap();
     succeeds(here, &["sweep", "-c", "s.toml", "--out", "whole", "-q"]);
     shards(here);

@@ -1,4 +1,4 @@
-//! The thread_pool does every job once, whatever its size and whoever is asleep, and survives what goes wrong in a job.
+//! The thread pool runs every task once, for any number of tasks and sleeping threads, and survives a panic in a task.
 
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -66,7 +66,7 @@ fn a_caller_that_sleeps_is_woken() {
 }
 
 #[test]
-fn a_panic_is_passed_on_and_the_crew_goes_on() {
+fn a_panic_is_passed_on_and_the_pool_still_works() {
     let thread_pool = thread_pool(2);
     for bad in 0..4 {
         let mut jobs = [0, 1, 2, 3];
@@ -96,15 +96,15 @@ fn auto_settles_within_the_machine() {
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     assert_eq!(thread_pool.size(), cores.min(64));
     for round in 0..1000 {
-        thread_pool.beat(Workload::Step, || count(&thread_pool, round % 5));
-        thread_pool.beat(Workload::Forward, || count(&thread_pool, round % 3));
+        thread_pool.run(Workload::Step, || count(&thread_pool, round % 5));
+        thread_pool.run(Workload::Forward, || count(&thread_pool, round % 3));
     }
-    // Jobs of nothing are never worth a second thread.
-    assert_eq!(thread_pool.beat(Workload::Step, || thread_pool.workers()), 1);
+    // Empty tasks are never faster with a second thread.
+    assert_eq!(thread_pool.run(Workload::Step, || thread_pool.workers()), 1);
 }
 
 #[test]
-fn threads_as_people_write_them() {
+fn numbers_of_threads_round_trip_as_text() {
     for text in ["auto", "1", "64"] {
         assert_eq!(text.parse::<Threads>().unwrap().to_string(), text);
     }

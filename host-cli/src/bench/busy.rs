@@ -1,4 +1,4 @@
-//! Other processes that keep cores busy, to see how threads fare beside them.
+//! Other processes that keep cores busy, to measure the thread pool beside them.
 
 use std::io::Read;
 use std::num::NonZero;
@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Error, Result, why};
 
-/// The flag of `bench` that makes a process spin until its stdin ends; not for people.
+/// The hidden flag of `bench` that makes a process spin until its stdin ends.
 const FLAG: &str = "--occupy-a-core";
 
-/// One process for every core but one; they end with the value.
-pub(super) struct Busy(Vec<Child>);
+/// A process for every core but one; dropping the value ends them.
+pub(super) struct BusyCores(Vec<Child>);
 
-impl Busy {
-    /// Starts them.
+impl BusyCores {
+    /// Starts the processes.
     pub(super) fn start() -> Result<Self> {
         let refused = |e: std::io::Error| {
             Error::failed(format!("cannot start a process to keep a core busy: {}", why(&e)))
@@ -31,7 +31,7 @@ impl Busy {
     }
 }
 
-impl Drop for Busy {
+impl Drop for BusyCores {
     fn drop(&mut self) {
         for child in &mut self.0 {
             let _ = child.kill();
@@ -40,7 +40,7 @@ impl Drop for Busy {
     }
 }
 
-/// Keeps a core busy until stdin ends, as it does when the process that started this one is gone.
+/// Keeps a core busy until stdin ends, which it also does when the parent process has ended.
 pub fn occupy_a_core() {
     static OVER: AtomicBool = AtomicBool::new(false);
     std::thread::spawn(|| {

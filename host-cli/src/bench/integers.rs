@@ -1,4 +1,4 @@
-//! Predictions of an integer network.
+//! Inference with an integer network.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -8,19 +8,19 @@ use selvedge::infer::integer::{self, Prepared};
 use selvedge::quantize;
 use selvedge::{Backend, Shape, naive};
 
-use super::measure::Race;
-use super::network::{DRAWN, Net, enter_infer, images, thread_pool};
-use super::{Case, Line};
+use super::compare::Comparison;
+use super::network::{DRAWN, Net, add_inference, images, thread_pool};
+use super::{Case, Measurement};
 use crate::error::Result;
-use crate::quantize::plain::Layer;
+use crate::quantize::plain::IntegerLayer;
 
-/// A network as the specification computes it, one image at a time.
-struct Plain(Vec<Layer>);
+/// A network computed by the specification, one image at a time.
+struct Plain(Vec<IntegerLayer>);
 
 impl Plain {
     fn logits(&self, pixels: &[u8], logits: &mut [i32]) {
         let mut x: Vec<u8> = pixels.iter().map(|p| p >> 1).collect();
-        for Layer { weights, biases, multipliers } in &self.0 {
+        for IntegerLayer { weights, biases, multipliers } in &self.0 {
             if multipliers.is_empty() {
                 naive::integer::accumulate(&x, weights, biases, logits);
             } else {
@@ -32,32 +32,32 @@ impl Plain {
     }
 }
 
-/// Quantizes a network of drawn weights into `bytes`.
+/// Quantizes a network of random weights into `bytes`.
 fn file<'m>(header: Header, bytes: &'m mut [u8], widths: &[usize]) -> Result<ModelView<'m>> {
-    /// What an activation may reach; about what these weights make of these images.
-    const LARGEST: f32 = 4.0;
+    /// The clip limit of activations, near the largest for these weights and images.
+    const MAX_ACTIVATION: f32 = 4.0;
     let net = Net::new(Backend::PORTABLE, widths, 1)?;
     let shape = header.shape();
     let mut builder = Builder::new(header, bytes)?;
     let mut rows = vec![0.0; quantize::Scales::rows_of(shape)];
     quantize::largest_weights(shape, Dtype::I8, &net.params, &mut rows)?;
-    let mut activations = vec![LARGEST / 127.0; shape.layers()];
+    let mut activations = vec![MAX_ACTIVATION / 127.0; shape.layers()];
     activations[0] = quantize::HALVED_PIXELS;
     let mut scales = quantize::Scales { activations: &mut activations, rows: &mut rows };
     quantize::quantize(&mut builder, &net.params, &mut scales)?;
     Ok(builder.finish()?)
 }
 
-/// Measures predictions beside the backend's integer dot products in registers, plain loops over the same integers, and
-/// the same network in floats. A single image leaves out zeros, and may so pass the peak.
-pub(super) fn infer(case: &Case) -> Result<Line> {
+/// Compares inference with the backend's peak of integer dot products, naive loops over the same integers, and the same
+/// network in floats. The kernel of a single image skips zeros, so it may exceed the peak.
+pub(super) fn infer(case: &Case) -> Result<Measurement> {
     let (count, widths) = (case.shape[0], &case.shape[1..]);
     let shape = Shape::new(widths)?;
     let header = Header::new(shape, Dtype::I8, Packing::Generic)?;
     let mut bytes = vec![0; header.file_bytes() + ALIGN];
     let start = bytes.as_ptr().align_offset(ALIGN);
     let image = file(header, &mut bytes[start..][..header.file_bytes()], widths)?;
-    let plain = Plain(Layer::of(&image));
+    let plain = Plain(IntegerLayer::from_model(&image));
     let model = integer::Model::new(image)?;
     let mut memory = vec![0; Prepared::bytes(&header)];
     let prepared = Prepared::new(&model, case.backend, &mut memory)?;
@@ -65,30 +65,30 @@ pub(super) fn infer(case: &Case) -> Result<Line> {
     let pixels = images(count.max(DRAWN)).0;
     let (inputs, outputs) = (shape.inputs(), shape.outputs());
     let thread_pool = thread_pool(1);
-    let mut race = Race::new();
+    let mut comparison = Comparison::new();
     let (mut scratch, mut logits) =
         (vec![0; Prepared::scratch_bytes(&header, count)], vec![0; count * outputs]);
-    let mut turn = pixels.chunks_exact(count * inputs).cycle();
-    let own = race.enter(move || {
-        let pixels = turn.next().expect("images without end");
+    let mut batches = pixels.chunks_exact(count * inputs).cycle();
+    let own = comparison.add(move || {
+        let pixels = batches.next().expect("images without end");
         prepared.logits(pixels, &mut scratch, &mut logits).expect("lengths that fit");
         black_box(&logits);
     });
     let mut logits = vec![0; outputs];
-    let mut turn = pixels.chunks_exact(count * inputs).cycle();
-    let naive = race.enter(move || {
-        for pixels in turn.next().expect("images without end").chunks_exact(inputs) {
+    let mut batches = pixels.chunks_exact(count * inputs).cycle();
+    let naive = comparison.add(move || {
+        for pixels in batches.next().expect("images without end").chunks_exact(inputs) {
             plain.logits(pixels, &mut logits);
             black_box(&logits);
         }
     });
-    let floats = enter_infer(&mut race, case, case.backend, &pixels, &thread_pool)?;
-    let peak = race.enter_dot_peak(case.backend);
-    let times = race.run(Duration::from_millis(500));
+    let floats = add_inference(&mut comparison, case, case.backend, &pixels, &thread_pool)?;
+    let peak = comparison.add_dot_peak(case.backend);
+    let times = comparison.run(Duration::from_millis(500));
     let of_peak = times.of_peak(own, 2.0 * case.macs(), peak);
-    Ok(Line {
+    Ok(Measurement {
         vs_naive: Some(times.speed_up(own, naive)),
         vs_f32: Some(times.speed_up(own, floats)),
-        ..case.line(times.seconds(own), Some(of_peak))
+        ..case.measurement(times.seconds(own), Some(of_peak))
     })
 }

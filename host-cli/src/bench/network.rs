@@ -9,9 +9,9 @@ use selvedge::{
     Activations, Arena, Backend, Executor, Init, Mlp, Rng, Serial, Shape, Update, Workspace, kernel,
 };
 
-use super::busy::Busy;
-use super::measure::{Number, Race};
-use super::{BATCH, Case, Dtype, Line, Name, WIDTHS};
+use super::busy::BusyCores;
+use super::compare::{CandidateId, Comparison};
+use super::{BATCH, Case, Dtype, Measurement, Operation, WIDTHS};
 use crate::data::demo;
 use crate::data::normalise::Inputs;
 use crate::error::Result;
@@ -48,12 +48,12 @@ pub(super) fn thread_pool(threads: usize) -> ThreadPool {
 /// Steps and, unless in bf16, which only training knows, predictions of `backend`; on two threads too if it is the best.
 pub(super) fn cases(backend: Backend, best: bool) -> Vec<Case> {
     let shape = |rows: usize| [&[rows], &WIDTHS[..]].concat();
-    let step = Case::new(Name::Step, backend, &shape(BATCH));
+    let step = Case::new(Operation::Step, backend, &shape(BATCH));
     if step.single().is_some() {
         return vec![step];
     }
-    let one = Case::new(Name::Infer, backend, &shape(1));
-    let many = Case::new(Name::Infer, backend, &shape(MANY));
+    let one = Case::new(Operation::Infer, backend, &shape(1));
+    let many = Case::new(Operation::Infer, backend, &shape(MANY));
     let integer = |case: &Case| Case { dtype: Dtype::I8, ..case.clone() };
     let mut cases = vec![step.clone(), one.clone(), integer(&one), many.clone(), integer(&many)];
     if let Some(threads) = two_threads().filter(|_| best) {
@@ -130,65 +130,80 @@ impl Batches {
 }
 
 /// Enters steps on one batch after another.
-fn enter_step<'a, T: Executor>(race: &mut Race<'a>, mut net: Net, data: &'a Batches, team: &'a T) -> Number {
+fn enter_step<'a, T: Executor>(
+    comparison: &mut Comparison<'a>,
+    mut net: Net,
+    data: &'a Batches,
+    team: &'a T,
+) -> CandidateId {
     /// Low enough that the network stays as it is, nearly, however often it steps.
     const RATE: f32 = 1e-6;
     let mut turn = data.batches.iter().cycle();
-    race.enter(move || {
+    comparison.add(move || {
         let (index, labels) = turn.next().expect("batches without end");
         net.step(team, &data.pixels, labels, index, RATE);
     })
 }
 
 /// Measures a step.
-pub(super) fn step(case: &Case) -> Result<Line> {
+pub(super) fn step(case: &Case) -> Result<Measurement> {
     let (batch, widths) = (case.shape[0], &case.shape[1..]);
     let data = Batches::new(batch);
     let net = |backend: Backend| Net::new(backend, widths, batch);
     if case.threads > 1 {
         return step_together(case, &data, net(case.backend)?, net(case.backend)?);
     }
-    let mut race = Race::new();
-    let own = enter_step(&mut race, net(case.backend)?, &data, &Serial);
-    let peak = race.enter_peak(case.backend);
-    let naive = enter_step(&mut race, net(Backend::NAIVE)?, &data, &Serial);
+    let mut comparison = Comparison::new();
+    let own = enter_step(&mut comparison, net(case.backend)?, &data, &Serial);
+    let peak = comparison.add_peak(case.backend);
+    let naive = enter_step(&mut comparison, net(Backend::NAIVE)?, &data, &Serial);
     let borrowed = match Backend::by_name("matrixmultiply") {
-        Some(backend) => Some(enter_step(&mut race, net(backend)?, &data, &Serial)),
+        Some(backend) => Some(enter_step(&mut comparison, net(backend)?, &data, &Serial)),
         None => None,
     };
-    let single = case.single().map(net).transpose()?.map(|net| enter_step(&mut race, net, &data, &Serial));
-    let last =
-        output_layer(&mut race, case.backend, batch, [widths[widths.len() - 2], widths[widths.len() - 1]])?;
-    let times = race.run(Duration::from_millis(600));
+    let single =
+        case.single().map(net).transpose()?.map(|net| enter_step(&mut comparison, net, &data, &Serial));
+    let last = output_layer(
+        &mut comparison,
+        case.backend,
+        batch,
+        [widths[widths.len() - 2], widths[widths.len() - 1]],
+    )?;
+    let times = comparison.run(Duration::from_millis(600));
     let of_peak = times.of_peak(own, 2.0 * case.macs(), peak);
-    Ok(Line {
+    Ok(Measurement {
         vs_naive: Some(times.speed_up(own, naive)),
         vs_matrixmultiply: borrowed.map(|borrowed| times.speed_up(own, borrowed)),
         vs_f32: single.map(|single| times.speed_up(own, single)),
         output_layer_percent: Some(100.0 / times.speed_up(last, own)),
-        ..case.line(times.seconds(own), Some(of_peak))
+        ..case.measurement(times.seconds(own), Some(of_peak))
     })
 }
 
 /// Measures a step on several threads beside one on one.
-fn step_together(case: &Case, data: &Batches, together: Net, alone: Net) -> Result<Line> {
+fn step_together(case: &Case, data: &Batches, together: Net, alone: Net) -> Result<Measurement> {
     let thread_pool = thread_pool(case.threads);
-    let _busy = case.busy.then(Busy::start).transpose()?;
+    let _busy = case.busy.then(BusyCores::start).transpose()?;
     // Threads take a moment to wake up and to find their cores, and other processes get theirs in slices.
     let (sample, budget) = if case.busy { (20, 3000) } else { (4, 600) };
-    let mut race = Race::with_sample(Duration::from_millis(sample));
-    let own = enter_step(&mut race, together, data, &thread_pool);
-    let alone = enter_step(&mut race, alone, data, &Serial);
-    let peak = race.enter_peak(case.backend);
-    let times = race.run(Duration::from_millis(budget));
+    let mut comparison = Comparison::with_sample(Duration::from_millis(sample));
+    let own = enter_step(&mut comparison, together, data, &thread_pool);
+    let alone = enter_step(&mut comparison, alone, data, &Serial);
+    let peak = comparison.add_peak(case.backend);
+    let times = comparison.run(Duration::from_millis(budget));
     let of_peak = times.of_peak(own, 2.0 * case.macs(), peak) / case.threads as f64;
-    let line = case.line(times.seconds(own), (!case.busy).then_some(of_peak));
-    Ok(Line { vs_one_thread: Some(times.speed_up(own, alone)), ..line })
+    let line = case.measurement(times.seconds(own), (!case.busy).then_some(of_peak));
+    Ok(Measurement { vs_one_thread: Some(times.speed_up(own, alone)), ..line })
 }
 
 /// Enters what a step does for an output layer: its product and biases, its weights' and biases' update, and the
 /// gradient that it carries down.
-fn output_layer(race: &mut Race<'_>, backend: Backend, b: usize, [i, o]: [usize; 2]) -> Result<Number> {
+fn output_layer(
+    comparison: &mut Comparison<'_>,
+    backend: Backend,
+    b: usize,
+    [i, o]: [usize; 2],
+) -> Result<CandidateId> {
     const RATE: f32 = -1e-9;
     let floats = |len: usize| -> Result<Floats> {
         let mut floats = Floats::zeroed(len, "an output layer to measure")?;
@@ -197,7 +212,7 @@ fn output_layer(race: &mut Race<'_>, backend: Backend, b: usize, [i, o]: [usize;
     };
     let (a, mut w, mut bias) = (floats(b * i)?, floats(i * o)?, floats(o)?);
     let (mut z, dz, mut dx) = (floats(b * o)?, floats(b * o)?, floats(b * i)?);
-    Ok(race.enter(move || {
+    Ok(comparison.add(move || {
         let (a, dz) = (Mat::new(&a, b, i), Mat::new(&dz, b, o));
         kernel::dense(backend, a, Mat::new(&w, i, o), &bias, false, MatMut::new(&mut z, b, o));
         kernel::input_gradient(backend, dz, Mat::new(&w, i, o), a, MatMut::new(&mut dx, b, i));
@@ -207,42 +222,53 @@ fn output_layer(race: &mut Race<'_>, backend: Backend, b: usize, [i, o]: [usize;
 }
 
 /// Measures predictions: of one image at a time, or of many in batches.
-pub(super) fn infer(case: &Case) -> Result<Line> {
+pub(super) fn infer(case: &Case) -> Result<Measurement> {
     let images = images(case.shape[0].max(DRAWN)).0;
     let (thread_pool, solo) = (thread_pool(case.threads), thread_pool(1));
-    let mut race = if case.threads == 1 { Race::new() } else { Race::with_sample(Duration::from_millis(4)) };
-    let own = enter_infer(&mut race, case, case.backend, &images, &thread_pool)?;
-    let peak = race.enter_peak(case.backend);
+    let mut comparison =
+        if case.threads == 1 { Comparison::new() } else { Comparison::with_sample(Duration::from_millis(4)) };
+    let own = add_inference(&mut comparison, case, case.backend, &images, &thread_pool)?;
+    let peak = comparison.add_peak(case.backend);
     let rivals = if case.threads > 1 {
-        [None, None, Some(enter_infer(&mut race, case, case.backend, &images, &solo)?)]
+        [None, None, Some(add_inference(&mut comparison, case, case.backend, &images, &solo)?)]
     } else {
         let borrowed = Backend::by_name("matrixmultiply");
-        let borrowed = borrowed.map(|b| enter_infer(&mut race, case, b, &images, &solo)).transpose()?;
-        [Some(enter_infer(&mut race, case, Backend::NAIVE, &images, &solo)?), borrowed, None]
+        let borrowed =
+            borrowed.map(|b| add_inference(&mut comparison, case, b, &images, &solo)).transpose()?;
+        [Some(add_inference(&mut comparison, case, Backend::NAIVE, &images, &solo)?), borrowed, None]
     };
-    let times = race.run(Duration::from_millis(500));
+    let times = comparison.run(Duration::from_millis(500));
     let of_peak = times.of_peak(own, 2.0 * case.macs(), peak) / case.threads as f64;
     let [vs_naive, vs_matrixmultiply, vs_one_thread] = rivals.map(|r| r.map(|r| times.speed_up(own, r)));
-    Ok(Line { vs_naive, vs_matrixmultiply, vs_one_thread, ..case.line(times.seconds(own), Some(of_peak)) })
+    Ok(Measurement {
+        vs_naive,
+        vs_matrixmultiply,
+        vs_one_thread,
+        ..case.measurement(times.seconds(own), Some(of_peak))
+    })
 }
 
-pub(super) fn enter_infer<'a>(
-    race: &mut Race<'a>,
+pub(super) fn add_inference<'a>(
+    comparison: &mut Comparison<'a>,
     case: &Case,
     backend: Backend,
     pixels: &'a [u8],
     thread_pool: &'a ThreadPool,
-) -> Result<Number> {
+) -> Result<CandidateId> {
     let net = Net::new(backend, &case.shape[1..], 1)?;
-    if case.shape[0] == 1 { enter_one(race, net, pixels) } else { enter_many(race, net, pixels, thread_pool) }
+    if case.shape[0] == 1 {
+        enter_one(comparison, net, pixels)
+    } else {
+        enter_many(comparison, net, pixels, thread_pool)
+    }
 }
 
 /// Enters predictions of one image after another.
-fn enter_one<'a>(race: &mut Race<'a>, net: Net, pixels: &'a [u8]) -> Result<Number> {
+fn enter_one<'a>(comparison: &mut Comparison<'a>, net: Net, pixels: &'a [u8]) -> Result<CandidateId> {
     let Net { mlp, params, .. } = net;
     let mut memory = Floats::zeroed(Activations::floats(mlp.shape, 1), "a prediction to measure")?;
     let mut turn = (0..(pixels.len() / mlp.shape.inputs()) as u32).cycle();
-    Ok(race.enter(move || {
+    Ok(comparison.add(move || {
         let mut activations =
             Activations::new(mlp.shape, 1, &mut Arena::new(&mut memory)).expect("memory of this size");
         let index = [turn.next().expect("images without end")];
@@ -254,16 +280,16 @@ fn enter_one<'a>(race: &mut Race<'a>, net: Net, pixels: &'a [u8]) -> Result<Numb
 
 /// Enters predictions of all images, in the batches of an evaluation.
 fn enter_many<'a>(
-    race: &mut Race<'a>,
+    comparison: &mut Comparison<'a>,
     net: Net,
     pixels: &'a [u8],
     thread_pool: &'a ThreadPool,
-) -> Result<Number> {
+) -> Result<CandidateId> {
     let Net { mlp, params, .. } = net;
     let index: Vec<u32> = (0..(pixels.len() / mlp.shape.inputs()) as u32).collect();
     let mut predictor = Predictor::new(mlp, evaluate::BATCH)?;
     let inputs = Inputs::plain(pixels);
-    Ok(race.enter(move || {
+    Ok(comparison.add(move || {
         for index in index.chunks(evaluate::BATCH) {
             black_box(predictor.logits(thread_pool, &params, &inputs, index).expect("a batch that fits"));
         }

@@ -9,12 +9,12 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use selvedge::{Backend, Rng};
 
-use super::measure::{Race, median};
+use super::compare::{Comparison, median};
 use super::network::{Net, forward_macs, images, thread_pool, two_threads};
-use super::{BATCH, Case, Line, Name, WIDTHS};
+use super::{BATCH, Case, Measurement, Operation, WIDTHS};
 use crate::data::idx::{self, Images};
 use crate::data::normalise::Inputs;
-use crate::data::{FILES, Reading, Set, Source, demo};
+use crate::data::{FILES, Reading, Samples, Source, demo};
 use crate::error::{Error, Result};
 use crate::evaluate::evaluate;
 
@@ -34,25 +34,25 @@ pub(super) fn cases(own: &[Backend], best: Backend) -> Vec<Case> {
     let mut cases: Vec<_> = own
         .iter()
         .filter(|b| b.lanes() > 1)
-        .map(|&backend| Case::new(Name::Epoch, backend, &shape))
+        .map(|&backend| Case::new(Operation::Epoch, backend, &shape))
         .collect();
-    cases.extend(two_threads().map(|threads| Case { threads, ..Case::new(Name::Epoch, best, &shape) }));
-    cases.push(Case::new(Name::Load, best, &[IMAGES + 2 * VALIDATION, demo::SIDE, demo::SIDE]));
+    cases.extend(two_threads().map(|threads| Case { threads, ..Case::new(Operation::Epoch, best, &shape) }));
+    cases.push(Case::new(Operation::Load, best, &[IMAGES + 2 * VALIDATION, demo::SIDE, demo::SIDE]));
     cases
 }
 
 /// Measures the mean epoch of a whole run: shuffling, gathering, steps and validation.
-pub(super) fn epoch(case: &Case) -> Result<Line> {
+pub(super) fn epoch(case: &Case) -> Result<Measurement> {
     let (pixels, labels) = images(IMAGES + VALIDATION);
     let count = labels.len();
-    let set = Set { images: Images { pixels, count, rows: demo::SIDE, cols: demo::SIDE }, labels };
+    let set = Samples { images: Images { pixels, count, rows: demo::SIDE, cols: demo::SIDE }, labels };
     let best = case.backend.name() == Backend::detect().name();
     let borrowed =
         Backend::by_name("matrixmultiply").filter(|_| best && case.threads == 1 && case.single().is_none());
     let peak_of = || {
-        let mut race = Race::new();
-        let (peak, operations) = race.enter_peak(case.backend);
-        operations / race.run(Duration::from_millis(5)).seconds(peak)
+        let mut comparison = Comparison::new();
+        let (peak, operations) = comparison.add_peak(case.backend);
+        operations / comparison.run(Duration::from_millis(5)).seconds(peak)
     };
     let runs = if best { 3 } else { 1 };
     let (mut seconds, mut shares) = (Vec::new(), Vec::new());
@@ -71,8 +71,8 @@ pub(super) fn epoch(case: &Case) -> Result<Line> {
         }
     }
     let ratio = |ratios: Vec<f64>| (!ratios.is_empty()).then(|| median(ratios));
-    let line = case.line(median(seconds), Some(median(shares)));
-    Ok(Line { vs_matrixmultiply: ratio(by_borrowed), vs_f32: ratio(by_single), ..line })
+    let line = case.measurement(median(seconds), Some(median(shares)));
+    Ok(Measurement { vs_matrixmultiply: ratio(by_borrowed), vs_f32: ratio(by_single), ..line })
 }
 
 /// Seconds of `epochs` epochs on the first images of a set, each validated on the others; `between` is called after
@@ -81,7 +81,7 @@ fn whole_run(
     backend: Backend,
     threads: usize,
     epochs: usize,
-    set: &Set,
+    set: &Samples,
     between: &mut dyn FnMut(),
 ) -> Result<f64> {
     let thread_pool = thread_pool(threads);
@@ -108,7 +108,7 @@ fn whole_run(
 }
 
 /// Measures the reading of a data set: Fashion-MNIST where it is, or a folder of garments like it.
-pub(super) fn load(case: &Case) -> Result<Line> {
+pub(super) fn load(case: &Case) -> Result<Measurement> {
     let folder = tempfile::tempdir().map_err(|e| Error::io("make a folder in", &std::env::temp_dir(), &e))?;
     let mut source = Source::FashionMnist;
     if source.load(None, Reading::default()).is_err() {
@@ -121,7 +121,7 @@ pub(super) fn load(case: &Case) -> Result<Line> {
         black_box(source.load(None, Reading::default())?);
         seconds.push(begin.elapsed().as_secs_f64());
     }
-    Ok(case.line(median(seconds), None))
+    Ok(case.measurement(median(seconds), None))
 }
 
 /// Writes four compressed IDX files of as many garments as Fashion-MNIST has.

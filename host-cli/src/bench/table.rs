@@ -1,16 +1,16 @@
-//! The figures for people.
+//! The records as tables for people.
 
-use super::{Bound, Entry, Line, Peak};
+use super::{Bound, Measurement, Peak, Record};
 use crate::terminal;
 
-/// Everything that was measured, as tables with a line on how to read them.
-pub fn table(entries: &[Entry]) -> String {
+/// Tables of all records, with an explanation.
+pub fn table(entries: &[Record]) -> String {
     let (mut peaks, mut lines, mut bounds) = (Vec::new(), Vec::new(), Vec::new());
     for entry in entries {
         match entry {
-            Entry::Peak(peak) => peaks.push(peak),
-            Entry::Line(line) => lines.push(line),
-            Entry::Bound(bound) => bounds.push(bound),
+            Record::Peak(peak) => peaks.push(peak),
+            Record::Measurement(line) => lines.push(line),
+            Record::Bound(bound) => bounds.push(bound),
         }
     }
     let mut parts = Vec::new();
@@ -20,7 +20,7 @@ pub fn table(entries: &[Entry]) -> String {
     if !lines.is_empty() {
         parts.push(table_of_lines(&lines));
         if lines.iter().any(|l| l.leaves_out_zeros) {
-            parts.push("* terms with a zero in them are left out, and count all the same".into());
+            parts.push("* multiplications by zero are skipped, but counted".into());
         }
     }
     if !bounds.is_empty() {
@@ -34,7 +34,7 @@ fn table_of_peaks(peaks: &[&Peak]) -> String {
     terminal::table(["peak", "type", "GFLOP/s"].map(String::from), peaks.iter().map(row))
 }
 
-fn table_of_lines(lines: &[&Line]) -> String {
+fn table_of_lines(lines: &[&Measurement]) -> String {
     let header = [
         "what",
         "backend",
@@ -50,7 +50,7 @@ fn table_of_lines(lines: &[&Line]) -> String {
         "x f32",
     ];
     let number = |value: Option<f64>, digits: usize| value.map_or("-".into(), |v| format!("{v:.digits$}"));
-    let row = |l: &&Line| {
+    let row = |l: &&Measurement| {
         let what = if l.busy { format!("{}, cores busy", l.name.text()) } else { l.name.text().into() };
         [
             what,
@@ -74,15 +74,15 @@ fn table_of_lines(lines: &[&Line]) -> String {
 fn table_of_bounds(bounds: &[&Bound]) -> String {
     let row = |b: &&Bound| {
         let limit = match (b.at_least, b.at_most) {
-            (Some(least), _) => format!("at least {least}"),
-            (None, most) => format!("at most {}", most.unwrap_or(f64::INFINITY)),
+            (Some(min), _) => format!("at least {min}"),
+            (None, max) => format!("at most {}", max.unwrap_or(f64::INFINITY)),
         };
         [b.what.into(), format!("{:.2}", b.value), limit, if b.met { "met" } else { "MISSED" }.into()]
     };
     terminal::table(["bound", "here", "", ""].map(String::from), bounds.iter().map(row))
 }
 
-/// `52.3 µs`: three figures.
+/// `52.3 µs`: three digits.
 fn time(seconds: f64) -> String {
     let (value, unit) = match seconds {
         s if s < 1e-6 => (s * 1e9, "ns"),
@@ -96,7 +96,7 @@ fn time(seconds: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Case, Entry, Name, bounds};
+    use super::super::{Case, Operation, Record, bounds};
     use super::{table, time};
     use selvedge::Backend;
 
@@ -110,9 +110,9 @@ mod tests {
 
     #[test]
     fn lines_and_bounds_are_tables() {
-        let line = Case::new(Name::Load, Backend::SCALAR, &[70_000, 28, 28]).line(0.5, None);
-        let mut entries = vec![Entry::Line(line.clone())];
-        entries.extend(bounds(&[line]).into_iter().map(Entry::Bound));
+        let line = Case::new(Operation::Load, Backend::SCALAR, &[70_000, 28, 28]).measurement(0.5, None);
+        let mut entries = vec![Record::Measurement(line.clone())];
+        entries.extend(bounds(&[line]).into_iter().map(Record::Bound));
         let text = table(&entries);
         assert!(text.contains("70000x28x28") && text.contains("500 ms") && text.contains("MISSED"), "{text}");
     }

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::DataArgs;
 use crate::error::{Error, Result};
-use crate::recipe::config::Layers;
-use crate::recipe::{Hidden, OptimizerKind, Precision, ScheduleKind, Standardise, TrainOn, WeightInit};
+use crate::recipe::config::MergedConfig;
+use crate::recipe::{Hidden, OptimizerKind, Precision, ScheduleKind, Standardisation, TrainOn, WeightInit};
 use crate::sampling::Generator;
 
 /// The recipe: flags override the config file, which overrides the preset, which overrides the built-in defaults.
@@ -86,7 +86,7 @@ pub struct RecipeValues {
     pub gamma: Option<f32>,
     /// Standardise pixels after the gamma table [default: none]
     #[arg(long, value_enum)]
-    pub standardise: Option<Standardise>,
+    pub standardise: Option<Standardisation>,
     /// Flip training images left to right at random [default: false]
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     pub flip: Option<bool>,
@@ -125,9 +125,9 @@ impl RecipeArgs {
     /// The values and their origins; `data` holds the data flags.
     ///
     /// # Errors
-    /// As [`Layers::resolve`].
-    pub fn layers(&self, data: &DataArgs) -> Result<Layers> {
-        Layers::resolve(self.preset.as_deref(), self.config.as_deref(), self.values.table(Some(data))?)
+    /// As [`MergedConfig::resolve`].
+    pub fn layers(&self, data: &DataArgs) -> Result<MergedConfig> {
+        MergedConfig::resolve(self.preset.as_deref(), self.config.as_deref(), self.values.table(Some(data))?)
     }
 }
 

@@ -1,6 +1,6 @@
 //! `selvedge bench`: measures and prints.
 
-use crate::bench::{Case, Entry, Line, PASSES, bounds, cases, occupy_a_core, select, table};
+use crate::bench::{Case, Measurement, PASSES, Record, bounds, cases, occupy_a_core, select, table};
 use crate::cli::Bench;
 use crate::error::{Error, Exit, Result};
 use crate::terminal::interrupt;
@@ -19,7 +19,7 @@ pub fn run(args: &Bench) -> Result<()> {
     interrupt::listen()?;
     let bar = bar(cases.iter().map(Case::passes).sum(), 0, true);
     let (mut output, mut entries, mut lines) = (Output::default(), Vec::new(), Vec::new());
-    let mut say = |entry: Entry, entries: &mut Vec<Entry>| -> Result<()> {
+    let mut say = |entry: Record, entries: &mut Vec<Record>| -> Result<()> {
         if args.json {
             bar.suspend(|| output.json(&entry))?;
         }
@@ -38,18 +38,18 @@ pub fn run(args: &Bench) -> Result<()> {
                 return Err(Error { exit: Exit::Stopped, message });
             }
             match entry {
-                Entry::Line(line) => passes.push(line),
+                Record::Measurement(line) => passes.push(line),
                 other => say(other, &mut entries)?,
             }
             if pass == 1 && !passes.is_empty() {
-                let line = Line::median_of(passes);
+                let line = Measurement::median_of(passes);
                 lines.push(line.clone());
-                say(Entry::Line(line), &mut entries)?;
+                say(Record::Measurement(line), &mut entries)?;
             }
         }
     }
     for bound in bounds(&lines) {
-        say(Entry::Bound(bound), &mut entries)?;
+        say(Record::Bound(bound), &mut entries)?;
     }
     bar.finish_and_clear();
     if args.json { Ok(()) } else { output.line(table(&entries)) }

@@ -2,14 +2,15 @@
 
 use std::path::Path;
 
+use indicatif::ProgressBar;
 use serde_json::json;
 
 use crate::cli::Data;
-use crate::data::fetch::{FASHION_MNIST, MIRRORS, fetch};
+use crate::data::fetch::{FASHION_MNIST, MIRRORS, Progress, fetch};
 use crate::data::verify::verify;
 use crate::data::{Reading, Source, fashion_mnist_folder};
 use crate::error::{Error, Result, typed};
-use crate::terminal::{Output, Warnings, count, listing, picture};
+use crate::terminal::{Output, Warnings, count, download_bar, listing, picture};
 
 /// Carries a `data` command out.
 ///
@@ -27,7 +28,7 @@ pub fn run(command: Data) -> Result<()> {
                 )));
             }
             let mirrors = mirror.as_ref().map_or(MIRRORS.to_vec(), |m| vec![m.as_str()]);
-            let fetched = fetch(&folder, &FASHION_MNIST, &mirrors)?;
+            let fetched = fetch(&folder, &FASHION_MNIST, &mirrors, &mut progress_bar())?;
             let (there, folder) = (FASHION_MNIST.len() - fetched, folder.display().to_string());
             let mut output = Output::default();
             if json {
@@ -39,6 +40,16 @@ pub fn run(command: Data) -> Result<()> {
         Data::Show { data, dir, reading, count, json } => {
             show(&data, dir.as_deref(), reading.over(Reading::default()), count, json)
         }
+    }
+}
+
+/// Shows the progress of a download as a bar on a terminal.
+fn progress_bar() -> impl FnMut(Progress<'_>) {
+    let mut bar = None;
+    move |progress| match progress {
+        Progress::Started { file, done } => bar = Some(download_bar(file.name, file.size, done)),
+        Progress::Received(bytes) => bar.iter().for_each(|bar| bar.set_position(bytes)),
+        Progress::Ended => bar.iter().for_each(ProgressBar::finish_and_clear),
     }
 }
 

@@ -18,7 +18,7 @@ use crate::thread_pool::ThreadPool;
 /// # Errors
 /// As the command line documents.
 pub fn run(args: &Eval) -> Result<()> {
-    args.logits.as_deref().map_or(Ok(()), |out| files::can_hold(out, &model::file_of(&args.model)))?;
+    args.logits.as_deref().map_or(Ok(()), |out| files::check_output(out, &model::file_of(&args.model)))?;
     let network = Network::load(&args.model)?;
     let mut warnings = Warnings::default();
     let dataset = load_data(&args.data, &args.model, network.about(), &mut warnings)?;

@@ -32,7 +32,7 @@ pub fn run(args: &Export) -> Result<()> {
     if !flash_file && (args.packing.is_some() || args.dtype.is_some()) {
         return Err(Error::misused("--packing and --dtype go with --format selv and rust"));
     }
-    files::can_hold(&args.out, &model::file_of(&args.model))?;
+    files::check_output(&args.out, &model::file_of(&args.model))?;
     if flash_file {
         return flash_or_module(args);
     }

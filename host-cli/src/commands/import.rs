@@ -27,7 +27,7 @@ pub fn run(args: &Import) -> Result<()> {
             args.mean, args.std
         )));
     }
-    files::can_hold(&args.out, &args.file)?;
+    files::check_output(&args.out, &args.file)?;
     let options = Options { order: args.order.clone(), inputs: args.inputs };
     let mut imported = exchange::import(&args.file, &options)?;
     if (args.mean, args.std) != (0.0, 1.0) {

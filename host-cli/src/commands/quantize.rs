@@ -32,7 +32,7 @@ pub fn run(args: &Quantize) -> Result<()> {
     if args.calibrate == 0 {
         return Err(Error::misused("--calibrate 0: scales are taken from at least 1 image"));
     }
-    files::can_hold(&args.out, &model::file_of(&args.model))?;
+    files::check_output(&args.out, &model::file_of(&args.model))?;
     let model = Model::load(&args.model)?;
     let mut warnings = Warnings::default();
     let dataset = load_data(&args.data, &args.model, Some(&model.about), &mut warnings)?;

@@ -20,7 +20,7 @@ use crate::terminal::{Output, Warnings};
 /// # Errors
 /// As the command line documents.
 pub fn run(args: &Report) -> Result<()> {
-    files::can_hold(&args.out, &model::file_of(&args.of))?;
+    files::check_output(&args.out, &model::file_of(&args.of))?;
     let name = args.of.file_name().map_or("here".into(), |n| n.to_string_lossy().into_owned());
     let file = args.of.join("table.json");
     let mut warnings = Warnings::default();

@@ -1,45 +1,45 @@
-//! How many classes a data set has and what they are called: as `labels.txt` says, or else as many as its labels need.
+//! The number of classes of a data set and their names: those of `labels.txt`, or else as many as its labels need.
 //!
-//! Labels say no more than their largest value, so what is odd about them is warned of: classes without images, labels that
-//! start above 0. A data set of one class is refused.
+//! The largest label is all that labels tell about the number of classes, so oddities cause a warning: classes without
+//! images, labels that start above 0. A data set of one class is refused.
 
 use std::path::Path;
 
 use crate::error::{Error, Exit, Result};
 
-/// The file of class names in a data set's folder, in any case.
+/// The file of class names in the folder of a data set; upper and lower case count as the same.
 pub const FILE: &str = "labels.txt";
 
-/// The most classes, since a label is a byte.
-const MOST: usize = 256;
+/// The maximum number of classes, since a label is a byte.
+const MAX_CLASSES: usize = 256;
 
 /// The classes of a data set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Classes {
-    /// Their names; those without one are called by their label.
+    /// Their names; the label where a class has none.
     pub names: Vec<String>,
-    /// What to warn of.
+    /// The warnings about the labels.
     pub warnings: Vec<String>,
 }
 
 impl Classes {
-    /// As many classes as the labels need, called by the labels as the files have them: class 0 is `first`.
+    /// As many classes as the labels need, named after the labels in the files: class 0 is `first`.
     ///
     /// # Errors
-    /// Exit code 3 where all labels are one.
+    /// Exit code 3 where all labels are the same.
     pub fn counted(train: &[u8], test: &[u8], first: usize) -> Result<Self> {
-        let seen = Seen::new(train, test);
-        let classes = seen.most() + 1;
-        if seen.classes() == 1 {
+        let counts = LabelCounts::new(train, test);
+        let classes = counts.largest() + 1;
+        if counts.classes() == 1 {
             return Err(Error::data(format!(
                 "every label is {}: a classifier needs images of two classes or more; name the classes in {FILE} where this \
                  is part of a larger data set",
-                first + seen.most()
+                first + counts.largest()
             )));
         }
         let names = (first..first + classes).map(|label| label.to_string()).collect::<Vec<_>>();
-        let taken = format!("{classes} classes are taken, {} to {}", names[0], names[classes - 1]);
-        let warnings = seen.warnings(classes, first, &taken);
+        let assumed = format!("assuming {classes} classes, {} to {}", names[0], names[classes - 1]);
+        let warnings = counts.warnings(classes, first, &assumed);
         Ok(Self { names, warnings })
     }
 
@@ -48,10 +48,10 @@ impl Classes {
     /// # Errors
     /// Exit code 3 where the labels need more.
     pub fn named(train: &[u8], test: &[u8], first: usize, file: &Path, names: Vec<String>) -> Result<Self> {
-        let seen = Seen::new(train, test);
-        let (needed, file) = (seen.most() + 1, file.display());
+        let counts = LabelCounts::new(train, test);
+        let (needed, file) = (counts.largest() + 1, file.display());
         if names.len() < needed {
-            let from_one = seen.least() == 1 && names.len() + 1 == needed;
+            let from_one = counts.smallest() == 1 && names.len() + 1 == needed;
             let hint = if from_one {
                 format!(
                     "labels start at {}: `--first-label {}` makes that the first class",
@@ -59,29 +59,29 @@ impl Classes {
                     first + 1
                 )
             } else {
-                format!("write a line for each class from {first} to {}", first + seen.most())
+                format!("write a line for each class from {first} to {}", first + counts.largest())
             };
             return Err(Error::data(format!(
                 "{file} names {} classes, but the largest label is {}; {hint}",
                 names.len(),
-                first + seen.most()
+                first + counts.largest()
             )));
         }
-        let warnings = seen.warnings(names.len(), first, &format!("{file} names {} classes", names.len()));
+        let warnings = counts.warnings(names.len(), first, &format!("{file} names {} classes", names.len()));
         Ok(Self { names, warnings })
     }
 }
 
-/// How many images each class has.
-struct Seen {
-    train: [usize; MOST],
-    test: [usize; MOST],
+/// The number of images of each class.
+struct LabelCounts {
+    train: [usize; MAX_CLASSES],
+    test: [usize; MAX_CLASSES],
 }
 
-impl Seen {
+impl LabelCounts {
     fn new(train: &[u8], test: &[u8]) -> Self {
         let count = |labels: &[u8]| {
-            let mut counts = [0; MOST];
+            let mut counts = [0; MAX_CLASSES];
             labels.iter().for_each(|&l| counts[usize::from(l)] += 1);
             counts
         };
@@ -92,36 +92,36 @@ impl Seen {
         self.train[class] + self.test[class] > 0
     }
 
-    fn least(&self) -> usize {
-        (0..MOST).find(|&c| self.has(c)).unwrap_or(0)
+    fn smallest(&self) -> usize {
+        (0..MAX_CLASSES).find(|&c| self.has(c)).unwrap_or(0)
     }
 
-    fn most(&self) -> usize {
-        (0..MOST).rev().find(|&c| self.has(c)).unwrap_or(0)
+    fn largest(&self) -> usize {
+        (0..MAX_CLASSES).rev().find(|&c| self.has(c)).unwrap_or(0)
     }
 
     fn classes(&self) -> usize {
-        (0..MOST).filter(|&c| self.has(c)).count()
+        (0..MAX_CLASSES).filter(|&c| self.has(c)).count()
     }
 
-    /// What is odd about labels that make `classes` classes; `taken` says so.
-    fn warnings(&self, classes: usize, first: usize, taken: &str) -> Vec<String> {
-        let (mut warnings, least) = (Vec::new(), self.least());
+    /// The oddities of labels that make `classes` classes. `reason` says why there are so many.
+    fn warnings(&self, classes: usize, first: usize, reason: &str) -> Vec<String> {
+        let (mut warnings, smallest) = (Vec::new(), self.smallest());
         let empty: Vec<usize> = (0..classes).filter(|&c| !self.has(c)).collect();
-        if least > 0 {
-            let label = first + least;
+        if smallest > 0 {
+            let label = first + smallest;
             warnings.push(format!(
-                "labels start at {label}: no image has {}; {taken}; `--first-label {label}` makes {label} the first class",
+                "labels start at {label}: no image has {}; {reason}; `--first-label {label}` makes {label} the first class",
                 ranges(&empty, first)
             ));
         } else if !empty.is_empty() {
-            warnings.push(format!("no image has {}; {taken}", ranges(&empty, first)));
+            warnings.push(format!("no image has {}; {reason}", ranges(&empty, first)));
         }
         let untrained: Vec<usize> =
             (0..classes).filter(|&c| self.train[c] == 0 && self.test[c] > 0).collect();
         if !untrained.is_empty() {
             warnings.push(format!(
-                "test images have {}, but no training image has: what has it cannot be learned",
+                "test images have {}, but no training image has it, so it cannot be learned",
                 ranges(&untrained, first)
             ));
         }
@@ -129,7 +129,7 @@ impl Seen {
     }
 }
 
-/// `label 0, 3-7`, of classes in order.
+/// `label 0, 3-7`: classes in order as ranges of labels.
 fn ranges(classes: &[usize], first: usize) -> String {
     let mut runs: Vec<[usize; 2]> = Vec::new();
     for &class in classes {
@@ -144,16 +144,17 @@ fn ranges(classes: &[usize], first: usize) -> String {
     format!("label {}", runs.iter().map(run).collect::<Vec<_>>().join(", "))
 }
 
-/// Class names, one a line, in UTF-8 with or without a byte order mark, with any ends of lines.
+/// Reads class names, one a line, in UTF-8 with or without a byte order mark, with line ends of any system.
 ///
 /// # Errors
-/// Exit code 3 where the file cannot be read, is not UTF-8, leaves out a class, or names fewer than 2 or more than 256.
+/// Exit code 3 where the file cannot be read, is not UTF-8, has an empty line, or names fewer than 2 or more than 256
+/// classes.
 pub fn read_names(path: &Path) -> Result<Vec<String>> {
     let bytes = std::fs::read(path).map_err(|e| Error::unreadable(Exit::Data, path, &e))?;
     parse_names(&bytes).map_err(|why| Error::data(format!("{}: {why}", path.display())))
 }
 
-/// The class names in the bytes of a file.
+/// Parses the bytes of a file of class names.
 ///
 /// # Errors
 /// One clause without the file's name.
@@ -172,8 +173,8 @@ pub fn parse_names(bytes: &[u8]) -> std::result::Result<Vec<String>, String> {
         ));
     }
     let count = names.iter().filter(|name| !name.is_empty()).count();
-    if !(2..=MOST).contains(&count) {
-        return Err(format!("{count} class names, expected 2 to {MOST}, one a line"));
+    if !(2..=MAX_CLASSES).contains(&count) {
+        return Err(format!("{count} class names, expected 2 to {MAX_CLASSES}, one a line"));
     }
     Ok(names)
 }
@@ -193,20 +194,20 @@ mod tests {
         assert_eq!(classes.names, numbers(0..=3));
         assert_eq!(
             classes.warnings,
-            ["test images have label 3, but no training image has: what has it cannot be learned"]
+            ["test images have label 3, but no training image has it, so it cannot be learned"]
         );
         assert_eq!(Classes::counted(&[0, 255], &[0], 0).unwrap().names.len(), 256);
         assert_eq!(Classes::counted(&[0, 1, 2], &[0], 0).unwrap().warnings, [""; 0]);
     }
 
     #[test]
-    fn labels_that_start_at_one_and_gaps_are_said() {
+    fn labels_that_start_at_one_and_gaps_cause_a_warning() {
         let classes = Classes::counted(&(1..=26).collect::<Vec<u8>>(), &[1], 0).unwrap();
         assert_eq!(classes.names.len(), 27);
         assert_eq!(
             classes.warnings,
             [
-                "labels start at 1: no image has label 0; 27 classes are taken, 0 to 26; `--first-label 1` makes 1 the first \
+                "labels start at 1: no image has label 0; assuming 27 classes, 0 to 26; `--first-label 1` makes 1 the first \
               class"
             ]
         );
@@ -214,11 +215,11 @@ mod tests {
         let classes = Classes::counted(&(0..=25).collect::<Vec<u8>>(), &[0], 1).unwrap();
         assert_eq!((classes.names, classes.warnings.len()), (numbers(1..=26), 0));
         let classes = Classes::counted(&[0, 1, 4, 9], &[1], 0).unwrap();
-        assert_eq!(classes.warnings, ["no image has label 2-3, 5-8; 10 classes are taken, 0 to 9"]);
+        assert_eq!(classes.warnings, ["no image has label 2-3, 5-8; assuming 10 classes, 0 to 9"]);
     }
 
     #[test]
-    fn one_class_is_none() {
+    fn a_single_class_is_refused() {
         let error = Classes::counted(&[3, 3], &[3], 0).unwrap_err();
         assert!(error.message.starts_with("every label is 3: a classifier needs images of two"), "{error}");
     }

@@ -1,13 +1,12 @@
-//! A data set drawn by code: grey garments of 28×28 pixels in the ten classes of Fashion-MNIST, so that the program
-//! trains, evaluates and predicts with no file and no network.
+//! A generated data set: grey garments of 28×28 pixels in the ten classes of Fashion-MNIST, so that the program trains,
+//! evaluates and predicts without files or network access.
 //!
-//! A garment is a handful of polygons whose corners are drawn from ranges (`garments.rs`); they are painted on black,
-//! then given cloth: a weave, folds, noise. The ranges of neighbouring classes overlap (a short-sleeved shirt whose
-//! buttons hardly show is all but a T-shirt), so a network has errors left to make, and they are the ones people make.
+//! A garment is a few polygons whose corners are random within ranges (`garments.rs`). They are painted on black and then get
+//! a texture: a weave, folds, noise. The ranges of similar classes overlap (a short-sleeved shirt whose buttons hardly show
+//! looks like a T-shirt), so that a network still makes errors, and the same ones as people.
 //!
-//! Beside integer draws only `+ - * /` and square roots are used, which IEEE 754 rounds one way, so a seed gives the
-//! same bytes on every machine. It stands in for photographs and is no substitute for them: an accuracy on it says
-//! nothing about Fashion-MNIST.
+//! Apart from random integers only `+ - * /` and square roots are used, whose results IEEE 754 defines, so that a seed gives
+//! the same bytes on every machine. An accuracy on this data says nothing about Fashion-MNIST.
 
 mod garments;
 
@@ -20,36 +19,40 @@ pub const PIXELS: usize = SIDE * SIDE;
 /// Number of classes: T-shirt/top, trouser, pullover, dress, coat, sandal, shirt, sneaker, bag, ankle boot.
 const CLASSES: usize = 10;
 
-/// Sampling `count` garments: pixels (`count` images after one another, each row by row, 0 is black) and labels.
+/// Generates `count` garments: pixels (one image after the other, row-major, 0 is black) and labels.
 ///
 /// Every class occurs `count / 10` times, give or take one, in random order. The same arguments give the same bytes.
 pub fn generate(seed: u64, count: usize) -> (Vec<u8>, Vec<u8>) {
-    let mut dice = Dice(Rng::new(seed));
+    let mut random = Random(Rng::new(seed));
     let mut labels: Vec<u8> = (0..count).map(|n| (n % CLASSES) as u8).collect();
-    dice.0.shuffle(&mut labels);
+    random.0.shuffle(&mut labels);
     let mut pixels = vec![0; count * PIXELS];
     for (image, &label) in pixels.chunks_exact_mut(PIXELS).zip(&labels) {
-        let mut canvas = Canvas::new(&mut dice);
-        garments::paint(label, &mut canvas, &mut dice);
-        Cloth::new(!garments::PLAIN.contains(&label), &mut dice).finish(&canvas.light, image, &mut dice);
+        let mut canvas = Canvas::new(&mut random);
+        garments::paint(label, &mut canvas, &mut random);
+        Texture::new(!garments::PLAIN.contains(&label), &mut random).finish(
+            &canvas.light,
+            image,
+            &mut random,
+        );
     }
     (pixels, labels)
 }
 
-/// A lowest and a highest value.
+/// A minimum and a maximum.
 type Range = (f32, f32);
 
 /// The random choices of a drawing.
-struct Dice(Rng);
+struct Random(Rng);
 
-impl Dice {
+impl Random {
     fn within(&mut self, (low, high): Range) -> f32 {
         low + (high - low) * self.0.uniform()
     }
     fn chance(&mut self, p: f32) -> bool {
         self.0.uniform() < p
     }
-    /// Mean 0, deviation about 1: the sum of four uniform numbers, each 16 bits of one draw.
+    /// Mean 0, standard deviation about 1: the sum of four uniform numbers, each 16 bits of one draw.
     fn noise(&mut self) -> f32 {
         let bits = self.0.next_u64();
         let sum: u64 = (0..4).map(|n| (bits >> (16 * n)) & 0xFFFF).sum();
@@ -60,10 +63,10 @@ impl Dice {
 /// A point: pixels right of the middle of the image, pixels below its top.
 type Point = (f32, f32);
 
-/// Sampling lines in a row of pixels.
+/// Scan lines in a row of pixels.
 const LINES: usize = 4;
 
-/// The light on every pixel. Points pass through a slightly skewed frame, so no two garments hang alike.
+/// The brightness of every pixel. A random affine transform of the points makes every garment different.
 struct Canvas {
     light: [f32; PIXELS],
     shift: Point,
@@ -72,8 +75,8 @@ struct Canvas {
 }
 
 impl Canvas {
-    fn new(dice: &mut Dice) -> Self {
-        let mut pair = |range| (dice.within(range), dice.within(range));
+    fn new(random: &mut Random) -> Self {
+        let mut pair = |range| (random.within(range), random.within(range));
         Self {
             light: [0.0; PIXELS],
             shift: pair((-1.0, 1.0)),
@@ -82,7 +85,7 @@ impl Canvas {
         }
     }
 
-    fn place(&self, (x, y): Point) -> Point {
+    fn transform(&self, (x, y): Point) -> Point {
         let (middle, y) = (SIDE as f32 / 2.0, y - SIDE as f32 / 2.0);
         (
             middle + self.shift.0 + self.scale.0 * x + self.skew.0 * y,
@@ -90,10 +93,10 @@ impl Canvas {
         )
     }
 
-    /// Paints a closed outline (even-odd) over what is there; light 0 cuts a hole. Coverage is exact along a line and
-    /// sampled on [`LINES`] lines a row.
+    /// Fills a closed outline (even-odd); light 0 cuts a hole. Coverage is exact along a scan line and sampled on [`LINES`]
+    /// scan lines per row of pixels.
     fn fill(&mut self, outline: &[Point], light: f32) {
-        let corners: Vec<Point> = outline.iter().map(|&p| self.place(p)).collect();
+        let corners: Vec<Point> = outline.iter().map(|&p| self.transform(p)).collect();
         let top = corners.iter().fold(SIDE as f32, |low, p| low.min(p.1)).max(0.0) as usize;
         let bottom = corners.iter().fold(0.0, |high: f32, p| high.max(p.1)) as usize;
         let mut crossings = Vec::with_capacity(corners.len());
@@ -125,7 +128,7 @@ impl Canvas {
         }
     }
 
-    /// Paints a line of the given width; its pieces overlap a little, so that bends close.
+    /// Draws a line of the given width. Its segments overlap a little, so that there are no gaps at the corners.
     fn stroke(&mut self, path: &[Point], width: f32, light: f32) {
         for ends in path.windows(2) {
             let ((ax, ay), (bx, by)) = (ends[0], ends[1]);
@@ -138,54 +141,55 @@ impl Canvas {
     }
 }
 
-/// Corners of the grid of folds in each direction, and the pixels between two of them.
+/// Grid points of the folds in each direction.
 const FOLDS: usize = 6;
-const STEP: usize = SIDE.div_ceil(FOLDS - 1);
+/// Pixels between two grid points of the folds.
+const FOLD_PIXELS: usize = SIDE.div_ceil(FOLDS - 1);
 
-/// What a garment is made of: factors on its light.
-struct Cloth {
+/// The texture of a garment: factors of its brightness.
+struct Texture {
     brightness: f32,
     /// Stripes: a factor for every row and for every column.
     rows: [f32; SIDE],
     columns: [f32; SIDE],
-    /// Factors at the corners of a coarse grid, blended between them.
+    /// Factors at the points of a coarse grid, interpolated between them.
     folds: [[f32; FOLDS]; FOLDS],
     grain: f32,
 }
 
-impl Cloth {
-    fn new(striped: bool, dice: &mut Dice) -> Self {
-        let band = dice.within((1.1, 3.5));
-        let mut stripes = |share| {
-            let dark = if striped && dice.chance(share) { dice.within((0.4, 0.85)) } else { 1.0 };
+impl Texture {
+    fn new(striped: bool, random: &mut Random) -> Self {
+        let band = random.within((1.1, 3.5));
+        let mut stripes = |probability| {
+            let dark = if striped && random.chance(probability) { random.within((0.4, 0.85)) } else { 1.0 };
             std::array::from_fn(|at| if ((at as f32 / band) as usize).is_multiple_of(2) { 1.0 } else { dark })
         };
         let (rows, columns) = (stripes(0.2), stripes(0.15));
-        let (crease, grain) = (dice.within((0.05, 0.25)), dice.within((0.02, 0.1)));
+        let (crease, grain) = (random.within((0.05, 0.25)), random.within((0.02, 0.1)));
         Self {
-            brightness: 0.94 - 0.7 * dice.0.uniform() * dice.0.uniform(),
+            brightness: 0.94 - 0.7 * random.0.uniform() * random.0.uniform(),
             rows,
             columns,
-            folds: std::array::from_fn(|_| std::array::from_fn(|_| 1.0 + crease * dice.noise())),
+            folds: std::array::from_fn(|_| std::array::from_fn(|_| 1.0 + crease * random.noise())),
             grain,
         }
     }
 
     fn at(&self, x: usize, y: usize) -> f32 {
-        let (i, u) = (x / STEP, (x % STEP) as f32 / STEP as f32);
-        let (j, v) = (y / STEP, (y % STEP) as f32 / STEP as f32);
+        let (i, u) = (x / FOLD_PIXELS, (x % FOLD_PIXELS) as f32 / FOLD_PIXELS as f32);
+        let (j, v) = (y / FOLD_PIXELS, (y % FOLD_PIXELS) as f32 / FOLD_PIXELS as f32);
         let blend = |row: &[f32; FOLDS]| row[i] + (row[i + 1] - row[i]) * u;
         let (above, below) = (blend(&self.folds[j]), blend(&self.folds[j + 1]));
         self.brightness * self.rows[y] * self.columns[x] * (above + (below - above) * v)
     }
 
-    /// The finished image: black stays black, but for a rare speck.
-    fn finish(&self, light: &[f32; PIXELS], image: &mut [u8], dice: &mut Dice) {
+    /// Writes the textured image. Black stays black except for a few specks.
+    fn finish(&self, light: &[f32; PIXELS], image: &mut [u8], random: &mut Random) {
         for (n, (byte, &light)) in image.iter_mut().zip(light).enumerate() {
             let value = if light > 0.02 {
-                light * self.at(n % SIDE, n / SIDE) * (1.0 + self.grain * dice.noise())
-            } else if dice.chance(0.004) {
-                0.1 * dice.0.uniform()
+                light * self.at(n % SIDE, n / SIDE) * (1.0 + self.grain * random.noise())
+            } else if random.chance(0.004) {
+                0.1 * random.0.uniform()
             } else {
                 0.0
             };

@@ -1,28 +1,25 @@
-//! Fetching Fashion-MNIST: each file resumed where it was cut, checked by its SHA-256, and only then given its name.
+//! Downloads Fashion-MNIST: resumes each file where it was cut, checks its SHA-256, and only then gives it its name.
 //!
-//! What has not been checked lies beside the final name as `.NAME.part`, which is either the beginning of the file or is
-//! deleted. The hash is what makes plain HTTP and any mirror safe to use.
+//! Unchecked bytes are in `.NAME.part` in the same folder, which is either the beginning of the file or is deleted. The hash
+//! makes plain HTTP and any mirror safe to use.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use indicatif::ProgressBar;
 use sha2::{Digest, Sha256};
 use ureq::Agent;
 use ureq::http::{Response, StatusCode, header};
 
 use super::hex;
-use super::idx::GZIP;
 use crate::error::{Error, Exit, Result, why};
-use crate::files;
-use crate::terminal;
+use crate::files::{self, kind};
 
-/// A file to fetch.
+/// A file to download.
 #[derive(Debug, Clone, Copy)]
 pub struct RemoteFile<'a> {
-    /// Its name, here and there.
+    /// Its name, on the server and on disk.
     pub name: &'a str,
     /// Its length in bytes.
     pub size: u64,
@@ -60,42 +57,58 @@ pub const MIRRORS: [&str; 2] = [
     "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
 ];
 
-/// The state of one file on disk.
+/// Whether a file on disk has its published hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
-    /// There, with the right hash.
-    Good,
-    /// Not there.
+pub enum HashCheck {
+    /// It has.
+    Matches,
+    /// There is no file.
     Missing,
-    /// There, with a wrong hash.
-    Corrupt,
+    /// It has another hash.
+    Differs,
 }
 
-/// The state of each file in a folder.
+/// Checks the hash of the file at `path`.
 ///
 /// # Errors
-/// Exit code 3 where a file that exists cannot be read.
-pub fn verify(folder: &Path, files: &[RemoteFile<'_>]) -> Result<Vec<Status>> {
-    files.iter().map(|file| status(&folder.join(file.name), file)).collect()
-}
-
-/// The state of one file at `path`.
-pub(super) fn status(path: &Path, file: &RemoteFile<'_>) -> Result<Status> {
+/// Exit code 3 where it exists and cannot be read.
+pub fn check(path: &Path, file: &RemoteFile<'_>) -> Result<HashCheck> {
     match hash_file(path) {
-        Ok(hash) if hash == file.sha256 => Ok(Status::Good),
-        Ok(_) => Ok(Status::Corrupt),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Status::Missing),
+        Ok(hash) if hash == file.sha256 => Ok(HashCheck::Matches),
+        Ok(_) => Ok(HashCheck::Differs),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(HashCheck::Missing),
         Err(e) => Err(Error::unreadable(Exit::Data, path, &e)),
     }
 }
 
-/// Fetches the files that are not in `folder` with the right hash yet, from the first of `mirrors` that serves each;
-/// returns how many were fetched. Sampling a bar on a terminal.
+/// What happens to the file that is being downloaded.
+#[derive(Debug, Clone, Copy)]
+pub enum Progress<'a> {
+    /// Its body begins; the first `done` bytes are there from an earlier attempt.
+    Started {
+        /// The file.
+        file: &'a RemoteFile<'a>,
+        /// Bytes that are there.
+        done: u64,
+    },
+    /// So many of its bytes are there.
+    Received(u64),
+    /// No more of it comes, whether it is whole or not.
+    Ended,
+}
+
+/// Downloads the files that are not in `folder` with the right hash yet, each from the first of `mirrors` that serves it;
+/// returns how many were downloaded. `observe` is told of the progress.
 ///
 /// # Errors
-/// Exit code 3 with the last mirror's reason, exit code 1 where the folder cannot be written. A cut download keeps its
-/// part for the next call; nothing else is kept of what failed.
-pub fn fetch(folder: &Path, files: &[RemoteFile<'_>], mirrors: &[&str]) -> Result<usize> {
+/// Exit code 3 with the last mirror's reason, exit code 1 where the folder cannot be written. A cut download leaves its
+/// `.part` for the next call; any other failure leaves nothing.
+pub fn fetch(
+    folder: &Path,
+    files: &[RemoteFile<'_>],
+    mirrors: &[&str],
+    observe: &mut dyn FnMut(Progress<'_>),
+) -> Result<usize> {
     files::create_folder(folder)?;
     let agent = Agent::new_with_config(
         Agent::config_builder()
@@ -107,12 +120,12 @@ pub fn fetch(folder: &Path, files: &[RemoteFile<'_>], mirrors: &[&str]) -> Resul
     );
     let mut fetched = 0;
     for file in files {
-        if status(&folder.join(file.name), file)? == Status::Good {
+        if check(&folder.join(file.name), file)? == HashCheck::Matches {
             continue;
         }
         let mut outcome = Err(Error::misused("no address to fetch from"));
         for mirror in mirrors {
-            outcome = Download::new(&agent, folder, file, mirror).run();
+            outcome = Download::new(&agent, folder, file, mirror).run(observe);
             if outcome.is_ok() {
                 break;
             }
@@ -123,7 +136,7 @@ pub fn fetch(folder: &Path, files: &[RemoteFile<'_>], mirrors: &[&str]) -> Resul
     Ok(fetched)
 }
 
-/// One file on its way from one mirror.
+/// The download of one file from one mirror.
 struct Download<'a> {
     agent: &'a Agent,
     file: &'a RemoteFile<'a>,
@@ -132,7 +145,7 @@ struct Download<'a> {
     part: PathBuf,
 }
 
-/// How much of a file there is when its server stops sending.
+/// How many bytes of a file are on disk when its server stops sending.
 struct Received {
     length: u64,
     /// Why it stopped, where the connection broke.
@@ -146,11 +159,11 @@ impl<'a> Download<'a> {
         Self { agent, file, url, target: folder.join(file.name), part }
     }
 
-    fn run(&self) -> Result<()> {
+    fn run(&self, observe: &mut dyn FnMut(Progress<'_>)) -> Result<()> {
         let had = fs::metadata(&self.part).map_or(0, |m| m.len());
         if had < self.file.size || !self.complete()? {
             let response = self.request(had)?;
-            self.receive(response)?;
+            self.receive(response, observe)?;
             if !self.complete()? {
                 return Err(Error::data(format!(
                     "{}: what came has the wrong SHA-256 and was deleted; try another --mirror",
@@ -164,7 +177,7 @@ impl<'a> Download<'a> {
             .map_err(|e| Error::io("write", &self.target, &e))
     }
 
-    /// Whether the part is the whole file; a part that is as long and is not the file is deleted.
+    /// Whether the part is the complete file. A part of another hash is deleted.
     fn complete(&self) -> Result<bool> {
         let hash = hash_file(&self.part).map_err(|e| Error::io("read", &self.part, &e))?;
         let good = hash == self.file.sha256;
@@ -174,7 +187,7 @@ impl<'a> Download<'a> {
         Ok(good)
     }
 
-    /// Asks for what is missing, and for the whole where the server does not go on where we stopped.
+    /// Requests the missing bytes, or the whole file where the server does not resume.
     fn request(&self, had: u64) -> Result<Response<ureq::Body>> {
         if had > 0 && had < self.file.size {
             let call = self.agent.get(&self.url).header(header::RANGE, format!("bytes={had}-")).call();
@@ -206,8 +219,8 @@ impl<'a> Download<'a> {
         })
     }
 
-    /// Writes the body to the part: appended where the server goes on, else from the start.
-    fn receive(&self, response: Response<ureq::Body>) -> Result<()> {
+    /// Writes the body to the part: appends where the server resumes, else starts again.
+    fn receive(&self, response: Response<ureq::Body>, observe: &mut dyn FnMut(Progress<'_>)) -> Result<()> {
         let resumed = response.status() == StatusCode::PARTIAL_CONTENT;
         let had = if resumed { fs::metadata(&self.part).map_or(0, |m| m.len()) } else { 0 };
         let mut part = OpenOptions::new()
@@ -218,9 +231,9 @@ impl<'a> Download<'a> {
             .open(&self.part)
             .map_err(|e| Error::io("write", &self.part, &e))?;
 
-        let bar = self.bar(had);
-        let received = self.copy(response, had, &mut part, &bar);
-        bar.finish_and_clear();
+        observe(Progress::Started { file: self.file, done: had });
+        let received = self.copy(response, had, &mut part, observe);
+        observe(Progress::Ended);
         let Received { length, cut } = received?;
         if length > self.file.size {
             self.discard();
@@ -239,26 +252,15 @@ impl<'a> Download<'a> {
         Ok(())
     }
 
-    fn bar(&self, had: u64) -> ProgressBar {
-        let bar =
-            ProgressBar::new(self.file.size).with_message(self.file.name.to_string()).with_position(had);
-        bar.set_style(terminal::style(
-            "{wide_msg} {percent:>3} % of {total_bytes}, {rate}, {left} left",
-            had,
-        ));
-        bar
-    }
-
-    /// Copies the body to the part, whose first `had` bytes are there, until it ends, is cut, or turns out to be another
-    /// file.
+    /// Copies the body to the part, which has `had` bytes, until the body ends, is cut, or proves to be another file.
     fn copy(
         &self,
         response: Response<ureq::Body>,
         had: u64,
         part: &mut File,
-        bar: &ProgressBar,
+        observe: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Received> {
-        // One byte more than the file has is enough to know that it is another file.
+        // One extra byte is enough to detect a longer file.
         let mut body = response.into_body().into_reader().take(self.file.size - had + 1);
         let mut buffer = vec![0; 1 << 16];
         let mut length = had;
@@ -268,7 +270,7 @@ impl<'a> Download<'a> {
                 Ok(n) => &buffer[..n],
                 Err(e) => return Ok(Received { length, cut: Some(e) }),
             };
-            if length == 0 && !chunk.starts_with(&GZIP[..chunk.len().min(2)]) {
+            if length == 0 && !kind::may_be_gzip(chunk) {
                 self.discard();
                 return Err(Error::data(format!(
                     "{}: the server sent no gzip file, perhaps a web page; nothing was kept; try another --mirror",
@@ -277,12 +279,12 @@ impl<'a> Download<'a> {
             }
             part.write_all(chunk).map_err(|e| Error::io("write", &self.part, &e))?;
             length += chunk.len() as u64;
-            bar.set_position(length);
+            observe(Progress::Received(length));
         }
     }
 
     fn discard(&self) {
-        // The caller is about to report why; a part that cannot be deleted fails its hash next time.
+        // The caller reports the reason. A part that cannot be deleted fails its hash check the next time.
         let _ = fs::remove_file(&self.part);
     }
 }

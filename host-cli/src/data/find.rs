@@ -1,8 +1,8 @@
 //! Finds the four files of a data set by the names that people and programs give them.
 //!
-//! A name is taken apart at `-`, `.`, `_` and blanks: what comes before `train-images` is the data set's own
-//! (`emnist-letters-`), what follows says IDX (`idx3-ubyte`, `.gz`). Folders are looked into level by level, and the first
-//! level with such files is the only one that counts. Two files for one place are refused, unless they are the same.
+//! A name is split at `-`, `.`, `_` and spaces. The part before `train-images` names the data set (`emnist-letters-`); the
+//! part after it is the IDX suffix (`idx3-ubyte`, `.gz`). Folders are searched level by level, down to the first level with
+//! such files. Two different files for one role are refused.
 
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -11,55 +11,55 @@ use std::path::{Path, PathBuf};
 use super::FILES;
 use crate::error::{Error, Result, typed};
 
-/// Folders are opened this far below the one that is named: torchvision's files lie in `FashionMNIST/raw`.
-const DEPTH: usize = 2;
-/// The most entries that are looked at.
-const MOST: usize = 20_000;
+/// The levels below the given folder that are searched: torchvision stores its files in `FashionMNIST/raw`.
+const MAX_DEPTH: usize = 2;
+/// The maximum number of folder entries that are examined.
+const MAX_ENTRIES: usize = 20_000;
 
-/// Where each of the four files is, in the order of [`FILES`].
-pub type Found = [Option<PathBuf>; 4];
+/// The path of each of the four files, in the order of [`FILES`].
+pub type FoundFiles = [Option<PathBuf>; 4];
 
-/// A file with a name of one of the four.
+/// A file whose name is that of one of the four.
 #[derive(Debug, Clone)]
 struct Candidate {
     path: PathBuf,
-    /// What the name starts with, lower case: `emnist-letters`, or nothing.
-    set: String,
-    /// Its position in [`FILES`].
+    /// The prefix of the name, lower case: `emnist-letters`, or nothing.
+    prefix: String,
+    /// Its index in [`FILES`].
     role: usize,
     zipped: bool,
 }
 
-/// Finds the files of a data set: in a folder, or in one whose data sets' names differ in what they start with, such as
-/// `gzip/emnist-letters`.
+/// Finds the files of a data set in a folder. Where a folder holds several data sets, `path` ends in the prefix of one, such
+/// as `gzip/emnist-letters`.
 ///
 /// # Errors
-/// Exit code 3 where more than one data set is there, with what to type for each.
-pub fn find(path: &Path) -> Result<Found> {
+/// Exit code 3 where there are several data sets, with what to type for each.
+pub fn find(path: &Path) -> Result<FoundFiles> {
     if path.is_dir() {
         let candidates = candidates(path);
         return pick(path, candidates);
     }
-    let (Some(folder), Some(set)) = (path.parent(), path.file_name()) else {
-        return Ok(Found::default());
+    let (Some(folder), Some(prefix)) = (path.parent(), path.file_name()) else {
+        return Ok(FoundFiles::default());
     };
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    let set = words(&set.to_string_lossy()).join("-");
+    let prefix = words(&prefix.to_string_lossy()).join("-");
     let mut candidates = if folder.is_dir() { candidates(folder) } else { Vec::new() };
-    candidates.retain(|c| c.set == set);
+    candidates.retain(|c| c.prefix == prefix);
     pick(path, candidates)
 }
 
 /// The files of the first level that has any.
 fn candidates(folder: &Path) -> Vec<Candidate> {
-    let (mut level, mut budget) = (vec![folder.to_path_buf()], MOST);
-    for _ in 0..=DEPTH {
+    let (mut level, mut budget) = (vec![folder.to_path_buf()], MAX_ENTRIES);
+    for _ in 0..=MAX_DEPTH {
         let (mut found, mut below) = (Vec::new(), Vec::new());
         let paths: Vec<_> = level.iter().flat_map(|folder| entries(folder, &mut budget)).collect();
         for path in paths {
             let folder = path.is_dir();
             match candidate(&path) {
-                // An archive that is unpacked by itself leaves the file in a folder of its name.
+                // Some programs unpack an archive into a folder of its name.
                 Some(named) if folder => {
                     let inside = entries(&path, &mut budget);
                     found.extend(
@@ -82,8 +82,9 @@ fn candidates(folder: &Path) -> Vec<Candidate> {
     Vec::new()
 }
 
-/// What is in a folder, by name, without what systems leave there.
-fn entries(folder: &Path, budget: &mut usize) -> Vec<PathBuf> {
+/// The entries of a folder, sorted by name, without hidden files and those that macOS adds. Examines at most `budget` entries
+/// and subtracts them from it.
+pub(super) fn entries(folder: &Path, budget: &mut usize) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().take(*budget).map(|e| e.path());
     let mut paths: Vec<_> = entries.collect();
     *budget -= paths.len();
@@ -95,12 +96,12 @@ fn entries(folder: &Path, budget: &mut usize) -> Vec<PathBuf> {
     paths
 }
 
-/// The parts of a name, lower case.
+/// The words of a name, lower case.
 fn words(name: &str) -> Vec<String> {
     name.to_lowercase().split(['-', '.', '_', ' ']).map(String::from).collect()
 }
 
-/// What a path's name says, if it is that of one of the four files.
+/// The candidate that the name of a path makes, if it is that of one of the four files.
 fn candidate(path: &Path) -> Option<Candidate> {
     let mut words = words(&path.file_name()?.to_string_lossy());
     let zipped = words.last().is_some_and(|w| w == "gz");
@@ -114,14 +115,14 @@ fn candidate(path: &Path) -> Option<Candidate> {
     };
     words[at + 2..].iter().all(idx).then(|| Candidate {
         path: path.into(),
-        set: words[..at].join("-"),
+        prefix: words[..at].join("-"),
         role: role(&words[at], &words[at + 1]).expect("it was found"),
         zipped,
     })
 }
 
-/// Validation images beside the training images of a data set.
-pub fn left_unread(train_images: &Path) -> Option<PathBuf> {
+/// A file of validation images in the folder of the training images, which is not read.
+pub fn unread_validation_images(train_images: &Path) -> Option<PathBuf> {
     let folder = train_images.parent()?;
     let is_validation = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -129,10 +130,10 @@ pub fn left_unread(train_images: &Path) -> Option<PathBuf> {
             ["val", "valid", "validation"].contains(&&pair[0][..]) && role("train", &pair[1]) == Some(0)
         })
     };
-    entries(folder, &mut { MOST }).into_iter().find(is_validation)
+    entries(folder, &mut { MAX_ENTRIES }).into_iter().find(is_validation)
 }
 
-/// The position in [`FILES`] of `train-images` and the like.
+/// The index in [`FILES`] of `train-images` and the like.
 fn role(split: &str, what: &str) -> Option<usize> {
     let split = match split {
         "train" | "training" => 0,
@@ -146,19 +147,19 @@ fn role(split: &str, what: &str) -> Option<usize> {
     }
 }
 
-/// The one data set that the candidates make.
-fn pick(path: &Path, candidates: Vec<Candidate>) -> Result<Found> {
-    let mut sets: Vec<&str> = candidates.iter().map(|c| &c.set[..]).collect();
-    sets.sort_unstable();
-    sets.dedup();
-    if sets.len() > 1 {
-        return Err(several_sets(path, &sets, &candidates));
+/// The single data set that the candidates make.
+fn pick(path: &Path, candidates: Vec<Candidate>) -> Result<FoundFiles> {
+    let mut prefixes: Vec<&str> = candidates.iter().map(|c| &c.prefix[..]).collect();
+    prefixes.sort_unstable();
+    prefixes.dedup();
+    if prefixes.len() > 1 {
+        return Err(several_sets(path, &prefixes, &candidates));
     }
-    let mut found = Found::default();
-    for (role, place) in found.iter_mut().enumerate() {
+    let mut found = FoundFiles::default();
+    for (role, file) in found.iter_mut().enumerate() {
         let of_role: Vec<&Candidate> = candidates.iter().filter(|c| c.role == role).collect();
-        match one(&of_role) {
-            Ok(path) => *place = path,
+        match choose(&of_role) {
+            Ok(path) => *file = path,
             Err([a, b]) => {
                 let folders = [&a, &b].map(|p| p.parent().unwrap_or(p));
                 let next = if folders[0] == folders[1] {
@@ -177,17 +178,17 @@ fn pick(path: &Path, candidates: Vec<Candidate>) -> Result<Found> {
     Ok(found)
 }
 
-/// The error of files of more than one name: what to type for each that is whole.
-fn several_sets(path: &Path, sets: &[&str], candidates: &[Candidate]) -> Error {
-    let whole = |set: &&&str| {
-        (0..FILES.len()).all(|role| candidates.iter().any(|c| c.role == role && c.set == **set))
+/// The error where a folder holds several data sets: what to type for each that is complete.
+fn several_sets(path: &Path, prefixes: &[&str], candidates: &[Candidate]) -> Error {
+    let complete = |prefix: &&&str| {
+        (0..FILES.len()).all(|role| candidates.iter().any(|c| c.role == role && c.prefix == **prefix))
     };
-    let typable = sets.iter().filter(whole).filter(|set| !set.is_empty()).map(|set| {
-        let of_set = candidates.iter().find(|c| c.set == **set).and_then(|c| c.path.parent());
-        format!("`--data {}`", typed(&of_set.unwrap_or(path).join(set)))
+    let typable = prefixes.iter().filter(complete).filter(|prefix| !prefix.is_empty()).map(|prefix| {
+        let folder = candidates.iter().find(|c| c.prefix == **prefix).and_then(|c| c.path.parent());
+        format!("`--data {}`", typed(&folder.unwrap_or(path).join(prefix)))
     });
     let typable: Vec<_> = typable.collect();
-    let next = match (&typable[..], sets.contains(&"")) {
+    let next = match (&typable[..], prefixes.contains(&"")) {
         ([], _) => "give the four files of one data set the same beginning, or a folder of their own".into(),
         (some, false) => format!("type {}", some.join(" or ")),
         (some, true) => {
@@ -197,19 +198,18 @@ fn several_sets(path: &Path, sets: &[&str], candidates: &[Candidate]) -> Error {
             )
         }
     };
-    let names =
-        sets.iter().map(|set| if set.is_empty() { "train-, t10k-".into() } else { format!("{set}-") });
+    let names = prefixes.iter().map(|p| if p.is_empty() { "train-, t10k-".into() } else { format!("{p}-") });
     Error::data(format!(
         "{} holds files of {} data sets ({}); {next}",
         path.display(),
-        sets.len(),
+        prefixes.len(),
         names.collect::<Vec<_>>().join(", ")
     ))
 }
 
-/// The file to read of those that fit one place, or two that differ. Beside its own archive the unpacked file is taken, and
-/// one of several that are the same.
-fn one(candidates: &[&Candidate]) -> std::result::Result<Option<PathBuf>, [PathBuf; 2]> {
+/// Chooses the file to read among those of one role; `Err` with two that differ. An unpacked file is preferred to its
+/// archive, and of files with the same bytes any will do.
+fn choose(candidates: &[&Candidate]) -> std::result::Result<Option<PathBuf>, [PathBuf; 2]> {
     let plain_beside = |c: &&&Candidate| {
         let unpacked = c.path.with_extension("");
         !(c.zipped && candidates.iter().any(|other| other.path == unpacked))
@@ -222,7 +222,7 @@ fn one(candidates: &[&Candidate]) -> std::result::Result<Option<PathBuf>, [PathB
     }
 }
 
-/// Whether two files can be read and hold the same.
+/// Whether two files can be read and hold the same bytes.
 fn same_bytes(a: &Path, b: &Path) -> bool {
     let open = |path: &Path| {
         let file = File::open(path).ok()?;

@@ -5,22 +5,22 @@ use std::path::{Path, PathBuf};
 use super::classes::{self, Classes, read_names};
 use super::find;
 use super::idx::{self, RawImages};
-use super::{Dataset, FASHION, FILES, Reading, Set, foreign, is_fashion};
+use super::{Dataset, FASHION_MNIST_CLASSES, FILES, Reading, Samples, foreign, is_fashion_mnist};
 use crate::error::{Error, Exit, Result};
 
-/// What is expected where nothing fits.
+/// The advice where a folder holds no data set.
 pub(super) const ADVICE: &str = "name a folder of the four files train-images-idx3-ubyte, train-labels-idx1-ubyte, \
                       t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, plain or .gz, or try `--data demo`";
 
-/// What to try where a folder that was named holds no data: the set whose name is near, or what makes a folder one.
+/// The advice where the folder that `--data` names holds no data set: the built-in name that resembles it, or [`ADVICE`].
 pub(super) fn advice(folder: &Path) -> String {
-    let said = folder.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let typed = folder.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     let near =
-        ["fashion-mnist", "demo"].into_iter().find(|name| strsim::damerau_levenshtein(name, &said) <= 2);
+        ["fashion-mnist", "demo"].into_iter().find(|name| strsim::damerau_levenshtein(name, &typed) <= 2);
     near.map_or_else(|| ADVICE.into(), |name| format!("did you mean `--data {name}`?"))
 }
 
-/// Reads the four files at a path; `advice` says what to try where they are missing.
+/// Finds and reads the four files of a folder. `advice` ends the error where they are missing.
 pub(super) fn load(folder: &Path, advice: &str, reading: Reading) -> Result<Dataset> {
     let none = |why: String| Error::data(format!("no data: {} {why}", folder.display()));
     let found = find::find(folder)?;
@@ -32,10 +32,10 @@ pub(super) fn load(folder: &Path, advice: &str, reading: Reading) -> Result<Data
             Err(none(format!("has {}, but neither {file} nor {file}.gz; {advice}", there.join(" and "))))
         }
         _ if folder.is_file() => Err(none(format!("is {}", foreign::of_file(folder)?))),
-        _ if folder.is_dir() => Err(none(match foreign::in_folder(folder) {
-            Some(what) => what,
-            None => format!("has neither {0} nor {0}.gz; {advice}", FILES[0]),
-        })),
+        _ if folder.is_dir() => Err(none(
+            foreign::in_folder(folder)
+                .unwrap_or_else(|| format!("has neither {0} nor {0}.gz; {advice}", FILES[0])),
+        )),
         _ => Err(none(format!("does not exist; {advice}"))),
     }
 }
@@ -45,29 +45,35 @@ fn read_files(folder: &Path, paths: &[PathBuf; 4], reading: Reading) -> Result<D
     let names = names_file(folder, paths)?;
     let names = names.map(|path| read_names(&path).map(|names| (path, names))).transpose()?;
     let [train_images, train_labels, test_images, test_labels] = paths;
-    // The test set inflates beside the training set.
+    // A second thread decompresses the test files.
     let (train, test) = std::thread::scope(|scope| {
-        let test = scope.spawn(|| RawSet::read(test_images, test_labels, reading.first_label));
-        let train = RawSet::read(train_images, train_labels, reading.first_label);
+        let test = scope.spawn(|| RawSamples::read(test_images, test_labels, reading.first_label));
+        let train = RawSamples::read(train_images, train_labels, reading.first_label);
         (train, test.join().expect("reading a file does not panic"))
     });
     let (train, test) = (train?, test?);
     train.images.check_same_scale(&test.images)?;
     let mut warnings = Vec::from_iter(is_transposed(train_images, reading));
-    warnings.extend([&train, &test].into_iter().flat_map(RawSet::warnings));
-    warnings.extend(find::left_unread(train_images).map(|path| {
+    warnings.extend([&train, &test].into_iter().flat_map(RawSamples::warnings));
+    warnings.extend(find::unread_validation_images(train_images).map(|path| {
         format!("{} is not read: validation images are split off the training files", path.display())
     }));
-    let (train, test) = (train.into_set(reading), test.into_set(reading));
+    let (train, test) = (train.into_samples(reading), test.into_samples(reading));
     let first = reading.first_label;
-    let counted = names.is_none() && !(first == 0 && is_fashion(&train.labels));
+    let counted = names.is_none() && !(first == 0 && is_fashion_mnist(&train.labels));
     let classes = match names {
         Some((path, names)) => Classes::named(&train.labels, &test.labels, first, &path, names)?,
         None if counted => Classes::counted(&train.labels, &test.labels, first)?,
-        None => Classes::named(&train.labels, &test.labels, 0, folder, FASHION.map(String::from).to_vec())?,
+        None => Classes::named(
+            &train.labels,
+            &test.labels,
+            0,
+            folder,
+            FASHION_MNIST_CLASSES.map(String::from).to_vec(),
+        )?,
     };
     warnings.extend(classes.warnings);
-    check_sizes(&train, &test)?;
+    check_same_size(&train, &test)?;
     Ok(Dataset {
         name: String::new(),
         train,
@@ -79,7 +85,7 @@ fn read_files(folder: &Path, paths: &[PathBuf; 4], reading: Reading) -> Result<D
     })
 }
 
-/// The file of class names: beside the labels, or in the folder that was named.
+/// The file of class names: in the folder of the labels, or in the folder that `--data` names.
 fn names_file(folder: &Path, paths: &[PathBuf; 4]) -> Result<Option<PathBuf>> {
     let mut folders = vec![paths[1].parent().unwrap_or(folder), folder];
     folders.dedup();
@@ -99,7 +105,7 @@ fn names_file(folder: &Path, paths: &[PathBuf; 4]) -> Result<Option<PathBuf>> {
     }
 }
 
-/// What to warn of where a file is of a data set that is known to be stored transposed, and nobody said how to read it.
+/// The warning where a file belongs to EMNIST, which is stored transposed, and no flag says how to read it.
 pub fn is_transposed(images: &Path, reading: Reading) -> Option<String> {
     let named = images
         .components()
@@ -108,21 +114,21 @@ pub fn is_transposed(images: &Path, reading: Reading) -> Option<String> {
         .any(|part| part.as_os_str().to_string_lossy().to_lowercase().contains("emnist"));
     (named && reading.transpose.is_none()).then(|| {
         format!(
-            "{} is EMNIST by its name, whose images are stored transposed, and is read as it is; add --transpose to set \
-             them upright, or --transpose=false where they are",
+            "{} belongs to EMNIST by its name, whose images are stored transposed, but is read as it is; add --transpose to \
+             set them upright, or --transpose=false where they are upright",
             images.display()
         )
     })
 }
 
-/// Images and labels as their files have them.
-pub(super) struct RawSet {
+/// The images and labels of a pair of files, before the images are converted to bytes.
+pub(super) struct RawSamples {
     images: RawImages,
     labels: Vec<u8>,
     warning: Option<String>,
 }
 
-impl RawSet {
+impl RawSamples {
     fn read(images: &Path, labels: &Path, first_label: usize) -> Result<Self> {
         let read = |path: &Path| std::fs::read(path).map_err(|e| Error::unreadable(Exit::Data, path, &e));
         let [images_name, labels_name] = [images, labels].map(|path| path.display().to_string());
@@ -147,17 +153,17 @@ impl RawSet {
         self.images.warning().into_iter().chain(self.warning.clone())
     }
 
-    pub(super) fn into_set(self, reading: Reading) -> Set {
+    pub(super) fn into_samples(self, reading: Reading) -> Samples {
         let mut images = self.images.into_images();
         if reading.transpose == Some(true) {
             images.transpose();
         }
-        Set { images, labels: self.labels }
+        Samples { images, labels: self.labels }
     }
 }
 
-fn check_sizes(train: &Set, test: &Set) -> Result<()> {
-    let size = |s: &Set| (s.images.rows, s.images.cols);
+fn check_same_size(train: &Samples, test: &Samples) -> Result<()> {
+    let size = |s: &Samples| (s.images.rows, s.images.cols);
     let (a, b) = (size(train), size(test));
     if a == b {
         return Ok(());

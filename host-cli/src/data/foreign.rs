@@ -1,25 +1,26 @@
-//! What is given for a data set and is none: what it is, and what to type, which for tables and pictures is a line of Python
-//! that writes IDX files.
+//! Files of other formats given as a data set: names the format, and says how to convert it. For tables and pictures that is
+//! a line of Python that writes IDX files.
 
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::FILES;
+use super::find::entries;
 use super::folder::ADVICE;
 use crate::error::{Error, Exit, Result, typed};
 use crate::files::kind::{self, Kind};
 
-/// Bytes of a file that are looked at.
-const HEAD: u64 = 64 << 10;
-/// The most entries of a folder that are looked at.
-const MOST: usize = 1000;
+/// The number of bytes at the start of a file that are examined.
+const HEAD_BYTES: u64 = 64 << 10;
+/// The maximum number of entries of a folder that are examined.
+const MAX_ENTRIES: usize = 1000;
 
 /// Python that defines `w(file, array)`, which writes an array of whole numbers of 0 to 255 as IDX and stops at any other.
 const WRITE: &str = "w=lambda f,a:(np.testing.assert_array_equal(a,a.astype('u1')),open(f,'wb').write(bytes([0,0,8,a.ndim])+\
                      np.array(a.shape,'>u4').tobytes()+a.astype('u1').tobytes()))";
 
-/// What the file at `path` is, and what to type in place of its name; a clause behind `is`.
+/// What the file at `path` is, and what to type instead; a clause that follows `is`.
 ///
 /// # Errors
 /// Exit code 3 where it cannot be read.
@@ -43,19 +44,19 @@ pub fn of_file(path: &Path) -> Result<String> {
     })
 }
 
-/// What a folder holds in place of IDX files, if that is known; a clause behind its name.
+/// What a folder holds instead of IDX files, if its format is known; a clause that follows its name.
 pub fn in_folder(folder: &Path) -> Option<String> {
-    if let Some(of) = class_folders(folder) {
-        return Some(format!("holds a folder of pictures for each class; {}", convert_pictures(&of)));
+    if let Some(train) = class_folders(folder) {
+        return Some(format!("holds a folder of pictures for each class; {}", convert_pictures(&train)));
     }
-    let files = list(folder).into_iter().filter(|path| path.is_file());
+    let files = entries(folder, &mut { MAX_ENTRIES }).into_iter().filter(|path| path.is_file());
     files.filter_map(|path| Some((kind_of(&path).ok()?, path))).find_map(|(kind, path)| {
         let clause = clause(kind, &path)?;
         Some(format!("has no IDX files; {} is {clause}", path.file_name()?.to_string_lossy()))
     })
 }
 
-/// What a file in place of a data set is, where there is a way from it to one.
+/// What a file is and how to convert it, where that is possible.
 fn clause(kind: Kind, path: &Path) -> Option<String> {
     let file = typed(path);
     let is = kind.name();
@@ -88,10 +89,10 @@ fn clause(kind: Kind, path: &Path) -> Option<String> {
     })
 }
 
-/// The kind of a file by its beginning.
+/// The kind of a file by its first bytes.
 fn kind_of(path: &Path) -> std::io::Result<Kind> {
     let mut head = Vec::new();
-    File::open(path)?.take(HEAD).read_to_end(&mut head)?;
+    File::open(path)?.take(HEAD_BYTES).read_to_end(&mut head)?;
     Ok(kind::of(&head))
 }
 
@@ -100,25 +101,17 @@ fn is_table(path: &Path) -> bool {
     ["csv", "tsv"].contains(&&ending[..])
 }
 
-/// What a folder holds, by name, without hidden files.
-fn list(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().take(MOST).map(|e| e.path());
-    let shown = |path: &PathBuf| path.file_name().is_some_and(|n| !n.to_string_lossy().starts_with('.'));
-    let mut paths: Vec<_> = entries.filter(shown).collect();
-    paths.sort();
-    paths
-}
-
 /// The folder of training pictures, with a folder for each class: `folder` itself, or `train` in it.
 fn class_folders(folder: &Path) -> Option<PathBuf> {
     let holds_pictures = |folder: &PathBuf| {
-        let first = list(folder).into_iter().find(|path| path.is_file());
+        let first = entries(folder, &mut { MAX_ENTRIES }).into_iter().find(|path| path.is_file());
         first
             .and_then(|file| kind_of(&file).ok())
             .is_some_and(|kind| matches!(kind, Kind::Png | Kind::Picture))
     };
     let is_one = |folder: &PathBuf| {
-        let below: Vec<_> = list(folder).into_iter().filter(|path| path.is_dir()).collect();
+        let below: Vec<_> =
+            entries(folder, &mut { MAX_ENTRIES }).into_iter().filter(|path| path.is_dir()).collect();
         below.len() >= 2 && below.iter().any(holds_pictures)
     };
     ["train", "training", "."]
@@ -128,7 +121,7 @@ fn class_folders(folder: &Path) -> Option<PathBuf> {
         .map(|found| if found.ends_with(".") { folder.into() } else { found })
 }
 
-/// A path as a string of Python inside the double quotes of a shell.
+/// A path as a Python string inside the double quotes of a shell.
 fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let escape = |c: char| match c {
@@ -140,7 +133,7 @@ fn quoted(path: &Path) -> String {
     format!("'{}'", text.chars().map(escape).collect::<String>())
 }
 
-/// The line that writes a table of a label and pixels in each row, under a header, as two of the four files.
+/// The command that converts a table, with a header and a label before the pixels in each row, to two of the four files.
 fn convert_table(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     let of_test = name.contains("test");
@@ -156,17 +149,17 @@ fn convert_table(path: &Path) -> String {
     )
 }
 
-/// The line that writes folders of pictures as the four files and the names.
+/// The command that converts folders of pictures to the four files and the file of class names.
 fn convert_pictures(train: &Path) -> String {
     let test = train.with_file_name("test");
     let [train_folder, test_folder] = [train, &test].map(quoted);
-    let wanted = if test.is_dir() {
+    let first_step = if test.is_dir() {
         String::new()
     } else {
         format!("put those to test on into {}, and ", typed(&test))
     };
     format!(
-        "{wanted}write them as IDX files: python3 -c \"import os,numpy as np;from PIL import Image;{WRITE};l=os.listdir;\
+        "{first_step}write them as IDX files: python3 -c \"import os,numpy as np;from PIL import Image;{WRITE};l=os.listdir;\
          c=sorted(k for k in set(l({train_folder}))|set(l({test_folder})) if k[0]>'.');\
          g=lambda d,i,t:(lambda p:(w(i,np.stack([np.array(Image.open(f).convert('L')) for f,_ in p])),\
          w(t,np.array([n for _,n in p]))))([(d+'/'+k+'/'+f,n) for n,k in enumerate(c) if os.path.isdir(d+'/'+k) \

@@ -1,24 +1,36 @@
-//! What makes inputs of pixels: a table for every byte, then a mean and a scale for every pixel. It lies in the model's
-//! file, so that whatever uses the model does the same.
+//! Normalisation: turns pixels into inputs, by a table for every byte, then a mean and a scale for every pixel. It is stored
+//! in the model file, so that whatever uses the model does the same.
 //!
-//! A chip does the table and nothing else: [`Normalisation::fold`] moves the rest into the first layer.
+//! A microcontroller applies only the table: [`Normalisation::fold`] moves the rest into the first layer.
 
 use std::borrow::Cow;
 
+use clap::ValueEnum;
 use selvedge::{Backend, Shape, kernel};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::recipe::Standardise;
 
-/// What is added to the deviation of a pixel that is standardised by itself, in bytes: pixels that are nearly always
-/// black must not become loud.
-const FLOOR: f64 = 25.5;
+/// Added to the standard deviation of a pixel that is standardised by itself, in bytes, so that pixels that are nearly always
+/// black get no large inputs.
+const STANDARD_DEVIATION_FLOOR: f64 = 25.5;
+
+/// How pixels are standardised after the gamma table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standardisation {
+    /// Divide by 255 only
+    None,
+    /// Subtract the mean of all pixels and divide by their standard deviation
+    Global,
+    /// Subtract each pixel's own mean and divide by its own standard deviation plus a tenth of the range
+    Pixel,
+}
 
 /// `x = (table[p] - mean) * scale` where there are means, else `x = table[p] / 255`; `table[p]` is `255 (p / 255)^gamma`,
 /// rounded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Written", into = "Written")]
+#[serde(try_from = "Serialized", into = "Serialized")]
 pub struct Normalisation {
     gamma: f32,
     /// For each pixel, or empty.
@@ -27,15 +39,15 @@ pub struct Normalisation {
     scale: Vec<f32>,
 }
 
-/// How it is written: `u8/255` where nothing is done, else everything.
+/// The form in files: `u8/255` for the plain division, else every field.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
-enum Written {
+enum Serialized {
     Plain(String),
     Full { gamma: f32, mean: Vec<f32>, scale: Vec<f32> },
 }
 
-impl From<Normalisation> for Written {
+impl From<Normalisation> for Serialized {
     fn from(n: Normalisation) -> Self {
         if n == Normalisation::default() {
             return Self::Plain("u8/255".into());
@@ -44,13 +56,13 @@ impl From<Normalisation> for Written {
     }
 }
 
-impl TryFrom<Written> for Normalisation {
+impl TryFrom<Serialized> for Normalisation {
     type Error = String;
-    fn try_from(written: Written) -> std::result::Result<Self, String> {
-        match written {
-            Written::Plain(text) if text.is_empty() || text == "u8/255" => Ok(Self::default()),
-            Written::Plain(text) => Err(format!("unknown normalisation {text}")),
-            Written::Full { gamma, mean, scale } => {
+    fn try_from(serialized: Serialized) -> std::result::Result<Self, String> {
+        match serialized {
+            Serialized::Plain(text) if text.is_empty() || text == "u8/255" => Ok(Self::default()),
+            Serialized::Plain(text) => Err(format!("unknown normalisation {text}")),
+            Serialized::Full { gamma, mean, scale } => {
                 let finite = |values: &[f32]| values.iter().all(|x| x.is_finite());
                 if gamma.is_finite()
                     && gamma > 0.0
@@ -74,16 +86,16 @@ impl Default for Normalisation {
 }
 
 impl Normalisation {
-    /// Measured on the images at `index`, of `pixels_per_image` pixels each.
+    /// The normalisation with the means and scales of the images at `index`, of `pixels_per_image` pixels each.
     pub fn new(
         gamma: f32,
-        standardise: Standardise,
+        standardise: Standardisation,
         pixels: &[u8],
         pixels_per_image: usize,
         index: &[u32],
     ) -> Self {
         let plain = Self { gamma, ..Self::default() };
-        if standardise == Standardise::None {
+        if standardise == Standardisation::None {
             return plain;
         }
         let values: [u64; 256] =
@@ -103,31 +115,31 @@ impl Normalisation {
         };
         let count = index.len().max(1) as f64;
         let (mean, scale) = match standardise {
-            Standardise::Pixel => {
+            Standardisation::Pixel => {
                 let pairs = sums.iter().zip(&squares).map(|(&sum, &square)| {
-                    let (mean, deviation) = moments(sum, square, count);
-                    (mean as f32, (1.0 / (deviation + FLOOR)) as f32)
+                    let (mean, standard_deviation) = moments(sum, square, count);
+                    (mean as f32, (1.0 / (standard_deviation + STANDARD_DEVIATION_FLOOR)) as f32)
                 });
                 pairs.unzip()
             }
             _ => {
                 let count = count * pixels_per_image as f64;
-                let (mean, deviation) = moments(sums.iter().sum(), squares.iter().sum(), count);
-                let scale = (1.0 / deviation.max(1.0)) as f32;
+                let (mean, standard_deviation) = moments(sums.iter().sum(), squares.iter().sum(), count);
+                let scale = (1.0 / standard_deviation.max(1.0)) as f32;
                 (vec![mean as f32; pixels_per_image], vec![scale; pixels_per_image])
             }
         };
         Self { gamma, mean, scale }
     }
 
-    /// One that does to bytes what a table does and nothing else, of the shortest exponent that gives it; `None` where the
-    /// table is of no exponent.
-    pub fn of_table(table: &[u8; 256]) -> Option<Self> {
+    /// The normalisation that applies `table` and nothing else, with the shortest exponent that gives it; `None` where no
+    /// exponent does.
+    pub fn from_table(table: &[u8; 256]) -> Option<Self> {
         let identity = table.iter().enumerate().all(|(p, &t)| usize::from(t) == p);
         if identity {
             return Some(Self::default());
         }
-        // Each byte between black and white leaves a range of exponents.
+        // Each byte between black and white allows a range of exponents.
         let (mut low, mut high) = (0.0f64, f64::INFINITY);
         for (p, &t) in table.iter().enumerate().take(255).skip(1) {
             let exponent = |value: f64| (value / 255.0).ln() / (p as f64 / 255.0).ln();
@@ -150,18 +162,18 @@ impl Normalisation {
         self.gamma
     }
 
-    /// Whether pixels lose a mean behind the table.
+    /// Whether a mean and a scale follow the table.
     pub fn standardises(&self) -> bool {
         !self.mean.is_empty()
     }
 
-    /// What a byte becomes first, unless it stays as it is.
+    /// The table of bytes; `None` for the identity.
     pub fn table(&self) -> Option<[u8; 256]> {
         let value = |p: usize| (255.0 * (p as f64 / 255.0).powf(f64::from(self.gamma))).round() as u8;
         (self.gamma != 1.0).then(|| std::array::from_fn(value))
     }
 
-    /// Refuses a model of other inputs.
+    /// Refuses a model with another number of inputs.
     ///
     /// # Errors
     /// One clause with both numbers.
@@ -172,7 +184,7 @@ impl Normalisation {
         Err(format!("it standardises {} pixels, but has {inputs} inputs", self.mean.len()))
     }
 
-    /// Images ready for [`Inputs::fill`].
+    /// Applies the table to images, for [`Inputs::fill`].
     pub fn inputs<'a>(&'a self, pixels: &'a [u8]) -> Inputs<'a> {
         let pixels = match self.table() {
             None => Cow::Borrowed(pixels),
@@ -181,7 +193,7 @@ impl Normalisation {
         Inputs { pixels, normalisation: self }
     }
 
-    /// Makes the first layer take `table[p] / 255` in place of what [`Inputs::fill`] writes. Sums are taken in f64.
+    /// Changes the first layer to take `table[p] / 255` instead of what [`Inputs::fill`] writes. Sums are in f64.
     ///
     /// # Errors
     /// Exit code 1 where `params` are not those of `shape`.
@@ -196,7 +208,7 @@ impl Normalisation {
         absorb(shape, params, rows)
     }
 
-    /// A few words for people.
+    /// A short description for people.
     pub fn describe(&self) -> String {
         let table = if self.gamma == 1.0 { String::new() } else { format!("gamma {}, ", self.gamma) };
         let rest = if self.mean.is_empty() { "divided by 255" } else { "less a mean, times a scale" };
@@ -204,8 +216,8 @@ impl Normalisation {
     }
 }
 
-/// Makes the first layer take `x` in place of `x * factor - shift`, of which `rows` has one for each input. Sums are taken
-/// in f64.
+/// Changes the first layer to take `x` instead of `x * factor - shift`; `rows` has a factor and a shift for each input. Sums
+/// are in f64.
 ///
 /// # Errors
 /// Exit code 1 where `params` are not those of `shape`.
@@ -223,23 +235,23 @@ pub fn absorb(shape: Shape, params: &mut [f32], rows: impl IntoIterator<Item = (
     Ok(())
 }
 
-/// Images whose bytes went through the table.
+/// Images to which the table has been applied.
 #[derive(Debug)]
 pub struct Inputs<'a> {
     pixels: Cow<'a, [u8]>,
     normalisation: &'a Normalisation,
 }
 
-/// Nothing but a division by 255.
+/// The plain division by 255.
 static PLAIN: Normalisation = Normalisation { gamma: 1.0, mean: Vec::new(), scale: Vec::new() };
 
 impl<'a> Inputs<'a> {
-    /// Images that are divided by 255 and nothing else.
+    /// Images that are only divided by 255.
     pub fn plain(pixels: &'a [u8]) -> Self {
         PLAIN.inputs(pixels)
     }
 
-    /// The bytes behind the table.
+    /// The bytes after the table.
     pub fn pixels(&self) -> &[u8] {
         &self.pixels
     }
@@ -249,7 +261,7 @@ impl<'a> Inputs<'a> {
         self.fill_from(backend, &self.pixels, index, rows);
     }
 
-    /// As [`fill`](Self::fill), from other images whose bytes went through the table.
+    /// As [`fill`](Self::fill), from other images to which the table has been applied.
     pub fn fill_from(&self, backend: Backend, pixels: &[u8], index: &[u32], rows: &mut [f32]) {
         let Normalisation { mean, scale, .. } = self.normalisation;
         if mean.is_empty() {
@@ -262,8 +274,7 @@ impl<'a> Inputs<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::Normalisation;
-    use crate::recipe::Standardise;
+    use super::{Normalisation, Standardisation};
     use selvedge::{Backend, Shape};
 
     fn pixels() -> Vec<u8> {
@@ -273,7 +284,7 @@ mod tests {
     #[test]
     fn standardised_inputs_have_no_mean() {
         let pixels = pixels();
-        for (standardise, floor) in [(Standardise::Pixel, true), (Standardise::Global, false)] {
+        for (standardise, floor) in [(Standardisation::Pixel, true), (Standardisation::Global, false)] {
             let n = Normalisation::new(0.5, standardise, &pixels, 4, &(0..10).collect::<Vec<_>>());
             let mut rows = [0.0; 40];
             n.inputs(&pixels).fill(Backend::PORTABLE, &(0..10).collect::<Vec<_>>(), &mut rows);
@@ -284,38 +295,38 @@ mod tests {
             let text = serde_json::to_string(&n).unwrap();
             assert_eq!(serde_json::from_str::<Normalisation>(&text).unwrap(), n);
         }
-        let plain = Normalisation::new(1.0, Standardise::None, &pixels, 4, &[]);
+        let plain = Normalisation::new(1.0, Standardisation::None, &pixels, 4, &[]);
         assert_eq!(serde_json::to_string(&plain).unwrap(), "\"u8/255\"");
         assert!(serde_json::from_str::<Normalisation>("\"u8/256\"").is_err());
     }
 
     #[test]
     fn gamma_is_a_table() {
-        let n = Normalisation::new(0.5, Standardise::None, &[], 1, &[]);
+        let n = Normalisation::new(0.5, Standardisation::None, &[], 1, &[]);
         let table = n.table().unwrap();
         assert_eq!((table[0], table[64], table[255]), (0, 128, 255));
         assert_eq!(Normalisation::default().table(), None);
     }
 
     #[test]
-    fn a_table_tells_its_gamma() {
+    fn gamma_is_recovered_from_its_table() {
         for gamma in [0.1, 0.45, 0.5, 0.8, 0.999, 1.0, 1.5, 2.2, 10.0] {
-            let n = Normalisation::new(gamma, Standardise::None, &[], 1, &[]);
+            let n = Normalisation::new(gamma, Standardisation::None, &[], 1, &[]);
             let table = n.table().unwrap_or_else(|| std::array::from_fn(|p| p as u8));
-            let found = Normalisation::of_table(&table).unwrap();
+            let found = Normalisation::from_table(&table).unwrap();
             let again = found.table().unwrap_or_else(|| std::array::from_fn(|p| p as u8));
             assert!((found.gamma() - gamma).abs() < 2e-3 && again == table, "{gamma} {found:?}");
         }
-        let half = Normalisation::new(0.5, Standardise::None, &[], 1, &[]);
-        assert_eq!(Normalisation::of_table(&half.table().unwrap()), Some(half));
-        assert_eq!(Normalisation::of_table(&std::array::from_fn(|p| 255 - p as u8)), None);
-        assert_eq!(Normalisation::of_table(&[7; 256]), None);
+        let half = Normalisation::new(0.5, Standardisation::None, &[], 1, &[]);
+        assert_eq!(Normalisation::from_table(&half.table().unwrap()), Some(half));
+        assert_eq!(Normalisation::from_table(&std::array::from_fn(|p| 255 - p as u8)), None);
+        assert_eq!(Normalisation::from_table(&[7; 256]), None);
     }
 
     #[test]
     fn folded_layers_give_the_same_sums() {
         let pixels = pixels();
-        let n = Normalisation::new(0.5, Standardise::Pixel, &pixels, 4, &(0..10).collect::<Vec<_>>());
+        let n = Normalisation::new(0.5, Standardisation::Pixel, &pixels, 4, &(0..10).collect::<Vec<_>>());
         let shape = Shape::new(&[4, 3]).unwrap();
         let params: Vec<f32> = (0..15).map(|p| (p as f32 - 7.0) / 8.0).collect();
         let mut folded = params.clone();

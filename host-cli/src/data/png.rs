@@ -1,4 +1,4 @@
-//! A picture of one's own: a PNG of any kind, as grey pixels.
+//! Reads a PNG of any kind as grey pixels.
 
 use std::io::Cursor;
 
@@ -7,56 +7,55 @@ use png::{ColorType, Decoder, Limits, Transformations};
 use crate::data::idx::Images;
 use crate::error::{Error, Result};
 
-/// The most memory that a picture may inflate to, in bytes.
-const MOST: usize = 64 << 20;
+pub use crate::files::kind::is_png;
 
-/// Whether a file says that it is a PNG.
-pub fn is_png(file: &[u8]) -> bool {
-    file.starts_with(b"\x89PNG")
-}
+/// The maximum size of a picture once it is decoded.
+const MAX_DECODED_BYTES: usize = 64 << 20;
 
-/// A picture in grey.
+/// A decoded picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Picture {
-    /// The picture, as a set of one image.
+    /// Its grey pixels: one image.
     pub images: Images,
-    /// Whether what is seen is dark on a transparent ground, which was taken as white.
+    /// Whether it is dark on a transparent background, which was read as white.
     pub dark_on_transparent: bool,
 }
 
-/// Pixels that are less opaque than this are ground.
-const SEEN: u8 = 128;
-/// What is seen is dark where nothing of it reaches this grey.
-const DARK: u8 = 128;
+/// Pixels of a smaller alpha belong to the background.
+const MIN_OPAQUE_ALPHA: u8 = 128;
+/// A picture is dark where every opaque pixel is below this grey.
+const DARK_BELOW: u8 = 128;
 
-/// The picture in a PNG file; colours by their luma (BT.601). A transparent ground is black, where light models see none;
-/// but white where all that is seen is dark, since it would vanish.
+/// Decodes a PNG file; colours become their luma (BT.601). A transparent background becomes black, as in the data that
+/// models are trained on, but white where every opaque pixel is dark, which would vanish on black.
 ///
 /// # Errors
 /// Exit code 3 where it cannot be decoded.
 pub fn parse(name: &str, file: &[u8]) -> Result<Picture> {
     let bad = |e: png::DecodingError| Error::data(format!("{name}: not a readable PNG: {e}"));
-    let mut decoder = Decoder::new_with_limits(Cursor::new(file), Limits { bytes: MOST });
+    let mut decoder = Decoder::new_with_limits(Cursor::new(file), Limits { bytes: MAX_DECODED_BYTES });
     decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
     let mut reader = decoder.read_info().map_err(bad)?;
-    let size = reader.output_buffer_size().filter(|&s| s <= MOST);
-    let size =
-        size.ok_or_else(|| Error::data(format!("{name}: the picture inflates to more than {MOST} bytes")))?;
+    let size = reader.output_buffer_size().filter(|&s| s <= MAX_DECODED_BYTES);
+    let size = size.ok_or_else(|| {
+        Error::data(format!("{name}: the picture inflates to more than {MAX_DECODED_BYTES} bytes"))
+    })?;
     let mut buffer = vec![0; size];
     let info = reader.next_frame(&mut buffer).map_err(bad)?;
     let channels = info.color_type.samples();
-    // Grey and opacity of each pixel.
+    // The grey and the alpha of each pixel.
     let pixels = buffer[..info.buffer_size()].chunks_exact(channels).map(|p| match info.color_type {
         ColorType::Grayscale | ColorType::Indexed => (p[0], 255),
         ColorType::GrayscaleAlpha => (p[0], p[1]),
         ColorType::Rgb => (luma(p), 255),
         ColorType::Rgba => (luma(p), p[3]),
     });
-    let brightest = pixels.clone().filter(|&(_, alpha)| alpha >= SEEN).map(|(grey, _)| grey).max();
-    let dark_on_transparent =
-        brightest.is_some_and(|grey| grey < DARK) && pixels.clone().any(|(_, alpha)| alpha < SEEN);
-    let ground = if dark_on_transparent { 255 } else { 0 };
-    let pixels = pixels.map(|(grey, alpha)| over(ground, grey, alpha)).collect();
+    let brightest =
+        pixels.clone().filter(|&(_, alpha)| alpha >= MIN_OPAQUE_ALPHA).map(|(grey, _)| grey).max();
+    let dark_on_transparent = brightest.is_some_and(|grey| grey < DARK_BELOW)
+        && pixels.clone().any(|(_, alpha)| alpha < MIN_OPAQUE_ALPHA);
+    let background = if dark_on_transparent { 255 } else { 0 };
+    let pixels = pixels.map(|(grey, alpha)| blend(background, grey, alpha)).collect();
     let images = Images { pixels, count: 1, rows: info.height as usize, cols: info.width as usize };
     Ok(Picture { images, dark_on_transparent })
 }
@@ -65,9 +64,9 @@ fn luma(p: &[u8]) -> u8 {
     ((299 * u32::from(p[0]) + 587 * u32::from(p[1]) + 114 * u32::from(p[2]) + 500) / 1000) as u8
 }
 
-fn over(ground: u8, grey: u8, alpha: u8) -> u8 {
+fn blend(background: u8, grey: u8, alpha: u8) -> u8 {
     let alpha = u32::from(alpha);
-    ((u32::from(grey) * alpha + u32::from(ground) * (255 - alpha) + 127) / 255) as u8
+    ((u32::from(grey) * alpha + u32::from(background) * (255 - alpha) + 127) / 255) as u8
 }
 
 #[cfg(test)]
@@ -94,18 +93,18 @@ mod tests {
     }
 
     #[test]
-    fn dark_ink_on_a_transparent_ground_is_seen() {
+    fn dark_ink_on_a_transparent_background_stays_visible() {
         let parse = |color, data: &[u8]| {
             let picture = parse("f", &encode(color, data)).unwrap();
             (picture.images.pixels, picture.dark_on_transparent)
         };
         assert_eq!(parse(ColorType::Rgba, &[0, 0, 0, 255, 0, 0, 0, 0]), (vec![0, 255], true));
         assert_eq!(parse(ColorType::GrayscaleAlpha, &[40, 204, 0, 0]), (vec![83, 255], true));
-        // Light ink, and dark ink on a ground of its own, are as they were.
+        // Light ink, and dark ink on an opaque background, are unchanged.
         assert_eq!(parse(ColorType::Rgba, &[255, 255, 255, 255, 0, 0, 0, 0]), (vec![255, 0], false));
         assert_eq!(parse(ColorType::Rgba, &[0, 0, 0, 255, 255, 255, 255, 255]), (vec![0, 255], false));
         assert_eq!(parse(ColorType::GrayscaleAlpha, &[0, 255, 9, 255]), (vec![0, 9], false));
-        // Nothing is seen of what is wholly transparent.
+        // A fully transparent picture is black.
         assert_eq!(parse(ColorType::GrayscaleAlpha, &[0, 0, 200, 0]), (vec![0, 0], false));
     }
 

@@ -1,20 +1,20 @@
-//! Whether a folder holds Fashion-MNIST, judged by the files that training would read.
+//! Checks that a folder holds Fashion-MNIST, by the files that training would read.
 //!
-//! The published hashes are of the compressed files. Of others, unpacked or under another usual name, it is checked that
-//! they are whole, of the data set's dimensions, and the training labels its own.
+//! The published hashes are those of the compressed files. Other files, unpacked or under another common name, must be
+//! complete and have the dimensions of Fashion-MNIST, and the training labels must be its own.
 
 use std::path::Path;
 
-use super::fetch::{FASHION_MNIST, RemoteFile, Status, status};
-use super::{FILES, find, idx, is_fashion};
+use super::fetch::{self, FASHION_MNIST, HashCheck, RemoteFile};
+use super::{FILES, find, idx, is_fashion_mnist};
 use crate::error::{Error, Exit, Result};
 
-/// The state of a file.
+/// What a folder has of a file of Fashion-MNIST.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum FileState {
     /// The published file.
     Good,
-    /// Readable and of the right dimensions, but not the published file, so no hash is known for it.
+    /// Readable and of the right dimensions, but not a published file, so that no hash is known for it.
     Unpacked,
     /// Not there.
     Missing,
@@ -24,8 +24,8 @@ pub enum State {
     Corrupt,
 }
 
-impl State {
-    /// In words.
+impl FileState {
+    /// As `data verify` prints it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Good => "good",
@@ -36,35 +36,35 @@ impl State {
         }
     }
 
-    /// Whether training would read it as it should be.
+    /// Whether training can use it.
     pub fn is_good(self) -> bool {
         matches!(self, Self::Good | Self::Unpacked)
     }
 }
 
-/// The name and the state of each of the four files in a folder.
+/// The name and the state of each of the four files of a folder.
 ///
 /// # Errors
-/// Exit code 3 where a file cannot be read, or where more than one fits a place.
-pub fn verify(folder: &Path) -> Result<Vec<(String, State)>> {
+/// Exit code 3 where a file cannot be read, or where several files match one of the four.
+pub fn verify(folder: &Path) -> Result<Vec<(String, FileState)>> {
     let found = find::find(folder)?;
     found
         .iter()
         .zip(&FASHION_MNIST)
         .map(|(path, file)| {
-            let Some(path) = path else { return Ok((file.name.into(), State::Missing)) };
+            let Some(path) = path else { return Ok((file.name.into(), FileState::Missing)) };
             let name = path.strip_prefix(folder).unwrap_or(path).display().to_string();
-            Ok((name, judge(path, file)?))
+            Ok((name, state_of(path, file)?))
         })
         .collect()
 }
 
-fn judge(path: &Path, file: &RemoteFile<'_>) -> Result<State> {
+fn state_of(path: &Path, file: &RemoteFile<'_>) -> Result<FileState> {
     if path.file_name().is_some_and(|name| name == file.name) {
-        return Ok(match status(path, file)? {
-            Status::Good => State::Good,
-            Status::Missing => State::Missing,
-            Status::Corrupt => State::WrongHash,
+        return Ok(match fetch::check(path, file)? {
+            HashCheck::Matches => FileState::Good,
+            HashCheck::Missing => FileState::Missing,
+            HashCheck::Differs => FileState::WrongHash,
         });
     }
     let bytes = std::fs::read(path).map_err(|e| Error::unreadable(Exit::Data, path, &e))?;
@@ -73,11 +73,11 @@ fn judge(path: &Path, file: &RemoteFile<'_>) -> Result<State> {
         idx::parse_images("", &bytes).is_ok_and(|(i, _)| (i.count, i.rows, i.cols) == (count, 28, 28))
     };
     let labels = || idx::parse_labels("", &bytes, 0).map(|(labels, _)| labels).unwrap_or_default();
-    let whole = match role {
+    let complete = match role {
         Some(0) => images(60_000),
-        Some(1) => is_fashion(&labels()),
+        Some(1) => is_fashion_mnist(&labels()),
         Some(2) => images(10_000),
         _ => labels().len() == 10_000 && labels().iter().all(|&label| label < 10),
     };
-    Ok(if whole { State::Unpacked } else { State::Corrupt })
+    Ok(if complete { FileState::Unpacked } else { FileState::Corrupt })
 }

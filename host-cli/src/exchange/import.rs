@@ -146,7 +146,7 @@ fn with_table(about: About, table: Option<[u8; 256]>) -> Clause<About> {
     if about.normalisation.table() == Some(table) {
         return Ok(about);
     }
-    let normalisation = Normalisation::of_table(&table).ok_or(
+    let normalisation = Normalisation::from_table(&table).ok_or(
         "the table of its pixels is none of a gamma, which is all that a model can have; import the model that the file \
          was exported from",
     )?;

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use selvedge::format::ModelView;
 
-use crate::data::Set;
+use crate::data::Samples;
 use crate::error::{Error, Result};
 use crate::model::fold::Folded;
 
@@ -75,7 +75,7 @@ pub enum Logits {
 ///
 /// # Errors
 /// Exit code 1 where it cannot be written.
-pub fn logits(set: &Set, index: &[u32], logits: &Logits) -> Result<Vec<u8>> {
+pub fn logits(set: &Samples, index: &[u32], logits: &Logits) -> Result<Vec<u8>> {
     npz::write(&tensors::of_images(set, index, logits)).map_err(Error::failed)
 }
 

@@ -4,7 +4,7 @@ use selvedge::format::ModelView;
 use selvedge::kernel::transpose;
 
 use super::{Clause, Logits};
-use crate::data::Set;
+use crate::data::Samples;
 use crate::model::fold::Folded;
 
 /// An array with a name. Values are little-endian.
@@ -67,7 +67,7 @@ pub(super) fn of_integers(image: &ModelView<'_>) -> Vec<Tensor> {
 }
 
 /// The images at `index`, their classes, and what a network makes of them.
-pub(super) fn of_images(set: &Set, index: &[u32], logits: &Logits) -> Vec<Tensor> {
+pub(super) fn of_images(set: &Samples, index: &[u32], logits: &Logits) -> Vec<Tensor> {
     let images = index.len();
     let (kind, bytes): (_, Vec<u8>) = match logits {
         Logits::Float(z) => (Kind::F32, z.iter().flat_map(|z| z.to_le_bytes()).collect()),

@@ -1,15 +1,15 @@
-//! Checksums of the files that a run is read back from: CRC-32, as flash files have it.
+//! Checksums of the files of a run: CRC-32, as in flash files.
 //!
-//! It finds every flipped bit and every burst of up to 32, at two gigabytes a second; other damage passes once in four
-//! billion. It guards against damage, not against people. Where it lies:
+//! It detects every flipped bit and every burst error of up to 32 bits; other damage passes once in four billion. It protects
+//! against damage, not against people. Where it is stored:
 //!
 //! - safetensors: the first member of our metadata, `{"crc32":"…",`, over the whole file with zeros for its eight digits;
-//! - JSON: the last member, `"crc32":"…"}`, over every byte of the file in front of its digits, so that a line of
-//!   `metrics.jsonl` vouches for the lines above it;
-//! - TOML: the last line, `# crc32 = …`, over every byte in front of its digits.
+//! - JSON: the last member, `"crc32":"…"}`, over every byte of the file before its digits, so that a line of
+//!   `metrics.jsonl` covers the lines above it;
+//! - TOML: the last line, `# crc32 = …`, over every byte before its digits.
 //!
-//! Files of other programs have none, nor have those that were written before there were any: they are read all the same.
-//! A reader has to refuse keys that it does not know, since a flipped bit in `crc32` makes one of it.
+//! Files of other programs and of old versions have none and are read all the same. A reader must refuse unknown keys,
+//! since a flipped bit turns `crc32` into one.
 
 use std::collections::HashMap;
 
@@ -18,15 +18,15 @@ use safetensors::tensor::TensorView;
 use selvedge::format::crc::Crc;
 use serde_json::Value;
 
-/// The member's name.
+/// The name of the member.
 pub const KEY: &str = "crc32";
-/// How our metadata opens.
-const OPENING: &str = r#"{"crc32":""#;
-/// The same in the file, where it is a string in JSON.
-const OPENING_STORED: &[u8] = br#"{\"crc32\":\""#;
-/// Digits, and what stands for them while they are computed.
+/// The start of our metadata.
+const METADATA_START: &str = r#"{"crc32":""#;
+/// The same as it is in the file, escaped in a JSON string.
+const METADATA_START_ESCAPED: &[u8] = br#"{\"crc32\":\""#;
+/// The placeholder of the digits while they are computed.
 const ZEROS: &str = "00000000";
-/// How a TOML file's last line opens.
+/// The start of the last line of a TOML file.
 const COMMENT: &str = "# crc32 = ";
 
 /// Why a file with a checksum is refused.
@@ -36,23 +36,25 @@ fn digits(crc: Crc) -> String {
     format!("{:08x}", crc.value())
 }
 
-/// Where the digits lie in a safetensors file, if they are there.
-fn place(file: &[u8]) -> Option<usize> {
+/// The offset of the digits in a safetensors file, if it has them.
+fn digits_offset(file: &[u8]) -> Option<usize> {
     let header = u64::from_le_bytes(*file.first_chunk()?);
     let end = usize::try_from(header).ok()?.checked_add(8)?;
     let header = file.get(8..end)?;
-    let found = header.windows(OPENING_STORED.len()).position(|window| window == OPENING_STORED)?;
-    let at = 8 + found + OPENING_STORED.len();
+    let found =
+        header.windows(METADATA_START_ESCAPED.len()).position(|window| window == METADATA_START_ESCAPED)?;
+    let at = 8 + found + METADATA_START_ESCAPED.len();
     (at + ZEROS.len() <= end).then_some(at)
 }
 
-fn of_tensors(file: &[u8], at: usize) -> String {
+/// The checksum of a safetensors file whose digits are at `at`.
+fn checksum_of_tensors(file: &[u8], at: usize) -> String {
     let crc = Crc::new().of(&file[..at]).of(ZEROS.as_bytes()).of(&file[at + ZEROS.len()..]);
     digits(crc)
 }
 
-/// A safetensors file whose metadata holds `json`, an object, and the checksum under `key`; the same tensors and metadata
-/// give the same bytes.
+/// The bytes of a safetensors file with `json`, an object, and the checksum under `key` of its metadata. The same tensors and
+/// metadata give the same bytes.
 ///
 /// # Errors
 /// One clause, where the tensors cannot be written.
@@ -63,23 +65,23 @@ pub fn write_tensors<S: AsRef<str> + Ord + std::fmt::Display>(
 ) -> Result<Vec<u8>, String> {
     let members = json.strip_prefix('{').ok_or("metadata that is no object")?;
     let comma = if members == "}" { "" } else { "," };
-    let json = format!("{OPENING}{ZEROS}\"{comma}{members}");
+    let json = format!("{METADATA_START}{ZEROS}\"{comma}{members}");
     let mut file = safetensors::serialize(tensors, Some(HashMap::from([(key.to_string(), json)])))
         .map_err(|e| e.to_string())?;
     sign_tensors(&mut file);
     Ok(file)
 }
 
-/// Makes the checksum of a safetensors file right, if it has one.
+/// Updates the checksum of a safetensors file, if it has one.
 pub fn sign_tensors(file: &mut [u8]) {
-    if let Some(at) = place(file) {
-        let digits = of_tensors(file, at);
+    if let Some(at) = digits_offset(file) {
+        let digits = checksum_of_tensors(file, at);
         file[at..at + digits.len()].copy_from_slice(digits.as_bytes());
     }
 }
 
-/// The JSON under `key` in a safetensors file's metadata, without the checksum, which is checked whatever its key has
-/// become; `None` where there is none.
+/// The JSON under `key` in the metadata of a safetensors file, without the checksum; `None` where there is none. The checksum
+/// is checked under any key, since damage may have changed the key.
 ///
 /// # Errors
 /// One clause, where the file cannot be read or its checksum does not match.
@@ -87,14 +89,14 @@ pub fn read_tensors(file: &[u8], key: &str) -> Result<Option<String>, String> {
     let (_, header) =
         SafeTensors::read_metadata(file).map_err(|e| format!("not a readable safetensors file: {e}"))?;
     let Some(metadata) = header.metadata() else { return Ok(None) };
-    if metadata.values().any(|json| json.starts_with(OPENING)) {
-        let at = place(file).ok_or(MISMATCH)?;
-        if of_tensors(file, at).as_bytes() != &file[at..at + ZEROS.len()] {
+    if metadata.values().any(|json| json.starts_with(METADATA_START)) {
+        let at = digits_offset(file).ok_or(MISMATCH)?;
+        if checksum_of_tensors(file, at).as_bytes() != &file[at..at + ZEROS.len()] {
             return Err(format!("damaged: {MISMATCH}"));
         }
     }
     let Some(json) = metadata.get(key) else { return Ok(None) };
-    let rest = json.strip_prefix(OPENING).and_then(|rest| rest.get(ZEROS.len() + 1..));
+    let rest = json.strip_prefix(METADATA_START).and_then(|rest| rest.get(ZEROS.len() + 1..));
     Ok(Some(rest.map_or_else(|| json.clone(), |rest| format!("{{{}", rest.trim_start_matches(',')))))
 }
 
@@ -113,7 +115,7 @@ pub fn push_json(text: &mut String, object: &str) {
     text.push_str(if pretty { "\"\n}" } else { "\"}" });
 }
 
-/// The members of a JSON object but for the checksum, and whether it has one; `text` is the file up to and with the object,
+/// The members of a JSON object without the checksum, and whether it has one. `text` is the file up to the end of the object,
 /// which begins at `from`.
 ///
 /// # Errors
@@ -135,8 +137,8 @@ pub fn sign_toml(text: &mut String) {
     text.push('\n');
 }
 
-/// Whether a TOML file has a checksum. A damaged one may look like any comment, so a reader that knows that there must be
-/// one refuses a file without.
+/// Whether a TOML file has a checksum. A damaged one may look like a comment, so a reader that expects one must refuse a file
+/// without.
 ///
 /// # Errors
 /// One clause, where it does not match.
@@ -172,14 +174,14 @@ mod tests {
             assert_eq!(read_tensors(&file, "ours").unwrap().as_deref(), Some(json));
             assert_eq!(write_tensors(view(), "ours", json).unwrap(), file);
             for bad in damaged(&file) {
-                let taken = match read_tensors(&bad, "ours") {
-                    // Where the opening of the metadata is hit, its reader meets a member that it does not know.
+                let accepted = match read_tensors(&bad, "ours") {
+                    // Where the start of the metadata is damaged, its reader finds an unknown member.
                     Ok(Some(read)) => serde_json::from_str::<Value>(&read)
                         .is_ok_and(|v| v.as_object().unwrap().keys().all(|key| json.contains(key))),
                     Ok(None) => SafeTensors::deserialize(&bad).is_ok(),
                     Err(_) => false,
                 };
-                assert!(!taken, "{}", String::from_utf8_lossy(&bad));
+                assert!(!accepted, "{}", String::from_utf8_lossy(&bad));
             }
         }
         let foreign = safetensors::serialize(view(), None).unwrap();

@@ -1,4 +1,4 @@
-//! Writing files and folders so that nothing is ever lost: a temporary name beside them, synced, then renamed.
+//! Writes files and folders atomically: under a temporary name in the same folder, synced, then renamed.
 
 pub mod checksum;
 pub mod kind;
@@ -9,53 +9,52 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result, typed};
 
-/// Writes `bytes` to `path`, which holds either the old or the new contents at every moment. What an earlier writer of
-/// the same file left when it was killed is removed.
+/// Writes `bytes` to `path`, which holds either the old or the new contents at every moment. Removes the temporary file of an
+/// earlier writer of the same file that was killed.
 ///
 /// # Errors
 /// Exit code 1 with the operating system's reason; the temporary file is removed.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
-    // A link stays, and what it leads to is replaced.
+    // A symbolic link stays; its target is replaced.
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.into());
     let path = if path.is_symlink() { &target } else { path };
     let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
-    // Where the folder cannot be read the write will say so, and a leftover does no harm.
-    let _ = remove_temporary(folder_of(path), |of, process| of == name && gone(process));
+    // Where the folder cannot be read the write reports it, and a leftover does no harm.
+    let _ = remove_temporary(folder_of(path), |of, process| of == name && has_ended(process));
     let temporary = temporary_name(path);
     let written = write_synced(&temporary, bytes).and_then(|()| rename_synced(&temporary, path));
     written.map_err(|reason| {
-        // The write has failed already; that the leftover cannot be removed either is no news.
+        // The failed write is the error to report, not that its temporary file cannot be removed.
         let _ = fs::remove_file(&temporary);
         Error::io("write", path, &reason)
     })
 }
 
-/// Refuses a place where [`write_atomic`] could write nothing or what it is made `of` would be lost, before the work that
-/// would be lost.
+/// Refuses, before the work that would be lost, a path that [`write_atomic`] could not write, or whose file is the `input`.
 ///
 /// # Errors
-/// Exit code 1 where it is a folder, a device or a pipe, or lies in no folder; 2 where it is the file `of`.
-pub fn can_hold(path: &Path, of: &Path) -> Result<()> {
-    let (place, folder) = (path.display(), folder_of(path));
-    let whole = |path: &Path| fs::canonicalize(path).ok();
-    if whole(path).is_some_and(|there| Some(there) == whole(of)) {
+/// Exit code 1 where it is a folder, a device or a pipe, or its folder does not exist; 2 where it is the `input`.
+pub fn check_output(path: &Path, input: &Path) -> Result<()> {
+    let (output, folder) = (path.display(), folder_of(path));
+    let canonical = |path: &Path| fs::canonicalize(path).ok();
+    if canonical(path).is_some_and(|file| Some(file) == canonical(input)) {
         return Err(Error::misused(format!(
-            "{place} is read and would be replaced; name another file to write"
+            "{output} is read and would be replaced; name another file to write"
         )));
     }
-    if fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+    if fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
         return Err(Error::failed(format!(
-            "cannot write {place}: it is a device or a pipe, and what is written is renamed into its place; name a file"
+            "cannot write {output}: it is a device or a pipe, which writing would replace by a file; name a file"
         )));
     }
     if path.is_dir() {
         return Err(Error::failed(format!(
-            "cannot write {place}: it is a folder; name a file, such as {place}/FILE"
+            "cannot write {output}: it is a folder; name a file, such as {output}/FILE"
         )));
     }
     if !folder.is_dir() {
         return Err(Error::failed(format!(
-            "cannot write {place}: there is no folder {}; make it with `mkdir -p {}`, or name another place",
+            "cannot write {output}: there is no folder {}; make it with `mkdir -p {}`, or name another place",
             folder.display(),
             typed(folder)
         )));
@@ -63,7 +62,7 @@ pub fn can_hold(path: &Path, of: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Renames a file that was already synced, and syncs the folder so that the new name survives a power cut.
+/// Renames a file that has been synced, and syncs the folder so that the new name survives a power failure.
 ///
 /// # Errors
 /// The operating system's reason.
@@ -82,21 +81,21 @@ pub fn create_folder(path: &Path) -> Result<()> {
     fs::create_dir_all(path).map_err(|e| Error::io("create the folder", path, &e))
 }
 
-/// Writes a folder of files, which is there as a whole or not at all. `replace` names the files by which a folder is known
-/// that may be replaced; any other that holds something is left alone.
+/// Writes a folder of files, completely or not at all. `replace` names the files that identify a folder that may be replaced;
+/// any other folder that is not empty stays as it is.
 ///
 /// # Errors
-/// Exit code 2 where the folder is taken, 1 with the operating system's reason; nothing is left behind.
+/// Exit code 2 where the folder exists, 1 with the operating system's reason; no temporary files remain.
 pub fn write_folder(path: &Path, files: &[(PathBuf, Vec<u8>)], replace: Option<&[&str]>) -> Result<()> {
-    let taken = path.is_file() || fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
-    if taken {
-        let Some(marks) = replace else {
+    let exists = path.is_file() || fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
+    if exists {
+        let Some(markers) = replace else {
             return Err(Error::misused(format!(
                 "{} already exists; name another --out, or add --overwrite",
                 path.display()
             )));
         };
-        if !marks.iter().all(|mark| path.join(mark).is_file()) {
+        if !markers.iter().all(|marker| path.join(marker).is_file()) {
             return Err(Error::misused(format!(
                 "{} holds something else, which --overwrite does not replace; name another --out",
                 path.display()
@@ -106,20 +105,20 @@ pub fn write_folder(path: &Path, files: &[(PathBuf, Vec<u8>)], replace: Option<&
     let path = std::path::absolute(path).map_err(|e| Error::io("write", path, &e))?;
     let (new, old) = (temporary_name(&path), temporary_name(&path).with_extension("old"));
     let written = write_all_synced(&new, files).and_then(|()| {
-        if taken {
+        if exists {
             fs::rename(&path, &old)?;
         }
         rename_synced(&new, &path)
     });
     if let Err(reason) = written {
-        if taken && !path.exists() {
-            // What was there comes back.
+        if exists && !path.exists() {
+            // Restore the old folder.
             let _ = fs::rename(&old, &path);
         }
         let _ = fs::remove_dir_all(&new);
         return Err(Error::io("write", &path, &reason));
     }
-    if taken { fs::remove_dir_all(&old).map_err(|e| Error::io("remove", &old, &e)) } else { Ok(()) }
+    if exists { fs::remove_dir_all(&old).map_err(|e| Error::io("remove", &old, &e)) } else { Ok(()) }
 }
 
 fn write_all_synced(folder: &Path, files: &[(PathBuf, Vec<u8>)]) -> io::Result<()> {
@@ -131,7 +130,7 @@ fn write_all_synced(folder: &Path, files: &[(PathBuf, Vec<u8>)]) -> io::Result<(
     Ok(())
 }
 
-/// Removes what writers that were killed left in a folder.
+/// Removes the temporary files that killed writers left in a folder.
 ///
 /// # Errors
 /// Exit code 1 with the operating system's reason.
@@ -139,7 +138,8 @@ pub fn remove_leftovers(folder: &Path) -> Result<()> {
     remove_temporary(folder, |_, _| true).map_err(|e| Error::io("clean", folder, &e))
 }
 
-/// Removes temporary files and folders from a folder, those that `unwanted` picks by the name they are for and their writer.
+/// Removes the temporary files and folders of a folder that `unwanted` selects by the final name and the process of the
+/// writer.
 fn remove_temporary(folder: &Path, unwanted: impl Fn(&str, u32) -> bool) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -156,8 +156,8 @@ fn remove_temporary(folder: &Path, unwanted: impl Fn(&str, u32) -> bool) -> io::
     Ok(())
 }
 
-/// Whether a system that lists its processes has none of that number.
-fn gone(process: u32) -> bool {
+/// Whether no process has that number; `false` where the system does not list its processes.
+fn has_ended(process: u32) -> bool {
     let list = Path::new("/proc");
     list.join("self").exists() && !list.join(process.to_string()).exists()
 }
@@ -166,7 +166,7 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// A name beside `path` that no other process uses: hidden, with the process's number.
+/// A hidden name in the folder of `path` that no other process uses, since it has the process's number.
 fn temporary_name(path: &Path) -> PathBuf {
     let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
     path.with_file_name(format!(".{name}.{}.tmp", std::process::id()))
@@ -184,7 +184,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn replaces_and_leaves_nothing_behind() {
+    fn replaces_and_leaves_no_temporary_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
         write_atomic(&path, b"old").unwrap();
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_dead_left_is_removed_and_what_the_living_write_is_not() {
+    fn leftovers_of_ended_processes_are_removed_and_those_of_others_stay() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         // The greatest number that Linux gives is 4,194,304; 1 is always there.

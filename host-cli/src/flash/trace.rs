@@ -9,7 +9,7 @@ use selvedge::naive::{self, Operand};
 use crate::error::Result;
 use crate::model::fold::{Folded, fold, of_file};
 use crate::model::network::Network;
-use crate::quantize::plain::{self, Layer};
+use crate::quantize::plain::{self, IntegerLayer};
 
 /// A network taken apart.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub enum Trace {
     /// In integers.
     Integer {
         /// The layers.
-        layers: Vec<Layer>,
+        layers: Vec<IntegerLayer>,
         /// What a byte becomes.
         input: Box<[u8; 256]>,
         /// What one unit of each layer's outputs is worth.
@@ -93,7 +93,7 @@ impl Trace {
 
 fn integers(image: &ModelView<'_>) -> Trace {
     Trace::Integer {
-        layers: Layer::of(image),
+        layers: IntegerLayer::from_model(image),
         input: Box::new(plain::input_values(image)),
         scales: (1..=image.layers().len()).map(|l| f64::from(image.scale(l))).collect(),
     }

@@ -8,7 +8,7 @@ use std::path::Path;
 use selvedge::format::ModelView;
 use selvedge::{Backend, Mlp, Shape, naive};
 
-use crate::data::{Dataset, Set};
+use crate::data::{Dataset, Samples};
 use crate::error::{Error, Result};
 use crate::evaluate::{Evaluation, check_fit, evaluate, finite, logits};
 use crate::exchange::Logits;
@@ -109,7 +109,7 @@ impl Network {
     ///
     /// # Errors
     /// Exit code 4 with both numbers.
-    pub fn check_fit(&self, set: &Set) -> Result<()> {
+    pub fn check_fit(&self, set: &Samples) -> Result<()> {
         check_fit(&Mlp::new(self.shape(), Backend::PORTABLE), set)
     }
 
@@ -117,7 +117,7 @@ impl Network {
     ///
     /// # Errors
     /// Exit code 1 without the memory, 4 where the network does not fit the images.
-    pub fn evaluate(&self, thread_pool: &ThreadPool, set: &Set, index: &[u32]) -> Result<Evaluation> {
+    pub fn evaluate(&self, thread_pool: &ThreadPool, set: &Samples, index: &[u32]) -> Result<Evaluation> {
         if let Self::Master(model) = self {
             let mlp = Mlp::new(model.shape, Backend::detect());
             let inputs = model.about.normalisation.inputs(&set.images.pixels);

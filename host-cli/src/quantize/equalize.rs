@@ -1,33 +1,33 @@
-//! Equalising neighbouring layers, so that one loud or quiet hidden unit does not set its layer's step.
+//! Cross-layer equalisation: rescales hidden units, so that a unit of unusual range does not determine its layer's step.
 //!
-//! All outputs of a layer share one scale, and all weights of a row share one. A unit a thousand times larger than the
-//! others takes the resolution of their outputs, one that its readers multiply by a thousand takes that of their weights.
-//! ReLU commutes with a factor above 0, so a unit's weights and bias are divided by `s` and the weights that read it are
-//! multiplied by `s` (Nagel et al. 2019, "Data-free quantization through weight equalization and bias correction"), with the
-//! range of its outputs in place of that of its weights, which have a scale of their own. `s` is a power of two, so that
-//! the float network keeps its bits.
+//! All outputs of a layer share one scale, and so do all weights of an output. A unit that is a thousand times larger than
+//! the others costs them the resolution of their outputs; one that is multiplied by large weights costs the next layer the
+//! resolution of its weights. ReLU commutes with a positive factor, so a unit's weights and bias are divided by `s` and the
+//! weights of the next layer that read it are multiplied by `s` (Nagel et al. 2019, "Data-free quantization through weight
+//! equalization and bias correction"). Instead of the range of its weights, which have a scale of their own, the range of its
+//! outputs is used. `s` is a power of two, so that the float network keeps its bits.
 //!
-//! An ordinary network gains little and is left as it is: a layer is equalised only where that at least halves the error
-//! of its outputs or of a layer's behind it, measured in integers on the calibration images.
+//! An ordinary network gains little and stays as it is: a layer is equalised only where that at least halves the error of its
+//! outputs or of those of a later layer, measured in integers on the calibration images.
 
 use selvedge::Shape;
 use selvedge::shape::Layer;
 
-use super::calibrate::{Calibration, ENOUGH};
+use super::calibrate::{Calibration, MIN_TRUSTED_IMAGES};
 use super::rounding::Quantizer;
 use super::simplify::column;
 use crate::error::{Exit, Result};
 use crate::memory::Floats;
 use crate::model::fold::Folded;
 
-/// The smallest exponent of `s` worth a try: below, no layer's error halves.
-const LEAST: i32 = 2;
+/// The smallest exponent of `s` that is tried: below, no layer's error halves.
+const MIN_EXPONENT: i32 = 2;
 
-/// Equalises the layers of `net` that gain by it. The network computes what it did before, except that where a layer
-/// gains, weights that read a unit which no calibration image makes fire are limited to what the others of their row are.
+/// Equalises the layers of `net` that gain by it. The network computes the same as before, except that in a layer that gains,
+/// the weights that read a unit which is 0 on all calibration images are limited to the largest other weight of their output.
 ///
 /// # Errors
-/// Exit code 1 without the memory, 4 where what flows is not finite.
+/// Exit code 1 without the memory, 4 where activations are not finite.
 pub(super) fn equalize(quantizer: &Quantizer<'_>, net: &mut Folded) -> Result<()> {
     let hidden = net.shape.layers() - 1;
     let mut calibration = quantizer.calibrate(&net.params)?;
@@ -43,7 +43,7 @@ pub(super) fn equalize(quantizer: &Quantizer<'_>, net: &mut Folded) -> Result<()
                 None => quantizer.errors(net, &calibration)?,
             };
             let calibrated = match quantizer.calibrate(&candidate.params) {
-                // What flows through the candidate overflows.
+                // The activations of the candidate overflow.
                 Err(e) if e.exit == Exit::Model => {
                     errors = Some(before);
                     continue;
@@ -70,20 +70,20 @@ fn halves(before: &[f64], after: &[f64]) -> bool {
     halved && before.last().zip(after.last()).is_some_and(|(before, after)| *after <= 1.1 * before)
 }
 
-/// What becomes of a hidden unit: its weights are divided by `2^exponent`, the weights that read it multiplied by it.
+/// The rescaling of a hidden unit: its weights are divided by `2^exponent`, the weights that read it are multiplied by it.
 #[derive(Clone, Copy)]
-struct Unit {
+struct Rescaling {
     exponent: i32,
-    /// Whether the weights that read it are limited to the largest that their row has for other units.
+    /// Whether the weights that read it are limited to the largest that their output has for other units.
     limited: bool,
 }
 
-/// The network with hidden layer `l` equalised with the one behind it; `None` where no unit stands out, or a weight would
-/// overflow.
+/// The network with hidden layer `l` equalised with the next layer; `None` where no unit has an unusual range, or a weight
+/// would overflow.
 fn equalized(net: &Folded, l: usize, calibration: &Calibration, images: usize) -> Result<Option<Folded>> {
-    let units = units(net, l, calibration, images)?;
-    let moved = |unit: &Unit| unit.limited || unit.exponent.abs() >= LEAST;
-    if !units.iter().any(moved) {
+    let units = rescalings(net, l, calibration, images)?;
+    let changes = |unit: &Rescaling| unit.limited || unit.exponent.abs() >= MIN_EXPONENT;
+    if !units.iter().any(changes) {
         return Ok(None);
     }
     let mut params = Floats::copy_of(&net.params, "a copy of the parameters")?;
@@ -92,8 +92,8 @@ fn equalized(net: &Folded, l: usize, calibration: &Calibration, images: usize) -
     Ok(finite.then_some(Folded { shape: net.shape, table: net.table, params }))
 }
 
-/// Does to the units of hidden layer `l` what is to become of them.
-fn rescale(shape: Shape, l: usize, units: &[Unit], params: &mut [f32]) -> Result<()> {
+/// Rescales the units of hidden layer `l`.
+fn rescale(shape: Shape, l: usize, units: &[Rescaling], params: &mut [f32]) -> Result<()> {
     let mut layers = shape.split_mut(params)?;
     let (before, after) = layers.split_at_mut(l + 1);
     let (own, reader) = (&mut before[l], &mut after[0]);
@@ -103,15 +103,15 @@ fn rescale(shape: Shape, l: usize, units: &[Unit], params: &mut [f32]) -> Result
         }
     }
     let outputs = reader.biases.len();
-    let mut most = vec![0.0f32; outputs];
+    let mut max = vec![0.0f32; outputs];
     for (row, unit) in reader.weights.chunks_exact_mut(outputs).zip(units) {
         row.iter_mut().for_each(|w| *w = shifted(*w, unit.exponent));
         if !unit.limited {
-            row.iter().zip(&mut most).for_each(|(w, most)| *most = most.max(w.abs()));
+            row.iter().zip(&mut max).for_each(|(w, max)| *max = max.max(w.abs()));
         }
     }
     for (row, _) in reader.weights.chunks_exact_mut(outputs).zip(units).filter(|(_, unit)| unit.limited) {
-        row.iter_mut().zip(&most).for_each(|(w, &most)| *w = w.clamp(-most, most));
+        row.iter_mut().zip(&max).for_each(|(w, &max)| *w = w.clamp(-max, max));
     }
     Ok(())
 }
@@ -120,24 +120,25 @@ fn shifted(w: f32, exponent: i32) -> f32 {
     (f64::from(w) * 2.0f64.powi(exponent)) as f32
 }
 
-/// What is to become of each unit of hidden layer `l`. At `s = sqrt(reach / read)` a unit's outputs are as large as the
-/// weights that read them; what all units of the layer have in common of it is left out, since it gains nothing.
-fn units(net: &Folded, l: usize, calibration: &Calibration, images: usize) -> Result<Vec<Unit>> {
+/// The rescaling of each unit of hidden layer `l`. At `s = sqrt(reach / read)` a unit's outputs are as large as the weights
+/// that read them. The median of `s` is divided out, since a factor of the whole layer gains nothing.
+fn rescalings(net: &Folded, l: usize, calibration: &Calibration, images: usize) -> Result<Vec<Rescaling>> {
     let layers = net.shape.split(&net.params)?;
     let (own, reader) = (&layers[l], &layers[l + 1]);
     let (units, outputs) = (own.biases.len(), reader.biases.len());
     let largest = |weights: &mut dyn Iterator<Item = &f32>| weights.fold(0.0, |m: f32, w| m.max(w.abs()));
     let input = calibration.largest[l].iter().fold(0.0, |m: f32, &x| m.max(x));
-    // The scale of a layer's outputs must reach what its units do, and twice a full input times a full weight: beyond that
-    // a multiplier passes 16 bits.
+    // The scale of a layer's outputs must cover its units' outputs, and twice the largest input times the largest weight:
+    // otherwise a multiplier exceeds 16 bits.
     let reach = |j: usize| {
         let weight = largest(&mut column(own.weights, j, units));
         f64::from(calibration.largest[l + 1][j]).max(2.0 * f64::from(input) * f64::from(weight))
     };
     let read = |j: usize| f64::from(largest(&mut reader.weights[j * outputs..][..outputs].iter()));
     let bound = bounds(&layers[..=l], net.input_values().into_iter().fold(0.0, f32::max));
-    // Of few images, what none of them makes fire may well fire.
-    let never = |j: usize| bound[j] <= 0.0 || images >= ENOUGH && calibration.largest[l + 1][j] == 0.0;
+    // A unit that is 0 on few images may well be positive on others.
+    let never =
+        |j: usize| bound[j] <= 0.0 || images >= MIN_TRUSTED_IMAGES && calibration.largest[l + 1][j] == 0.0;
     let all: Vec<[f64; 2]> = (0..units).map(|j| [reach(j), read(j)]).collect();
     let usual: Vec<[f64; 2]> =
         (0..units).filter(|&j| !never(j) && all[j].iter().all(|&x| x > 0.0)).map(|j| all[j]).collect();
@@ -146,23 +147,24 @@ fn units(net: &Folded, l: usize, calibration: &Calibration, images: usize) -> Re
         median(usual.iter().map(|&unit| balance(unit)).collect()),
         median(usual.iter().map(|unit| unit[0].log2()).collect()),
     ] else {
-        return Ok(vec![Unit { exponent: 0, limited: false }; units]);
+        return Ok(vec![Rescaling { exponent: 0, limited: false }; units]);
     };
     let unit = |(j, &[reach, read]): (usize, &[f64; 2])| {
         if reach == 0.0 || read == 0.0 {
-            return Unit { exponent: 0, limited: false };
+            return Rescaling { exponent: 0, limited: false };
         }
         if never(j) {
             let exponent = (reach.log2() - common_reach).round().max(0.0) as i32;
-            let limited = exponent >= LEAST || balance([reach, read]) <= common - f64::from(LEAST);
-            return Unit { exponent, limited };
+            let limited =
+                exponent >= MIN_EXPONENT || balance([reach, read]) <= common - f64::from(MIN_EXPONENT);
+            return Rescaling { exponent, limited };
         }
-        Unit { exponent: (balance([reach, read]) - common).round() as i32, limited: false }
+        Rescaling { exponent: (balance([reach, read]) - common).round() as i32, limited: false }
     };
     Ok(all.iter().enumerate().map(unit).collect())
 }
 
-/// What the outputs of the last of some hidden layers cannot exceed, whatever the input is of `0..=input`.
+/// Upper bounds of the outputs of the last of some hidden layers, for any inputs of `0..=input`.
 fn bounds(layers: &[Layer<'_>], input: f32) -> Vec<f64> {
     let inputs = layers[0].weights.len() / layers[0].biases.len();
     layers.iter().fold(vec![f64::from(input); inputs], |below, layer| {

@@ -1,4 +1,4 @@
-//! What quantizing cost: classes before and after, image by image, and how much noise each layer got.
+//! The cost of quantization: the classes before and after, image by image, and the quantization noise of each layer.
 
 use selvedge::format::ModelView;
 use selvedge::infer::integer::{self, Prepared};
@@ -6,14 +6,14 @@ use selvedge::naive;
 use selvedge::{Backend, Mlp};
 
 use super::calibrate::Images;
-use super::plain::{self, Layer};
+use super::plain::{self, IntegerLayer};
 use crate::error::Result;
 use crate::evaluate::BATCH;
 use crate::memory::Bytes;
 use crate::model::Model;
 use crate::model::fold::{Folded, fold};
 
-/// The CRC of the logits of a self-test.
+/// The CRC of the logits of the self-test with a seed.
 ///
 /// # Errors
 /// What the core refuses.
@@ -77,25 +77,26 @@ pub fn integer_classes(image: &ModelView<'_>, pixels: &[u8], index: &[u32]) -> R
     Ok(classes(&integer_logits(image, pixels, index)?, image.header().shape().outputs()))
 }
 
-/// Of each layer, the mean square of its outputs over that of what quantizing adds to them, in decibels.
+/// The signal-to-noise ratio of each layer's outputs in decibels: the mean square of the float outputs over that of the
+/// quantization error.
 ///
 /// # Errors
 /// Exit code 1 without the memory.
 pub fn noise(net: &Folded, image: &ModelView<'_>, pixels: &[u8], index: &[u32]) -> Result<Vec<f64>> {
-    let powers = powers(net, image, pixels, index)?;
-    Ok(powers.iter().map(|[signal, noise]| 10.0 * (signal / noise).log10()).collect())
+    let squares = squares(net, image, pixels, index)?;
+    Ok(squares.iter().map(|[signal, noise]| 10.0 * (signal / noise).log10()).collect())
 }
 
-/// Of each layer, the sum of the squares of its outputs in floats, and of what those in integers differ by.
+/// The sums of squares of each layer's float outputs and of the errors of its integer outputs.
 ///
 /// # Errors
 /// Exit code 1 without the memory.
-pub fn powers(net: &Folded, image: &ModelView<'_>, pixels: &[u8], index: &[u32]) -> Result<Vec<[f64; 2]>> {
+pub fn squares(net: &Folded, image: &ModelView<'_>, pixels: &[u8], index: &[u32]) -> Result<Vec<[f64; 2]>> {
     let shape = net.shape;
     let mlp = Mlp::new(shape, Backend::detect());
     let values = net.input_values();
-    let (layers, bytes) = (Layer::of(image), plain::input_values(image));
-    let mut powers = vec![[0.0f64; 2]; shape.layers()];
+    let (layers, bytes) = (IntegerLayer::from_model(image), plain::input_values(image));
+    let mut squares = vec![[0.0f64; 2]; shape.layers()];
     let mut next = index.iter();
     Images { pixels, index, values: &values }.forward(&mlp, &net.params, |activations, b| {
         for (row, &n) in (0..b).zip(next.by_ref()) {
@@ -109,11 +110,11 @@ pub fn powers(net: &Folded, image: &ModelView<'_>, pixels: &[u8], index: &[u32])
                 let scale = image.scale(l + 1);
                 for (at, &real) in real[row * o..][..o].iter().enumerate() {
                     let found = scale * if last { sums[at] as f32 } else { f32::from(x[at]) };
-                    powers[l][0] += f64::from(real).powi(2);
-                    powers[l][1] += f64::from(real - found).powi(2);
+                    squares[l][0] += f64::from(real).powi(2);
+                    squares[l][1] += f64::from(real - found).powi(2);
                 }
             }
         }
     })?;
-    Ok(powers)
+    Ok(squares)
 }

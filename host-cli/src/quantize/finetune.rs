@@ -1,8 +1,8 @@
-//! Fine-tuning with quantized weights: the network learns to live with its steps.
+//! Quantization-aware training: fine-tunes the network with rounded weights.
 //!
-//! Forward and backward see the weights rounded to their steps, and the inputs as the chip sees them; the update goes to
-//! a master copy that is never rounded (the straight-through estimator). The steps are chosen again before every epoch,
-//! since the weights move.
+//! Forward and backward passes use the weights rounded to their steps, and the inputs of the integer network; updates go to
+//! f32 weights that are never rounded (the straight-through estimator). The steps are chosen again before every epoch, since
+//! the weights change.
 
 use selvedge::mlp::Regularize;
 use selvedge::optim::{Optimizer, OptimizerStep, Schedule};
@@ -12,28 +12,31 @@ use super::calibrate::Images;
 use crate::error::{Error, Result};
 use crate::memory::Floats;
 
-/// Images of a step.
+/// Images per step.
 const BATCH: usize = 64;
-/// AdamW's peak: far below what a network is trained with, since this one is trained.
-const RATE: f32 = 1e-4;
+/// The peak learning rate, far below that of training, since the network is trained already.
+const LEARNING_RATE: f32 = 1e-4;
+/// The fraction of the steps in which the learning rate rises to its peak.
+const WARMUP: f32 = 0.05;
 const OPTIMIZER: Optimizer = Optimizer::AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
-/// Without it, fine-tuning makes a network surer of its training images than it was.
+/// Without label smoothing, fine-tuning would make the network more confident about its training images than it was.
 const REGULARIZE: Regularize = Regularize::NONE.with_label_smoothing(0.1);
-const DECAY: f32 = 0.1;
+/// The weight decay of AdamW.
+const WEIGHT_DECAY: f32 = 0.1;
 
-/// The steps between two weights, a value for each row of each layer, and the largest weight in steps.
+/// The quantization steps of the weights, one for each output of each layer.
 #[derive(Debug, Clone)]
-pub struct Steps {
-    /// Row by row, the first layer's first.
-    pub rows: Vec<f32>,
+pub struct WeightSteps {
+    /// Output by output, those of the first layer first.
+    pub outputs: Vec<f32>,
     /// Weights are `-levels..=levels` steps.
     pub levels: f32,
 }
 
-impl Steps {
-    /// `params` with every weight rounded to its steps.
+impl WeightSteps {
+    /// Writes `params` with every weight rounded to its step.
     pub fn round(&self, shape: Shape, params: &[f32], rounded: &mut [f32]) -> Result<()> {
-        let mut steps = &self.rows[..];
+        let mut steps = &self.outputs[..];
         let from = shape.split(params)?;
         for (to, from) in shape.split_mut(rounded)?.into_iter().zip(from) {
             let o = from.biases.len();
@@ -51,36 +54,37 @@ impl Steps {
     }
 }
 
-/// The nearest integer to a small number, in two additions.
+/// The nearest integer of a small number, by two additions.
 #[inline(always)]
 fn nearest(x: f32) -> f32 {
-    const MAGIC: f32 = 12_582_912.0; // 1.5 * 2^23: the last bit of the sum is worth 1
+    const MAGIC: f32 = 12_582_912.0; // 1.5 * 2^23: the last bit of the sum has the value 1
     (x + MAGIC) - MAGIC
 }
 
-/// A set of images with their classes, and how long to learn from them.
+/// The settings of quantization-aware training.
 #[derive(Debug, Clone, Copy)]
 pub struct QatConfig<'a> {
-    /// The images, in any order.
+    /// The training images.
     pub images: Images<'a>,
-    /// The class of every image of the set.
+    /// The class of every image, in the order of `images.pixels`.
     pub labels: &'a [u8],
     /// Passes over the images.
     pub epochs: usize,
-    /// Decides the order.
+    /// The seed of the order of the images.
     pub seed: u64,
 }
 
-/// Fine-tunes `params`. `choose` makes the steps for parameters; `after` hears of every epoch and its mean loss.
+/// Fine-tunes `params`. `choose_steps` chooses the steps for parameters; `on_epoch` is called with the number and the mean
+/// loss of every epoch.
 ///
 /// # Errors
 /// Exit code 1 without the memory, or where the loss is not finite.
 pub fn finetune(
     mlp: &Mlp,
     params: &mut Floats,
-    lesson: QatConfig<'_>,
-    choose: &dyn Fn(&[f32]) -> Steps,
-    after: &mut dyn FnMut(usize, f64),
+    config: QatConfig<'_>,
+    choose_steps: &dyn Fn(&[f32]) -> WeightSteps,
+    on_epoch: &mut dyn FnMut(usize, f64),
 ) -> Result<()> {
     let failed = |e: selvedge::Error| Error::failed(format!("fine-tuning: {e}"));
     let (shape, inputs) = (mlp.shape, mlp.shape.inputs());
@@ -89,29 +93,32 @@ pub fn finetune(
     let copy = || Floats::zeroed(shape.params(), "a copy of the parameters");
     let (mut rounded, mut gradient) = (copy()?, copy()?);
     let mut state = Floats::zeroed(OPTIMIZER.state_floats(shape), "the optimizer's state")?;
-    let mut order = lesson.images.index.to_vec();
-    let mut rng = Rng::new(lesson.seed);
-    let total = (lesson.epochs * order.len().div_ceil(BATCH)) as u32;
+    let mut order = config.images.index.to_vec();
+    let mut rng = Rng::new(config.seed);
+    let total = (config.epochs * order.len().div_ceil(BATCH)) as u32;
     let mut step = 0;
-    for epoch in 1..=lesson.epochs {
+    for epoch in 1..=config.epochs {
         rng.shuffle(&mut order);
-        let steps = choose(params);
+        let steps = choose_steps(params);
         let mut loss = 0.0;
         for index in order.chunks(BATCH) {
             steps.round(shape, params, &mut rounded)?;
-            let labels: Vec<u8> = index.iter().map(|&n| lesson.labels[n as usize]).collect();
-            let fill = |first: usize, rows: &mut [f32]| lesson.images.fill(&index[first..], inputs, rows);
+            let labels: Vec<u8> = index.iter().map(|&n| config.labels[n as usize]).collect();
+            let fill = |first: usize, rows: &mut [f32]| config.images.fill(&index[first..], inputs, rows);
             let update = Update::Gradient(&mut gradient);
             let outcome = mlp
                 .step_regularized(&Serial, &mut rounded, &mut workspace, &labels, &fill, update, REGULARIZE)
                 .map_err(failed)?;
             loss += outcome.loss_sum;
-            let learning_rate = Schedule::Cosine.learning_rate(RATE, 0.05, step, total);
+            let learning_rate = Schedule::Cosine.learning_rate(LEARNING_RATE, WARMUP, step, total);
             step += 1;
-            let step = OptimizerStep::new(OPTIMIZER, learning_rate, step).with_weight_decay(DECAY);
-            step.apply(mlp.backend, &Serial, shape, &gradient, &mut state, params).map_err(failed)?;
+            let optimizer_step =
+                OptimizerStep::new(OPTIMIZER, learning_rate, step).with_weight_decay(WEIGHT_DECAY);
+            optimizer_step
+                .apply(mlp.backend, &Serial, shape, &gradient, &mut state, params)
+                .map_err(failed)?;
         }
-        after(epoch, loss / order.len() as f64);
+        on_epoch(epoch, loss / order.len() as f64);
     }
     Ok(())
 }

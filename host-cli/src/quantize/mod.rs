@@ -1,7 +1,7 @@
-//! From a trained model to a flash file of integers.
+//! Post-training quantization and quantization-aware training: from a trained model to an integer flash file.
 //!
-//! Training images alone decide: a few of them the scales of the activations, all of them the fine-tuning. Validation and
-//! test images only tell what came of it; [`proof`] holds that.
+//! Only training images influence the file: a few of them calibrate the scales of the activations, all of them are used for
+//! fine-tuning. Validation and test images only measure the result ([`evaluation`]).
 
 pub mod calibrate;
 pub mod clip;
@@ -16,7 +16,7 @@ mod simplify;
 use selvedge::format::Dtype;
 use selvedge::{Backend, Mlp};
 
-use crate::data::Set;
+use crate::data::Samples;
 use crate::error::Result;
 use crate::memory::{Bytes, Floats};
 use crate::model::Model;
@@ -33,82 +33,82 @@ use simplify::simplify;
 /// The seed of the self-test in every file.
 pub const SELF_TEST: u32 = 1;
 
-/// Images that scales are taken from where nobody says how many.
+/// The default number of calibration images.
 pub const CALIBRATE: usize = 2048;
-/// The seed of a model that does not say how it was trained.
+/// The seed of the split for a model whose recipe is unknown.
 pub const SEED: u64 = 42;
 
-/// Which of the training images a model may be quantized with, and which have validated it.
+/// The training images that a model may be quantized with, and the images that validated it.
 pub fn split(model: &Model, images: usize) -> Split {
     let recipe = model.about.recipe.as_ref();
     recipe.map_or_else(|| Split::new(Generator::Selvedge, SEED, images), |r| r.split(images))
 }
 
-/// A flash file of integers, and where it clips.
+/// An integer flash file and its clip limits.
 #[derive(Debug)]
 pub struct Quantized {
     /// The file.
     pub bytes: Bytes,
-    /// What its integers reach.
-    pub limits: Limits,
-    /// The network that was rounded, or fine-tuned before it was: that of the model, with units that say nothing taken out
-    /// and layers equalised, so that its hidden activations compare with those of the file.
+    /// Its clip limits.
+    pub limits: ClipLimits,
+    /// The float network before fine-tuning and rounding: that of the model without constant and unread units and with
+    /// equalised layers, so that its hidden activations compare with those of the file.
     pub float: Folded,
 }
 
-/// The largest magnitudes that the integers of a file stand for.
+/// The largest magnitudes that the integers of a file represent.
 #[derive(Debug)]
-pub struct Limits {
-    /// Of weights: by layer and row.
-    pub rows: Vec<Vec<f32>>,
+pub struct ClipLimits {
+    /// Of the weights, by layer and output.
+    pub weights: Vec<Vec<f32>>,
     /// Of the outputs of each hidden layer.
     pub activations: Vec<f32>,
 }
 
-/// How to quantize.
+/// The settings of a quantization.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
     /// `i8` or `i4`.
     pub dtype: Dtype,
-    /// Training images that the scales of the activations are taken from.
+    /// The number of calibration images.
     pub calibrate: usize,
-    /// Where to clip, weights and activations.
+    /// How to choose the clip limits of weights and activations.
     pub clip: Clip,
-    /// Epochs of fine-tuning with quantized weights.
+    /// Epochs of quantization-aware training.
     pub qat: usize,
-    /// Decides the order of the images in fine-tuning.
+    /// The seed of the order of the images in quantization-aware training.
     pub seed: u64,
 }
 
-/// Quantizes a model; `train` are the training images of `set`, in random order. `after` hears of every epoch of
-/// fine-tuning and its mean loss.
+/// Quantizes a model; `train` are the indices of the training images of `set`, in random order. `on_epoch` is called with the
+/// number and the mean loss of every epoch of fine-tuning.
 ///
 /// # Errors
 /// Exit code 1 where fine-tuning diverges or memory is short, 4 where the network cannot be quantized.
 pub fn quantize(
     model: &Model,
-    set: &Set,
+    set: &Samples,
     train: &[u32],
     options: Options,
-    after: &mut dyn FnMut(usize, f64),
+    on_epoch: &mut dyn FnMut(usize, f64),
 ) -> Result<Quantized> {
     let mut net = fold(model)?;
     let shape = net.shape;
     simplify(shape, &mut net.params)?;
     let mlp = Mlp::new(shape, Backend::detect());
-    let some = &train[..options.calibrate.min(train.len())];
-    let input = Input::new(net.table, &set.images.pixels, some, shape.inputs());
+    let calibration_index = &train[..options.calibrate.min(train.len())];
+    let input = Input::new(net.table, &set.images.pixels, calibration_index, shape.inputs());
     let values = input.values();
-    let images = Images { pixels: &set.images.pixels, index: some, values: &values };
+    let images = Images { pixels: &set.images.pixels, index: calibration_index, values: &values };
     let quantizer = Quantizer { model, mlp, input: &input, images, options };
     equalize(&quantizer, &mut net)?;
     let calibration = quantizer.calibrate(&net.params)?;
     let mut params = Floats::copy_of(&net.params, "a copy of the parameters")?;
     if options.qat > 0 {
         let images = Images { index: train, ..images };
-        let lesson = QatConfig { images, labels: &set.labels, epochs: options.qat, seed: options.seed };
-        let choose = |params: &[f32]| quantizer.steps(params, &calibration.mean_square);
-        finetune(&mlp, &mut params, lesson, &choose, after)?;
+        let config = QatConfig { images, labels: &set.labels, epochs: options.qat, seed: options.seed };
+        let choose_steps = |params: &[f32]| quantizer.steps(params, &calibration.mean_square);
+        finetune(&mlp, &mut params, config, &choose_steps, on_epoch)?;
     }
     let (bytes, limits) = quantizer.file(&params, &calibration)?;
     Ok(Quantized { bytes, limits, float: net })

@@ -1,22 +1,23 @@
-//! An integer network as the specification computes it: the numbers of a flash file, in plain loops.
+//! An integer network computed by the specification, [`naive::integer`](selvedge::naive::integer), from the numbers of a
+//! flash file.
 
 use selvedge::format::ModelView;
 use selvedge::naive::integer;
 
 /// The integers of a layer.
 #[derive(Debug)]
-pub struct Layer {
+pub struct IntegerLayer {
     /// `(o, i)` row-major.
     pub weights: Vec<i8>,
     /// `(o)`.
     pub biases: Vec<i32>,
-    /// `(o)`; none in the last layer.
+    /// `(o)`; empty in the last layer.
     pub multipliers: Vec<u16>,
 }
 
-impl Layer {
-    /// The layers of a flash file of integers.
-    pub fn of(image: &ModelView<'_>) -> Vec<Self> {
+impl IntegerLayer {
+    /// The layers of an integer flash file.
+    pub fn from_model(image: &ModelView<'_>) -> Vec<Self> {
         debug_assert!(image.header().dtype().is_integer());
         let layers = image.layers().iter().map(|layer| {
             let rows = 0..layer.outputs();
@@ -31,7 +32,7 @@ impl Layer {
         layers.collect()
     }
 
-    /// The sums `(o)` of the inputs `x(i)`, and what a hidden layer makes of them; the last makes nothing.
+    /// The sums `(o)` for the inputs `x(i)`, and the outputs `(o)` of a hidden layer; those of the last layer are empty.
     pub fn run(&self, x: &[u8]) -> (Vec<i32>, Vec<u8>) {
         let Self { weights, biases, multipliers } = self;
         let (mut sums, mut y) = (vec![0; biases.len()], vec![0; multipliers.len()]);
@@ -40,7 +41,7 @@ impl Layer {
     }
 }
 
-/// What each byte of an image becomes as an input.
+/// The integer input that each byte of an image becomes.
 pub fn input_values(image: &ModelView<'_>) -> [u8; 256] {
     std::array::from_fn(|p| image.table().map_or((p >> 1) as u8, |t| t[p]))
 }

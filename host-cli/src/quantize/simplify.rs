@@ -1,13 +1,13 @@
-//! Hidden units that say nothing, as structured pruning leaves them: they cost the others no resolution.
+//! Removes constant and unread hidden units, as structured pruning leaves them, so that they cost no resolution.
 //!
-//! A unit without weights is constant, and the layer behind it takes what it adds into its biases. A unit that nothing
-//! reads loses its own weights. The network computes the same either way.
+//! A unit without weights is constant: its contribution moves into the biases of the next layer. A unit that nothing reads
+//! gets weights of 0. The network computes the same either way.
 
 use selvedge::Shape;
 
 use crate::error::Result;
 
-/// Takes constant and unread hidden units out of a network: their weights become 0.
+/// Removes constant and unread hidden units from a network by setting their weights to 0.
 ///
 /// # Errors
 /// Exit code 1 where `params` are not those of `shape`.
@@ -41,7 +41,7 @@ pub(super) fn simplify(shape: Shape, params: &mut [f32]) -> Result<()> {
     Ok(())
 }
 
-/// The weights into unit `j` of a layer of `units`, stored `(i, o)`.
+/// The weights of unit `j` of a layer of `units`, stored `(i, o)`.
 pub(super) fn column(weights: &[f32], j: usize, units: usize) -> impl Iterator<Item = &f32> {
     weights.iter().skip(j).step_by(units)
 }
@@ -63,7 +63,7 @@ mod tests {
         let mut params = [0.0, 5.0, 1.0, 0.0, 6.0, 2.0, 3.0, 1.0, -0.5, 2.0, 0.0, 4.0, 0.25];
         simplify(shape, &mut params).unwrap();
         assert_eq!(params, [0.0, 0.0, 1.0, 0.0, 0.0, 2.0, 0.0, 0.0, -0.5, 0.0, 0.0, 4.0, 6.25]);
-        // A constant that ReLU cuts off adds nothing; one that makes the next unit constant goes further.
+        // A negative constant is 0 after ReLU; one that makes the next unit constant is propagated.
         let shape = Shape::new(&[1, 2, 1, 2]).unwrap();
         let mut params = [0.0, 0.0, -7.0, 2.0, 3.0, 4.0, -1.0, 10.0, 1.0, 0.0, 0.5];
         simplify(shape, &mut params).unwrap();

@@ -1,5 +1,5 @@
-//! Where the values of a recipe come from: built-in values, then a preset, then a file, then flags, each over the ones
-//! before it, key by key. What a model decides from which a run starts goes over a preset; files and flags may not differ.
+//! The sources of a recipe, merged key by key: built-in values, a preset, a file, flags. Each overrides the ones before it.
+//! The model that a run starts from overrides built-in values and presets; files and flags may not contradict it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,10 +13,10 @@ use crate::error::{Error, Exit, Result};
 /// The name of the recipe's file in a run's folder.
 pub const FILE: &str = "config.toml";
 
-/// Who set a value.
+/// The source of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// Nobody.
+    /// The program.
     BuiltIn,
     /// `--preset`.
     Preset(String),
@@ -40,44 +40,44 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Values laid over each other.
+/// The merged values and the source of each.
 #[derive(Debug, Clone)]
-pub struct Layers {
+pub struct MergedConfig {
     values: Table,
     origins: BTreeMap<String, Origin>,
 }
 
-impl Default for Layers {
+impl Default for MergedConfig {
     fn default() -> Self {
-        Self { values: keys(&Recipe::default()), origins: BTreeMap::new() }
+        Self { values: table(&Recipe::default()), origins: BTreeMap::new() }
     }
 }
 
-impl Layers {
-    /// The built-in values, under a preset, under a file, under flags.
+impl MergedConfig {
+    /// Merges the built-in values, a preset, a file and flags.
     ///
     /// # Errors
-    /// Exit code 2 for an unknown preset, a file that cannot be read, and what [`lay`](Self::lay) refuses.
+    /// Exit code 2 for an unknown preset, a file that cannot be read, and what [`merge`](Self::merge) refuses.
     pub fn resolve(preset: Option<&str>, file: Option<&Path>, flags: Table) -> Result<Self> {
-        let mut layers = Self::default();
+        let mut config = Self::default();
         if let Some(name) = preset {
-            layers.lay(preset::table(name)?, &Origin::Preset(name.into()))?;
+            config.merge(preset::table(name)?, &Origin::Preset(name.into()))?;
         }
         if let Some(path) = file {
-            layers.lay(
+            config.merge(
                 read(path, "`selvedge config show` prints a recipe to start from")?,
                 &Origin::File(path.into()),
             )?;
         }
-        layers.lay(flags, &Origin::Flag)?;
-        Ok(layers)
+        config.merge(flags, &Origin::Flag)?;
+        Ok(config)
     }
 
-    /// Lays a table over what is there.
+    /// Merges a table, which overrides the values so far.
     ///
     /// # Errors
-    /// Exit code 2 for a key that no recipe has, with the nearest one that it has, and for a value of the wrong kind.
-    pub fn lay(&mut self, table: Table, origin: &Origin) -> Result<()> {
+    /// Exit code 2 for an unknown key, with the most similar one, and for a value of the wrong type.
+    pub fn merge(&mut self, table: Table, origin: &Origin) -> Result<()> {
         for (key, value) in table {
             self.check(&key, &value).map_err(|why| Error::misused(format!("{origin}: {why}")))?;
             self.values.insert(key.clone(), value);
@@ -87,26 +87,26 @@ impl Layers {
     }
 
     /// Whether a file or a flag has set `key`.
-    pub fn is_asked(&self, key: &str) -> bool {
+    pub fn is_explicit(&self, key: &str) -> bool {
         matches!(self.origins.get(key), Some(Origin::File(_) | Origin::Flag))
     }
 
-    /// Lays those values of `kept` that are others here over what is built in or a preset's: `model` decides them.
+    /// Merges those values of `kept` that differ, which `model` determines.
     ///
     /// # Errors
-    /// Exit code 2 where a file or a flag has set one of them, and for `init` as a flag, since nothing is drawn.
-    pub fn keep(&mut self, kept: &Recipe, model: &Path) -> Result<()> {
+    /// Exit code 2 where a file or a flag has set one of them, and for `init` as a flag, since no weights are drawn.
+    pub fn merge_model(&mut self, kept: &Recipe, model: &Path) -> Result<()> {
         let model = Origin::Model(model.into());
         if self.origins.get("init") == Some(&Origin::Flag) {
             return Err(Error::misused(format!("flag: init draws weights, but those of {model} are kept")));
         }
-        let asked = keys(&self.recipe()?);
-        for (key, value) in keys(kept).into_iter().filter(|(key, value)| asked[key] != *value) {
+        let current = table(&self.recipe()?);
+        for (key, value) in table(kept).into_iter().filter(|(key, value)| current[key] != *value) {
             if let Some(origin @ (Origin::File(_) | Origin::Flag)) = self.origins.get(&key) {
                 return Err(Error::misused(format!(
                     "{origin}: {key} = {}, but {model} has {value}, and a run keeps the shape and the normalisation \
                      that it starts from; leave {key} out",
-                    asked[&key]
+                    current[&key]
                 )));
             }
             self.values.insert(key.clone(), value);
@@ -137,7 +137,7 @@ impl Layers {
         Ok(recipe)
     }
 
-    /// Who set each value, by its key.
+    /// The source of each value, by its key.
     pub fn origins(&self) -> BTreeMap<String, String> {
         self.values.keys().map(|key| (key.clone(), self.origin(key).to_string())).collect()
     }
@@ -146,31 +146,31 @@ impl Layers {
         self.origins.get(key).unwrap_or(&Origin::BuiltIn)
     }
 
-    /// The recipe as a config file, with the origin of each value as its comment.
+    /// The recipe as a config file, with the source of each value as a comment.
     ///
     /// # Errors
     /// As [`recipe`](Self::recipe).
     pub fn explain(&self) -> Result<String> {
         let text = self.recipe()?.to_toml()?;
-        let wide = text.lines().map(str::len).max().unwrap_or(0);
+        let width = text.lines().map(str::len).max().unwrap_or(0);
         let lines = text.lines().map(|line| {
             let key = line.split(' ').next().unwrap_or_default();
-            format!("{line:wide$}  # {}", self.origin(key))
+            format!("{line:width$}  # {}", self.origin(key))
         });
         Ok(lines.collect::<Vec<_>>().join("\n"))
     }
 }
 
-/// `unknown key X; did you mean Y?`, or the known ones where none is near.
+/// `unknown key X; did you mean Y?`, or the known ones where none is similar.
 pub fn unknown(key: &str, known: &[&str]) -> String {
-    let near = known.iter().map(|&k| (strsim::damerau_levenshtein(k, key), k)).min();
-    match near.filter(|&(distance, k)| distance <= 1 + k.len() / 3) {
-        Some((_, near)) => format!("unknown key {key}; did you mean {near}?"),
+    let similar = known.iter().map(|&k| (strsim::damerau_levenshtein(k, key), k)).min();
+    match similar.filter(|&(distance, k)| distance <= 1 + k.len() / 3) {
+        Some((_, similar)) => format!("unknown key {key}; did you mean {similar}?"),
         None => format!("unknown key {key}; there are {}", known.join(", ")),
     }
 }
 
-/// What the parser says of a value, without the names of Rust's types.
+/// The parser's message about a value, without the names of Rust's types.
 pub(crate) fn plain(message: &str) -> String {
     [("expected usize", "a whole number"), ("expected u64", "a whole number"), ("expected f32", "a number")]
         .into_iter()
@@ -178,10 +178,10 @@ pub(crate) fn plain(message: &str) -> String {
         .replace("expected a sequence", "expected a list in brackets")
 }
 
-/// A TOML file; `advice` says what to do where there is none.
+/// Reads a TOML file; `advice` says what to do where there is none.
 ///
 /// # Errors
-/// Exit code 2 where it cannot be read, with the line where it is no TOML.
+/// Exit code 2 where it cannot be read, with the line where it is not TOML.
 pub fn read(path: &Path, advice: &str) -> Result<Table> {
     let text = std::fs::read_to_string(path).map_err(|e| {
         let mut error = Error::unreadable(Exit::Misused, path, &e);
@@ -193,10 +193,10 @@ pub fn read(path: &Path, advice: &str) -> Result<Table> {
     parse(&text, &path.display().to_string())
 }
 
-/// The TOML of a file called `name`.
+/// Parses the TOML of a file called `name`.
 ///
 /// # Errors
-/// Exit code 2 with the line where it is no TOML.
+/// Exit code 2 with the line where it is not TOML.
 pub fn parse(text: &str, name: &str) -> Result<Table> {
     text.parse::<Table>().map_err(|e| {
         let line = e.span().map_or(0, |s| text[..s.start].matches('\n').count() + 1);
@@ -204,21 +204,22 @@ pub fn parse(text: &str, name: &str) -> Result<Table> {
     })
 }
 
-fn keys(recipe: &Recipe) -> Table {
+fn table(recipe: &Recipe) -> Table {
     Table::try_from(recipe).expect("a recipe is a table")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Layers, Origin, unknown};
+    use super::{MergedConfig, Origin, unknown};
     use crate::recipe::Recipe;
     use crate::recipe::preset::PRESETS;
 
     #[test]
-    fn each_layer_covers_the_ones_before() {
-        let mut layers = Layers::resolve(Some("notebook"), None, "epochs = 7".parse().unwrap()).unwrap();
-        assert_eq!(layers.recipe().unwrap().epochs, 7);
-        let text = layers.explain().unwrap();
+    fn each_source_overrides_the_ones_before() {
+        let mut config =
+            MergedConfig::resolve(Some("notebook"), None, "epochs = 7".parse().unwrap()).unwrap();
+        assert_eq!(config.recipe().unwrap().epochs, 7);
+        let text = config.explain().unwrap();
         let origin = |key: &str| {
             let line = text.lines().find(|l| l.starts_with(&format!("{key} = "))).unwrap();
             line.split(" # ").nth(1).unwrap().to_string()
@@ -226,11 +227,11 @@ mod tests {
         assert_eq!([origin("epochs"), origin("lr"), origin("rng")], ["flag", "preset notebook", "built in"]);
         assert_eq!(
             text.parse::<toml::Table>().unwrap().try_into::<Recipe>().unwrap(),
-            layers.recipe().unwrap()
+            config.recipe().unwrap()
         );
-        let error = layers.lay("epoch = 7".parse().unwrap(), &Origin::Flag).unwrap_err();
+        let error = config.merge("epoch = 7".parse().unwrap(), &Origin::Flag).unwrap_err();
         assert_eq!(error.message, "flag: unknown key epoch; did you mean epochs?");
-        let error = layers.lay("epochs = 'x'".parse().unwrap(), &Origin::Flag).unwrap_err();
+        let error = config.merge("epochs = 'x'".parse().unwrap(), &Origin::Flag).unwrap_err();
         assert!(error.message.starts_with("flag: epochs = \"x\": invalid type"), "{error}");
         assert!(unknown("zzzzzz", &["a", "b"]).ends_with("there are a, b"));
     }
@@ -238,8 +239,8 @@ mod tests {
     #[test]
     fn every_preset_is_a_recipe() {
         for preset in PRESETS {
-            Layers::resolve(Some(preset.name), None, toml::Table::new()).unwrap().recipe().unwrap();
+            MergedConfig::resolve(Some(preset.name), None, toml::Table::new()).unwrap().recipe().unwrap();
         }
-        assert!(Layers::resolve(Some("none"), None, toml::Table::new()).is_err());
+        assert!(MergedConfig::resolve(Some("none"), None, toml::Table::new()).is_err());
     }
 }

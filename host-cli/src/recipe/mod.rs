@@ -1,94 +1,95 @@
-//! A recipe: everything that decides how a run comes out. It is the run's `config.toml` and lies in the model's metadata.
+//! A recipe: all settings that determine the result of a run. It is stored as the run's `config.toml` and in the model's
+//! metadata.
 
 pub mod config;
 pub mod preset;
 mod values;
 
-pub use values::{Hidden, OptimizerKind, Precision, ScheduleKind, Standardise, TrainOn, WeightInit};
+pub use crate::data::normalise::Standardisation;
+pub use values::{Hidden, OptimizerKind, Precision, ScheduleKind, TrainOn, WeightInit};
 
 use selvedge::optim::Optimizer;
 use selvedge::shape::{MAX_LAYERS, MAX_WIDTH};
 use selvedge::{Backend, Init, Shape};
 use serde::{Deserialize, Serialize};
 
-use crate::data::idx::Images;
 use crate::data::normalise::Normalisation;
-use crate::data::{Reading, Source};
+use crate::data::{Images, Reading, Source};
 use crate::error::{Error, Result};
 use crate::sampling::{Generator, Split};
 
-/// AdamW's guard against a division by 0.
+/// The epsilon of AdamW.
 const ADAM_EPSILON: f32 = 1e-8;
-/// The most pixels that images are moved by.
-const MOST_SHIFT: usize = 8;
+/// The maximum random shift of images.
+const MAX_SHIFT_PIXELS: usize = 8;
 
-/// How to train.
+/// The settings of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Recipe {
     /// `fashion-mnist`, `demo` or a folder.
     pub data: String,
-    /// Whether rows and columns of its images are swapped.
+    /// Whether the rows and columns of its images are swapped.
     pub transpose: bool,
     /// The label of its first class.
     pub first_label: usize,
-    /// The model that training goes on from; empty to draw weights.
+    /// The model to start from; empty for random weights.
     pub from: String,
     /// Widths of the hidden layers.
     pub hidden: Vec<usize>,
     /// Passes over the training images.
     pub epochs: usize,
-    /// Images of a step.
+    /// Images per step.
     pub batch: usize,
-    /// The learning rate.
+    /// The peak learning rate.
     pub lr: f32,
-    /// How parameters follow the gradient.
+    /// The optimizer.
     pub optimizer: OptimizerKind,
-    /// SGD's momentum, 0 to below 1.
+    /// Momentum of SGD, from 0 to below 1.
     pub momentum: f32,
-    /// Whether SGD's momentum looks ahead.
+    /// Whether SGD uses Nesterov momentum.
     pub nesterov: bool,
-    /// AdamW's keeping of the first moment.
+    /// AdamW's decay rate of the first moment.
     pub beta1: f32,
-    /// AdamW's keeping of the second moment.
+    /// AdamW's decay rate of the second moment.
     pub beta2: f32,
-    /// How the learning rate goes over the run.
+    /// The learning-rate schedule.
     pub schedule: ScheduleKind,
-    /// The fraction of the run in which it rises to its peak.
+    /// The fraction of the run in which the learning rate rises to its peak.
     pub warmup: f32,
-    /// What weights lose of themselves, in units of the learning rate; biases lose nothing.
+    /// Decoupled weight decay: `w -= lr * weight_decay * w`. Biases are excluded.
     pub weight_decay: f32,
-    /// The most that the gradient's norm may be; 0 for no limit.
+    /// The maximum norm of the gradient; 0 for no limit.
     pub clip: f32,
-    /// The share of the label that is spread over all classes.
+    /// The fraction of the label's probability that is spread over all classes.
     pub label_smoothing: f32,
-    /// The share of hidden units that drop out of a step.
+    /// The fraction of hidden units that are zeroed in a step.
     pub dropout: f32,
-    /// What is kept of the running mean of the parameters at each step; 0 for no mean.
+    /// The decay of the exponential moving average of the parameters per step; 0 for none.
     pub ema: f32,
-    /// The exponent of the pixels' table, `255 (p / 255)^gamma`.
+    /// The exponent of the table that pixels go through, `255 (p / 255)^gamma`.
     pub gamma: f32,
-    /// What is done to pixels behind the table.
-    pub standardise: Standardise,
+    /// How pixels are standardised after the table.
+    pub standardise: Standardisation,
     /// Whether training images are mirrored at random.
     pub flip: bool,
-    /// The most pixels that training images are moved by at random.
+    /// The maximum random shift of training images, in pixels.
     pub shift: usize,
-    /// Epochs without a better validation accuracy before the run ends, with the best model; 0 for never.
+    /// Early stopping: epochs without a better validation accuracy before the run ends with the best model; 0 for never.
     pub patience: usize,
-    /// Which images to train on.
+    /// The images to train on.
     pub train_on: TrainOn,
-    /// ε of the loss that is printed, −ln(p + ε); the gradient is that of −ln p whatever it is.
+    /// ε of the printed loss, −ln(p + ε); the gradient is that of −ln p in any case.
     pub loss_epsilon: f32,
     /// The initial weights.
     pub init: WeightInit,
-    /// Decides the split, the initial weights and the shuffles.
+    /// The seed of the split, the initial weights and the shuffles.
     pub seed: u64,
-    /// Whose random numbers.
+    /// The random number generator.
     pub rng: Generator,
-    /// Who does the arithmetic; `auto` is the fastest that the CPU has.
+    /// The backend of the kernels; `auto` is the fastest that the CPU has.
     pub backend: String,
-    /// How a step's products take their operands.
+    /// The precision of the operands of a step's matrix products.
     pub precision: Precision,
 }
 
@@ -116,7 +117,7 @@ impl Default for Recipe {
             dropout: 0.0,
             ema: 0.0,
             gamma: 1.0,
-            standardise: Standardise::None,
+            standardise: Standardisation::None,
             flip: false,
             shift: 0,
             patience: 0,
@@ -132,10 +133,10 @@ impl Default for Recipe {
 }
 
 impl Recipe {
-    /// Refuses what cannot be trained, before any data is read.
+    /// Refuses invalid settings, before any data is read.
     ///
     /// # Errors
-    /// Exit code 2 with the flag, its value and what it may be.
+    /// Exit code 2 with the flag, its value and the valid values.
     pub fn check(&self) -> Result<()> {
         if let Some(width) = self.hidden.iter().find(|w| !(1..=MAX_WIDTH).contains(*w)) {
             return Err(Error::misused(format!("--hidden {width}: a layer has 1 to {MAX_WIDTH} units")));
@@ -165,9 +166,9 @@ impl Recipe {
                 "--nesterov looks ahead along SGD's --momentum; give one, such as 0.9",
             ));
         }
-        if self.shift > MOST_SHIFT {
+        if self.shift > MAX_SHIFT_PIXELS {
             return Err(Error::misused(format!(
-                "--shift {}: images move by at most {MOST_SHIFT} pixels",
+                "--shift {}: images move by at most {MAX_SHIFT_PIXELS} pixels",
                 self.shift
             )));
         }
@@ -180,7 +181,7 @@ impl Recipe {
     }
 
     fn check_ranges(&self) -> Result<()> {
-        let parts = [
+        let below_1 = [
             ("momentum", self.momentum),
             ("beta1", self.beta1),
             ("beta2", self.beta2),
@@ -188,15 +189,15 @@ impl Recipe {
             ("dropout", self.dropout),
             ("ema", self.ema),
         ];
-        if let Some((flag, value)) = parts.into_iter().find(|(_, x)| !(0.0..1.0).contains(x)) {
+        if let Some((flag, value)) = below_1.into_iter().find(|(_, x)| !(0.0..1.0).contains(x)) {
             return Err(Error::misused(format!("--{flag} {value}: it is a number from 0 to below 1")));
         }
-        let whole = [("warmup", self.warmup), ("loss-epsilon", self.loss_epsilon)];
-        if let Some((flag, value)) = whole.into_iter().find(|(_, x)| !(0.0..=1.0).contains(x)) {
+        let up_to_1 = [("warmup", self.warmup), ("loss-epsilon", self.loss_epsilon)];
+        if let Some((flag, value)) = up_to_1.into_iter().find(|(_, x)| !(0.0..=1.0).contains(x)) {
             return Err(Error::misused(format!("--{flag} {value}: it is a number from 0 to 1")));
         }
-        let any = [("weight-decay", self.weight_decay), ("clip", self.clip)];
-        if let Some((flag, value)) = any.into_iter().find(|(_, x)| !(x.is_finite() && *x >= 0.0)) {
+        let not_negative = [("weight-decay", self.weight_decay), ("clip", self.clip)];
+        if let Some((flag, value)) = not_negative.into_iter().find(|(_, x)| !(x.is_finite() && *x >= 0.0)) {
             return Err(Error::misused(format!("--{flag} {value}: it is a number of 0 or more")));
         }
         if !(0.1..=10.0).contains(&self.gamma) {
@@ -205,7 +206,7 @@ impl Recipe {
         Ok(())
     }
 
-    /// The optimizer that follows the gradient; `None` is plain descent, which writes no gradient.
+    /// The optimizer of a stored gradient; `None` for plain SGD, which is fused into the weight-gradient product.
     pub fn optimizer(&self) -> Option<Optimizer> {
         match self.optimizer {
             OptimizerKind::Adamw => {
@@ -219,11 +220,11 @@ impl Recipe {
     }
 
     /// The learning rate of step `step` of `steps`, counted from 0.
-    pub fn rate(&self, step: u32, steps: u32) -> f32 {
+    pub fn learning_rate(&self, step: u32, steps: u32) -> f32 {
         self.schedule.schedule(self.epochs).learning_rate(self.lr, self.warmup, step, steps)
     }
 
-    /// What makes inputs of pixels, measured on the training images of `split`.
+    /// The normalisation of pixels, measured on the training images of `split`.
     pub fn normalisation(&self, images: &Images, split: &Split) -> Normalisation {
         let (pixels, size) = (&images.pixels, images.pixels_per_image());
         Normalisation::new(self.gamma, self.standardise, pixels, size, &split.train)
@@ -254,10 +255,10 @@ impl Recipe {
         })
     }
 
-    /// The network for images of `inputs` pixels and `classes` classes.
+    /// The shape of the network for images of `inputs` pixels and `classes` classes.
     ///
     /// # Errors
-    /// Exit code 3 where the data set itself is too wide.
+    /// Exit code 3 where the images or the classes are too many for a layer.
     pub fn shape(&self, inputs: usize, classes: usize) -> Result<Shape> {
         let widths: Vec<_> =
             [inputs].into_iter().chain(self.hidden.iter().copied()).chain([classes]).collect();
@@ -292,7 +293,7 @@ impl Recipe {
         toml::to_string(self).map_err(|e| Error::failed(e.to_string()))
     }
 
-    /// `784-128-10`'s middle, for names: `128`, `128x64`, `linear`.
+    /// The hidden layers for names of files: `128`, `128x64`, `linear`.
     pub fn hidden_name(&self) -> String {
         if self.hidden.is_empty() {
             return "linear".into();

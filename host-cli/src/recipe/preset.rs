@@ -1,22 +1,22 @@
-//! The named recipes, written as a config file would write them.
+//! The named recipes, written as in a config file.
 //!
-//! `fast`, `best` and `wide` were chosen by their accuracy on validation images and train on all images: with
-//! `--train-on split` they validate again.
+//! `fast`, `best` and `wide` were selected by validation accuracy and train on all images; `--train-on split` makes them
+//! validate again.
 
 use crate::error::{Error, Result};
 
-/// A name, what it is for, and the keys that it sets.
+/// A named recipe.
 pub struct Preset {
-    /// What `--preset` calls it.
+    /// The value of `--preset`.
     pub name: &'static str,
-    /// One line for people.
+    /// One line about its purpose.
     pub about: &'static str,
-    /// TOML, in parts.
+    /// The keys that it sets, as TOML in several parts.
     parts: &'static [&'static str],
 }
 
-/// What the searches on validation images agreed on.
-const FOUND: &str = r#"
+/// The keys that are the same in all recipes that were selected by validation accuracy.
+const SELECTED: &str = r#"
         optimizer = "adamw"
         warmup = 0.05
         init = "he-linear"
@@ -25,7 +25,7 @@ const FOUND: &str = r#"
         train_on = "all"
     "#;
 
-/// All of them.
+/// All presets.
 pub const PRESETS: [Preset; 4] = [
     Preset {
         name: "notebook",
@@ -44,7 +44,7 @@ pub const PRESETS: [Preset; 4] = [
         name: "fast",
         about: "784-128-10 in five epochs: 89.8 % of Fashion-MNIST's test images, in seconds",
         parts: &[
-            FOUND,
+            SELECTED,
             r#"
         hidden = [128]
         epochs = 5
@@ -59,7 +59,7 @@ pub const PRESETS: [Preset; 4] = [
         name: "best",
         about: "784-128-10, the best that was found: 90.4 %",
         parts: &[
-            FOUND,
+            SELECTED,
             r#"
         hidden = [128]
         epochs = 25
@@ -75,7 +75,7 @@ pub const PRESETS: [Preset; 4] = [
         name: "wide",
         about: "784-512-512-10, the best that was found: 91.0 %, in a minute",
         parts: &[
-            FOUND,
+            SELECTED,
             r#"
         hidden = [512, 512]
         epochs = 15
@@ -93,7 +93,7 @@ pub const PRESETS: [Preset; 4] = [
 /// The keys of a preset.
 ///
 /// # Errors
-/// Exit code 2 with the names that there are.
+/// Exit code 2 with the names of the presets.
 pub fn table(name: &str) -> Result<toml::Table> {
     let preset = PRESETS.iter().find(|p| p.name == name).ok_or_else(|| {
         let names: Vec<_> = PRESETS.iter().map(|p| p.name).collect();

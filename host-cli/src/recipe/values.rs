@@ -1,4 +1,4 @@
-//! The values of a recipe that people write as words.
+//! The values of a recipe that are written as text.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use selvedge::Init;
 use selvedge::optim::Schedule;
 use serde::{Deserialize, Serialize};
 
-/// [`Init`] as people write it: `he`, `he-linear`, or `normal:0.01` with a standard deviation.
+/// [`Init`] as text: `he`, `he-linear`, or `normal:0.01` with a standard deviation.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct WeightInit(pub Init);
@@ -21,9 +21,9 @@ impl FromStr for WeightInit {
             "he-linear" => return Ok(Self(Init::HeLinear)),
             _ => {}
         }
-        let deviation = text.strip_prefix("normal:").and_then(|d| d.parse::<f32>().ok());
-        match deviation.filter(|d| d.is_finite() && *d > 0.0) {
-            Some(deviation) => Ok(Self(Init::Normal { standard_deviation: deviation })),
+        let standard_deviation = text.strip_prefix("normal:").and_then(|d| d.parse::<f32>().ok());
+        match standard_deviation.filter(|d| d.is_finite() && *d > 0.0) {
+            Some(standard_deviation) => Ok(Self(Init::Normal { standard_deviation })),
             None => {
                 Err("write he, he-linear, or normal: and a standard deviation above 0, such as normal:0.01"
                     .into())
@@ -43,20 +43,26 @@ impl fmt::Display for WeightInit {
     }
 }
 
-impl TryFrom<String> for WeightInit {
-    type Error = String;
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
+/// Conversions between a type and its text, which serde uses.
+macro_rules! text_conversions {
+    ($t:ty) => {
+        impl TryFrom<String> for $t {
+            type Error = String;
+            fn try_from(text: String) -> Result<Self, String> {
+                text.parse()
+            }
+        }
+        impl From<$t> for String {
+            fn from(value: $t) -> Self {
+                value.to_string()
+            }
+        }
+    };
 }
+text_conversions!(WeightInit);
+text_conversions!(ScheduleKind);
 
-impl From<WeightInit> for String {
-    fn from(weights: WeightInit) -> Self {
-        weights.to_string()
-    }
-}
-
-/// How parameters follow the gradient.
+/// The optimizer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum OptimizerKind {
@@ -66,35 +72,23 @@ pub enum OptimizerKind {
     Adamw,
 }
 
-/// What is done to pixels besides the gamma table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum Standardise {
-    /// They are divided by 255
-    None,
-    /// Less the mean of all pixels, divided by their deviation
-    Global,
-    /// Each less its own mean, divided by its own deviation and a tenth of the range
-    Pixel,
-}
-
-/// Which images to train on.
+/// The images to train on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum TrainOn {
-    /// Five sixths of them; the others validate
+    /// Train on five sixths of the images, validate on the rest
     Split,
-    /// All, for a final model; nothing validates it
+    /// Train on all images, without validation
     All,
 }
 
-/// How a step's products take their operands; weights, sums and evaluations are in single precision.
+/// The precision of the operands of a step's matrix products. Weights, sums and evaluation are in single precision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Precision {
-    /// In single precision
+    /// Single precision
     F32,
-    /// Rounded to bf16: faster where the CPU multiplies pairs (AVX512-BF16), the same bits but slow elsewhere
+    /// Rounded to bf16: faster on CPUs with AVX512-BF16; elsewhere the same bits, but slow
     Bf16,
 }
 
@@ -107,19 +101,19 @@ impl From<Precision> for selvedge::simd::Precision {
     }
 }
 
-/// [`Schedule`] as people write it: `constant`, `linear`, `cosine`, `one-cycle` or `step:EPOCHS:FACTOR`.
+/// [`Schedule`] as text: `constant`, `linear`, `cosine`, `one-cycle` or `step:EPOCHS:FACTOR`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum ScheduleKind {
-    /// The learning rate stays.
+    /// A constant learning rate.
     Constant,
-    /// It falls to 0 in a straight line.
+    /// Linear decay to 0.
     Linear,
-    /// It falls to 0 along half a cosine.
+    /// Cosine decay to 0.
     Cosine,
-    /// It rises and falls.
+    /// A rise, then a decay.
     OneCycle,
-    /// It is multiplied with a factor every so many epochs.
+    /// Multiplication by a factor every so many epochs.
     Step(f32, f32),
 }
 
@@ -167,20 +161,7 @@ impl fmt::Display for ScheduleKind {
     }
 }
 
-impl TryFrom<String> for ScheduleKind {
-    type Error = String;
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl From<ScheduleKind> for String {
-    fn from(plan: ScheduleKind) -> Self {
-        plan.to_string()
-    }
-}
-
-/// Widths of the hidden layers as people write them: `128`, `128,64`, or `none`.
+/// The widths of the hidden layers as text: `128`, `128,64`, or `none`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Hidden(pub Vec<usize>);
@@ -204,7 +185,7 @@ mod tests {
     use super::{Hidden, ScheduleKind, WeightInit};
 
     #[test]
-    fn plans_round_trip() {
+    fn schedules_round_trip() {
         for text in ["constant", "linear", "cosine", "one-cycle", "step:2:0.5"] {
             assert_eq!(text.parse::<ScheduleKind>().unwrap().to_string(), text);
         }
@@ -214,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_round_trip() {
+    fn weight_inits_round_trip() {
         for text in ["he", "he-linear", "normal:0.01", "normal:2"] {
             assert_eq!(text.parse::<WeightInit>().unwrap().to_string(), text);
         }

@@ -1,7 +1,7 @@
-//! A report of a run or a sweep: one HTML page that needs nothing else, no network and no script.
+//! The report of a run or a sweep: one self-contained HTML page without network access or scripts.
 //!
-//! Pictures are SVG of a small writer and PNG inside the page, each with a text that says what it shows; colours are those
-//! of Okabe and Ito, which the colour-blind tell apart.
+//! Charts are SVG, images are embedded PNG, each with an alternative text. The colours are those of Okabe and Ito, which
+//! colour-blind people can distinguish.
 
 mod picture;
 mod quantized;
@@ -12,7 +12,7 @@ mod sweep;
 pub use run::run;
 pub use sweep::sweep;
 
-/// Okabe and Ito's blue, orange and green, which a dark page shows lighter.
+/// Okabe and Ito's blue, orange and green, with lighter variants for a dark page.
 const COLOURS: [&str; 3] = ["var(--blue)", "var(--orange)", "var(--green)"];
 
 const STYLE: &str = "\
@@ -30,7 +30,7 @@ figure{margin:0}figcaption{font-size:.8rem}img{image-rendering:pixelated;height:
 .weights img{width:100%;max-width:40rem}pre{overflow-x:auto;background:var(--soft);padding:.75rem}\
 tr.best{font-weight:bold}";
 
-/// The page around its sections.
+/// An HTML page of the given sections.
 fn page(title: &str, body: &str) -> String {
     let title = escape(title);
     format!(
@@ -45,13 +45,13 @@ fn section(id: &str, heading: &str, body: &str) -> String {
     format!("<section id=\"{id}\"><h2>{}</h2>\n{body}</section>\n", escape(heading))
 }
 
-/// Text as HTML.
+/// Escapes text for HTML.
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-/// A background for a share of 0 to 1 and a text colour that is readable on it.
-fn shade(share: f64) -> String {
-    let text = if share > 0.5 { "#fff" } else { "inherit" };
-    format!("style=\"background:rgba(0,114,178,{:.2});color:{text}\"", share.sqrt())
+/// A background for a fraction of 0 to 1, and a text colour that is readable on it.
+fn shade(fraction: f64) -> String {
+    let text = if fraction > 0.5 { "#fff" } else { "inherit" };
+    format!("style=\"background:rgba(0,114,178,{:.2});color:{text}\"", fraction.sqrt())
 }

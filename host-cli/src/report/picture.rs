@@ -1,4 +1,4 @@
-//! Pixels as PNG inside the page.
+//! Pixels as embedded PNG images.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,28 +12,29 @@ pub(super) fn grey(pixels: &[u8], cols: usize, alt: &str) -> Result<String> {
     element(pixels, cols, pixels.len() / cols, ColorType::Grayscale, alt)
 }
 
-/// Images of weights, `across` to a row: blue below 0, white at 0, orange above, each by its own largest weight.
+/// Images of weights, `across` in a row: blue for negative, white for 0, orange for positive weights, each image relative to
+/// its largest magnitude.
 pub(super) fn weights(units: &[Vec<f32>], cols: usize, across: usize, alt: &str) -> Result<String> {
     let rows = units[0].len() / cols;
     let down = units.len().div_ceil(across);
-    let (wide, high) = (across * (cols + 1), down * (rows + 1));
-    let mut pixels = vec![255u8; 3 * wide * high];
+    let (width, height) = (across * (cols + 1), down * (rows + 1));
+    let mut pixels = vec![255u8; 3 * width * height];
     for (n, unit) in units.iter().enumerate() {
-        let most = unit.iter().fold(1e-12f32, |m, w| m.max(w.abs()));
+        let largest = unit.iter().fold(1e-12f32, |m, w| m.max(w.abs()));
         let (top, left) = (n / across * (rows + 1), n % across * (cols + 1));
         for (p, w) in unit.iter().enumerate() {
-            let at = 3 * ((top + p / cols) * wide + left + p % cols);
+            let at = 3 * ((top + p / cols) * width + left + p % cols);
             let full: [f32; 3] = if *w < 0.0 { [0.0, 114.0, 178.0] } else { [213.0, 94.0, 0.0] };
             for (channel, colour) in pixels[at..at + 3].iter_mut().zip(full) {
-                *channel = (255.0 + (colour - 255.0) * (w.abs() / most)) as u8;
+                *channel = (255.0 + (colour - 255.0) * (w.abs() / largest)) as u8;
             }
         }
     }
-    element(&pixels, wide, high, ColorType::Rgb, alt)
+    element(&pixels, width, height, ColorType::Rgb, alt)
 }
 
 fn element(pixels: &[u8], cols: usize, rows: usize, colour: ColorType, alt: &str) -> Result<String> {
-    let failed = |e: png::EncodingError| Error::failed(format!("cannot draw a picture: {e}"));
+    let failed = |e: png::EncodingError| Error::failed(format!("cannot encode an image: {e}"));
     let mut file = Vec::new();
     let mut encoder = Encoder::new(&mut file, cols as u32, rows as u32);
     encoder.set_color(colour);

@@ -1,5 +1,5 @@
-//! What i8 would make of the model: its weights and activations with the limits at which the quantizer clips them, and the
-//! test images that change their class.
+//! The model quantized to i8: histograms of its weights and activations with their clip limits, and the test images whose
+//! class changes.
 
 use std::fmt::Write;
 
@@ -8,23 +8,23 @@ use selvedge::{Backend, Mlp};
 
 use super::svg::Chart;
 use super::{escape, picture, section};
-use crate::data::{Dataset, Set};
+use crate::data::{Dataset, Samples};
 use crate::error::Result;
 use crate::flash::parse_own;
 use crate::model::Model;
 use crate::model::fold::Folded;
 use crate::quantize::calibrate::Images;
 use crate::quantize::clip::Clip;
-use crate::quantize::{self, CALIBRATE, Limits, Options, Quantized, evaluation};
+use crate::quantize::{self, CALIBRATE, ClipLimits, Options, Quantized, evaluation};
 
-/// Flipped images shown.
-const FLIPS: usize = 24;
+/// The number of changed images that are shown.
+const MAX_CHANGED_SHOWN: usize = 24;
 /// Bins of a histogram.
 const BINS: usize = 60;
-/// Images behind the activations' histograms.
-const SAMPLE: usize = 1000;
+/// The number of test images in the histograms of activations.
+const ACTIVATION_IMAGES: usize = 1000;
 
-/// The sections of a model whose classes of the test images are `float`.
+/// The sections of a model that predicts the classes `float` for the test images.
 ///
 /// # Errors
 /// Exit code 1 without the memory, 4 where the model cannot be quantized.
@@ -37,32 +37,32 @@ pub(super) fn sections(model: &Model, dataset: &Dataset, float: &[u8]) -> Result
     let test = &dataset.test;
     let integer = evaluation::integer_classes(&image, &test.images.pixels, &test.indices())?;
     Ok(section("histograms", "Weights and activations", &histograms(&rounded, test, &limits)?)
-        + &section("flips", "Float against integer", &flips(model, test, float, &integer)?))
+        + &section("flips", "Float and integer predictions", &changed(model, test, float, &integer)?))
 }
 
-/// The images whose class by integers is another than by floats.
-fn flips(model: &Model, set: &Set, float: &[u8], integer: &[u8]) -> Result<String> {
-    let flipped: Vec<usize> = (0..set.labels.len()).filter(|&n| float[n] != integer[n]).collect();
+/// The images for which the integer network predicts another class than the float network.
+fn changed(model: &Model, set: &Samples, float: &[u8], integer: &[u8]) -> Result<String> {
+    let changed: Vec<usize> = (0..set.labels.len()).filter(|&n| float[n] != integer[n]).collect();
     let count = |of: fn([bool; 2]) -> bool| {
         let right = |n: usize| [float, integer].map(|classes| classes[n] == set.labels[n]);
-        flipped.iter().filter(|&&n| of(right(n))).count()
+        changed.iter().filter(|&&n| of(right(n))).count()
     };
     let mut text = format!(
-        "<p>As i8, {} of {} test images change their class: {} from right to wrong, {} from wrong to right, {} from one \
-         wrong class to another.</p>\n<div class=\"grid\">\n",
-        flipped.len(),
+        "<p>Quantized to i8, the predicted class of {} of {} test images changes: {} from right to wrong, {} from wrong to \
+         right, {} from one wrong class to another.</p>\n<div class=\"grid\">\n",
+        changed.len(),
         set.labels.len(),
         count(|right| right == [true, false]),
         count(|right| right == [false, true]),
         count(|right| right == [false, false])
     );
-    for &n in flipped.iter().take(FLIPS) {
+    for &n in changed.iter().take(MAX_CHANGED_SHOWN) {
         let [truth, before, after] = [set.labels[n], float[n], integer[n]].map(|c| model.class(c.into()));
-        let words = format!("test image {n}, {truth}: {before} by floats, {after} by integers");
+        let caption = format!("test image {n}, {truth}: float network {before}, integer network {after}");
         let _ = writeln!(
             text,
             "<figure class=\"mistake\">{}<figcaption>{}: {} → {}</figcaption></figure>",
-            picture::grey(set.images.image(n).unwrap_or_default(), set.images.cols, &words)?,
+            picture::grey(set.images.image(n).unwrap_or_default(), set.images.cols, &caption)?,
             escape(&truth),
             escape(&before),
             escape(&after)
@@ -71,30 +71,30 @@ fn flips(model: &Model, set: &Set, float: &[u8], integer: &[u8]) -> Result<Strin
     Ok(text + "</div>\n")
 }
 
-/// Weights as parts of what their row's integers reach, activations with their layer's limit.
-fn histograms(net: &Folded, set: &Set, limits: &Limits) -> Result<String> {
+/// Weights as fractions of the clip limit of their output, activations with the clip limit of their layer.
+fn histograms(net: &Folded, set: &Samples, limits: &ClipLimits) -> Result<String> {
     let shape = net.shape;
     let mut plots = String::new();
     let layers = shape.split(&net.params)?;
-    for (l, (layer, limits)) in layers.iter().zip(&limits.rows).enumerate() {
+    for (l, (layer, limits)) in layers.iter().zip(&limits.weights).enumerate() {
         let rows = || layer.weights.chunks_exact(limits.len());
-        let parts: Vec<f32> =
+        let fractions: Vec<f32> =
             rows().flat_map(|row| row.iter().zip(limits).map(|(w, limit)| w / limit)).collect();
-        let (least, most) = ends(limits);
-        let words = format!(
-            "Weights of layer {}, a chip's, as parts of the limit of their row; the limits are {} to {}, {} of {} weights \
-             lie beyond",
+        let (min, max) = range(limits);
+        let title = format!(
+            "Quantized weights of layer {}, as a fraction of each output's clip limit. The limits are {} to {}; {} of {} \
+             weights exceed them",
             l + 1,
-            short(least),
-            short(most),
-            parts.iter().filter(|part| part.abs() > 1.0 + 1e-6).count(),
-            parts.len()
+            short(min),
+            short(max),
+            fractions.iter().filter(|fraction| fraction.abs() > 1.0 + 1e-6).count(),
+            fractions.len()
         );
-        plots += &histogram(&words, &parts, &[-1.0, 1.0], "part of the limit");
+        plots += &histogram(&title, &fractions, &[-1.0, 1.0], "fraction of the clip limit");
     }
     let mlp = Mlp::new(shape, Backend::detect());
     let values = net.input_values();
-    let index: Vec<u32> = (0..SAMPLE.min(set.labels.len()) as u32).collect();
+    let index: Vec<u32> = (0..ACTIVATION_IMAGES.min(set.labels.len()) as u32).collect();
     let mut outputs = vec![Vec::new(); shape.layers() - 1];
     Images { pixels: &set.images.pixels, index: &index, values: &values }.forward(
         &mlp,
@@ -107,38 +107,38 @@ fn histograms(net: &Folded, set: &Set, limits: &Limits) -> Result<String> {
     )?;
     for (l, (all, &limit)) in outputs.iter().zip(&limits.activations).enumerate() {
         let positive: Vec<f32> = all.iter().copied().filter(|a| *a > 0.0).collect();
-        let share = |count: usize| 100.0 * count as f64 / all.len().max(1) as f64;
-        let words = format!(
-            "Activations above 0 behind layer {}; {:.0} % are 0, {:.2} % lie beyond the limit of {}",
+        let percent = |count: usize| 100.0 * count as f64 / all.len().max(1) as f64;
+        let title = format!(
+            "Activations of layer {} above 0. {:.0} % are 0; {:.2} % exceed the clip limit of {}",
             l + 1,
-            share(all.len() - positive.len()),
-            share(positive.iter().filter(|a| **a > limit).count()),
+            percent(all.len() - positive.len()),
+            percent(positive.iter().filter(|a| **a > limit).count()),
             short(limit)
         );
-        plots += &histogram(&words, &positive, &[limit], "activation");
+        plots += &histogram(&title, &positive, &[limit], "activation");
     }
     Ok(format!("<div class=\"plots\">{plots}</div>\n"))
 }
 
-fn ends(values: &[f32]) -> (f32, f32) {
+fn range(values: &[f32]) -> (f32, f32) {
     values.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), &v| (l.min(v), h.max(v)))
 }
 
-/// Three figures.
+/// Three significant digits.
 fn short(x: f32) -> String {
     format!("{x:.2e}").parse::<f32>().map_or_else(|_| x.to_string(), |x| x.to_string())
 }
 
-/// How often values occur, with lines at the limits.
-fn histogram(words: &str, values: &[f32], limits: &[f32], x: &str) -> String {
-    let (low, high) = ends(&[values, limits].concat());
+/// A histogram with lines at the limits; `x` names the axis.
+fn histogram(title: &str, values: &[f32], limits: &[f32], x: &str) -> String {
+    let (low, high) = range(&[values, limits].concat());
     if values.is_empty() || low >= high {
-        return format!("<p>{}: nothing to count.</p>", escape(words));
+        return format!("<p>{}: no values.</p>", escape(title));
     }
     let mut counts = vec![0; BINS];
     for v in values {
         counts[(((v - low) / (high - low) * BINS as f32) as usize).min(BINS - 1)] += 1;
     }
-    let chart = Chart::histogram(words, f64::from(low), f64::from(high), &counts);
+    let chart = Chart::histogram(title, f64::from(low), f64::from(high), &counts);
     limits.iter().fold(chart, |chart, &limit| chart.mark(f64::from(limit), "clips")).finish(x)
 }

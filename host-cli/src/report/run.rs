@@ -1,4 +1,4 @@
-//! The page of a run: how it learned, what it confuses, what its weights look like, how it was made.
+//! The page of a run: learning curves, confusion matrix, worst mistakes, weights, settings.
 
 use std::fmt::Write;
 
@@ -7,23 +7,24 @@ use serde_json::Value;
 
 use super::svg::Chart;
 use super::{escape, page, picture, quantized, section, shade};
-use crate::data::{Dataset, Set};
+use crate::data::{Dataset, Samples};
 use crate::error::Result;
 use crate::evaluate::{Evaluation, evaluate, logits};
 use crate::model::Model;
 use crate::recipe::Recipe;
 use crate::thread_pool::{ThreadPool, Threads};
 
-/// Mistakes shown.
-const MISTAKES: usize = 24;
-/// Units of the first layer shown.
-const UNITS: usize = 64;
+/// The number of misclassified images that are shown.
+const MAX_MISTAKES_SHOWN: usize = 24;
+/// The number of first-layer units that are shown.
+const MAX_UNITS_SHOWN: usize = 64;
 
-/// The page of a finished or unfinished run; `metrics` are its lines, `place` what its folder says of the machine.
+/// The page of a finished or unfinished run; `metrics` are the lines of its `metrics.jsonl`, `machine` is what its folder
+/// records about the machine.
 ///
 /// # Errors
 /// Exit code 4 where the model does not fit the data or cannot be quantized.
-pub fn run(name: &str, model: &Model, metrics: &[Value], place: &str, dataset: &Dataset) -> Result<String> {
+pub fn run(name: &str, model: &Model, metrics: &[Value], machine: &str, dataset: &Dataset) -> Result<String> {
     let mlp = Mlp::new(model.shape, selvedge::Backend::detect());
     let thread_pool = ThreadPool::new(Threads::Auto);
     let set = &dataset.test;
@@ -38,9 +39,9 @@ pub fn run(name: &str, model: &Model, metrics: &[Value], place: &str, dataset: &
         tested.images
     );
     body += &curves(model, metrics);
-    body += &section("confusion", "What is taken for what", &confusion(model, &tested));
+    body += &section("confusion", "Confusion matrix", &confusion(model, &tested));
     let logits = logits(&thread_pool, &mlp, &model.params, &inputs, &all)?;
-    body += &section("mistakes", "The most confident mistakes", &mistakes(model, set, &logits)?);
+    body += &section("mistakes", "Most confident mistakes", &mistakes(model, set, &logits)?);
     body += &section("weights", "First-layer weights", &first_layer(model, set)?);
     let classes = logits.chunks_exact(mlp.shape.outputs()).map(|row| selvedge::naive::argmax(row) as u8);
     body += &quantized::sections(model, dataset, &classes.collect::<Vec<_>>())?;
@@ -48,7 +49,7 @@ pub fn run(name: &str, model: &Model, metrics: &[Value], place: &str, dataset: &
     let about = format!(
         "<pre>{}</pre>\n<pre>{}</pre>\n<p>Input: {}. Written by selvedge {}.</p>\n",
         escape(recipe.trim_end()),
-        escape(place.trim_end()),
+        escape(machine.trim_end()),
         escape(&model.about.normalisation.describe()),
         escape(&model.about.version)
     );
@@ -63,12 +64,12 @@ fn curves(model: &Model, metrics: &[Value]) -> String {
     };
     let (loss, train, val) = (of("loss", 1.0), of("train_accuracy", 100.0), of("val_accuracy", 100.0));
     if loss.is_empty() {
-        return section("curves", "How it learned", "<p>No epoch was recorded.</p>\n");
+        return section("curves", "Learning curves", "<p>No epoch has been recorded.</p>\n");
     }
     let best = val.iter().copied().reduce(|a, b| if b.1 > a.1 { b } else { a });
     let losses = Chart::lines("Mean training loss by epoch", &[("loss", loss)]).finish("epoch");
     let mut accuracies = Chart::lines(
-        "Accuracy by epoch in percent, on training images as they were met and on validation images",
+        "Accuracy by epoch in percent: training images during the epoch, validation images after it",
         &[("training %", train), ("validation %", val)],
     );
     let mut note = String::new();
@@ -80,27 +81,27 @@ fn curves(model: &Model, metrics: &[Value]) -> String {
         );
     }
     let plots = format!("<div class=\"plots\">{losses}{}</div>\n{note}", accuracies.finish("epoch"));
-    section("curves", "How it learned", &plots)
+    section("curves", "Learning curves", &plots)
 }
 
 fn confusion(model: &Model, tested: &Evaluation) -> String {
     let classes = model.shape.outputs();
     let mut text = String::from("<div class=\"wide\"><table><thead><tr><th>true \\ predicted</th>");
     (0..classes).for_each(|c| text += &format!("<th>{}</th>", escape(&model.class(c))));
-    text += "<th>found</th></tr></thead><tbody>\n";
+    text += "<th>recall</th></tr></thead><tbody>\n";
     for (c, row) in tested.confusion.iter().enumerate() {
         let _ = write!(text, "<tr><th>{}</th>", escape(&model.class(c)));
         for &count in row {
-            let share = f64::from(count) / f64::from(tested.of_class(c).max(1));
-            let _ = write!(text, "<td {}>{count}</td>", shade(share));
+            let fraction = f64::from(count) / f64::from(tested.of_class(c).max(1));
+            let _ = write!(text, "<td {}>{count}</td>", shade(fraction));
         }
         let _ = writeln!(text, "<td>{:.1} %</td></tr>", 100.0 * tested.recall(c));
     }
     text + "</tbody></table></div>\n"
 }
 
-/// The images whose wrong class got the highest probability.
-fn mistakes(model: &Model, set: &Set, logits: &[f32]) -> Result<String> {
+/// The misclassified images with the highest probabilities of the predicted class.
+fn mistakes(model: &Model, set: &Samples, logits: &[f32]) -> Result<String> {
     let classes = model.shape.outputs();
     let mut wrong: Vec<(f64, usize, usize)> = Vec::new();
     for (n, row) in logits.chunks_exact(classes).enumerate() {
@@ -112,30 +113,31 @@ fn mistakes(model: &Model, set: &Set, logits: &[f32]) -> Result<String> {
     }
     wrong.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     let mut text = String::from("<div class=\"grid\">\n");
-    for &(probability, n, class) in wrong.iter().take(MISTAKES) {
-        let (truth, taken) = (model.class(usize::from(set.labels[n])), model.class(class));
-        let words = format!("test image {n}: {truth} taken for {taken}, {:.1} %", 100.0 * probability);
+    for &(probability, n, class) in wrong.iter().take(MAX_MISTAKES_SHOWN) {
+        let (truth, predicted) = (model.class(usize::from(set.labels[n])), model.class(class));
+        let caption =
+            format!("test image {n}: {truth}, predicted {predicted} with {:.1} %", 100.0 * probability);
         let pixels = set.images.image(n).unwrap_or_default();
         let _ = writeln!(
             text,
             "<figure class=\"mistake\">{}<figcaption>{} → {}, {:.1}\u{a0}%</figcaption></figure>",
-            picture::grey(pixels, set.images.cols, &words)?,
+            picture::grey(pixels, set.images.cols, &caption)?,
             escape(&truth),
-            escape(&taken),
+            escape(&predicted),
             100.0 * probability
         );
     }
     Ok(text + "</div>\n")
 }
 
-fn first_layer(model: &Model, set: &Set) -> Result<String> {
+fn first_layer(model: &Model, set: &Samples) -> Result<String> {
     let (i, o) = (model.shape.width(0), model.shape.width(1));
     let units: Vec<Vec<f32>> =
-        (0..o.min(UNITS)).map(|u| (0..i).map(|p| model.params[p * o + u]).collect()).collect();
-    let words = format!(
-        "The weights of {} of {o} units of the first layer as images: blue below 0, white at 0, orange above",
+        (0..o.min(MAX_UNITS_SHOWN)).map(|u| (0..i).map(|p| model.params[p * o + u]).collect()).collect();
+    let caption = format!(
+        "The weights of {} of {o} units of the first layer as images: negative blue, zero white, positive orange",
         units.len()
     );
-    let image = picture::weights(&units, set.images.cols, 16.min(units.len()), &words)?;
-    Ok(format!("<div class=\"weights\">{image}</div>\n<p>{words}.</p>\n"))
+    let image = picture::weights(&units, set.images.cols, 16.min(units.len()), &caption)?;
+    Ok(format!("<div class=\"weights\">{image}</div>\n<p>{caption}.</p>\n"))
 }

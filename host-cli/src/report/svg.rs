@@ -1,4 +1,4 @@
-//! A small writer of charts as SVG: lines, bars, points with whiskers.
+//! Charts as SVG: lines, histograms, points with error bars.
 
 use std::fmt::Write;
 
@@ -6,8 +6,8 @@ use super::{COLOURS, escape};
 
 const WIDTH: f64 = 480.0;
 const HEIGHT: f64 = 260.0;
-/// Room for the axes: left, right, top, bottom.
-const ROOM: [f64; 4] = [56.0, 16.0, 28.0, 40.0];
+/// The margins: left, right, top, bottom.
+const MARGINS: [f64; 4] = [56.0, 16.0, 28.0, 40.0];
 
 /// The range of an axis.
 #[derive(Clone, Copy)]
@@ -28,35 +28,35 @@ impl Axis {
         }
     }
 
-    /// With room around the values, so that what is drawn at an end can be seen and named.
-    fn with_room(self) -> Self {
-        let room = 0.05 * (self.high - self.low);
-        Self { low: self.low - room, high: self.high + room }
+    /// Extends the range, so that points at its ends and their labels are visible.
+    fn with_padding(self) -> Self {
+        let padding = 0.05 * (self.high - self.low);
+        Self { low: self.low - padding, high: self.high + padding }
     }
 
-    /// Steps of 1, 2 or 5 times a power of ten, about five of them.
+    /// About five ticks at multiples of 1, 2 or 5 times a power of ten.
     fn ticks(self) -> Vec<f64> {
-        let rough = (self.high - self.low) / 5.0;
-        let power = 10f64.powf(rough.log10().floor());
-        let step = power * [1.0, 2.0, 5.0, 10.0].into_iter().find(|s| s * power >= rough).unwrap_or(10.0);
+        let min_step = (self.high - self.low) / 5.0;
+        let power = 10f64.powf(min_step.log10().floor());
+        let step = power * [1.0, 2.0, 5.0, 10.0].into_iter().find(|s| s * power >= min_step).unwrap_or(10.0);
         let first = (self.low / step).ceil() as i64;
         (first..).map(|n| n as f64 * step).take_while(|t| *t <= self.high + step * 1e-9).collect()
     }
 }
 
-/// A chart: what is drawn in it, and what it says in words.
+/// A chart and its title, which is also its alternative text.
 pub(super) struct Chart {
     x: Axis,
     y: Axis,
     body: String,
-    words: String,
+    title: String,
 }
 
 impl Chart {
     /// Lines over a common `x`, each with a name.
-    pub(super) fn lines(words: &str, series: &[(&str, Vec<(f64, f64)>)]) -> Self {
+    pub(super) fn lines(title: &str, series: &[(&str, Vec<(f64, f64)>)]) -> Self {
         let points = || series.iter().flat_map(|(_, points)| points.iter());
-        let mut chart = Self::empty(words, Axis::of(points().map(|p| p.0)), Axis::of(points().map(|p| p.1)));
+        let mut chart = Self::empty(title, Axis::of(points().map(|p| p.0)), Axis::of(points().map(|p| p.1)));
         for (n, (name, points)) in series.iter().enumerate() {
             let colour = COLOURS[n % COLOURS.len()];
             let path: Vec<_> =
@@ -67,7 +67,7 @@ impl Chart {
                 "<polyline fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"{dash} points=\"{}\"/><text x=\"{:.0}\" \
                  y=\"18\" style=\"fill:{colour}\">{}</text>",
                 path.join(" "),
-                ROOM[0] + 110.0 * n as f64,
+                MARGINS[0] + 110.0 * n as f64,
                 escape(name)
             );
             for (x, y) in points {
@@ -82,13 +82,14 @@ impl Chart {
         chart
     }
 
-    /// Bars that touch each other, from equal bins between two ends.
-    pub(super) fn histogram(words: &str, low: f64, high: f64, counts: &[usize]) -> Self {
-        let most = counts.iter().copied().max().unwrap_or(0).max(1) as f64;
-        let mut chart = Self::empty(words, Axis::of([low, high].into_iter()), Axis { low: 0.0, high: most });
-        let wide = (high - low) / counts.len().max(1) as f64;
+    /// A histogram of equal bins between two values.
+    pub(super) fn histogram(title: &str, low: f64, high: f64, counts: &[usize]) -> Self {
+        let max = counts.iter().copied().max().unwrap_or(0).max(1) as f64;
+        let mut chart = Self::empty(title, Axis::of([low, high].into_iter()), Axis { low: 0.0, high: max });
+        let width = (high - low) / counts.len().max(1) as f64;
         for (n, &count) in counts.iter().enumerate() {
-            let (left, right) = (chart.left(low + wide * n as f64), chart.left(low + wide * (n + 1) as f64));
+            let (left, right) =
+                (chart.left(low + width * n as f64), chart.left(low + width * (n + 1) as f64));
             let top = chart.top(count as f64);
             let _ = write!(
                 chart.body,
@@ -101,14 +102,14 @@ impl Chart {
         chart
     }
 
-    /// Points with a whisker of `± deviation` and a name each.
-    pub(super) fn points(words: &str, points: &[(f64, f64, f64, String)]) -> Self {
+    /// Points `(x, y, standard deviation, name)` with error bars.
+    pub(super) fn points(title: &str, points: &[(f64, f64, f64, String)]) -> Self {
         let ys = points.iter().flat_map(|p| [p.1 - p.2, p.1 + p.2]);
-        let x = Axis::of(points.iter().map(|p| p.0)).with_room();
-        let mut chart = Self::empty(words, x, Axis::of(ys).with_room());
-        for (x, y, deviation, name) in points {
+        let x = Axis::of(points.iter().map(|p| p.0)).with_padding();
+        let mut chart = Self::empty(title, x, Axis::of(ys).with_padding());
+        for (x, y, standard_deviation, name) in points {
             let (left, top) = (chart.left(*x), chart.top(*y));
-            let (high, low) = (chart.top(y + deviation), chart.top(y - deviation));
+            let (high, low) = (chart.top(y + standard_deviation), chart.top(y - standard_deviation));
             let _ = write!(
                 chart.body,
                 "<line x1=\"{left:.1}\" x2=\"{left:.1}\" y1=\"{high:.1}\" y2=\"{low:.1}\" stroke=\"{0}\"/><circle cx=\"{left:.1}\" \
@@ -122,60 +123,62 @@ impl Chart {
         chart
     }
 
-    /// [`points`](Self::points), and a line through those that no cheaper one beats.
-    pub(super) fn pareto(words: &str, points: &[(f64, f64, f64, String)]) -> Self {
-        let mut chart = Self::points(words, points);
-        let front: Vec<_> = front(points)
+    /// [`points`](Self::points), and a line through the Pareto front.
+    pub(super) fn pareto(title: &str, points: &[(f64, f64, f64, String)]) -> Self {
+        let mut chart = Self::points(title, points);
+        let front: Vec<_> = pareto_front(points)
             .iter()
             .map(|(x, y)| format!("{:.1},{:.1}", chart.left(*x), chart.top(*y)))
             .collect();
         let _ = write!(
             chart.body,
             "<polyline class=\"front\" fill=\"none\" stroke=\"{0}\" stroke-width=\"2\" stroke-dasharray=\"6 3\" \
-             points=\"{1}\"/><text x=\"{2}\" y=\"18\" style=\"fill:{0}\">none cheaper is better</text>",
+             points=\"{1}\"/><text x=\"{2}\" y=\"18\" style=\"fill:{0}\">Pareto front</text>",
             COLOURS[1],
             front.join(" "),
-            ROOM[0]
+            MARGINS[0]
         );
         chart
     }
 
-    fn empty(words: &str, x: Axis, y: Axis) -> Self {
-        Self { x, y, body: String::new(), words: words.into() }
+    fn empty(title: &str, x: Axis, y: Axis) -> Self {
+        Self { x, y, body: String::new(), title: title.into() }
     }
 
     fn left(&self, x: f64) -> f64 {
-        ROOM[0] + (x - self.x.low) / (self.x.high - self.x.low) * (WIDTH - ROOM[0] - ROOM[1])
+        MARGINS[0] + (x - self.x.low) / (self.x.high - self.x.low) * (WIDTH - MARGINS[0] - MARGINS[1])
     }
 
     fn top(&self, y: f64) -> f64 {
-        HEIGHT - ROOM[3] - (y - self.y.low) / (self.y.high - self.y.low) * (HEIGHT - ROOM[2] - ROOM[3])
+        HEIGHT
+            - MARGINS[3]
+            - (y - self.y.low) / (self.y.high - self.y.low) * (HEIGHT - MARGINS[2] - MARGINS[3])
     }
 
-    /// A vertical line with a word.
-    pub(super) fn mark(mut self, x: f64, word: &str) -> Self {
+    /// Adds a vertical line with a label.
+    pub(super) fn mark(mut self, x: f64, label: &str) -> Self {
         let left = self.left(x);
         let _ = write!(
             self.body,
             "<line x1=\"{left:.1}\" x2=\"{left:.1}\" y1=\"{}\" y2=\"{}\" stroke=\"var(--mark)\" stroke-dasharray=\"2 3\"/><text \
              dx=\"{}\" x=\"{left:.1}\" y=\"{}\" text-anchor=\"{}\">{}</text>",
-            ROOM[2],
-            HEIGHT - ROOM[3],
+            MARGINS[2],
+            HEIGHT - MARGINS[3],
             if left > WIDTH / 2.0 { -6 } else { 6 },
-            HEIGHT - ROOM[3] - 6.0,
+            HEIGHT - MARGINS[3] - 6.0,
             if left > WIDTH / 2.0 { "end" } else { "start" },
-            escape(word)
+            escape(label)
         );
         self
     }
 
-    /// The SVG with its axes; `x` names the horizontal one.
+    /// The SVG with its axes; `x` names the horizontal axis.
     pub(super) fn finish(self, x: &str) -> String {
-        let words = escape(&self.words);
+        let title = escape(&self.title);
         let mut text = format!(
-            "<figure><svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{words}\"><title>{words}</title>"
+            "<figure><svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}\"><title>{title}</title>"
         );
-        // Half an epoch is none.
+        // Epochs and configs are integers.
         let whole = ["epoch", "config"].contains(&x);
         for tick in self.x.ticks().into_iter().filter(|t| !whole || t.fract() == 0.0) {
             let left = self.left(tick);
@@ -192,18 +195,18 @@ impl Chart {
                 text,
                 "<line x1=\"{}\" x2=\"{}\" y1=\"{top:.1}\" y2=\"{top:.1}\" stroke=\"var(--tick)\"/><text x=\"{}\" y=\"{:.1}\" \
                  text-anchor=\"end\">{}</text>",
-                ROOM[0],
-                WIDTH - ROOM[1],
-                ROOM[0] - 6.0,
+                MARGINS[0],
+                WIDTH - MARGINS[1],
+                MARGINS[0] - 6.0,
                 top + 4.0,
                 short(tick)
             );
         }
         let _ = writeln!(
             text,
-            "{}<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">{}</text></svg><figcaption>{words}</figcaption></figure>",
+            "{}<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">{}</text></svg><figcaption>{title}</figcaption></figure>",
             self.body,
-            (ROOM[0] + WIDTH - ROOM[1]) / 2.0,
+            (MARGINS[0] + WIDTH - MARGINS[1]) / 2.0,
             HEIGHT - 6.0,
             escape(x)
         );
@@ -212,7 +215,7 @@ impl Chart {
 }
 
 /// The points that are better than all that cost as much or less, the cheapest first.
-fn front(points: &[(f64, f64, f64, String)]) -> Vec<(f64, f64)> {
+fn pareto_front(points: &[(f64, f64, f64, String)]) -> Vec<(f64, f64)> {
     let mut sorted: Vec<(f64, f64)> = points.iter().map(|p| (p.0, p.1)).collect();
     sorted.sort_by(|a, b| a.0.total_cmp(&b.0).then(b.1.total_cmp(&a.1)));
     let mut best = f64::NEG_INFINITY;
@@ -225,7 +228,7 @@ fn front(points: &[(f64, f64, f64, String)]) -> Vec<(f64, f64)> {
     sorted
 }
 
-/// Six figures at most, without a tail of zeros.
+/// At most four decimals, without trailing zeros.
 fn short(x: f64) -> String {
     let text = format!("{x:.4}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
@@ -234,7 +237,7 @@ fn short(x: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Axis, Chart, front, short};
+    use super::{Axis, Chart, pareto_front, short};
 
     #[test]
     fn ticks_are_round() {
@@ -244,9 +247,9 @@ mod tests {
     }
 
     #[test]
-    fn the_front_has_what_no_cheaper_one_beats() {
+    fn the_pareto_front_has_the_points_that_no_cheaper_one_beats() {
         let of = |points: &[(f64, f64)]| {
-            front(&points.iter().map(|&(x, y)| (x, y, 0.0, String::new())).collect::<Vec<_>>())
+            pareto_front(&points.iter().map(|&(x, y)| (x, y, 0.0, String::new())).collect::<Vec<_>>())
         };
         assert_eq!(
             of(&[(3.0, 9.0), (1.0, 5.0), (2.0, 4.0), (1.0, 6.0), (4.0, 9.0)]),
@@ -256,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn charts_say_what_they_show() {
+    fn charts_have_an_alternative_text() {
         let svg = Chart::lines("loss <by> epoch", &[("loss", vec![(1.0, 2.0), (2.0, 1.0)])])
             .mark(2.0, "best")
             .finish("epoch");

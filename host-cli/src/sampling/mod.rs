@@ -1,7 +1,8 @@
-//! Every random decision of a run: which images it validates on, its initial weights, the order of each epoch.
+//! Every random decision of a run: the split into training and validation images, the initial weights, the order of each
+//! epoch.
 //!
-//! All of it follows from a seed and the generator's name, so that a model's validation images can be found again and a
-//! run can be taken up at any epoch: the draws before it are made again and thrown away.
+//! All of it follows from a seed and the name of a generator, so that the validation images of a model can be found again
+//! and a run can be resumed at any epoch: the draws before it are repeated and discarded.
 
 mod torch;
 
@@ -13,14 +14,14 @@ use serde::{Deserialize, Serialize};
 
 use torch::Torch;
 
-/// Whose random numbers.
+/// A random number generator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Generator {
-    /// The core's, unrelated streams for each purpose.
+    /// The core's generator, with an independent stream for each purpose.
     Selvedge,
-    /// Those that PyTorch's CPU generator draws after `torch.manual_seed`, once for the split and once again for weights
-    /// and shuffles: the notebook's.
+    /// PyTorch's CPU generator after `torch.manual_seed`, seeded once for the split and once for weights and shuffles, as in
+    /// the notebook.
     Torch,
 }
 
@@ -44,7 +45,7 @@ impl fmt::Display for Generator {
     }
 }
 
-/// Which images to train on and which to validate on, as positions in the training files.
+/// The images to train on and those to validate on, as indices into the training files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Split {
     /// Five sixths, in random order.
@@ -54,7 +55,7 @@ pub struct Split {
 }
 
 impl Split {
-    /// Splits `count` images, of 60,000 into 50,000 and 10,000. The same generator and seed give the same split.
+    /// Splits `count` images, 60,000 of them into 50,000 and 10,000. The same generator and seed give the same split.
     pub fn new(generator: Generator, seed: u64, count: usize) -> Self {
         let mut train: Vec<u32> = (0..u32::try_from(count).expect("an IDX file counts in 32 bits")).collect();
         match generator {
@@ -66,12 +67,12 @@ impl Split {
     }
 }
 
-/// The draws of a run behind its split: the weights, then an order for each epoch.
+/// The random draws of a run after its split: the initial weights, then an order for each epoch.
 #[derive(Debug)]
-pub struct Sampling(Source);
+pub struct Sampling(Draws);
 
 #[derive(Debug)]
-enum Source {
+enum Draws {
     Selvedge { seed: u64, shuffles: Rng },
     Torch(Box<Torch>),
 }
@@ -80,26 +81,26 @@ impl Sampling {
     /// The draws of a seed.
     pub fn new(generator: Generator, seed: u64) -> Self {
         Self(match generator {
-            Generator::Selvedge => Source::Selvedge { seed, shuffles: stream(seed, "shuffle") },
-            Generator::Torch => Source::Torch(Box::new(Torch::new(seed))),
+            Generator::Selvedge => Draws::Selvedge { seed, shuffles: stream(seed, "shuffle") },
+            Generator::Torch => Draws::Torch(Box::new(Torch::new(seed))),
         })
     }
 
-    /// Sampling the initial weights; to be called before the first [`order`](Self::order).
+    /// Draws the initial weights. To be called before the first [`order`](Self::order).
     ///
     /// # Errors
-    /// One clause, where `params` do not fit or the generator cannot draw so few.
+    /// One clause, where `params` have the wrong length or the generator cannot draw so few.
     pub fn weights(&mut self, init: Init, shape: Shape, params: &mut [f32]) -> Result<(), String> {
         match &mut self.0 {
-            Source::Selvedge { seed, .. } => {
+            Draws::Selvedge { seed, .. } => {
                 init.draw(shape, &mut stream(*seed, "weights"), params).map_err(|e| e.to_string())
             }
-            Source::Torch(torch) => {
+            Draws::Torch(torch) => {
                 for (l, layer) in shape.split_mut(params).map_err(|e| e.to_string())?.into_iter().enumerate()
                 {
                     torch.normal(layer.weights)?;
-                    let deviation = init.standard_deviation(shape, l);
-                    layer.weights.iter_mut().for_each(|w| *w *= deviation);
+                    let standard_deviation = init.standard_deviation(shape, l);
+                    layer.weights.iter_mut().for_each(|w| *w *= standard_deviation);
                     layer.biases.fill(0.0);
                 }
                 Ok(())
@@ -107,11 +108,11 @@ impl Sampling {
         }
     }
 
-    /// The order of the next epoch, given the order of the one before, or the split's for the first.
+    /// Replaces the order of the epoch before, or that of the split, by the order of the next epoch.
     pub fn order(&mut self, split: &[u32], order: &mut Vec<u32>) {
         match &mut self.0 {
-            Source::Selvedge { shuffles, .. } => shuffles.shuffle(order),
-            Source::Torch(torch) => {
+            Draws::Selvedge { shuffles, .. } => shuffles.shuffle(order),
+            Draws::Torch(torch) => {
                 order.clear();
                 order.extend(0..split.len() as u32);
                 torch.permutation(order);
@@ -121,7 +122,7 @@ impl Sampling {
     }
 }
 
-/// A generator for one purpose of a seed, unrelated to those for other purposes.
+/// The generator of a seed for one purpose, independent of those for other purposes.
 pub fn stream(seed: u64, purpose: &str) -> Rng {
     // FNV-1a of the purpose.
     let hash = purpose
@@ -130,9 +131,9 @@ pub fn stream(seed: u64, purpose: &str) -> Rng {
     Rng::new(seed ^ hash)
 }
 
-/// A generator for one purpose at one moment of a run.
-pub fn stream_at(seed: u64, purpose: &str, moment: u64) -> Rng {
-    Rng::new(stream(seed, purpose).next_u64() ^ moment)
+/// The generator of a seed for one purpose at step `step` of a run.
+pub fn stream_at(seed: u64, purpose: &str, step: u64) -> Rng {
+    Rng::new(stream(seed, purpose).next_u64() ^ step)
 }
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
-//! The random numbers of PyTorch's CPU generator, draw for draw: MT19937, `randperm` and `randn`.
+//! The random numbers of PyTorch's CPU generator, bit for bit: MT19937, `randperm` and `randn`.
 //!
-//! Normals come from Cephes' single-precision polynomials (Moshier, 1989), each step rounded, since PyTorch computes them
-//! so: a more exact sine would give other bits, and training doubles such a difference every few dozen steps. Fewer than
-//! 16 normals at a time are drawn by another algorithm there, and are refused here.
+//! Normals use the single-precision polynomials of Cephes (Moshier, 1989), with every step rounded, as PyTorch computes them:
+//! a more exact sine would give other bits, and training doubles such a difference every few dozen steps. PyTorch draws fewer
+//! than 16 normals by another algorithm; these are refused here.
 
 use std::f32::consts::TAU;
 
 use rand_mt::Mt;
 
-/// The fewest normals that are drawn at once.
+/// The number of normals that are drawn together, and the minimum of a draw.
 const BLOCK: usize = 16;
 
 /// A generator in the state that `torch.manual_seed` leaves it in.
@@ -16,7 +16,7 @@ const BLOCK: usize = 16;
 pub struct Torch(Mt);
 
 impl Torch {
-    /// `torch.manual_seed(seed)`: the low 32 bits count.
+    /// `torch.manual_seed(seed)`, which uses the low 32 bits.
     pub fn new(seed: u64) -> Self {
         Self(Mt::new(seed as u32))
     }
@@ -25,8 +25,8 @@ impl Torch {
     pub fn permutation(&mut self, items: &mut [u32]) {
         let n = items.len();
         for i in 0..n.saturating_sub(1) {
-            let behind = self.0.next_u32() as usize % (n - i);
-            items.swap(i, i + behind);
+            let offset = self.0.next_u32() as usize % (n - i);
+            items.swap(i, i + offset);
         }
     }
 
@@ -55,7 +55,7 @@ impl Torch {
     }
 }
 
-/// Sixteen uniforms become normals: pair `j` with `j + 8`.
+/// Turns sixteen uniform numbers into normals: pairs `j` and `j + 8`.
 fn box_muller(block: &mut [f32]) {
     let (cosines, sines) = block.split_at_mut(BLOCK / 2);
     for (a, b) in cosines.iter_mut().zip(sines) {
@@ -65,7 +65,7 @@ fn box_muller(block: &mut [f32]) {
     }
 }
 
-/// The logarithm of `x` in (0, 1], by the polynomial and in the order of Cephes' `logf`.
+/// The logarithm of `x` in (0, 1], with the polynomial and the order of operations of Cephes' `logf`.
 fn ln(x: f32) -> f32 {
     let bits = x.to_bits();
     let mut e = ((bits >> 23) as i32 - 0x7f) as f32 + 1.0;
@@ -96,8 +96,7 @@ fn ln(x: f32) -> f32 {
     x + y + e * 0.693_359_4
 }
 
-/// Sine and cosine of `x` in [0, 2π), as Cephes' `sinf` and `cosf`: the octant, what is left of it, and a polynomial for
-/// each.
+/// Sine and cosine of `x` in [0, 2π), as Cephes' `sinf` and `cosf`: reduction to an octant, then a polynomial for each.
 fn sin_cos(x: f32) -> (f32, f32) {
     let j = ((x * 1.273_239_6) as u32 + 1) & !1;
     let y = j as f32;

@@ -10,7 +10,7 @@ use crate::data::normalise::Normalisation;
 use crate::error::{Error, Result};
 use crate::estimate::{Budget, Bytes, Core, core, target};
 use crate::model::About;
-use crate::recipe::{Recipe, Standardise};
+use crate::recipe::{Recipe, Standardisation};
 
 /// The core that costs are told for where nothing names one.
 pub const TARGET: &str = "m4";
@@ -25,7 +25,7 @@ pub fn cost(recipe: &Recipe, dataset: &Dataset, core: &Core) -> Result<Budget> {
     let about = About {
         classes: dataset.classes.clone(),
         image: Some((images.rows, images.cols)),
-        normalisation: Normalisation::new(recipe.gamma, Standardise::None, &[], 0, &[]),
+        normalisation: Normalisation::new(recipe.gamma, Standardisation::None, &[], 0, &[]),
         ..About::default()
     };
     let header = about.header(shape, Dtype::I8, core.packing);

@@ -17,7 +17,7 @@ use toml::Table;
 use crate::data::Dataset;
 use crate::error::{Error, Exit, Result};
 use crate::files::checksum;
-use crate::recipe::config::{self, Layers, Origin, plain, unknown};
+use crate::recipe::config::{self, MergedConfig, Origin, plain, unknown};
 use crate::recipe::{Recipe, TrainOn, preset};
 use cost::Limits;
 use file::File;
@@ -134,14 +134,14 @@ impl Plan {
             .try_into()
             .map_err(|e: toml::de::Error| bad(plain(&e.to_string().trim_end().replace('\n', " "))))?;
         let origin = Origin::File(from.into());
-        let mut base = Layers::default();
+        let mut base = MergedConfig::default();
         if let Some(name) = &file.preset {
             let keys = preset::table(name).map_err(|e| bad(e.message))?;
-            base.lay(keys, &Origin::Preset(name.clone()))?;
+            base.merge(keys, &Origin::Preset(name.clone()))?;
             // A preset that trains on all images was found with five sixths of them, and so are its neighbours.
-            base.lay(Table::from_iter([("train_on".into(), "split".into())]), &Origin::BuiltIn)?;
+            base.merge(Table::from_iter([("train_on".into(), "split".into())]), &Origin::BuiltIn)?;
         }
-        base.lay(file.base.clone(), &origin)?;
+        base.merge(file.base.clone(), &origin)?;
         let mut recipes = Vec::new();
         for changes in file.combinations().map_err(bad)? {
             const SAME: [&str; 4] = ["data", "transpose", "first_label", "seed"];
@@ -149,8 +149,8 @@ impl Plan {
                 return Err(bad(format!("{key} is the same for all recipes of a sweep; put it into [base]")));
             }
             let mut layers = base.clone();
-            layers.lay(changes, &origin)?;
-            layers.lay(flags.clone(), &Origin::Flag)?;
+            layers.merge(changes, &origin)?;
+            layers.merge(flags.clone(), &Origin::Flag)?;
             let recipe = layers.recipe()?;
             if !recipe.from.is_empty() {
                 return Err(bad("from is for one run; a sweep draws the weights of each of its own".into()));

@@ -1,7 +1,7 @@
-//! What goes to the terminal: results on stdout, talk on stderr, pictures where people look.
+//! Terminal output: results on stdout, messages and progress on stderr.
 //!
-//! A line that is wider than the terminal is broken between its fields, and a table between its columns; what is no
-//! terminal gets every line as it is.
+//! A line that is wider than the terminal is broken between its fields, and a table between its columns. Where the output is
+//! not a terminal, lines are never broken.
 
 mod draw;
 pub mod interrupt;
@@ -17,14 +17,14 @@ use serde::Serialize;
 
 use crate::error::{Error, Result, why};
 
-/// Results on stdout. A reader that has gone away is no error: what is left is not printed.
+/// Results on stdout. A broken pipe is not an error: the rest is not printed.
 #[derive(Debug, Default)]
 pub struct Output {
-    gone: bool,
+    broken_pipe: bool,
 }
 
 impl Output {
-    /// Prints a line, or lines, for people.
+    /// Prints one or more lines for people.
     ///
     /// # Errors
     /// As [`raw`](Self::raw).
@@ -32,18 +32,18 @@ impl Output {
         self.raw(wrap::lines(text.as_ref(), wrap::of_stdout()))
     }
 
-    /// Prints a line, or lines, which no width of a terminal may break: what a program reads, or a shell.
+    /// Prints one or more lines without breaking them: output for a program or a shell.
     ///
     /// # Errors
-    /// Exit code 1 where stdout cannot be written for another reason than a broken pipe.
+    /// Exit code 1 where stdout cannot be written, except for a broken pipe.
     pub fn raw(&mut self, text: impl AsRef<str>) -> Result<()> {
-        if self.gone {
+        if self.broken_pipe {
             return Ok(());
         }
         let mut stdout = io::stdout().lock();
         match writeln!(stdout, "{}", text.as_ref()).and_then(|()| stdout.flush()) {
             Err(e) if e.kind() == io::ErrorKind::BrokenPipe => {
-                self.gone = true;
+                self.broken_pipe = true;
                 Ok(())
             }
             Err(e) => Err(Error::failed(format!("cannot write to stdout: {}", why(&e)))),
@@ -51,7 +51,7 @@ impl Output {
         }
     }
 
-    /// Prints one JSON object on a line.
+    /// Prints a JSON object on one line.
     ///
     /// # Errors
     /// As [`line`](Self::line).
@@ -60,35 +60,35 @@ impl Output {
     }
 }
 
-/// Talks: a line on stderr. The work goes on where nobody reads it, which a print of the standard library would end.
+/// Prints a message on stderr. A closed stderr is ignored, where `eprintln!` would panic.
 pub fn say(text: impl Display) {
     say_raw(wrap::lines(&text.to_string(), wrap::of_stderr()));
 }
 
-/// Talks to a program: a line on stderr that no width of a terminal may break.
+/// Prints a message on stderr without breaking its line: output for a program.
 pub fn say_raw(text: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// What a command warns of: printed on stderr at once, and kept for the `warnings` of its JSON.
+/// The warnings of a command: printed on stderr at once, and kept for the `warnings` of its JSON.
 #[derive(Debug, Default)]
 pub struct Warnings(Vec<String>);
 
 impl Warnings {
-    /// Warns. `text` is one line without a full stop: what was seen or assumed, and how to say otherwise.
+    /// Adds a warning. `text` is one line without a full stop: what was found or assumed, and how to change that.
     pub fn add(&mut self, text: impl Into<String>) {
         let text = text.into();
         say(format!("warning: {text}"));
         self.0.push(text);
     }
 
-    /// The warnings so far, in their order.
+    /// The warnings so far.
     pub fn list(&self) -> &[String] {
         &self.0
     }
 }
 
-/// A table of numbers: the first column left, the others right.
+/// A table of numbers: the first column is aligned left, the others right.
 pub fn table<R: IntoIterator<Item = String>>(
     header: impl IntoIterator<Item = String>,
     rows: impl IntoIterator<Item = R>,
@@ -96,7 +96,7 @@ pub fn table<R: IntoIterator<Item = String>>(
     columns(header, rows, CellAlignment::Right)
 }
 
-/// A table of words: all columns left.
+/// A table of text: all columns are aligned left.
 pub fn listing<R: IntoIterator<Item = String>>(
     header: impl IntoIterator<Item = String>,
     rows: impl IntoIterator<Item = R>,
@@ -113,7 +113,7 @@ fn columns<R: IntoIterator<Item = String>>(
     wrap::table(&header.into_iter().collect::<Vec<_>>(), &rows, alignment, wrap::of_stdout())
 }
 
-/// A table that is written as Markdown; as one of [`table`] on a terminal that is narrower.
+/// A Markdown table; on a narrower terminal, as [`table`] prints it.
 pub fn markdown(text: &str) -> String {
     wrap::markdown(text, wrap::of_stdout())
 }
@@ -123,8 +123,8 @@ pub fn count(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
-/// A bar over `steps` steps on stderr, of which those up to `done` were done before; hidden unless stderr is a terminal and
-/// `show`.
+/// A progress bar of `steps` steps on stderr, the first `done` of which were done before. Hidden unless `show` is set and
+/// stderr is a terminal.
 pub fn bar(steps: usize, done: u64, show: bool) -> ProgressBar {
     if !show || !io::stderr().is_terminal() {
         return ProgressBar::hidden();
@@ -134,13 +134,21 @@ pub fn bar(steps: usize, done: u64, show: bool) -> ProgressBar {
     bar
 }
 
-/// A bar's style, whose `{left}` is the time left and whose `{rate}` the bytes a second where the first `done` steps or
-/// bytes were there before.
-pub fn style(template: &str, done: u64) -> ProgressStyle {
+/// A progress bar over the `size` bytes of a file, the first `done` of which were there before, on stderr where that is a
+/// terminal.
+pub fn download_bar(name: &str, size: u64, done: u64) -> ProgressBar {
+    let bar = ProgressBar::new(size).with_message(name.to_string()).with_position(done);
+    bar.set_style(style("{wide_msg} {percent:>3} % of {total_bytes}, {rate}, {left} left", done));
+    bar
+}
+
+/// The style of a progress bar. `{left}` is the time left and `{rate}` the bytes per second; both exclude the first `done`
+/// steps or bytes, which were done before.
+fn style(template: &str, done: u64) -> ProgressStyle {
     let now = move |state: &ProgressState| state.pos().saturating_sub(done);
     let left = move |state: &ProgressState, text: &mut dyn std::fmt::Write| {
         let to_do = state.len().unwrap_or(0).saturating_sub(state.pos());
-        // A bar that cannot be written is drawn again soon.
+        // A failed write is harmless, since the bar is drawn again soon.
         let _ = match time_left(state.elapsed(), now(state), to_do) {
             Some(left) => write!(text, "{:#}", HumanDuration(left)),
             None => write!(text, "?"),
@@ -154,19 +162,18 @@ pub fn style(template: &str, done: u64) -> ProgressStyle {
     style.with_key("left", left).with_key("rate", rate)
 }
 
-/// The time that `left` steps will take where the last `done` took `elapsed`; `None` before the first.
-///
-/// Steps that a run did before it was resumed are none of them: they took no time now.
+/// The time that `left` steps will take if `done` steps took `elapsed`; `None` before the first. Steps that a run did before
+/// it was resumed are not among `done`.
 fn time_left(elapsed: Duration, done: u64, left: u64) -> Option<Duration> {
     (done > 0).then(|| Duration::from_secs_f64((elapsed.as_secs_f64() / done as f64 * left as f64).round()))
 }
 
-/// As many of a bar's fields, in their order, as a terminal has room for beside the rest of the bar.
+/// As many of a bar's fields, in their order, as fit on the terminal next to the rest of the bar.
 pub fn fields(fields: &[String]) -> String {
     wrap::fitting(fields, wrap::of_stderr())
 }
 
-/// Numbers as a line of eighth blocks, the smallest lowest.
+/// Numbers as a line of block characters of eight heights.
 pub fn sparkline(values: &[f64]) -> String {
     let (low, high) =
         values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), &v| (l.min(v), h.max(v)));
@@ -183,13 +190,13 @@ mod tests {
     use super::{sparkline, table, time_left};
 
     #[test]
-    fn sparklines_reach_from_low_to_high() {
+    fn sparklines_use_all_heights() {
         assert_eq!(sparkline(&[3.0, 1.0, 2.0]), "█▁▅");
         assert_eq!(sparkline(&[1.0]), "▁");
     }
 
     #[test]
-    fn time_left_counts_no_step_of_before() {
+    fn time_left_excludes_earlier_steps() {
         let second = Duration::from_secs;
         // Resumed at step 9,000 of 10,000, a hundred steps a second: ten seconds, or nine after the first.
         assert_eq!(time_left(second(1), 9100 - 9000, 10_000 - 9100), Some(second(9)));

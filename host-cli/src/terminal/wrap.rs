@@ -1,20 +1,20 @@
-//! Lines and tables on a terminal that is narrower than they are: broken between fields and columns, never inside a number,
-//! a word or a command between backticks.
+//! Breaks lines and tables that are wider than the terminal: between fields and columns, never inside a number, a word or a
+//! command between backticks.
 
 use std::io;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use terminal_size::{Height, Width, terminal_size_of};
 
-/// What a bar takes besides its message: the epoch, a bar of eight, the share, the time left.
-const BAR: usize = 38;
+/// The columns of a progress bar without its message: the epoch, a bar of eight columns, the percentage, the time left.
+const BAR_COLUMNS: usize = 38;
 
-/// The columns of stdout; `None` where it is no terminal.
+/// The width of stdout in columns; `None` where it is not a terminal.
 pub(super) fn of_stdout() -> Option<usize> {
     columns(terminal_size_of(io::stdout()))
 }
 
-/// The columns of stderr.
+/// The width of stderr in columns; `None` where it is not a terminal.
 pub(super) fn of_stderr() -> Option<usize> {
     columns(terminal_size_of(io::stderr()))
 }
@@ -23,8 +23,8 @@ fn columns(size: Option<(Width, Height)>) -> Option<usize> {
     size.map(|(Width(columns), _)| usize::from(columns)).filter(|&columns| columns > 0)
 }
 
-/// Lines broken at `width`: behind a comma, a semicolon, a colon or a gap of two blanks if there is one, else at a blank;
-/// never between backticks. What follows is indented by two.
+/// Breaks lines at `width`: after a comma, a semicolon or a colon, or at two spaces, else at a single space; never between
+/// backticks. Continuation lines are indented by two.
 pub(super) fn lines(text: &str, width: Option<usize>) -> String {
     let Some(width) = width else { return text.into() };
     text.split('\n').map(|line| broken(line, width)).collect::<Vec<_>>().join("\n")
@@ -44,15 +44,14 @@ fn broken(line: &str, width: usize) -> String {
     lines.join("\n")
 }
 
-/// The byte of a line behind which it is broken to be no wider than `width`, or as little wider as can be; `None` where it
-/// cannot be broken.
+/// The byte offset at which to break a line so that it is no wider than `width`, or as little wider as possible; `None`
+/// where it cannot be broken.
 fn break_of(line: &str, width: usize) -> Option<usize> {
     let indent = line.len() - line.trim_start().len();
     let (mut code, mut before) = (false, '\0');
     let (mut field, mut word) = (None, None);
     for (column, (at, c)) in line.char_indices().enumerate() {
-        let wide = column > width;
-        if wide && (field.is_some() || word.is_some()) {
+        if column > width && (field.is_some() || word.is_some()) {
             break;
         }
         code ^= c == '`';
@@ -62,11 +61,11 @@ fn break_of(line: &str, width: usize) -> Option<usize> {
         }
         before = c;
     }
-    // A field of a few letters in a wide line is not worth a line of its own.
+    // A short field does not deserve a line of its own.
     field.filter(|&at| word.is_none() || at >= width / 3).or(word).or(field)
 }
 
-/// A table; in blocks of columns, each with the first one, where it is wider than `width`.
+/// A table; where it is wider than `width`, in blocks of columns, each of which begins with the first column.
 pub(super) fn table(
     header: &[String],
     rows: &[Vec<String>],
@@ -105,7 +104,7 @@ fn rendered(header: &[String], rows: &[Vec<String>], columns: &[usize], alignmen
     table.lines().map(|line| line.trim_end().to_string()).collect::<Vec<_>>().join("\n")
 }
 
-/// Markdown's tables as [`table`] where they are wider than `width`.
+/// Text with Markdown tables; where it is wider than `width`, with the tables as [`table`] prints them.
 pub(super) fn markdown(text: &str, width: Option<usize>) -> String {
     let fits = |width: usize| text.lines().all(|line| line.chars().count() <= width);
     let Some(width) = width.filter(|&width| !fits(width)) else { return text.into() };
@@ -133,13 +132,13 @@ pub(super) fn markdown(text: &str, width: Option<usize>) -> String {
     blocks.join("\n")
 }
 
-/// As many fields as fit beside a bar.
+/// As many fields as fit next to a progress bar.
 pub(super) fn fitting(fields: &[String], width: Option<usize>) -> String {
-    let room = width.map_or(usize::MAX, |width| width.saturating_sub(BAR));
+    let available = width.map_or(usize::MAX, |width| width.saturating_sub(BAR_COLUMNS));
     let mut text = String::new();
     for field in fields {
         let comma = if text.is_empty() { "" } else { ", " };
-        if text.chars().count() + comma.len() + field.chars().count() > room {
+        if text.chars().count() + comma.len() + field.chars().count() > available {
             break;
         }
         text = format!("{text}{comma}{field}");
@@ -159,7 +158,7 @@ mod tests {
         for width in 20..120 {
             let text = lines(line, Some(width));
             assert!(text.lines().all(|l| l.chars().count() <= width), "{width}: {text}");
-            // Nothing is lost, and no field is broken while a whole one fits.
+            // No word is lost, and no field is broken while a whole one fits.
             assert_eq!(
                 text.split_whitespace().collect::<Vec<_>>(),
                 line.split_whitespace().collect::<Vec<_>>()
@@ -168,7 +167,7 @@ mod tests {
             assert!(width < 30 || ends[..ends.len() - 1].iter().all(|l| l.ends_with([',', ':'])), "{text}");
         }
         assert_eq!(lines("a b\nccc ddd", Some(5)), "a b\nccc\n  ddd");
-        // What cannot be broken, and what is to be copied, stays whole.
+        // Paths and commands are not broken.
         assert_eq!(lines("/a/long/path", Some(5)), "/a/long/path");
         let command = "stopped; go on with `selvedge train --resume runs/a` then";
         assert_eq!(

@@ -2,14 +2,14 @@
 
 use selvedge::Backend;
 
-use crate::data::Set;
+use crate::data::Samples;
 use crate::data::normalise::Inputs;
 use crate::recipe::Recipe;
 use crate::sampling::stream_at;
 
 /// Makes batches of the images of a set.
 pub struct Batches<'a> {
-    set: &'a Set,
+    set: &'a Samples,
     inputs: &'a Inputs<'a>,
     flip: bool,
     shift: usize,
@@ -22,7 +22,7 @@ pub struct Batches<'a> {
 
 impl<'a> Batches<'a> {
     /// Batches as the recipe says.
-    pub fn new(recipe: &Recipe, set: &'a Set, inputs: &'a Inputs<'a>) -> Self {
+    pub fn new(recipe: &Recipe, set: &'a Samples, inputs: &'a Inputs<'a>) -> Self {
         Self {
             set,
             inputs,

@@ -13,7 +13,7 @@ use selvedge::optim::{self, Optimizer, OptimizerStep};
 use selvedge::{Arena, Mlp, Regularize, StepStats, Update, Workspace};
 use serde::{Deserialize, Serialize};
 
-use crate::data::Set;
+use crate::data::Samples;
 use crate::data::normalise::Inputs;
 use crate::error::{Error, Result};
 use crate::evaluate::evaluate;
@@ -92,7 +92,7 @@ pub struct Job<'a> {
     /// How to train it.
     pub recipe: &'a Recipe,
     /// The training files.
-    pub set: &'a Set,
+    pub set: &'a Samples,
     /// Their images, ready.
     pub inputs: &'a Inputs<'a>,
     /// Which of them to train and to validate on.
@@ -197,7 +197,7 @@ impl Stepper<'_, '_> {
         let begin = Instant::now();
         let Job { thread_pool, mlp, recipe, .. } = *self.job;
         self.batches.load(state.at.steps, index);
-        let outcome = match thread_pool.beat(Workload::Step, || self.update(state)) {
+        let outcome = match thread_pool.run(Workload::Step, || self.update(state)) {
             Ok(outcome) => outcome,
             Err(selvedge::Error::NonFiniteLoss) => return Ok(false),
             Err(e) => return Err(e.into()),
@@ -227,7 +227,7 @@ impl Stepper<'_, '_> {
     /// Changes the parameters by the gradient of the batch that is loaded, as the recipe's optimizer says.
     fn update(&mut self, state: &mut State) -> std::result::Result<StepStats, selvedge::Error> {
         let Job { thread_pool, mlp, recipe, .. } = *self.job;
-        let rate = recipe.rate(state.at.steps as u32, self.total);
+        let rate = recipe.learning_rate(state.at.steps as u32, self.total);
         let optimizer = recipe.optimizer();
         let update = match optimizer {
             None => Update::Sgd { learning_rate: rate },

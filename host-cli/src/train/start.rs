@@ -7,15 +7,15 @@ use std::path::PathBuf;
 
 use crate::error::{Error, Result};
 use crate::model::{self, Model};
-use crate::recipe::config::Layers;
-use crate::recipe::{Recipe, Standardise};
+use crate::recipe::config::MergedConfig;
+use crate::recipe::{Recipe, Standardisation};
 use crate::run::Folder;
 
 /// The model that a recipe's `from` names, whose shape and normalisation are laid over the recipe's presets.
 ///
 /// # Errors
 /// Exit code 2 where a file or a flag asks for another shape or normalisation, 4 where the model cannot be read.
-pub fn of(layers: &mut Layers) -> Result<Option<Model>> {
+pub fn of(layers: &mut MergedConfig) -> Result<Option<Model>> {
     let asked = layers.recipe()?;
     if asked.from.is_empty() {
         return Ok(None);
@@ -31,7 +31,7 @@ pub fn of(layers: &mut Layers) -> Result<Option<Model>> {
     let normalisation = &model.about.normalisation;
     let before = model.about.recipe.as_ref();
     let asked = match before {
-        _ if layers.is_asked("data") => asked,
+        _ if layers.is_explicit("data") => asked,
         Some(before) => {
             // As `eval` and the others find it: where the run remembers it, else where its recipe says.
             let place = Folder::of_model(path).map_or(Ok(None), |run| run.place())?;
@@ -50,13 +50,13 @@ pub fn of(layers: &mut Layers) -> Result<Option<Model>> {
         hidden: model.shape.widths().skip(1).take(model.shape.layers() - 1).collect(),
         gamma: normalisation.gamma(),
         standardise: match before {
-            _ if !normalisation.standardises() => Standardise::None,
+            _ if !normalisation.standardises() => Standardisation::None,
             Some(recipe) => recipe.standardise,
-            None => Standardise::Pixel,
+            None => Standardisation::Pixel,
         },
         ..asked
     };
-    layers.keep(&kept, path)?;
+    layers.merge_model(&kept, path)?;
     Ok(Some(model))
 }
 

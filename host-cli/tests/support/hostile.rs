@@ -9,7 +9,7 @@ use host_cli::exchange;
 use host_cli::files::checksum;
 use host_cli::model::Model;
 use host_cli::recipe::Recipe;
-use host_cli::recipe::config::{self, Layers, Origin};
+use host_cli::recipe::config::{self, MergedConfig, Origin};
 use host_cli::sweep::Plan;
 use selvedge::format::crc::Crc;
 use selvedge::format::{ALIGN, HEADER_BYTES, ModelView};
@@ -120,8 +120,8 @@ fn recipe(bytes: &[u8]) -> bool {
     let Some(table) = std::str::from_utf8(bytes).ok().and_then(|text| config::parse(text, "f").ok()) else {
         return false;
     };
-    let mut layers = Layers::default();
-    let Ok(recipe) = layers.lay(table, &Origin::File("f".into())).and_then(|()| layers.recipe()) else {
+    let mut layers = MergedConfig::default();
+    let Ok(recipe) = layers.merge(table, &Origin::File("f".into())).and_then(|()| layers.recipe()) else {
         return false;
     };
     let text = layers.explain().expect("a recipe that was read can be shown");

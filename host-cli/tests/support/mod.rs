@@ -1,4 +1,4 @@
-//! What the program's tests share: the program itself, and small data sets for it.
+//! Shared helpers of the program's tests: runs the program, and writes small data sets for it.
 #![allow(dead_code)] // Each test binary uses its own part.
 
 pub mod c;
@@ -14,10 +14,10 @@ use host_cli::data::idx::{self, Images};
 use selvedge::Rng;
 use serde_json::Value;
 
-/// Training on [`small_data`], as the tests do unless they say otherwise.
+/// The arguments of a training run on [`small_data`], the default of the tests.
 pub const TRAIN: [&str; 9] = ["train", "--data", "data", "--hidden", "16", "--batch", "16", "--init", "he"];
 
-/// Some words and more.
+/// Appends arguments.
 pub fn with<'a>(base: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
     [base, more].concat()
 }
@@ -29,26 +29,26 @@ pub fn selvedge() -> Command {
     command
 }
 
-/// Runs the program with some words.
-pub fn run(folder: &Path, words: &[&str]) -> Output {
-    selvedge().current_dir(folder).args(words).output().unwrap()
+/// Runs the program with some arguments.
+pub fn run(folder: &Path, args: &[&str]) -> Output {
+    selvedge().current_dir(folder).args(args).output().unwrap()
 }
 
-/// Runs it and expects success; returns stdout.
-pub fn succeeds(folder: &Path, words: &[&str]) -> String {
-    let output = run(folder, words);
+/// Runs the program and expects success; returns stdout.
+pub fn succeeds(folder: &Path, args: &[&str]) -> String {
+    let output = run(folder, args);
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{words:?}: {stderr}");
+    assert!(output.status.success(), "{args:?}: {stderr}");
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Runs it and expects an exit code and one line on stderr; returns that line.
-pub fn fails(folder: &Path, words: &[&str], code: i32) -> String {
-    let output = run(folder, words);
+/// Runs the program and expects an exit code and an error on stderr; returns its line.
+pub fn fails(folder: &Path, args: &[&str], code: i32) -> String {
+    let output = run(folder, args);
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(code), "{words:?}: {stderr}");
+    assert_eq!(output.status.code(), Some(code), "{args:?}: {stderr}");
     let line = stderr.lines().last().unwrap_or_default().to_string();
-    assert!(line.starts_with("error: "), "{words:?}: {stderr}");
+    assert!(line.starts_with("error: "), "{args:?}: {stderr}");
     assert!(!stderr.contains("panicked"), "{stderr}");
     line
 }
@@ -58,7 +58,24 @@ pub fn json_lines(text: &str) -> Vec<Value> {
     text.lines().map(|l| serde_json::from_str(l).unwrap()).collect()
 }
 
-/// Images of four classes that are easy to tell apart, as the four files of a folder.
+/// A temporary folder, which is deleted with the value.
+pub struct TemporaryFolder(tempfile::TempDir);
+
+impl std::ops::Deref for TemporaryFolder {
+    type Target = Path;
+    fn deref(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+/// A temporary folder with [`small_data`].
+pub fn folder_with_data() -> TemporaryFolder {
+    let folder = TemporaryFolder(tempfile::tempdir().unwrap());
+    small_data(&folder);
+    folder
+}
+
+/// Writes images of four classes that are easy to tell apart, as the four files of the folder `data`.
 pub fn small_data(folder: &Path) -> PathBuf {
     let data = folder.join("data");
     fs::create_dir(&data).unwrap();

@@ -1,4 +1,4 @@
-//! Runs to disturb: one that nothing happens to, and one that is killed.
+//! Runs for tests of interruptions: one that is undisturbed, and one that is killed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use super::{selvedge, small_data, succeeds, with};
 pub const TRAIN: [&str; 11] =
     ["train", "--data", "data", "--hidden", "256", "--batch", "16", "--epochs", "60", "-q", "--out"];
 
-/// A folder with data, and the model that training makes where nothing happens.
+/// A folder with data, and the model of an undisturbed run.
 pub fn undisturbed() -> (tempfile::TempDir, Vec<u8>) {
     let folder = tempfile::tempdir().unwrap();
     small_data(folder.path());
@@ -25,7 +25,7 @@ pub fn model(run: &Path) -> Vec<u8> {
     fs::read(run.join("model.safetensors")).unwrap()
 }
 
-/// What lies in a folder, sorted.
+/// The names of the files in a folder, sorted.
 pub fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<_> =
         fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
@@ -33,10 +33,10 @@ pub fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Starts a run in the folder `run` and kills it behind its first checkpoint.
+/// Starts a run in the folder `run` and kills it after its first checkpoint.
 pub fn killed(here: &Path, words: &[&str]) -> PathBuf {
     let checkpoint = here.join("run/checkpoint.safetensors");
-    // One that is there is of the run before.
+    // An existing checkpoint belongs to an earlier run.
     let _ = fs::remove_file(&checkpoint);
     let mut child = selvedge().current_dir(here).args(words).stdout(Stdio::null()).spawn().unwrap();
     while !checkpoint.exists() {

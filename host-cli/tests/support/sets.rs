@@ -1,4 +1,4 @@
-//! Data sets of any labels, and what the program says of them.
+//! Data sets with any labels, and the output of commands about them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,12 +9,12 @@ use serde_json::Value;
 
 use super::{json_lines, run, with};
 
-/// Training and test images.
+/// The numbers of training and test images.
 pub const COUNTS: [usize; 2] = [240, 60];
 /// Rows and columns of an image.
 const SIDE: usize = 6;
 
-/// Images whose class shows as a bright pixel; labels are those of the classes' `labels`.
+/// Images whose class determines a bright pixel; `labels` are those of the classes.
 pub fn set(count: usize, labels: &[u8], seed: u64) -> (Images, Vec<u8>) {
     let mut rng = Rng::new(seed);
     let classes: Vec<usize> = (0..count).map(|n| n % labels.len()).collect();
@@ -26,7 +26,7 @@ pub fn set(count: usize, labels: &[u8], seed: u64) -> (Images, Vec<u8>) {
     (Images { pixels, count, rows: SIDE, cols: SIDE }, classes.iter().map(|&c| labels[c]).collect())
 }
 
-/// The bytes of the four files of images with such labels.
+/// The bytes of the four files of a data set with such labels.
 pub fn four(labels: &[u8]) -> [Vec<u8>; 4] {
     let [(train, of_train), (test, of_test)] =
         [(COUNTS[0], 1), (COUNTS[1], 2)].map(|(n, seed)| set(n, labels, seed));
@@ -38,7 +38,7 @@ pub fn four(labels: &[u8]) -> [Vec<u8>; 4] {
     ]
 }
 
-/// Writes them under some names.
+/// Writes the four files under the given names.
 pub fn write(folder: &Path, names: &[impl AsRef<Path>; 4], files: &[Vec<u8>; 4]) -> PathBuf {
     for (name, bytes) in names.iter().zip(files) {
         let path = folder.join(name);
@@ -65,11 +65,11 @@ pub fn names(shown: &Value) -> Vec<&str> {
     shown["classes"].as_array().unwrap().iter().map(|c| c["name"].as_str().unwrap()).collect()
 }
 
-/// Training on a folder in three epochs; the folder comes next.
+/// The arguments of a training run of three epochs; the folder follows.
 pub const TRAIN: [&str; 10] =
     ["train", "--hidden", "16", "--batch", "16", "--init", "he", "--epochs", "3", "--data"];
 
-/// A run that is long enough to be killed in.
+/// The arguments of a run that is long enough to be killed; the folder follows.
 pub const LONG: [&str; 9] = ["train", "--hidden", "256", "--batch", "16", "--epochs", "60", "-q", "--data"];
 
 /// The floats of a model, which its recipe does not change.

@@ -4,7 +4,7 @@
 //! An accuracy is measured on so many images and no more, so one that lies within two standard errors of the most frequent
 //! class's share cannot be told from it; a loss counts as a guess's where it is within one part in a hundred of it.
 
-use crate::data::{Dataset, Set};
+use crate::data::{Dataset, Samples};
 use crate::recipe::Recipe;
 use crate::train::{Epoch, Job};
 
@@ -49,7 +49,7 @@ pub(super) fn warning(
 }
 
 /// Images of each class.
-fn frequencies(set: &Set, index: &[u32], classes: usize) -> Vec<usize> {
+fn frequencies(set: &Samples, index: &[u32], classes: usize) -> Vec<usize> {
     let mut counts = vec![0; classes];
     index.iter().for_each(|&n| counts[usize::from(set.labels[n as usize])] += 1);
     counts

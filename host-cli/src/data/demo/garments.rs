@@ -1,30 +1,30 @@
-//! The shapes of the ten classes, in pixels: x runs right from the middle of the image, y down from its top.
+//! The shapes of the ten classes, in pixels: x goes right from the middle of the image, y down from its top.
 //!
-//! Everything worn on the upper body is one drawing with one row of ranges per class; the others have a drawing each.
-//! Light 1 is the plain cloth, less is darker, more is lighter.
+//! All garments of the upper body share one function, with a table of ranges for each class; the others have a function each.
+//! Light 1 is the plain texture, less is darker, more is lighter.
 
-use super::{Canvas, Dice, Point, Range};
+use super::{Canvas, Point, Random, Range};
 
-/// Classes that come without stripes.
+/// Classes without stripes.
 pub(super) const PLAIN: [u8; 4] = [1, 5, 7, 9];
 
 /// Paints a garment of class `label`.
-pub(super) fn paint(label: u8, canvas: &mut Canvas, dice: &mut Dice) {
+pub(super) fn paint(label: u8, canvas: &mut Canvas, random: &mut Random) {
     match label {
-        0 => top(&T_SHIRT, canvas, dice),
-        1 => trousers(canvas, dice),
-        2 => top(&PULLOVER, canvas, dice),
-        3 => top(&DRESS, canvas, dice),
-        4 => top(&COAT, canvas, dice),
-        5 => sandal(canvas, dice),
-        6 => top(&SHIRT, canvas, dice),
-        7 => shoe(&SNEAKER, canvas, dice),
-        8 => bag(canvas, dice),
-        _ => shoe(&BOOT, canvas, dice),
+        0 => top(&T_SHIRT, canvas, random),
+        1 => trousers(canvas, random),
+        2 => top(&PULLOVER, canvas, random),
+        3 => top(&DRESS, canvas, random),
+        4 => top(&COAT, canvas, random),
+        5 => sandal(canvas, random),
+        6 => top(&SHIRT, canvas, random),
+        7 => shoe(&SNEAKER, canvas, random),
+        8 => bag(canvas, random),
+        _ => shoe(&BOOT, canvas, random),
     }
 }
 
-/// Ranges and shares that make a garment of the upper body; widths are halves.
+/// The ranges and probabilities of a garment of the upper body; widths are halves.
 struct Top {
     neck: Range,
     neckline: Range,
@@ -34,11 +34,12 @@ struct Top {
     hem: Range,
     bottom: Range,
     sleeve: Range,
-    /// The sleeve of the share of garments that do not have the class's usual one.
+    /// The length of a sleeve that is unusual for the class.
     other: Range,
     cuff: Range,
-    /// Steps to the side that a sleeve takes per step down.
+    /// The horizontal extent of a sleeve per unit of its vertical extent.
     spread: Range,
+    /// The probability of an unusual sleeve; the fields that follow are probabilities too.
     other_sleeve: f32,
     ribs: f32,
     collar: f32,
@@ -78,25 +79,25 @@ const SHIRT: Top = Top {
     spread: (0.25, 0.7), other_sleeve: 0.3, ribs: 0.05, collar: 0.8, zip: 0.05, buttons: 0.85, print: 0.05,
 };
 
-fn top(range: &Top, canvas: &mut Canvas, dice: &mut Dice) {
-    let [neck, shoulder, chest] = [range.neck, range.shoulder, range.chest].map(|r| dice.within(r));
-    let [waist, hem, bottom] = [range.waist, range.hem, range.bottom].map(|r| dice.within(r));
-    let neckline = 1.5 + dice.within(range.neckline);
-    let sleeve = if dice.chance(range.other_sleeve) { range.other } else { range.sleeve };
-    let length = dice.within(sleeve);
-    let (cuff, spread) = (dice.within(range.cuff), dice.within(range.spread));
-    let seam = dice.within((0.45, 0.95));
-    let ribs = dice.chance(range.ribs).then(|| dice.within((0.4, 0.9)));
+fn top(range: &Top, canvas: &mut Canvas, random: &mut Random) {
+    let [neck, shoulder, chest] = [range.neck, range.shoulder, range.chest].map(|r| random.within(r));
+    let [waist, hem, bottom] = [range.waist, range.hem, range.bottom].map(|r| random.within(r));
+    let neckline = 1.5 + random.within(range.neckline);
+    let sleeve = if random.chance(range.other_sleeve) { range.other } else { range.sleeve };
+    let length = random.within(sleeve);
+    let (cuff, spread) = (random.within(range.cuff), random.within(range.spread));
+    let seam = random.within((0.45, 0.95));
+    let ribs = random.chance(range.ribs).then(|| random.within((0.4, 0.9)));
 
-    let tip = (shoulder, 1.5 + dice.within((1.2, 2.8)));
-    let armpit = (chest, tip.1 + dice.within((4.5, 6.5)));
+    let tip = (shoulder, 1.5 + random.within((1.2, 2.8)));
+    let armpit = (chest, tip.1 + random.within((4.5, 6.5)));
     let unit = length / (1.0 + spread * spread).sqrt();
     let end = (tip.0 + spread * unit, tip.1 + unit);
     let inner = (end.0 - cuff, end.1 + 0.4 * cuff * spread);
     for side in [1.0, -1.0] {
         let at = |(x, y): Point| (side * x, y);
         let root = (neck + 0.5 * (tip.0 - neck), tip.1 - 0.5);
-        canvas.fill(&[root, tip, end, inner, armpit].map(at), dice.within((0.85, 1.0)));
+        canvas.fill(&[root, tip, end, inner, armpit].map(at), random.within((0.85, 1.0)));
         if let Some(light) = ribs {
             canvas.stroke(&[end, inner].map(at), 1.6, light);
         }
@@ -113,35 +114,35 @@ fn top(range: &Top, canvas: &mut Canvas, dice: &mut Dice) {
     let curve = (0.6 * neck, 0.4 + 0.75 * neckline);
     canvas.fill(&mirrored(&[(neck, 0.0), (neck, 1.5), curve, (0.0, neckline)]), 0.0);
 
-    details(range, &Cut { neck, neckline, armpit: armpit.1, bottom, seam }, canvas, dice);
+    details(range, &Outline { neck, neckline, armpit: armpit.1, bottom, seam }, canvas, random);
 }
 
-/// Where the details of a top go.
-struct Cut {
-    /// Half the width of the neck, and how deep its line is.
+/// The positions that the details of a top depend on.
+struct Outline {
+    /// Half the width of the neck, and the y of its lowest point.
     neck: f32,
     neckline: f32,
-    /// How deep the armpits and the hem are.
+    /// The y of the armpits and of the hem.
     armpit: f32,
     bottom: f32,
-    /// The light of the seams.
+    /// The brightness of the seams.
     seam: f32,
 }
 
-/// A print, a zip, buttons and a collar, where chance wants them.
-fn details(range: &Top, cut: &Cut, canvas: &mut Canvas, dice: &mut Dice) {
-    let &Cut { neck, neckline, armpit, bottom, seam } = cut;
-    if dice.chance(range.print) {
-        let (wide, high) = (dice.within((1.5, 4.5)), dice.within((1.0, 4.0)));
-        let y = armpit + dice.within((0.0, 4.0));
-        canvas.fill(&mirrored(&[(wide, y), (wide, y + high)]), dice.within((0.2, 1.4)));
+/// Draws a print, a zip, buttons and a collar, each with its probability.
+fn details(range: &Top, outline: &Outline, canvas: &mut Canvas, random: &mut Random) {
+    let &Outline { neck, neckline, armpit, bottom, seam } = outline;
+    if random.chance(range.print) {
+        let (wide, high) = (random.within((1.5, 4.5)), random.within((1.0, 4.0)));
+        let y = armpit + random.within((0.0, 4.0));
+        canvas.fill(&mirrored(&[(wide, y), (wide, y + high)]), random.within((0.2, 1.4)));
     }
-    if dice.chance(range.zip) {
-        let (gap, end) = (dice.within((0.4, 1.6)), dice.within((-0.6, 0.6)));
+    if random.chance(range.zip) {
+        let (gap, end) = (random.within((0.4, 1.6)), random.within((-0.6, 0.6)));
         canvas.stroke(&[(0.0, neckline - 0.5), (end, bottom)], gap, 0.15);
     }
-    if dice.chance(range.buttons) {
-        let (light, gap) = (dice.within((0.2, 0.8)), dice.within((2.0, 3.6)));
+    if random.chance(range.buttons) {
+        let (light, gap) = (random.within((0.2, 0.8)), random.within((2.0, 3.6)));
         let mut y = neckline + 1.0;
         canvas.stroke(&[(-0.9, neckline), (-0.9, bottom)], 0.5, 0.5 + 0.5 * light);
         while y < bottom - 1.0 {
@@ -149,8 +150,8 @@ fn details(range: &Top, cut: &Cut, canvas: &mut Canvas, dice: &mut Dice) {
             y += gap;
         }
     }
-    if dice.chance(range.collar) {
-        let (light, point) = (dice.within((0.6, 1.3)), neckline + dice.within((0.0, 2.0)));
+    if random.chance(range.collar) {
+        let (light, point) = (random.within((0.6, 1.3)), neckline + random.within((0.0, 2.0)));
         for side in [1.0, -1.0] {
             let edge = [(neck + 1.2, 2.4), (1.8, point + 0.8), (0.2, neckline)].map(|(x, y)| (side * x, y));
             canvas.fill(&[edge[0], edge[1], edge[2], (side * (neck - 0.9), 1.4), (side * neck, 0.8)], light);
@@ -159,59 +160,59 @@ fn details(range: &Top, cut: &Cut, canvas: &mut Canvas, dice: &mut Dice) {
     }
 }
 
-fn trousers(canvas: &mut Canvas, dice: &mut Dice) {
-    let (waist, hip) = (dice.within((3.2, 5.2)), dice.within((4.2, 6.4)));
-    let (fork, bottom) = (dice.within((7.5, 11.5)), dice.within((25.0, 27.8)));
-    let outer = dice.within((4.0, 7.5));
-    let inner = outer - dice.within((2.2, 4.0));
-    let gap = dice.within((0.2, 1.2));
+fn trousers(canvas: &mut Canvas, random: &mut Random) {
+    let (waist, hip) = (random.within((3.2, 5.2)), random.within((4.2, 6.4)));
+    let (fork, bottom) = (random.within((7.5, 11.5)), random.within((25.0, 27.8)));
+    let outer = random.within((4.0, 7.5));
+    let inner = outer - random.within((2.2, 4.0));
+    let gap = random.within((0.2, 1.2));
     let leg = [(hip, fork - 2.0), (outer, bottom), (inner, bottom), (gap, fork + 1.5)];
     canvas.fill(&mirrored(&[(waist, 0.8), leg[0], leg[1], leg[2], leg[3], (0.0, fork)]), 1.0);
-    canvas.stroke(&[(-waist, 2.2), (waist, 2.2)], 0.6, dice.within((0.5, 1.0)));
-    canvas.stroke(&[(0.0, 2.0), (0.0, fork)], 0.7, dice.within((0.5, 0.9)));
-    let crease = dice.within((0.7, 1.2));
+    canvas.stroke(&[(-waist, 2.2), (waist, 2.2)], 0.6, random.within((0.5, 1.0)));
+    canvas.stroke(&[(0.0, 2.0), (0.0, fork)], 0.7, random.within((0.5, 0.9)));
+    let crease = random.within((0.7, 1.2));
     for side in [1.0, -1.0] {
         let at = |(x, y): Point| (side * x, y);
         canvas.stroke(&[(0.5 * hip, fork - 3.0), (0.5 * (outer + inner), bottom)].map(at), 0.9, crease);
     }
 }
 
-fn sandal(canvas: &mut Canvas, dice: &mut Dice) {
-    let (ground, rise) = (dice.within((18.0, 22.5)), dice.within((0.0, 9.0)));
-    let ball = dice.within((-6.0, -2.0));
-    let (sole, strap) = (dice.within((1.0, 2.2)), dice.within((1.0, 2.4)));
-    let (heel, light) = ((11.5, ground - rise), dice.within((0.6, 1.0)));
+fn sandal(canvas: &mut Canvas, random: &mut Random) {
+    let (ground, rise) = (random.within((18.0, 22.5)), random.within((0.0, 9.0)));
+    let ball = random.within((-6.0, -2.0));
+    let (sole, strap) = (random.within((1.0, 2.2)), random.within((1.0, 2.4)));
+    let (heel, light) = ((11.5, ground - rise), random.within((0.6, 1.0)));
     let tread = [(-12.5, ground - 0.5), (ball, ground), (0.5 * (ball + heel.0), ground - 0.6 * rise), heel];
-    if dice.chance(0.5) {
+    if random.chance(0.5) {
         canvas.fill(&[tread[1], tread[2], heel, (12.0, ground + 0.8), (ball, ground + 0.8)], light);
     } else {
-        let width = dice.within((1.0, 3.0));
+        let width = random.within((1.0, 3.0));
         canvas.stroke(&[(heel.0 - 0.8, heel.1), (heel.0 + 0.3, ground + 1.0)], width, light);
     }
     canvas.stroke(&tread, sole, light);
-    let arch = dice.within((3.0, 6.0));
-    let toe = dice.within((-11.5, -9.0));
+    let arch = random.within((3.0, 6.0));
+    let toe = random.within((-11.5, -9.0));
     let over = [(toe, ground), (toe + 1.8, ground - arch), (ball, ground - arch), (ball + 1.5, ground)];
     canvas.stroke(&over, strap, 1.0);
-    if dice.chance(0.6) {
+    if random.chance(0.6) {
         canvas.stroke(&[(toe + 3.0, ground - arch + 1.0), (4.0, heel.1 - 4.5)], strap, 0.9);
     }
-    if dice.chance(0.75) {
-        let height = dice.within((4.0, 8.0));
-        let front = (dice.within((2.0, 5.0)), heel.1 - 0.7 * height);
+    if random.chance(0.75) {
+        let height = random.within((4.0, 8.0));
+        let front = (random.within((2.0, 5.0)), heel.1 - 0.7 * height);
         canvas.stroke(&[heel, (11.0, heel.1 - height), front, (2.0, ground - 0.5 * rise)], strap * 0.9, 1.0);
     }
 }
 
-/// Ranges and shares that make a closed shoe, toe to the left. Heights are above the ground line.
+/// The ranges and probabilities of a closed shoe, toe to the left. Heights are above the ground line.
 struct Shoe {
     ground: Range,
     toe: Range,
     instep: Range,
     tongue: Range,
-    /// Where the opening begins.
+    /// The x where the opening begins.
     open: Range,
-    /// How far the collar at the heel lies below the tongue, and how far it dips between them.
+    /// How far the collar at the heel is below the tongue, and how far it dips between them.
     drop: Range,
     dip: Range,
     sole: Range,
@@ -235,11 +236,11 @@ const BOOT: Shoe = Shoe {
     gusset: 0.35,
 };
 
-fn shoe(range: &Shoe, canvas: &mut Canvas, dice: &mut Dice) {
-    let [toe, instep, tongue] = [range.toe, range.instep, range.tongue].map(|r| dice.within(r));
-    let [ground, open, sole] = [range.ground, range.open, range.sole].map(|r| dice.within(r));
-    let collar = tongue - dice.within(range.drop);
-    let low = collar.min(tongue) - dice.within(range.dip);
+fn shoe(range: &Shoe, canvas: &mut Canvas, random: &mut Random) {
+    let [toe, instep, tongue] = [range.toe, range.instep, range.tongue].map(|r| random.within(r));
+    let [ground, open, sole] = [range.ground, range.open, range.sole].map(|r| random.within(r));
+    let collar = tongue - random.within(range.drop);
+    let low = collar.min(tongue) - random.within(range.dip);
     let up = |x: f32, height: f32| (x, ground - height);
     #[rustfmt::skip]
     let upper = [
@@ -248,60 +249,60 @@ fn shoe(range: &Shoe, canvas: &mut Canvas, dice: &mut Dice) {
         up(11.9, 5.0), up(12.8, 0.0),
     ];
     canvas.fill(&smooth(&upper), 1.0);
-    let detail = dice.within((0.3, 1.3));
-    if dice.chance(range.laces) {
+    let detail = random.within((0.3, 1.3));
+    if random.chance(range.laces) {
         for t in [0.0, 0.33, 0.67, 1.0] {
             let (x, height) = (-4.5 + t * (open + 4.0), toe + 0.8 + t * (instep - toe));
             canvas.stroke(&[up(x, height), up(x + 2.0, height - 1.6)], 0.8, detail);
         }
     }
-    if dice.chance(range.stripes) {
-        let x = dice.within((-1.0, 4.0));
+    if random.chance(range.stripes) {
+        let x = random.within((-1.0, 4.0));
         for x in [x, x + 2.4] {
             canvas.stroke(&[up(x - 1.0, 1.0), up(x + 1.5, 5.0)], 0.9, detail);
         }
     }
-    if dice.chance(range.strap) {
+    if random.chance(range.strap) {
         canvas.stroke(&[up(open, instep), up(11.5, instep - 1.0)], 1.1, detail);
     }
-    if dice.chance(range.gusset) {
+    if random.chance(range.gusset) {
         let tip = instep - 1.0;
         canvas.fill(&[up(5.5, tongue), up(8.5, tongue), up(7.5, tip), up(6.5, tip)], detail);
     }
-    let (light, heel) = (dice.within((0.35, 1.2)), sole.max(dice.within(range.heel)));
+    let (light, heel) = (random.within((0.35, 1.2)), sole.max(random.within(range.heel)));
     canvas.fill(&[up(-13.0, 0.2), up(12.9, 0.2), up(12.6, -sole), up(-12.0, -sole)], light);
     canvas.fill(&[up(5.5, 0.0), up(12.6, 0.0), up(12.3, -heel), up(6.5, -heel)], light);
 }
 
-fn bag(canvas: &mut Canvas, dice: &mut Dice) {
-    let (upper, lower) = (dice.within((7.5, 12.5)), dice.within((9.0, 13.0)));
-    let (lid, bottom) = (dice.within((6.5, 13.0)), dice.within((22.0, 26.5)));
-    let grip = dice.within((3.0, 9.0)).min(upper - 1.0);
-    let rise = dice.within((1.0, lid));
-    let light = dice.within((0.6, 1.0));
-    let width = dice.within((0.9, 2.0));
+fn bag(canvas: &mut Canvas, random: &mut Random) {
+    let (upper, lower) = (random.within((7.5, 12.5)), random.within((9.0, 13.0)));
+    let (lid, bottom) = (random.within((6.5, 13.0)), random.within((22.0, 26.5)));
+    let grip = random.within((3.0, 9.0)).min(upper - 1.0);
+    let rise = random.within((1.0, lid));
+    let light = random.within((0.6, 1.0));
+    let width = random.within((0.9, 2.0));
     canvas.stroke(&mirrored(&[(grip, lid + 1.0), (grip, rise + 0.6), (0.7 * grip, rise)]), width, light);
     let half = [(upper, lid), (upper + 0.3, lid + 0.5), (lower, bottom - 0.6), (lower - 0.6, bottom)];
     canvas.fill(&smooth(&mirrored(&half)), 1.0);
-    let detail = dice.within((0.4, 1.2));
-    if dice.chance(0.5) {
-        let flap = lid + dice.within((3.0, 8.0));
+    let detail = random.within((0.4, 1.2));
+    if random.chance(0.5) {
+        let flap = lid + random.within((3.0, 8.0));
         canvas.stroke(&[(-lower, flap), (lower, flap)], 0.9, detail);
         canvas.fill(&mirrored(&[(1.2, flap - 0.8), (1.2, flap + 1.4)]), 1.6 - detail);
     }
-    if dice.chance(0.4) {
+    if random.chance(0.4) {
         for x in [-grip, grip] {
             canvas.stroke(&[(x, lid), (x, bottom)], width, detail);
         }
     }
 }
 
-/// A right half, from the top down, closed with its mirror image.
+/// A right half, from the top down, completed by its mirror image.
 fn mirrored(half: &[Point]) -> Vec<Point> {
     half.iter().copied().chain(half.iter().rev().map(|&(x, y)| (-x, y))).collect()
 }
 
-/// The outline with its corners cut (Chaikin, 1974).
+/// The outline with its corners cut (Chaikin's algorithm, 1974).
 fn smooth(outline: &[Point]) -> Vec<Point> {
     let next = outline.iter().cycle().skip(1);
     let mix = |a: Point, b: Point| (0.75 * a.0 + 0.25 * b.0, 0.75 * a.1 + 0.25 * b.1);

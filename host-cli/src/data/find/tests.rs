@@ -1,10 +1,10 @@
-//! Names and layouts that are found, and those that are refused.
+//! File names and folder layouts that are found, and those that are refused.
 
 use super::find;
 use std::fs;
 use std::path::Path;
 
-/// Makes empty files, or files of their own name where that starts with `!`.
+/// Creates empty files; a file whose name starts with `!` holds its name.
 fn folder(files: &[&str]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for name in files {
@@ -60,12 +60,12 @@ fn usual_layouts() {
         let files = below(layout);
         assert_eq!(found("", &files.each_ref().map(|f| &f[..])), files);
     }
-    // Each file in a folder of its name; the same again beside it.
+    // Each file in a folder of its name, and a copy in the same folder.
     let files = names.map(|name| format!("{name}/{name}"));
     assert_eq!(found("", &files.each_ref().map(|f| &f[..])), files);
     let twice: Vec<String> = files.iter().cloned().chain(names.map(|n| n.replace("-idx", ".idx"))).collect();
     assert_eq!(found("", &twice.iter().map(|f| &f[..]).collect::<Vec<_>>()).len(), 4);
-    // Unpacked beside the archive, which is not the same file; and what a Mac adds.
+    // The unpacked file and its archive, which differ; and the files that macOS adds.
     let zipped: Vec<String> = names.iter().map(|n| format!("!{n}.gz")).collect();
     let more =
         names.iter().copied().chain(zipped.iter().map(|f| &f[..])).chain(["._train-images-idx3-ubyte"]);
@@ -74,14 +74,14 @@ fn usual_layouts() {
     let apart =
         ["train/train-images.idx", "train/train-labels.idx", "test/test-images.idx", "test/test-labels.idx"];
     assert_eq!(found("", &apart), apart);
-    // What lies deeper does not count where files are.
+    // Files at a deeper level are ignored.
     let mut deeper = names.to_vec();
     deeper.push("!old/train-images-idx3-ubyte");
     assert_eq!(found("", &deeper), names);
 }
 
 #[test]
-fn a_data_set_is_chosen_by_what_its_names_start_with() {
+fn a_data_set_is_chosen_by_the_prefix_of_its_names() {
     let names: Vec<String> = ["emnist-letters", "emnist-digits"]
         .iter()
         .flat_map(|set| {
@@ -106,7 +106,7 @@ fn a_data_set_is_chosen_by_what_its_names_start_with() {
 }
 
 #[test]
-fn two_files_for_one_place_are_refused() {
+fn two_files_for_one_role_are_refused() {
     let names = super::FILES;
     let mut files = names.to_vec();
     files.push("!train-images.idx3-ubyte");
@@ -116,7 +116,7 @@ fn two_files_for_one_place_are_refused() {
             && error.message.ends_with("move one of them away"),
         "{error}"
     );
-    // Two data sets of torchvision's under one root.
+    // Two data sets of torchvision under one root.
     let two: Vec<String> =
         ["MNIST", "FashionMNIST"].iter().flat_map(|set| names.map(|n| format!("!{set}/raw/{n}"))).collect();
     let two = folder(&two.iter().map(|f| &f[..]).collect::<Vec<_>>());
@@ -127,7 +127,7 @@ fn two_files_for_one_place_are_refused() {
             "{error}"
         );
     }
-    // Training images of one, test images of another.
+    // Training images of one data set, test images of another.
     let mixed = ["a-train-images", "a-train-labels", "b-test-images", "b-test-labels"];
     let error = find(folder(&mixed).path()).unwrap_err();
     assert!(
@@ -139,7 +139,7 @@ fn two_files_for_one_place_are_refused() {
 }
 
 #[test]
-fn what_is_not_there() {
+fn missing_files() {
     let part = folder(&["train-images-idx3-ubyte", "t10k-labels-idx1-ubyte", "val-images-idx3-ubyte"]);
     let there = find(part.path()).unwrap().map(|path| path.is_some());
     assert_eq!(there, [true, false, false, true]);

@@ -1,7 +1,7 @@
-//! An IDX file, plain or gzip of any number of members, as its header and the bytes behind it.
+//! Reads an IDX file, plain or gzip of any number of members: its header and the bytes that follow.
 //!
-//! The header says how long the rest must be, so a file that is cut short, goes on, or inflates to more than it declared
-//! is refused, and memory is never asked for on the word of a header alone.
+//! The header determines the length of the rest, so a file that is shorter or longer than declared, also after inflation, is
+//! refused. No memory is allocated on the strength of the header alone.
 
 use std::io::{ErrorKind, Read};
 
@@ -10,26 +10,23 @@ use flate2::bufread::MultiGzDecoder;
 use super::header::{Header, NOT_IDX};
 use crate::files::kind;
 
-/// The first two bytes of every gzip file.
-pub const GZIP: [u8; 2] = [0x1f, 0x8b];
-/// Deflate cannot shrink anything more than this.
-const MOST_INFLATION: usize = 1032;
+/// The maximum ratio of deflate.
+const MAX_INFLATION: usize = 1032;
 
-/// Bytes of a compressed file that its kind is told from.
-const HEAD: u64 = 4096;
+/// The number of inflated bytes that the kind of a compressed file is determined from.
+const HEAD_BYTES: u64 = 4096;
 
 /// A file whose length is what its header declares.
 #[derive(Debug)]
 pub struct Body {
-    /// What it declares.
+    /// Its header.
     pub header: Header,
-    /// The elements, as the file has them.
+    /// The elements, big-endian.
     pub bytes: Vec<u8>,
 }
 
 impl Body {
-    /// Reads the bytes of a file; `what` names its elements in errors, and `accepts` looks at the header before anything is
-    /// read behind it.
+    /// Reads the bytes of a file. Errors call its elements `what`; `accepts` checks the header before the elements are read.
     ///
     /// # Errors
     /// One clause without the file's name.
@@ -41,7 +38,7 @@ impl Body {
         if file.is_empty() {
             return Err("the file is empty".into());
         }
-        let zipped = file.starts_with(&GZIP);
+        let zipped = kind::is_gzip(file);
         let mut gzip = MultiGzDecoder::new(file);
         let mut plain = file;
         let reader: &mut dyn Read = if zipped { &mut gzip } else { &mut plain };
@@ -51,9 +48,10 @@ impl Body {
             return Err(format!("its header declares no {what}: dimensions {:?}", header.dims));
         }
         accepts(&header)?;
-        let too_large = || format!("its header declares {:?} {what}, which no memory holds", header.dims);
+        let too_large =
+            || format!("its header declares {:?} {what}, more than any memory holds", header.dims);
         let declared = header.bytes().ok_or_else(too_large)?;
-        let possible = if zipped { file.len().saturating_mul(MOST_INFLATION) } else { file.len() };
+        let possible = if zipped { file.len().saturating_mul(MAX_INFLATION) } else { file.len() };
         let mut bytes = Vec::with_capacity(declared.min(possible));
         reader.take((declared as u64).saturating_add(1)).read_to_end(&mut bytes).map_err(corrupt)?;
         match bytes.len() {
@@ -61,18 +59,18 @@ impl Body {
             n if n < declared => {
                 Err(format!("cut short: its header declares {declared} bytes of {what}, {n} are there"))
             }
-            _ => Err(format!("goes on behind the {declared} bytes of {what} that its header declares")),
+            _ => Err(format!("continues after the {declared} bytes of {what} that its header declares")),
         }
     }
 }
 
-/// What a file is that is not IDX, and what to do.
+/// What a file is that is not IDX, and what to do about it.
 fn foreign(file: &[u8]) -> String {
     let mut head = Vec::new();
-    let zipped = file.starts_with(&GZIP);
+    let zipped = kind::is_gzip(file);
     if zipped {
-        // What cannot be inflated has been refused as corrupt.
-        let _ = MultiGzDecoder::new(file).take(HEAD).read_to_end(&mut head);
+        // A stream that cannot be inflated has been refused as corrupt before.
+        let _ = MultiGzDecoder::new(file).take(HEAD_BYTES).read_to_end(&mut head);
     }
     let kind = kind::of(if zipped { &head } else { file });
     let (zipped, next) = (if zipped { ", inside its gzip," } else { "" }, kind.fetch_again());

@@ -63,7 +63,7 @@ impl fmt::Display for Type {
     }
 }
 
-/// What an IDX file says that it holds.
+/// The header of an IDX file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
     /// The type of the elements.
@@ -72,16 +72,16 @@ pub struct Header {
     pub dims: Vec<usize>,
 }
 
-/// The whole error of bytes that open with no IDX header.
+/// The complete error where the bytes do not begin with an IDX header.
 pub const NOT_IDX: &str = "not an IDX file";
-/// The most dimensions that are looked at; every one beyond is refused unread.
-const MOST_DIMS: usize = 8;
+/// The maximum number of dimensions; a header with more is refused before they are read.
+const MAX_DIMS: usize = 8;
 
 impl Header {
     /// Reads a header.
     ///
     /// # Errors
-    /// One clause: cut short, not IDX, or an error of the reader, which `corrupt` words.
+    /// One clause: cut short, not IDX, or an error of the reader, which `corrupt` describes.
     pub fn read(
         reader: &mut dyn Read,
         corrupt: impl Fn(std::io::Error) -> String,
@@ -89,12 +89,12 @@ impl Header {
         let mut magic = [0; 4];
         let got = read_up_to(reader, &mut magic).map_err(&corrupt)?;
         if got < magic.len() {
-            return Err(format!("cut short: {got} bytes are no IDX file"));
+            return Err(format!("cut short: {got} bytes are too few for an IDX file"));
         }
         let rank = usize::from(magic[3]);
         let kind = match magic {
             [0, 0, code, rank] if rank > 0 => Type::from_code(code)
-                .ok_or_else(|| format!("an IDX file of elements of type {code:#04x}, which there is not"))?,
+                .ok_or_else(|| format!("an IDX file with elements of the unknown type {code:#04x}"))?,
             [1..=8, 0x08..=0x0e, 0, 0] => {
                 return Err(
                     "an IDX file with a little-endian header; IDX is big-endian: write it again".into()
@@ -102,21 +102,21 @@ impl Header {
             }
             _ => return Err(NOT_IDX.into()),
         };
-        if rank > MOST_DIMS {
-            return Err(format!("{kind} of {rank} dimensions, which is none of a data set's files"));
+        if rank > MAX_DIMS {
+            return Err(format!("{kind} of {rank} dimensions, which no file of a data set has"));
         }
-        let mut words = [0; 4 * MOST_DIMS];
-        let words = &mut words[..4 * rank];
-        let got = read_up_to(reader, words).map_err(&corrupt)?;
-        if got < words.len() {
-            let (there, whole) = (4 + got, 4 + words.len());
+        let mut lengths = [0; 4 * MAX_DIMS];
+        let lengths = &mut lengths[..4 * rank];
+        let got = read_up_to(reader, lengths).map_err(&corrupt)?;
+        if got < lengths.len() {
+            let (there, whole) = (4 + got, 4 + lengths.len());
             return Err(format!("cut short: {there} bytes, and the header alone has {whole}"));
         }
-        let dims = words.as_chunks::<4>().0.iter().map(|d| u32::from_be_bytes(*d) as usize);
+        let dims = lengths.as_chunks::<4>().0.iter().map(|d| u32::from_be_bytes(*d) as usize);
         Ok(Self { kind, dims: dims.collect() })
     }
 
-    /// Bytes of all elements, or `None` where no memory holds them.
+    /// Bytes of all elements, or `None` where the number overflows.
     pub fn bytes(&self) -> Option<usize> {
         self.dims.iter().try_fold(self.kind.bytes(), |product, &d| product.checked_mul(d))
     }

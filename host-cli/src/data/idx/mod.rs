@@ -1,64 +1,26 @@
-//! IDX, the file format of the MNIST family: a header and big-endian numbers, plain or gzip. `header` reads what a file
-//! says it holds, `body` the rest, `values` makes bytes of other numbers.
+//! IDX, the file format of the MNIST family: a header and big-endian numbers, plain or gzip. `header` parses the header,
+//! `body` reads the elements, `values` converts other types to bytes.
 //!
 //! Images are grey: `N x rows x columns`, with or without a fourth dimension of 1. Labels are `N`, `N x 1`, or the `N x 8`
-//! of QMNIST. Other files are refused by the type and the dimensions that they have.
+//! of QMNIST. Files of other types or dimensions are refused.
 
 mod body;
 mod header;
 mod values;
 
-pub use body::GZIP;
-
+pub use crate::data::samples::Images;
 use crate::error::{Error, Result};
+use crate::files::kind::is_gzip;
 use body::Body;
 use header::{Header, Type};
 use values::Scale;
 
-/// Grey images, `count` of them, each `rows * cols` bytes row-major.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Images {
-    /// `(count, rows, cols)`.
-    pub pixels: Vec<u8>,
-    /// Images.
-    pub count: usize,
-    /// Rows of an image.
-    pub rows: usize,
-    /// Columns of an image.
-    pub cols: usize,
-}
-
-impl Images {
-    /// Pixels of one image.
-    pub fn pixels_per_image(&self) -> usize {
-        self.rows * self.cols
-    }
-
-    /// Image `n`, row-major.
-    pub fn image(&self, n: usize) -> Option<&[u8]> {
-        self.pixels.chunks_exact(self.pixels_per_image()).nth(n)
-    }
-
-    /// Swaps rows and columns of every image.
-    pub fn transpose(&mut self) {
-        let (rows, cols) = (self.rows, self.cols);
-        let mut upright = vec![0; rows * cols];
-        for image in self.pixels.chunks_exact_mut(rows * cols) {
-            for (n, &pixel) in image.iter().enumerate() {
-                upright[n % cols * rows + n / cols] = pixel;
-            }
-            image.copy_from_slice(&upright);
-        }
-        (self.rows, self.cols) = (cols, rows);
-    }
-}
-
-/// Whether a file may be IDX by its first bytes, or is empty.
+/// Whether a file may be IDX by its first bytes. An empty one may be.
 pub fn is_idx(file: &[u8]) -> bool {
-    file.is_empty() || file.starts_with(&GZIP) || file.starts_with(&[0, 0])
+    file.is_empty() || is_gzip(file) || file.starts_with(&[0, 0])
 }
 
-/// The images of a file whose numbers are not bytes yet.
+/// The images of a file before their elements are converted to bytes.
 #[derive(Debug)]
 pub struct RawImages {
     name: String,
@@ -71,33 +33,33 @@ pub struct RawImages {
 }
 
 impl RawImages {
-    /// Reads the bytes of a file, gzip or plain; `name` is for the errors.
+    /// Parses the bytes of a file, gzip or plain; errors name it `name`.
     ///
     /// # Errors
-    /// Exit code 3: empty, not IDX, not grey images, cut short, longer than declared, no pixels, corrupt gzip, or pixels on
-    /// no scale.
+    /// Exit code 3: empty, not IDX, not grey images, cut short, longer than declared, no pixels, corrupt gzip, or pixels of
+    /// an unknown scale.
     pub fn parse(name: &str, file: &[u8]) -> Result<Self> {
         let bad = |why: String| Error::data(format!("{name}: {why}"));
         let body = Body::read(file, "images", |header| grey(header).map(drop)).map_err(bad)?;
         let dims = grey(&body.header).map_err(bad)?;
         let Body { header: Header { kind, .. }, bytes } = body;
-        let scale = (kind != Type::U8).then(|| Scale::of(kind, &bytes)).transpose().map_err(bad)?;
+        let scale = (kind != Type::U8).then(|| Scale::detect(kind, &bytes)).transpose().map_err(bad)?;
         Ok(Self { name: name.into(), kind, bytes, dims, scale })
     }
 
-    /// How many there are.
+    /// The number of images.
     pub fn count(&self) -> usize {
         self.dims[0]
     }
 
-    /// Refuses training and test images whose values are on different scales: one of them would be nearly black.
+    /// Refuses training and test images of different scales: one of them would be nearly black.
     ///
     /// # Errors
     /// Exit code 3 with both scales.
     pub fn check_same_scale(&self, other: &Self) -> Result<()> {
         match (self.scale, other.scale) {
             (Some(a), Some(b)) if a != b => Err(Error::data(format!(
-                "{} would be {}, but {} {}; write both as unsigned bytes of 0 to 255",
+                "{} would be {}, but {} would be {}; write both as unsigned bytes of 0 to 255",
                 self.name,
                 a.describe(),
                 other.name,
@@ -107,7 +69,7 @@ impl RawImages {
         }
     }
 
-    /// What was assumed or looks wrong, if anything.
+    /// The warning about what was assumed or looks wrong, if anything.
     pub fn warning(&self) -> Option<String> {
         let Self { name, kind, .. } = self;
         match self.scale {
@@ -133,7 +95,7 @@ impl RawImages {
     }
 }
 
-/// Images from the bytes of a file, gzip or plain, and what is to be warned of; `name` is for the errors.
+/// Parses the bytes of a file of images, gzip or plain; also returns the warning, if any. Errors name the file `name`.
 ///
 /// # Errors
 /// As [`RawImages::parse`].
@@ -143,11 +105,11 @@ pub fn parse_images(name: &str, file: &[u8]) -> Result<(Images, Option<String>)>
     Ok((raw.into_images(), warning))
 }
 
-/// Labels from the bytes of a file, gzip or plain, as classes counted from 0, and what is to be warned of. The label
-/// `first` is class 0; `name` is for the errors.
+/// Parses the bytes of a file of labels, gzip or plain, to classes counted from 0; also returns the warning, if any. The
+/// label `first` is class 0. Errors name the file `name`.
 ///
 /// # Errors
-/// As [`RawImages::parse`], and labels that are no class.
+/// As [`RawImages::parse`], and for labels that are no class.
 pub fn parse_labels(name: &str, file: &[u8], first: usize) -> Result<(Vec<u8>, Option<String>)> {
     let bad = |why: String| Error::data(format!("{name}: {why}"));
     let body = Body::read(file, "labels", |header| columns(header).map(drop)).map_err(bad)?;
@@ -160,11 +122,11 @@ pub fn parse_labels(name: &str, file: &[u8], first: usize) -> Result<(Vec<u8>, O
     }
     let named = name.rsplit(['/', '\\']).next().is_some_and(|file| file.to_lowercase().contains("qmnist"));
     let warning = (stride > 1 && !named)
-        .then(|| format!("{name}: {stride} columns, of which the first is taken as the class, as in QMNIST"));
+        .then(|| format!("{name}: {stride} columns, the first is used as the class, as in QMNIST"));
     Ok((values::labels(header.kind, bytes, stride, first).map_err(bad)?, warning))
 }
 
-/// Count, rows and columns, where a header declares grey images.
+/// The count, rows and columns of the grey images that a header declares.
 fn grey(header: &Header) -> std::result::Result<[usize; 3], String> {
     let why = match header.dims[..] {
         [count, rows, cols] | [count, 1, rows, cols] | [count, rows, cols, 1] => {
@@ -178,7 +140,7 @@ fn grey(header: &Header) -> std::result::Result<[usize; 3], String> {
     Err(format!("{header}; {why}"))
 }
 
-/// The elements of a row of labels, where a header declares labels.
+/// The columns of the labels that a header declares.
 fn columns(header: &Header) -> std::result::Result<usize, String> {
     let why = match (header.kind, &header.dims[..]) {
         (kind, [_] | [_, 1]) if !kind.is_float() => return Ok(1),
@@ -190,12 +152,12 @@ fn columns(header: &Header) -> std::result::Result<usize, String> {
     Err(format!("{header}; {why}"))
 }
 
-/// The IDX file of some images.
+/// The bytes of an IDX file of images.
 pub fn write_images(images: &Images) -> Vec<u8> {
     write(&[images.count, images.rows, images.cols], &images.pixels)
 }
 
-/// The IDX file of some labels.
+/// The bytes of an IDX file of labels.
 pub fn write_labels(labels: &[u8]) -> Vec<u8> {
     write(&[labels.len()], labels)
 }

@@ -1,4 +1,4 @@
-//! What is read, and in which words the rest is refused.
+//! Files that are read, and the errors of those that are refused.
 
 use super::*;
 use crate::error::Exit;
@@ -55,11 +55,11 @@ fn every_truncation_is_refused() {
 fn messages_say_what_is_wrong() {
     let file = write_images(&images());
     assert_eq!(refused(&[]), "f: the file is empty");
-    assert_eq!(refused(&file[..3]), "f: cut short: 3 bytes are no IDX file");
+    assert_eq!(refused(&file[..3]), "f: cut short: 3 bytes are too few for an IDX file");
     assert_eq!(refused(&file[..9]), "f: cut short: 9 bytes, and the header alone has 16");
     assert_eq!(refused(&file[..39]), "f: cut short: its header declares 24 bytes of images, 23 are there");
     let long = [&file[..], b"x"].concat();
-    assert_eq!(refused(&long), "f: goes on behind the 24 bytes of images that its header declares");
+    assert_eq!(refused(&long), "f: continues after the 24 bytes of images that its header declares");
     assert_eq!(refused(&zip(&long)), refused(&long));
     assert_eq!(refused(&write_labels(&[1])), "f: uint8 of 1 dimension: 1; these are labels, not images");
     assert_eq!(
@@ -71,13 +71,13 @@ fn messages_say_what_is_wrong() {
 }
 
 #[test]
-fn dimensions_are_not_believed() {
+fn declared_dimensions_are_not_trusted() {
     let mut file = write_images(&images());
     file[4..16].fill(0xff);
-    assert!(refused(&file).contains("which no memory holds"));
+    assert!(refused(&file).contains("more than any memory holds"));
     file[4..16].copy_from_slice(&[0, 0, 0, 0, 0, 0, 0, 28, 0, 0, 0, 28]);
     assert!(refused(&file).contains("declares no images"));
-    // 4 GB declared, a few bytes there: refused without asking for the memory.
+    // 4 GB declared, a few bytes present: refused without allocating the memory.
     file[4..16].copy_from_slice(&[0, 0, 0xff, 0xff, 0, 0, 0, 0xff, 0, 0, 0, 0xff]);
     assert!(refused(&file).starts_with("f: cut short"));
 }
@@ -85,7 +85,7 @@ fn dimensions_are_not_believed() {
 #[test]
 fn a_gzip_bomb_is_not_inflated() {
     let bomb = [&write_images(&images())[..], &vec![0; 50_000_000]].concat();
-    assert!(refused(&zip(&bomb)).starts_with("f: goes on behind"));
+    assert!(refused(&zip(&bomb)).starts_with("f: continues after"));
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn damaged_gzip_is_refused() {
     assert!(refused(&file).starts_with("f: corrupt gzip"), "{}", refused(&file));
 }
 
-/// A file of any type: the elements as they are in it.
+/// A file of the type `code`, with the bytes of its elements.
 fn file(code: u8, dims: &[u32], elements: &[u8]) -> Vec<u8> {
     let dims_bytes = dims.iter().flat_map(|d| d.to_be_bytes());
     [0, 0, code, dims.len() as u8].into_iter().chain(dims_bytes).chain(elements.iter().copied()).collect()
@@ -119,13 +119,13 @@ fn a_gzip_of_several_members_is_read_whole() {
     let bytes = write_images(&images());
     let (a, b) = bytes.split_at(21);
     assert_eq!(read(&[zip(a), zip(b), zip(&[])].concat()), images());
-    assert!(refused(&[zip(a), zip(b), zip(&[1])].concat()).starts_with("f: goes on behind"));
+    assert!(refused(&[zip(a), zip(b), zip(&[1])].concat()).starts_with("f: continues after"));
     assert!(refused(&[&zip(&bytes)[..], b"more"].concat()).starts_with("f: "));
     assert!(refused(&zip(a)).starts_with("f: cut short"));
 }
 
 #[test]
-fn a_fourth_dimension_of_one_is_none() {
+fn a_fourth_dimension_of_one_is_ignored() {
     let pixels: Vec<u8> = (0..24).collect();
     for dims in [[4, 1, 2, 3], [4, 2, 3, 1]] {
         assert_eq!(read(&file(8, &dims, &pixels)), images());
@@ -141,39 +141,39 @@ fn a_fourth_dimension_of_one_is_none() {
     assert!(refused(&file(8, &[4, 6], &pixels)).contains("uint8 of 2 dimensions: 4 x 6; images have rows"));
     assert!(refused(&file(8, &[1, 2, 2, 2, 3], &pixels)).contains("of 5 dimensions"));
     assert!(refused(&file(8, &[1; 200], &pixels)).contains("uint8 of 200 dimensions, which is none"));
-    assert!(refused(&file(0x0a, &[4, 2, 3], &pixels)).contains("elements of type 0x0a, which there is not"));
+    assert!(refused(&file(0x0a, &[4, 2, 3], &pixels)).contains("elements of the unknown type 0x0a"));
     assert!(refused(&[3, 8, 0, 0, 4, 0, 0, 0]).contains("a little-endian header"));
 }
 
 #[test]
-fn other_numbers_become_bytes_on_the_scale_that_they_show() {
-    let taken = |code: u8, elements: &[u8], count: u32| {
+fn other_types_are_converted_by_the_scale_that_their_values_show() {
+    let converted = |code: u8, elements: &[u8], count: u32| {
         let (images, warning) = parse_images("f", &file(code, &[1, 1, count], elements)).unwrap();
         (images.pixels, warning.unwrap())
     };
-    let (pixels, warning) = taken(0x0d, &f32s(&[0.0, 0.5, 1.0, 0.25]), 4);
+    let (pixels, warning) = converted(0x0d, &f32s(&[0.0, 0.5, 1.0, 0.25]), 4);
     assert_eq!(pixels, [0, 128, 255, 64]);
     assert_eq!(
         warning,
-        "f: float32 pixels, taken as 0 to 1 and multiplied by 255; write unsigned bytes where that is wrong"
+        "f: float32 pixels, read as 0 to 1 and multiplied by 255; write unsigned bytes where that is wrong"
     );
-    let (pixels, warning) = taken(0x0d, &f32s(&[0.4, 254.6, 100.0]), 3);
+    let (pixels, warning) = converted(0x0d, &f32s(&[0.4, 254.6, 100.0]), 3);
     assert_eq!(pixels, [0, 255, 100]);
-    assert!(warning.contains("taken as 0 to 255 and rounded"), "{warning}");
+    assert!(warning.contains("read as 0 to 255 and rounded"), "{warning}");
     let doubles: Vec<u8> = [0.0f64, 1.0].iter().flat_map(|x| x.to_be_bytes()).collect();
-    assert_eq!(taken(0x0e, &doubles, 2).0, [0, 255]);
-    let (pixels, warning) = taken(0x0b, &i16s(&[0, 257, 32_896, 65_535]), 4);
+    assert_eq!(converted(0x0e, &doubles, 2).0, [0, 255]);
+    let (pixels, warning) = converted(0x0b, &i16s(&[0, 257, 32_896, 65_535]), 4);
     assert_eq!(pixels, [0, 1, 128, 255]);
     assert!(warning.contains("0 to 65535 and divided by 257"), "{warning}");
-    assert_eq!(taken(0x0b, &i16s(&[0, 7, 255]), 3).0, [0, 7, 255]);
-    assert_eq!(taken(0x0c, &i32s(&[0, 257, 65_535]), 3).0, [0, 1, 255]);
-    assert_eq!(taken(0x0c, &i32s(&[0, 9, 250]), 3).0, [0, 9, 250]);
-    assert_eq!(taken(0x09, &[0, 1, 1], 3).0, [0, 255, 255]);
-    assert_eq!(taken(0x09, &[0, 100, 127], 3).0, [0, 100, 127]);
+    assert_eq!(converted(0x0b, &i16s(&[0, 7, 255]), 3).0, [0, 7, 255]);
+    assert_eq!(converted(0x0c, &i32s(&[0, 257, 65_535]), 3).0, [0, 1, 255]);
+    assert_eq!(converted(0x0c, &i32s(&[0, 9, 250]), 3).0, [0, 9, 250]);
+    assert_eq!(converted(0x09, &[0, 1, 1], 3).0, [0, 255, 255]);
+    assert_eq!(converted(0x09, &[0, 100, 127], 3).0, [0, 100, 127]);
 }
 
 #[test]
-fn numbers_of_more_than_one_reading_are_refused() {
+fn values_of_ambiguous_scale_are_refused() {
     let refused = |code: u8, elements: &[u8], count: u32| refused(&file(code, &[1, 1, count], elements));
     assert!(refused(0x0d, &f32s(&[0.0, f32::NAN]), 2).contains("not finite"));
     assert!(refused(0x0d, &f32s(&[f32::INFINITY]), 1).contains("not finite"));
@@ -185,7 +185,7 @@ fn numbers_of_more_than_one_reading_are_refused() {
     assert!(refused(0x0d, &f32s(&[0.0, 2.5]), 2).contains("neither 0 to 1 nor 0 to 255"));
     assert!(refused(0x0d, &f32s(&[0.0, 300.0]), 2).contains("none of the scales"));
     assert!(refused(0x09, &[0, 0x80], 2).contains("int8 pixels of -128 to 0: grey is 0 or more"));
-    // Signed or unsigned: bytes less a mean look so, and so do black and white of 16 bits.
+    // Signed or unsigned: bytes minus a mean look like this, and so do black and white in 16 bits.
     assert!(refused(0x0b, &i16s(&[-3, 200]), 2).contains("int16 pixels of -3 to 200: grey is 0 or more"));
     assert!(refused(0x0b, &i16s(&[0, 4095]), 2).contains("none of the scales"));
     assert!(refused(0x0c, &i32s(&[0, 70_000]), 2).contains("none of the scales"));
@@ -199,14 +199,14 @@ fn numbers_of_more_than_one_reading_are_refused() {
 }
 
 #[test]
-fn bytes_of_0_and_1_are_warned_of() {
+fn bytes_of_0_and_1_cause_a_warning() {
     let (images, warning) = parse_images("f", &file(8, &[1, 1, 3], &[0, 1, 1])).unwrap();
     assert_eq!(images.pixels, [0, 1, 1]);
     assert!(warning.unwrap().contains("no pixel is above 1 of 255, so every image is black"));
 }
 
 #[test]
-fn labels_of_any_whole_type() {
+fn labels_of_any_integer_type() {
     let parse = |code: u8, dims: &[u32], elements: &[u8]| parse_labels("f", &file(code, dims, elements), 0);
     let read = |code: u8, dims: &[u32], elements: &[u8]| parse(code, dims, elements).unwrap().0;
     assert_eq!(read(0x08, &[3, 1], &[1, 0, 255]), [1, 0, 255]);
@@ -216,14 +216,14 @@ fn labels_of_any_whole_type() {
     let qmnist = i32s(&[[7, 0, 1, 2, 37, 0, 0, 0], [3, 0, 1, 2, 33, 1, 0, 0]].concat());
     let (labels, warning) = parse(0x0c, &[2, 8], &qmnist).unwrap();
     assert_eq!(labels, [7, 3]);
-    assert!(warning.unwrap().contains("8 columns, of which the first is taken as the class, as in QMNIST"));
+    assert!(warning.unwrap().contains("8 columns, the first is used as the class, as in QMNIST"));
     let named = parse_labels("data/qmnist-train-labels-idx2-int", &file(0x0c, &[2, 8], &qmnist), 0).unwrap();
     assert_eq!(named, (vec![7, 3], None));
     let bad = |code: u8, dims: &[u32], elements: &[u8]| parse(code, dims, elements).unwrap_err().message;
-    assert_eq!(bad(0x09, &[2], &[0, 0xff]), "f: label 1 is -1, and labels are 0 or more");
+    assert_eq!(bad(0x09, &[2], &[0, 0xff]), "f: label 1 is -1, but labels are 0 or more");
     assert!(
         bad(0x0c, &[2], &i32s(&[0, 256]))
-            .contains("label 1 is 256, and there are at most 256 classes, 0 to 255")
+            .contains("label 1 is 256, but there are at most 256 classes, 0 to 255")
     );
     assert!(bad(0x0d, &[1], &f32s(&[1.0])).contains("float32 of 1 dimension: 1; labels are whole numbers"));
     assert!(
@@ -243,7 +243,7 @@ fn the_first_label_is_class_0() {
     );
     let years = file(0x0c, &[2], &i32s(&[1990, 2024]));
     assert_eq!(parse_labels("f", &years, 1990).unwrap().0, [0, 34]);
-    assert!(parse_labels("f", &years, 0).unwrap_err().message.ends_with("--first-label says so"));
+    assert!(parse_labels("f", &years, 0).unwrap_err().message.ends_with("name the first with --first-label"));
 }
 
 #[test]

@@ -37,7 +37,7 @@ pub fn prepare(dir: &Path, data: &Dataset) -> Result<()> {
         labels[n] >= NEW || old >= 0
     });
     let test = of_each_class(&data.test.labels, 10, 100);
-    let write_images = |name: &str, set: &host_cli::data::Set, index: &[usize]| {
+    let write_images = |name: &str, set: &host_cli::data::Samples, index: &[usize]| {
         let one =
             |&n: &usize| [&set.images.pixels[n * WIDTHS[0]..][..WIDTHS[0]], &set.labels[n..=n]].concat();
         write(&dir.join(name), &index.iter().flat_map(one).collect::<Vec<u8>>())
