@@ -7,6 +7,7 @@
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
+use selvedge::arena::CACHE_LINE_FLOATS;
 use selvedge::mat::{Mat, MatMut};
 use selvedge::{Activations, Arena, Backend, Init, Mlp, Rng, Serial, Shape, Update, Workspace, kernel};
 
@@ -101,31 +102,31 @@ fn network(name: &str) -> (Mlp, Vec<f32>, Vec<u8>) {
     let mut rng = Rng::new(2);
     // Half of the pixels black, as in photographs of clothes.
     let pixels = (0..BATCH * WIDTHS[0]).map(|_| (rng.below(512) as i32 - 256).max(0) as u8).collect();
-    (Mlp { shape, backend: backend(name) }, params, pixels)
+    (Mlp::new(shape, backend(name)), params, pixels)
 }
 
 #[divan::bench(args = backends())]
 fn step(bencher: Bencher<'_, '_>, name: &str) {
     let (mlp, mut params, pixels) = network(name);
-    let mut memory = vec![0.0; Workspace::floats(mlp.shape, BATCH) + 16];
+    let mut memory = vec![0.0; Workspace::floats(mlp.shape, BATCH) + CACHE_LINE_FLOATS];
     let mut workspace =
-        Workspace::new(mlp.shape, BATCH, &mut Arena::new(&mut memory)).expect("memory enough");
+        Workspace::new(mlp.shape, BATCH, &mut Arena::aligned(&mut memory)).expect("memory enough");
     let index: Vec<u32> = (0..BATCH as u32).collect();
     let labels: Vec<u8> = (0..BATCH).map(|n| (n % WIDTHS[2]) as u8).collect();
     let fill = |first: usize, rows: &mut [f32]| {
         kernel::gather(mlp.backend, &pixels, &index[first..][..rows.len() / WIDTHS[0]], rows);
     };
     bencher.bench_local(|| {
-        let update = Update::Sgd { rate: 1e-6 };
+        let update = Update::Sgd { learning_rate: 1e-6 };
         mlp.step(&Serial, &mut params, &mut workspace, &labels, &fill, update).expect("a finite loss")
     });
 }
 
 fn predict(bencher: Bencher<'_, '_>, name: &str, rows: usize) {
     let (mlp, params, pixels) = network(name);
-    let mut memory = vec![0.0; Activations::floats(mlp.shape, rows) + 16];
+    let mut memory = vec![0.0; Activations::floats(mlp.shape, rows) + CACHE_LINE_FLOATS];
     let mut activations =
-        Activations::new(mlp.shape, rows, &mut Arena::new(&mut memory)).expect("memory enough");
+        Activations::new(mlp.shape, rows, &mut Arena::aligned(&mut memory)).expect("memory enough");
     let index: Vec<u32> = (0..rows as u32).collect();
     let fill = |first: usize, out: &mut [f32]| {
         kernel::gather(mlp.backend, &pixels, &index[first..][..out.len() / WIDTHS[0]], out);

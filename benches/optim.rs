@@ -3,6 +3,7 @@
 
 use std::time::Instant;
 
+use selvedge::arena::CACHE_LINE_FLOATS;
 use selvedge::optim::{Optimizer, OptimizerStep};
 use selvedge::{Arena, Backend, Init, Mlp, Rng, Serial, Shape, Update, Workspace, kernel};
 
@@ -13,7 +14,7 @@ const ROUNDS: usize = 15;
 const OPTIMIZERS: [(&str, Optimizer); 3] = [
     ("momentum", Optimizer::Sgd { momentum: 0.9, nesterov: false }),
     ("nesterov", Optimizer::Sgd { momentum: 0.9, nesterov: true }),
-    ("adamw", Optimizer::AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }),
+    ("adamw", Optimizer::ADAMW),
 ];
 
 /// A network in training and what its steps use.
@@ -39,15 +40,14 @@ impl Training<'_> {
                 kernel::gather(mlp.backend, pixels, &index[row..][..rows.len() / 784], rows);
             };
             let update = match optimizer {
-                None => Update::Sgd { rate: 1e-3 },
+                None => Update::Sgd { learning_rate: 1e-3 },
                 Some(_) => Update::Gradient(gradient),
             };
             mlp.step(&Serial, params, workspace, &labels[first..][..BATCH], &fill, update).unwrap();
             if let Some(optimizer) = optimizer {
-                let follow =
-                    OptimizerStep { optimizer, rate: 1e-3, decay: 0.1, scale: 1.0, step: step as u32 + 1 };
-                let state = &mut state[..optimizer.state(mlp.shape)];
-                follow.apply(mlp.backend, &Serial, mlp.shape, gradient, state, params).unwrap();
+                let step = OptimizerStep::new(optimizer, 1e-3, step as u32 + 1).with_weight_decay(0.1);
+                let state = &mut state[..optimizer.state_floats(mlp.shape)];
+                step.apply(mlp.backend, &Serial, mlp.shape, gradient, state, params).unwrap();
             }
         }
         begin.elapsed().as_secs_f64() * 1e6 / STEPS as f64
@@ -65,27 +65,27 @@ fn main() {
     let labels: Vec<u8> = (0..IMAGES).map(|_| rng.below(10) as u8).collect();
     let shape = Shape::new(&[784, 128, 10]).unwrap();
     for backend in Backend::available().filter(|b| !["naive", "scalar"].contains(&b.name())) {
-        let mut memory = vec![0.0; Workspace::floats(shape, BATCH) + 16];
+        let mut memory = vec![0.0; Workspace::floats(shape, BATCH) + CACHE_LINE_FLOATS];
         let mut params = vec![0.0; shape.params()];
         Init::He.draw(shape, &mut rng, &mut params).unwrap();
         let mut training = Training {
-            mlp: Mlp { shape, backend },
+            mlp: Mlp::new(shape, backend),
             pixels: &pixels,
             labels: &labels,
             params,
             gradient: vec![0.0; shape.params()],
             state: vec![0.0; 2 * shape.params()],
-            workspace: Workspace::new(shape, BATCH, &mut Arena::new(&mut memory)).unwrap(),
+            workspace: Workspace::new(shape, BATCH, &mut Arena::aligned(&mut memory)).unwrap(),
         };
         for (name, optimizer) in OPTIMIZERS {
             training.state.fill(0.0);
             let pairs = (0..ROUNDS).map(|_| (training.step_time(None), training.step_time(Some(optimizer))));
             let pairs: Vec<(f64, f64)> = pairs.collect();
             let ratio = median(pairs.iter().map(|p| p.1 / p.0).collect());
-            let (plain, ruled) =
+            let (plain, optimized) =
                 (median(pairs.iter().map(|p| p.0).collect()), median(pairs.iter().map(|p| p.1).collect()));
             println!(
-                "{:15} {name:9} {ruled:6.1} us a step, plain descent {plain:6.1} us, ratio {ratio:.2}",
+                "{:15} {name:9} {optimized:6.1} us a step, plain descent {plain:6.1} us, ratio {ratio:.2}",
                 backend.name()
             );
         }

@@ -19,10 +19,10 @@ fn batches() -> impl Iterator<Item = usize> {
 /// Seconds of a whole run: gathering, shuffling, forward, loss, backward, update.
 fn engine(pixels: &[u8], labels: &[u8]) -> f64 {
     let shape = Shape::new(&WIDTHS).unwrap();
-    let mlp = Mlp { shape, backend: Backend::by_name("matrixmultiply").unwrap() };
+    let mlp = Mlp::new(shape, Backend::by_name("matrixmultiply").unwrap());
     let mut rng = Rng::new(1);
     let mut memory = vec![0.0; shape.params() + Workspace::floats(shape, BATCH) + 64];
-    let mut arena = Arena::new(&mut memory);
+    let mut arena = Arena::aligned(&mut memory);
     let params = arena.take(shape.params()).unwrap();
     Init::He.draw(shape, &mut rng, params).unwrap();
     let mut workspace = Workspace::new(shape, BATCH, &mut arena).unwrap();
@@ -36,7 +36,7 @@ fn engine(pixels: &[u8], labels: &[u8]) -> f64 {
             let fill = |first: usize, rows: &mut [f32]| {
                 kernel::gather(mlp.backend, pixels, &index[first..][..rows.len() / WIDTHS[0]], rows);
             };
-            let update = Update::Sgd { rate: 0.1 };
+            let update = Update::Sgd { learning_rate: 0.1 };
             loss += mlp.step(&Serial, params, &mut workspace, &labels, &fill, update).unwrap().loss_sum;
         }
     }

@@ -1,5 +1,5 @@
-//! Integers from flash, as firmware has them: `cargo run --no-default-features --example flash`. What the model needs is
-//! known, and held against a budget, while this is compiled.
+//! Integer inference from flash, as firmware does it: `cargo run --no-default-features --example flash`. The compiler checks
+//! the model's size against a budget.
 
 use selvedge::format::{Header, ModelView};
 use selvedge::infer::integer;

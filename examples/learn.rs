@@ -1,6 +1,6 @@
-//! A network in flash learns on the device to tell what it was never trained on: its integer layers make features of an
-//! image, and a head of floats is trained on them, image by image: `cargo run --no-default-features --example learn`.
-//! All memory has a fixed size, known while this is compiled; on a microcontroller it lies in statics.
+//! A deployed network learns new classes on the device: its integer layers turn an image into features, and a last layer of
+//! floats is trained on them, one image at a time: `cargo run --no-default-features --example learn`.
+//! All memory has a fixed size, known at compile time; on a microcontroller it is in statics.
 
 use selvedge::format::{Header, ModelView};
 use selvedge::{
@@ -20,7 +20,7 @@ const HEAD: Shape = match Shape::new(&[FEATURES, 2]) {
     Ok(shape) => shape,
     Err(_) => panic!(),
 };
-const MLP: Mlp = Mlp { shape: HEAD, backend: Backend::PORTABLE };
+const MLP: Mlp = Mlp::new(HEAD, Backend::PORTABLE);
 const STEP: usize = Workspace::floats(HEAD, 1);
 const _: () = assert!(HEADER.shape().inputs() == PIXELS && mcu::runs(&HEADER));
 const _: () =
@@ -41,29 +41,29 @@ fn features(
     Ok(x)
 }
 
-/// Noise with a bright bar in it, lying in the upper half (class 0) or in the lower (class 1).
+/// Noise with a bright bar in it, in the upper half (class 0) or in the lower (class 1).
 fn draw(rng: &mut Rng) -> ([u8; PIXELS], u8) {
     let bar = rng.below(SIDE as u32) as usize;
     let image = core::array::from_fn(|p| if p / SIDE == bar { 200 } else { 0 } + rng.below(50) as u8);
     (image, u8::from(bar >= SIDE / 2))
 }
 
-/// How many of 200 images the head gets right.
-fn right(
+/// The number of 200 images whose class the head predicts.
+fn count_correct(
     model: &mcu::Model<'_>,
     scratch: &mut [u32],
     params: &[f32],
     activations: &mut Activations<'_>,
 ) -> Result<usize, Error> {
-    let (mut rng, mut right) = (Rng::new(2), 0);
+    let (mut rng, mut correct) = (Rng::new(2), 0);
     for _ in 0..200 {
         let (image, class) = draw(&mut rng);
         let x = features(model, scratch, &image)?;
         let logits = MLP
             .forward(&Serial, params, activations, 1, &|_: usize, row: &mut [f32]| row.copy_from_slice(&x))?;
-        right += usize::from(naive::argmax(logits) == usize::from(class));
+        correct += usize::from(naive::argmax(logits) == usize::from(class));
     }
-    Ok(right)
+    Ok(correct)
 }
 
 fn main() -> Result<(), Error> {
@@ -74,15 +74,15 @@ fn main() -> Result<(), Error> {
     let mut params = [0.0; HEAD.params()];
     Init::He.draw(HEAD, &mut Rng::new(1), &mut params)?;
 
-    let before = right(&model, &mut scratch, &params, workspace.activations())?;
+    let before = count_correct(&model, &mut scratch, &params, workspace.activations())?;
     let mut rng = Rng::new(3);
     for _ in 0..1000 {
         let (image, class) = draw(&mut rng);
         let x = features(&model, &mut scratch, &image)?;
         let fill = |_: usize, row: &mut [f32]| row.copy_from_slice(&x);
-        MLP.step(&Serial, &mut params, &mut workspace, &[class], &fill, Update::Sgd { rate: 0.05 })?;
+        MLP.step(&Serial, &mut params, &mut workspace, &[class], &fill, Update::Sgd { learning_rate: 0.05 })?;
     }
-    let after = right(&model, &mut scratch, &params, workspace.activations())?;
-    println!("{before} of 200 right before, {after} after 1000 images, one step each");
+    let after = count_correct(&model, &mut scratch, &params, workspace.activations())?;
+    println!("{before} of 200 correct before training, {after} after 1000 steps of one image");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Trains XOR with nothing from the crate's `std` feature: `cargo run --no-default-features --example xor`.
+//! Trains XOR without a heap and without `std`: `cargo run --no-default-features --example xor`.
 
 use selvedge::{Activations, Arena, Backend, Init, Memory, Mlp, Rng, Serial, Shape, Update, Workspace};
 
@@ -15,12 +15,12 @@ fn main() -> Result<(), selvedge::Error> {
     let mut workspace = Workspace::new(XOR, 4, &mut Arena::new(memory.floats()))?;
     let mut params = [0.0; XOR.params()];
     Init::He.draw(XOR, &mut Rng::new(7), &mut params)?;
-    let mlp = Mlp { shape: XOR, backend: Backend::detect() };
+    let mlp = Mlp::new(XOR, Backend::detect());
     for step in 1..=500 {
-        let update = Update::Sgd { rate: 0.5 };
-        let outcome = mlp.step(&Serial, &mut params, &mut workspace, &y, &fill, update)?;
+        let update = Update::Sgd { learning_rate: 0.5 };
+        let stats = mlp.step(&Serial, &mut params, &mut workspace, &y, &fill, update)?;
         if step % 100 == 0 {
-            println!("step {step}: loss {:.4}, {} of 4 right", outcome.loss_sum / 4.0, outcome.correct);
+            println!("step {step}: loss {:.4}, {} of 4 correct", stats.loss_sum / 4.0, stats.correct);
         }
     }
     let mut memory = Memory::<{ Activations::floats(XOR, 4) }>::new();

@@ -1,16 +1,18 @@
-//! A fixed-size arena over memory that the caller lends: a `static` on a microcontroller, a `Vec` on a desktop.
+//! A fixed-size arena over caller-provided memory: a `static` on a microcontroller, a `Vec` on a desktop.
 //!
-//! Slices are taken from the front and are never given back; each starts on a cache line, so that vector loads of whole
-//! rows do not cross lines. What a computation needs is a `const fn` beside it, built from [`padded`].
+//! Slices are taken from the front and are never given back. Each takes up whole cache lines, so where the memory starts on
+//! a cache line, every slice does, and vector loads of whole rows do not cross lines. That is a matter of speed only: the
+//! memory may start anywhere. The size that a computation needs is a `const fn` beside it, built from [`padded`].
 
 use crate::error::Error;
 
 /// Floats in a cache line of 64 bytes.
 pub const CACHE_LINE_FLOATS: usize = 16;
 
-/// Floats that [`Arena::take`] uses up for a slice of `n`: whole cache lines.
+/// The floats that [`Arena::take`] uses for a slice of `n`: whole cache lines.
 ///
-/// Saturates at `usize::MAX` rounded down to whole lines, which no memory can satisfy.
+/// Saturates at `usize::MAX` rounded down to whole lines, more than any memory has.
+#[must_use]
 pub const fn padded(n: usize) -> usize {
     match n.checked_next_multiple_of(CACHE_LINE_FLOATS) {
         Some(p) => p,
@@ -33,11 +35,12 @@ pub struct Memory<const FLOATS: usize>([f32; FLOATS]);
 
 impl<const FLOATS: usize> Memory<FLOATS> {
     /// Zeroed memory.
+    #[must_use]
     pub const fn new() -> Self {
         Self([0.0; FLOATS])
     }
 
-    /// The memory, to make an [`Arena`] of.
+    /// The memory, for an [`Arena`].
     pub const fn floats(&mut self) -> &mut [f32] {
         &mut self.0
     }
@@ -56,19 +59,35 @@ pub struct Arena<'m> {
 }
 
 impl<'m> Arena<'m> {
-    /// An arena over `memory`, starting at its first cache line: memory that is not aligned to 64 bytes, such as a
-    /// `Vec`'s, should have [`CACHE_LINE_FLOATS`]` - 1` floats to spare.
-    pub fn new(memory: &'m mut [f32]) -> Self {
+    /// An arena over all of `memory`, wherever it starts. [`Memory`] starts on a cache line, which is fastest; a `Vec` of
+    /// as many floats works too:
+    ///
+    /// ```
+    /// use selvedge::{Arena, Shape, Workspace};
+    /// let shape = Shape::new(&[784, 128, 10])?;
+    /// let mut memory = vec![0.0; Workspace::floats(shape, 64)];
+    /// let workspace = Workspace::new(shape, 64, &mut Arena::new(&mut memory))?;
+    /// # Ok::<(), selvedge::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn new(memory: &'m mut [f32]) -> Self {
+        Self { free: memory }
+    }
+
+    /// An arena that starts on the first cache line of `memory`, which is fastest on a desktop. Of a `Vec` that takes up to
+    /// [`CACHE_LINE_FLOATS`]` - 1` floats more than what is to be taken.
+    pub fn aligned(memory: &'m mut [f32]) -> Self {
         let skip = memory.as_ptr().align_offset(CACHE_LINE_FLOATS * size_of::<f32>()).min(memory.len());
         Self { free: &mut memory[skip..] }
     }
 
     /// Floats left.
+    #[must_use]
     pub fn available(&self) -> usize {
         self.free.len()
     }
 
-    /// A slice of `n` floats with whatever the memory held, starting on a cache line.
+    /// A slice of `n` floats, which hold what the memory held.
     ///
     /// # Errors
     /// [`Error::ArenaTooSmall`] when fewer than [`padded`]`(n)` floats are left; nothing is taken then.
@@ -104,12 +123,20 @@ mod tests {
     }
 
     #[test]
-    fn unaligned_memory_is_skipped_to_a_line() {
+    fn all_of_the_memory_is_used_wherever_it_starts() {
         let mut memory = Memory::<64>::new();
-        let mut arena = Arena::new(&mut memory.floats()[1..]);
-        assert_eq!(arena.available(), 64 - CACHE_LINE_FLOATS);
-        assert_eq!(arena.take(1).unwrap().as_ptr() as usize % 64, 0);
-        assert_eq!(Arena::new(&mut []).available(), 0);
+        for start in 0..=CACHE_LINE_FLOATS {
+            let memory = &mut memory.floats()[start..][..2 * CACHE_LINE_FLOATS];
+            let from = memory.as_ptr();
+            let mut arena = Arena::new(memory);
+            assert_eq!(arena.take(1).unwrap().as_ptr(), from);
+            assert_eq!(arena.take(CACHE_LINE_FLOATS).unwrap().len(), CACHE_LINE_FLOATS);
+            assert_eq!(arena.available(), 0);
+        }
+        let mut aligned = Arena::aligned(&mut memory.floats()[1..]);
+        assert_eq!(aligned.available(), 64 - CACHE_LINE_FLOATS);
+        assert_eq!(aligned.take(1).unwrap().as_ptr() as usize % 64, 0);
+        assert_eq!(Arena::new(&mut []).available() + Arena::aligned(&mut []).available(), 0);
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! The one error type of the core: a flat enum whose variants carry the numbers that explain them.
 //!
-//! Kernels do not return errors: they assert lengths at the door, since a wrong length there is a mistake in this
-//! crate. Everything that depends on what a caller lends or asks for ends here.
+//! Everything that depends on a caller's memory, data or settings is an error here. Kernels return none: they assert
+//! lengths at their boundary, since a wrong length there is a mistake in this crate.
 
 use core::fmt;
 
-/// What the core refuses, and the numbers that say why.
+/// Why the core refused a call, with the numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
@@ -13,8 +13,8 @@ pub enum Error {
     Layers {
         /// Layers asked for.
         layers: usize,
-        /// The most that there may be.
-        most: usize,
+        /// The maximum.
+        max: usize,
     },
     /// A width outside 1..=32768.
     Width {
@@ -22,12 +22,12 @@ pub enum Error {
         position: usize,
         /// The width asked for.
         width: usize,
-        /// The widest that it may be.
-        most: usize,
+        /// The maximum.
+        max: usize,
     },
     /// More floats than this machine can address.
     TooLarge,
-    /// The caller-provided memory does not hold what was asked of it.
+    /// The caller-provided memory is too small.
     ArenaTooSmall {
         /// Floats needed, padding to whole cache lines included.
         needed: usize,
@@ -50,7 +50,7 @@ pub enum Error {
         /// Rows that fit.
         capacity: usize,
     },
-    /// A label that is no output of the network.
+    /// A label that is not an output of the network.
     Label {
         /// Row of the batch.
         row: usize,
@@ -61,8 +61,38 @@ pub enum Error {
     },
     /// The loss of a batch is infinite or not a number; the parameters were left as they were.
     NonFiniteLoss,
-    /// Label smoothing or dropout that is not a share from 0 to below 1.
-    Share,
+    /// Label smoothing or dropout that is not from 0 to below 1.
+    Fraction,
+    /// No samples where at least one is needed.
+    NoSamples,
+    /// A feature that is infinite or not a number.
+    NotFinite {
+        /// The sample, from 0.
+        row: usize,
+        /// The feature, from 0.
+        column: usize,
+    },
+    /// A feature outside 0 to 1 where it has to become a byte.
+    FeatureRange {
+        /// The sample, from 0.
+        row: usize,
+        /// The feature, from 0.
+        column: usize,
+    },
+    /// A setting out of its range.
+    Setting {
+        /// The name of the setting.
+        name: &'static str,
+        /// What it has to be.
+        expected: &'static str,
+    },
+    /// The allocator has no more memory.
+    OutOfMemory {
+        /// Bytes that were asked for.
+        bytes: usize,
+    },
+    /// A flash file with an input table, for a network that has none.
+    InputTable,
     /// Bytes that do not start as a flash file does.
     NoModel,
     /// A flash file of another version of the format.
@@ -79,25 +109,25 @@ pub enum Error {
         /// Bytes given.
         actual: usize,
     },
-    /// A byte or word of a flash file that means nothing.
+    /// A byte or word of a flash file with an undefined value.
     Field {
-        /// Where it lies.
+        /// Its position in the file, in bytes.
         at: usize,
-        /// What it holds.
+        /// Its value.
         value: u32,
     },
-    /// Weights in an order that their type does not come in.
+    /// A packing that does not exist for a type of weights.
     PackingOf {
-        /// The order.
+        /// The packing.
         packing: &'static str,
         /// The type.
         dtype: &'static str,
     },
-    /// Weights in the order of another core than this one.
+    /// A packing for another core than this one.
     PackedFor {
-        /// The order of the file.
+        /// The packing of the file.
         found: &'static str,
-        /// The order that this core's kernel reads.
+        /// The packing that this core's kernel reads.
         expected: &'static str,
     },
     /// A flash file at an address that is no multiple of this.
@@ -105,16 +135,16 @@ pub enum Error {
         /// The alignment that it needs, in bytes.
         align: usize,
     },
-    /// A flash file that is not what was written.
+    /// A flash file whose bytes have changed since it was written.
     Crc {
-        /// The CRC-32 that it carries.
+        /// The CRC-32 in its header.
         expected: u32,
-        /// The CRC-32 of what it holds.
+        /// The CRC-32 of its bytes.
         actual: u32,
     },
     /// Class names that are not text, or not one for each output.
     Labels,
-    /// A weight outside the range of its type, or one that only fills a group of rows or columns and is not 0.
+    /// A weight outside the range of its type, or a padding weight that is not 0.
     Weight {
         /// The layer, from 0.
         layer: usize,
@@ -123,15 +153,14 @@ pub enum Error {
         /// The input.
         column: usize,
     },
-    /// A row whose accumulator could leave its range or whose bias is not finite, or one that only fills a group and is
-    /// not 0.
+    /// A row whose accumulator could leave its range or whose bias is not finite, or a padding row that is not 0.
     RowBound {
         /// The layer, from 0.
         layer: usize,
         /// The output.
         row: usize,
     },
-    /// A flash file of weights of another type than asked for.
+    /// A flash file with another type of weights than the model runs.
     Dtype {
         /// The type of the file.
         found: &'static str,
@@ -141,9 +170,9 @@ pub enum Error {
         /// The layer, from 0.
         layer: usize,
     },
-    /// The self-test of a flash file gave other logits than when it was written.
+    /// The self-test of a flash file gave other logits than when the file was written.
     SelfTest {
-        /// The CRC-32 that the file carries.
+        /// The CRC-32 in the file.
         expected: u32,
         /// The CRC-32 of the logits.
         actual: u32,
@@ -153,9 +182,9 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::Layers { layers, most } => write!(f, "{layers} layers: a network has 1 to {most}"),
-            Self::Width { position, width, most } => {
-                write!(f, "width {width} at position {position}: widths are 1 to {most}")
+            Self::Layers { layers, max } => write!(f, "{layers} layers: a network has 1 to {max}"),
+            Self::Width { position, width, max } => {
+                write!(f, "width {width} at position {position}: widths are 1 to {max}")
             }
             Self::TooLarge => f.write_str("more floats than this machine can address"),
             Self::ArenaTooSmall { needed, available } => {
@@ -171,7 +200,21 @@ impl fmt::Display for Error {
                 write!(f, "label {label} in row {row}: the network has {classes} classes")
             }
             Self::NonFiniteLoss => f.write_str("the loss of the batch is not finite"),
-            Self::Share => f.write_str("label smoothing and dropout are shares from 0 to below 1"),
+            Self::Fraction => f.write_str("label smoothing and dropout are fractions from 0 to below 1"),
+            Self::NoSamples => f.write_str("no samples: at least one is needed"),
+            Self::NotFinite { row, column } => {
+                write!(f, "feature {column} of sample {row} is not a finite number")
+            }
+            Self::FeatureRange { row, column } => write!(
+                f,
+                "feature {column} of sample {row} is not from 0 to 1: the inputs of a flash file are bytes, 255 for a \
+                 feature of 1; scale the features before training"
+            ),
+            Self::Setting { name, expected } => write!(f, "{name} is not {expected}"),
+            Self::OutOfMemory { bytes } => write!(f, "out of memory: {bytes} bytes needed"),
+            Self::InputTable => {
+                f.write_str("the flash file has an input table: run it with integer::Model or float::Model")
+            }
             Self::NoModel => f.write_str("not a flash file"),
             Self::Version { found, known } => {
                 write!(f, "a flash file of version {found}: this program reads version {known}")
@@ -187,7 +230,10 @@ impl fmt::Display for Error {
                  {expected}, or run it with integer::Model, which reads any packing slowly"
             ),
             Self::Misaligned { align } => {
-                write!(f, "the flash file does not lie at a multiple of {align}; include_model! aligns it")
+                write!(
+                    f,
+                    "the flash file is not at a multiple of {align} bytes in memory; include_model! aligns it"
+                )
             }
             Self::Crc { expected, actual } => {
                 write!(f, "the flash file is damaged: its CRC is {actual:08x}, written with {expected:08x}")
@@ -212,3 +258,10 @@ impl fmt::Display for Error {
 }
 
 impl core::error::Error for Error {}
+
+#[cfg(feature = "std")]
+impl From<Error> for std::io::Error {
+    fn from(error: Error) -> Self {
+        Self::new(std::io::ErrorKind::InvalidData, error)
+    }
+}

@@ -1,37 +1,27 @@
 //! Multilayer perceptrons: trained on a desktop as fast as its multiply-add units allow, run on microcontrollers bit for
-//! bit the same. `no_std`, no `alloc`.
+//! bit the same. `no_std`, and without a heap unless the feature `alloc` asks for one.
 //!
-//! # The idea
+//! # Train, evaluate, deploy
 //!
-//! 1. A network is a [`Shape`] and **one flat parameter vector**; gradients share its layout.
-//! 2. **The caller lends all memory.** Every size is a `const fn` beside the thing it sizes, evaluated at compile time
-//!    for a `static` on a microcontroller, at run time for a `Vec` on a desktop.
-//! 3. All arithmetic goes through a handful of kernels run by a [`Backend`] value, whose existence proves that the CPU
-//!    can do it.
+#![cfg_attr(feature = "alloc", doc = "```")]
+#![cfg_attr(not(feature = "alloc"), doc = "```ignore")]
+//! use selvedge::format::{Dtype, Packing};
+//! use selvedge::{FitOptions, Network};
 //!
-//! # The layers, bottom up
+//! let (x, y) = ([0., 0., 0., 1., 1., 0., 1., 1.], [0, 1, 1, 0]); // XOR; `&[u8]` pixels work as well
+//! let mut network = Network::new(&[2, 16, 2], 1)?;
+//! network.fit(&x, &y, FitOptions::default().with_epochs(500).with_learning_rate(0.02))?;
+//! assert_eq!(network.predict(&[1., 0.])?, 1);
+//! assert_eq!(network.evaluate(&x, &y)?.accuracy(), 1.0);
 //!
-//! | module | holds |
-//! |---|---|
-//! | [`error`] | the one error type: flat, with the numbers in it |
-//! | [`rng`] | random numbers, the same on every machine |
-//! | [`mat`] | views of matrices: a slice, a shape, strides |
-//! | [`shape`] | the widths of a network and the layout of its parameters |
-//! | [`arena`] | the fixed-size arena over caller-provided memory |
-//! | [`format`] | files used from flash: header, layout, packings, checks; **the specification of the format** |
-//! | [`naive`] | **the specification**: plain loops that say what every kernel computes |
-//! | [`simd`] | vectors, and the value that proves which of them this CPU has |
-//! | [`kernel`] | products, bias and ReLU, softmax and loss, gathering |
-//! | [`parallel`] | executors: how work is spread over threads |
-//! | [`optim`] | what a step does with the gradient |
-//! | [`mlp`] | forward, backward by the chain rule, the training step |
-//! | [`infer`] | inference from flash files in place: [`infer::float`], [`infer::integer`], and [`infer::mcu`] with a kernel for each family of microcontrollers |
-//! | [`mod@quantize`] | from trained parameters to an integer network |
+//! let file = network.quantize(Dtype::I8, Packing::CortexM0, &x)?; // the bytes for a chip's flash
+//! assert!(file.len() < 512);
+//! # Ok::<(), selvedge::Error>(())
+//! ```
 //!
-//! A module uses only modules above it in this table. Shape letters are fixed once: `b` rows of a batch, `i` inputs and
-//! `o` outputs of a layer; `d` in front of a name is a gradient. Weights lie `(i, o)` row-major.
+//! That is [`Network`], which owns its memory. It is a front over the same code that runs without a heap:
 //!
-//! # Training a network
+//! # Without a heap
 //!
 //! ```
 //! use selvedge::{Arena, Backend, Init, Memory, Mlp, Rng, Shape, Serial, Update, Workspace};
@@ -43,18 +33,24 @@
 //! let mut workspace = Workspace::new(XOR, 4, &mut Arena::new(memory.floats()))?;
 //! let mut params = [0.0; XOR.params()];
 //! Init::He.draw(XOR, &mut Rng::new(7), &mut params)?;
-//! let mlp = Mlp { shape: XOR, backend: Backend::detect() };
+//! let mlp = Mlp::new(XOR, Backend::detect());
 //!
 //! let (x, y) = ([0., 0., 0., 1., 1., 0., 1., 1.], [0, 1, 1, 0]);
 //! let fill = |first: usize, rows: &mut [f32]| rows.copy_from_slice(&x[2 * first..][..rows.len()]);
 //! let mut correct = 0;
 //! for _ in 0..500 {
-//!     let update = Update::Sgd { rate: 0.5 };
+//!     let update = Update::Sgd { learning_rate: 0.5 };
 //!     correct = mlp.step(&Serial, &mut params, &mut workspace, &y, &fill, update)?.correct;
 //! }
 //! assert_eq!(correct, 4);
 //! # Ok::<(), selvedge::Error>(())
 //! ```
+//!
+//! 1. A network is a [`Shape`] and **one flat parameter vector**; gradients share its layout.
+//! 2. **The caller provides all memory.** Every size is a `const fn` beside the thing it sizes, evaluated at compile time
+//!    for a `static` on a microcontroller, at run time for a `Vec` on a desktop.
+//! 3. All arithmetic goes through a handful of kernels run by a [`Backend`] value, whose existence proves that the CPU
+//!    can do it.
 //!
 //! # On a microcontroller
 //!
@@ -62,7 +58,7 @@
 //! selvedge = { version = "0.1", default-features = false }
 //! ```
 //!
-//! The step above runs there as it stands, in statics: `cortex-m-rt` hands the `static mut`s at the top of its entry out as
+//! The training step above runs there unchanged, in statics: `cortex-m-rt` hands the `static mut`s at the top of its entry out as
 //! `&'static mut`, and the crate `static_cell` does it everywhere. A trained network, as `selvedge export --format selv`
 //! writes it, stays in flash:
 //!
@@ -84,14 +80,39 @@
 //! # Ok::<(), selvedge::Error>(())
 //! ```
 //!
-//! [`infer::mcu`] is for the packing of the target's own core, [`infer::integer`] for any, [`infer::float`] for floats. The program writes whole
-//! projects too: `selvedge export --format firmware`.
+//! [`infer::mcu`] runs the packing of the target's own core, [`infer::integer`] any packing, [`infer::float`] float weights. The
+//! program writes whole projects too: `selvedge export --format firmware`.
+//!
+//! # The layers, bottom up
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`activation`] | the activation function of a layer |
+//! | [`error`] | the one error type: flat, with the numbers in it |
+//! | [`rng`] | random numbers, the same on every machine |
+//! | [`mat`] | matrix views: a slice, a shape, strides |
+//! | [`shape`] | the widths of a network and the layout of its parameters |
+//! | [`arena`] | a fixed-size arena over caller-provided memory |
+//! | [`format`] | the flash file: header, layout, packings, checks; **the specification of the format** |
+//! | [`naive`] | **the specification**: plain loops that say what every kernel computes |
+//! | `simd` | vectors, and the value that proves which of them this CPU has |
+//! | `kernel` | products, bias and ReLU, softmax and loss, gathering |
+//! | [`samples`] | rows of `u8` pixels or `f32` features |
+//! | [`parallel`] | executors: how work is divided over threads |
+//! | [`optim`] | optimizers and learning-rate schedules |
+//! | [`mlp`] | forward, loss, backward, the training step |
+//! | [`infer`] | inference from flash files in place: [`infer::float`], [`infer::integer`], and [`infer::mcu`] with a kernel for each family of microcontrollers |
+//! | [`mod@quantize`] | from trained parameters to an integer network |
+//! | `network` | [`Network`]: the front that owns its memory (feature `alloc`) |
+//!
+//! A module uses only modules above it in this table. Shape letters are fixed once: `b` rows of a batch, `i` inputs and
+//! `o` outputs of a layer; `d` before a name is a gradient. Weights are `(i, o)` row-major.
 //!
 //! # Features and packages
 //!
-//! `std` (on by default) adds CPU detection at run time and the `matrixmultiply` backend, which needs a heap. Without it
-//! a backend exists where the target's features say so. Addresses have 32 or 64 bits. Rust 1.89 is the oldest that builds
-//! it. `wide` is the portable vector backend, `heapless` holds the per-layer lists, `libm` computes logarithms and square
+//! `std` (on by default) adds CPU detection at run time, the `matrixmultiply` backend, and files. Without it a backend
+//! exists where the target's features say so. `alloc` (part of `std`) adds [`Network`]. Addresses have 32 or 64 bits. The
+//! minimum Rust version is 1.89. `wide` is the portable vector backend, `heapless` holds the per-layer lists, `libm` computes logarithms and square
 //! roots on every target alike, `half` converts f16 and bf16.
 //!
 //! # Unsafe code
@@ -101,11 +122,11 @@
 //! - `format/words.rs`: bytes seen as aligned words;
 //! - `simd/mod.rs`, `simd/portable.rs`, `simd/x86_64.rs`, `simd/x86_64/avx2.rs`, `simd/x86_64/avx512.rs`: vector operations;
 //! - `simd/dot.rs`, `simd/dot_x86_64.rs`, `kernel/gemm_i8.rs`, `kernel/peak.rs`: integer dot products;
-//! - `kernel/gemm.rs`, `kernel/gemm_bf16.rs`, `kernel/pack.rs`, `kernel/tile.rs`: the product, whose pointers the views of its
-//!   operands bound;
+//! - `kernel/gemm.rs`, `kernel/gemm_bf16.rs`, `kernel/gemm_blocked.rs`, `kernel/pack.rs`, `kernel/micro_kernel.rs`,
+//!   `kernel/micro_kernel/register_tile.rs`: the product, whose pointers stay inside the views of its operands;
 //! - `kernel/sgemm.rs`: the call of `matrixmultiply`;
-//! - `kernel/sparse.rs`: products around zeros;
-//! - `kernel/cortex_m.rs`: the same in assembly;
+//! - `kernel/sparse.rs`: sparse (zero-skipping) products;
+//! - `kernel/sparse/cortex_m.rs`: the same in assembly;
 //! - `infer/mcu/armv6m.rs`, `infer/mcu/armv7m.rs`, `infer/mcu/dsp.rs`, `infer/mcu/mve.rs`, `infer/mcu/assembly.rs`: integer kernels in
 //!   assembly and their call;
 //! - `infer/mcu/pairs/portable.rs`: the same in Rust, over the offsets of its own list.
@@ -115,29 +136,41 @@
 #[cfg(target_pointer_width = "16")]
 compile_error!("selvedge counts bytes and floats in 32 bits at least: it does not run on AVR or MSP430");
 
+#[cfg(feature = "alloc")]
+extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+pub mod activation;
 pub mod arena;
 pub mod error;
 pub mod format;
 pub mod infer;
+#[doc(hidden)]
 pub mod kernel;
 pub mod mat;
 pub mod mlp;
 pub mod naive;
+#[cfg(feature = "alloc")]
+pub mod network;
 pub mod optim;
 pub mod parallel;
 pub mod quantize;
 pub mod rng;
+pub mod samples;
 pub mod shape;
+#[doc(hidden)]
 pub mod simd;
 
+pub use activation::Activation;
 pub use arena::{Arena, Memory};
 pub use error::Error;
-pub use mlp::{Activations, Init, Mlp, Regularize, StepStats, Workspace};
+pub use mlp::{Activations, Init, Loss, Mlp, Regularize, StepStats, Workspace};
+#[cfg(feature = "alloc")]
+pub use network::{Evaluation, FitOptions, ModelFile, Network};
 pub use optim::Update;
 pub use parallel::{Executor, Serial};
 pub use rng::Rng;
+pub use samples::Samples;
 pub use shape::Shape;
-pub use simd::Backend;
+pub use simd::{Backend, Precision};

@@ -1,7 +1,7 @@
 //! Views of matrices in caller-provided memory: a slice, a shape and strides.
 //!
-//! The constructors check once that every element lies inside the slice; kernels rely on it. A transposed view is the
-//! same memory with the strides swapped. There is no owned matrix: the caller lends all memory.
+//! The constructors check once that every element is inside the slice; kernels rely on it. A transposed view is the same
+//! memory with the strides swapped. There is no owned matrix: the caller provides all memory.
 
 /// A read-only view, element `(r, c)` at `r * row_stride + c * col_stride`.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +22,7 @@ pub struct MatMut<'a> {
     row_stride: usize,
 }
 
-/// Whether the last element of a `(rows, cols)` view lies inside `len` elements.
+/// Whether the last element of a `(rows, cols)` view is inside `len` elements.
 fn fits(len: usize, rows: usize, cols: usize, row_stride: usize, col_stride: usize) -> bool {
     if rows == 0 || cols == 0 {
         return true;
@@ -35,11 +35,35 @@ fn fits(len: usize, rows: usize, cols: usize, row_stride: usize, col_stride: usi
     }
 }
 
+/// The accessors that both kinds of view have.
+macro_rules! dimensions {
+    () => {
+        /// Rows.
+        #[must_use]
+        pub fn rows(&self) -> usize {
+            self.rows
+        }
+
+        /// Columns.
+        #[must_use]
+        pub fn cols(&self) -> usize {
+            self.cols
+        }
+
+        /// Elements from one row to the next.
+        #[must_use]
+        pub fn row_stride(&self) -> usize {
+            self.row_stride
+        }
+    };
+}
+
 impl<'a> Mat<'a> {
     /// A dense row-major `(rows, cols)` view.
     ///
     /// # Panics
     /// If `data` holds fewer than `rows * cols` elements.
+    #[must_use]
     pub fn new(data: &'a [f32], rows: usize, cols: usize) -> Self {
         Self::with_strides(data, rows, cols, cols, 1)
     }
@@ -47,7 +71,8 @@ impl<'a> Mat<'a> {
     /// A view with any strides, in elements.
     ///
     /// # Panics
-    /// If an element lies outside `data`.
+    /// If an element is outside `data`.
+    #[must_use]
     pub fn with_strides(
         data: &'a [f32],
         rows: usize,
@@ -64,6 +89,7 @@ impl<'a> Mat<'a> {
     }
 
     /// The transposed view, of the same memory.
+    #[must_use]
     pub fn t(self) -> Self {
         Self {
             rows: self.cols,
@@ -77,33 +103,23 @@ impl<'a> Mat<'a> {
     /// Element `(r, c)`.
     ///
     /// # Panics
-    /// If it lies outside the view: with debug assertions always, without them where it lies outside the memory too.
+    /// If it is outside the view: always with debug assertions, without them only where it is outside the memory too.
+    #[must_use]
     pub fn at(&self, r: usize, c: usize) -> f32 {
         debug_assert!(r < self.rows && c < self.cols);
         self.data[r * self.row_stride + c * self.col_stride]
     }
 
-    /// Rows.
-    pub fn rows(&self) -> usize {
-        self.rows
-    }
-
-    /// Columns.
-    pub fn cols(&self) -> usize {
-        self.cols
-    }
-
-    /// Elements from one row to the next.
-    pub fn row_stride(&self) -> usize {
-        self.row_stride
-    }
+    dimensions!();
 
     /// Elements from one column to the next.
+    #[must_use]
     pub fn col_stride(&self) -> usize {
         self.col_stride
     }
 
-    /// The memory under the view.
+    /// The memory of the view.
+    #[must_use]
     pub fn data(&self) -> &'a [f32] {
         self.data
     }
@@ -112,8 +128,9 @@ impl<'a> Mat<'a> {
     ///
     /// # Panics
     /// If the columns are not adjacent, or there is no such row.
+    #[must_use]
     pub fn row(&self, r: usize) -> &'a [f32] {
-        assert!(self.col_stride == 1 || self.cols <= 1, "a row of a strided view is no slice");
+        assert!(self.col_stride == 1 || self.cols <= 1, "a row of a strided view is not a slice");
         assert!(r < self.rows);
         if self.cols == 0 { &[] } else { &self.data[r * self.row_stride..][..self.cols] }
     }
@@ -124,6 +141,7 @@ impl<'a> MatMut<'a> {
     ///
     /// # Panics
     /// If `data` holds fewer than `rows * cols` elements.
+    #[must_use]
     pub fn new(data: &'a mut [f32], rows: usize, cols: usize) -> Self {
         Self::with_stride(data, rows, cols, cols)
     }
@@ -131,7 +149,8 @@ impl<'a> MatMut<'a> {
     /// A view whose rows are `row_stride >= cols` elements apart.
     ///
     /// # Panics
-    /// If an element lies outside `data`, or rows overlap.
+    /// If an element is outside `data`, or rows overlap.
+    #[must_use]
     pub fn with_stride(data: &'a mut [f32], rows: usize, cols: usize, row_stride: usize) -> Self {
         assert!(row_stride >= cols, "rows of {cols} elements, {row_stride} apart, overlap");
         assert!(
@@ -142,22 +161,9 @@ impl<'a> MatMut<'a> {
         Self { data, rows, cols, row_stride }
     }
 
-    /// Rows.
-    pub fn rows(&self) -> usize {
-        self.rows
-    }
+    dimensions!();
 
-    /// Columns.
-    pub fn cols(&self) -> usize {
-        self.cols
-    }
-
-    /// Elements from one row to the next.
-    pub fn row_stride(&self) -> usize {
-        self.row_stride
-    }
-
-    /// The memory under the view.
+    /// The memory of the view.
     pub fn data_mut(&mut self) -> &mut [f32] {
         self.data
     }
@@ -171,7 +177,7 @@ impl<'a> MatMut<'a> {
         if self.cols == 0 { &mut [] } else { &mut self.data[r * self.row_stride..][..self.cols] }
     }
 
-    /// The same view for a shorter time.
+    /// The same view, reborrowed.
     pub fn reborrow(&mut self) -> MatMut<'_> {
         MatMut { data: self.data, rows: self.rows, cols: self.cols, row_stride: self.row_stride }
     }
@@ -193,18 +199,18 @@ mod tests {
     #[test]
     #[should_panic(expected = "leaves its 5 elements")]
     fn a_view_outside_its_memory_is_refused() {
-        Mat::new(&[0.0; 5], 2, 3);
+        let _ = Mat::new(&[0.0; 5], 2, 3);
     }
 
     #[test]
     #[should_panic(expected = "leaves its 5 elements")]
     fn strides_that_overflow_are_refused() {
-        Mat::with_strides(&[0.0; 5], 3, 3, usize::MAX / 2, usize::MAX / 2);
+        let _ = Mat::with_strides(&[0.0; 5], 3, 3, usize::MAX / 2, usize::MAX / 2);
     }
 
     #[test]
     #[should_panic(expected = "overlap")]
     fn overlapping_rows_are_refused() {
-        MatMut::with_stride(&mut [0.0; 9], 3, 3, 2);
+        let _ = MatMut::with_stride(&mut [0.0; 9], 3, 3, 2);
     }
 }

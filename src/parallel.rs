@@ -1,85 +1,85 @@
-//! How work is spread over threads without the core knowing of threads.
+//! Work is divided over threads here, and the core knows nothing about threads.
 //!
-//! A [`Executor`] runs a closure over jobs; `divide` cuts one job into more parts than there are workers, so that whoever is
-//! free takes the next and a worker that the system holds up delays the others by one part at most. Cutting moves
-//! disjoint slices into the parts, which makes disjointness the borrow checker's business, and a team of one is never
-//! asked. Parts are rows of an output and never ranges of a summed dimension: results do not depend on how many workers
-//! there are, nor on who does what.
+//! An [`Executor`] runs a closure over jobs. `divide` splits one job into more parts than there are workers: whichever
+//! worker is free takes the next part, so a worker that the system holds up delays the others by one part at most.
+//! Splitting moves disjoint slices into the parts, so the borrow checker proves that they are disjoint. With one worker the
+//! executor is not called at all. Parts are rows of an output and never ranges of a summed dimension: results do not depend
+//! on the number of workers, nor on which worker runs which part.
 
 use heapless::Vec;
 
-/// Workers that run several jobs at once.
+/// Workers that run several jobs at once: a thread pool, or [`Serial`].
 pub trait Executor: Sync {
-    /// How many jobs can run at once; at least 1.
+    /// The number of jobs that can run at once; at least 1.
     fn workers(&self) -> usize;
     /// Calls `work` once with each of the jobs, in any order and perhaps at once, and returns when all are done.
-    fn each<J: Send>(&self, jobs: &mut [J], work: &(impl Fn(&mut J) + Sync));
+    fn for_each<J: Send>(&self, jobs: &mut [J], work: &(impl Fn(&mut J) + Sync));
 }
 
-/// A team of the calling thread alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// An executor that runs all jobs on the calling thread, one after the other.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Serial;
 
 impl Executor for Serial {
     fn workers(&self) -> usize {
         1
     }
-    fn each<J: Send>(&self, jobs: &mut [J], work: &(impl Fn(&mut J) + Sync)) {
+    fn for_each<J: Send>(&self, jobs: &mut [J], work: &(impl Fn(&mut J) + Sync)) {
         jobs.iter_mut().for_each(work);
     }
 }
 
-/// A job over rows that can be cut in two.
+/// A job over rows that can be split in two.
 pub(crate) trait Divide: Sized + Send {
-    /// The rows that it is cut along; of several blocks, those of the largest.
+    /// The rows that it is split along; of several blocks, those of the largest.
     fn rows(&self) -> usize;
-    /// The first `part / of` of the rows, about, and the rest.
+    /// About the first `part / of` of the rows, and the rest.
     fn divide(self, part: usize, of: usize) -> (Self, Self);
 }
 
-/// Parts that a job is cut into for each worker.
-const PARTS: usize = 2;
-/// Parts that a job is cut into at most; they lie on the stack.
-const MOST_PARTS: usize = 32;
-/// Rows that the tiles of every backend divide without a remainder, or nearly.
-const TILE: usize = 8;
+/// Parts per worker that a job is split into.
+const PARTS_PER_WORKER: usize = 2;
+/// The maximum number of parts of a job; they are on the stack.
+const MAX_PARTS: usize = 32;
+/// Parts are multiples of this many rows, which the tiles of every backend divide with no or few rows left over.
+const TILE_ROWS: usize = 8;
 
-/// Cuts `job` into parts, has the team run `work` on each and adds up what it returns.
+/// Splits `job` into parts, runs `work` on each and adds up what it returns.
 #[inline]
-pub(crate) fn divide<T, J, W>(team: &T, job: J, work: &W) -> u32
+pub(crate) fn divide<T, J, W>(executor: &T, job: J, work: &W) -> u32
 where
     T: Executor,
     J: Divide,
     W: Fn(J) -> u32 + Sync,
 {
-    let workers = team.workers();
-    if workers <= 1 { work(job) } else { spread(team, workers, job, work) }
+    let workers = executor.workers();
+    if workers <= 1 { work(job) } else { run_in_parts(executor, workers, job, work) }
 }
 
-fn spread<T: Executor, J: Divide>(
-    team: &T,
+fn run_in_parts<T: Executor, J: Divide>(
+    executor: &T,
     workers: usize,
     job: J,
     work: &(impl Fn(J) -> u32 + Sync),
 ) -> u32 {
-    let (rows, tiles) = (job.rows(), job.rows().div_ceil(TILE));
-    let parts = (PARTS * workers).min(tiles.max(workers)).min(rows).min(MOST_PARTS);
-    let mut jobs: Vec<(Option<J>, u32), MOST_PARTS> = Vec::new();
+    let (rows, tiles) = (job.rows(), job.rows().div_ceil(TILE_ROWS));
+    let parts = (PARTS_PER_WORKER * workers).min(tiles.max(workers)).min(rows).min(MAX_PARTS);
+    let mut jobs: Vec<(Option<J>, u32), MAX_PARTS> = Vec::new();
     let mut rest = job;
     for left in (2..=parts).rev() {
-        let (first, behind) = rest.divide(1, left);
-        rest = behind;
+        let (first, after) = rest.divide(1, left);
+        rest = after;
         let _ = jobs.push((Some(first), 0));
     }
     let _ = jobs.push((Some(rest), 0));
-    team.each(&mut jobs, &|(job, sum)| *sum = job.take().map_or(0, work));
+    executor.for_each(&mut jobs, &|(job, sum)| *sum = job.take().map_or(0, work));
     jobs.iter().map(|(_, sum)| sum).sum()
 }
 
-/// The share of `rows` that comes first: `part / of` of them, to whole register tiles where that leaves any.
-pub(crate) const fn share(rows: usize, part: usize, of: usize) -> usize {
+/// About `part / of` of the rows, rounded up to whole register tiles where there are enough rows.
+pub(crate) const fn portion(rows: usize, part: usize, of: usize) -> usize {
     let exact = rows * part / of;
-    if rows >= TILE * of { exact.next_multiple_of(TILE) } else { exact }
+    if rows >= TILE_ROWS * of { exact.next_multiple_of(TILE_ROWS) } else { exact }
 }
 
 #[cfg(test)]
@@ -88,7 +88,7 @@ mod tests {
     use std::sync::Mutex;
     use std::vec::Vec;
 
-    use super::{Divide, Executor, divide, share};
+    use super::{Divide, Executor, divide, portion};
 
     struct Rows(usize);
 
@@ -97,25 +97,25 @@ mod tests {
             self.0
         }
         fn divide(self, part: usize, of: usize) -> (Self, Self) {
-            let rows = share(self.0, part, of);
+            let rows = portion(self.0, part, of);
             (Self(rows), Self(self.0 - rows))
         }
     }
 
-    /// Does one job after the other, as many workers as it claims to have.
+    /// Runs one job after the other, however many workers it claims to have.
     struct Claimed(usize);
 
     impl Executor for Claimed {
         fn workers(&self) -> usize {
             self.0
         }
-        fn each<J: Send>(&self, jobs: &mut [J], work: &(impl Fn(&mut J) + Sync)) {
+        fn for_each<J: Send>(&self, jobs: &mut [J], work: &(impl Fn(&mut J) + Sync)) {
             jobs.iter_mut().for_each(work);
         }
     }
 
     #[test]
-    fn work_is_cut_into_even_parts_for_every_worker() {
+    fn work_is_divided_evenly() {
         for workers in 1..40 {
             for rows in 0..700 {
                 let parts = Mutex::new(Vec::new());
@@ -131,9 +131,9 @@ mod tests {
                     "{workers} {rows}: {parts:?}"
                 );
                 // Whole tiles where there are some for each part.
-                let most = if rows >= 8 * parts.len() { rows.div_ceil(parts.len()) + 7 } else { 8 };
+                let max = if rows >= 8 * parts.len() { rows.div_ceil(parts.len()) + 7 } else { 8 };
                 assert!(
-                    parts.iter().all(|&part| part <= most && (part > 0 || rows == 0)),
+                    parts.iter().all(|&part| part <= max && (part > 0 || rows == 0)),
                     "{workers} {rows}: {parts:?}"
                 );
             }
@@ -141,13 +141,13 @@ mod tests {
     }
 
     #[test]
-    fn shares_are_within_the_rows() {
+    fn portions_are_within_the_rows() {
         for rows in 0..200 {
             for of in 2..10 {
                 let part = of / 2;
-                assert!(share(rows, part, of) <= rows);
+                assert!(portion(rows, part, of) <= rows);
             }
         }
-        assert_eq!((share(64, 1, 2), share(784, 1, 2), share(10, 1, 2)), (32, 392, 5));
+        assert_eq!((portion(64, 1, 2), portion(784, 1, 2), portion(10, 1, 2)), (32, 392, 5));
     }
 }

@@ -1,7 +1,7 @@
 //! Random numbers that are the same on every machine: xoshiro256++ (Blackman and Vigna, 2019), seeded by SplitMix64.
 //!
 //! Every draw is integer arithmetic or goes through `libm`, so a seed gives the same weights and the same shuffles on a
-//! desktop and on a microcontroller. Not for secrets.
+//! desktop and on a microcontroller. Not for cryptography.
 
 /// A generator. Copy its [`state`](Rng::state) to resume it later.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +11,7 @@ pub struct Rng {
 
 impl Rng {
     /// A generator from a seed; seeds that differ in one bit give unrelated streams.
+    #[must_use]
     pub const fn new(seed: u64) -> Self {
         let mut s = [0; 4];
         let mut x = seed;
@@ -26,13 +27,15 @@ impl Rng {
         Self { s }
     }
 
-    /// A generator that goes on where another one's [`state`](Rng::state) was taken. All zeros is no state of a
-    /// generator and counts as seed 0.
+    /// A generator that continues from the [`state`](Rng::state) of another one. All zeros is not a state of a generator
+    /// and counts as seed 0.
+    #[must_use]
     pub const fn from_state(s: [u64; 4]) -> Self {
         if s[0] | s[1] | s[2] | s[3] == 0 { Self::new(0) } else { Self { s } }
     }
 
     /// The state, for [`from_state`](Rng::from_state).
+    #[must_use]
     pub const fn state(&self) -> [u64; 4] {
         self.s
     }
@@ -56,7 +59,7 @@ impl Rng {
     /// # Panics
     /// If `bound` is 0.
     pub fn below(&mut self, bound: u32) -> u32 {
-        assert!(bound > 0, "an integer below 0 was asked for");
+        assert!(bound > 0, "the bound is 0");
         let threshold = bound.wrapping_neg() % bound;
         loop {
             let product = (self.next_u64() >> 32) * u64::from(bound);
@@ -71,7 +74,7 @@ impl Rng {
         (self.next_u64() >> 40) as f32 * (1.0 / 16_777_216.0)
     }
 
-    /// A normal float, mean 0 and deviation 1 (Box and Muller, 1958; the sine half is dropped).
+    /// A normal float, mean 0 and standard deviation 1 (Box and Muller, 1958; the sine half is dropped).
     pub fn normal(&mut self) -> f32 {
         let u = 1.0 - self.uniform();
         let v = self.uniform();
@@ -83,7 +86,7 @@ impl Rng {
     /// # Panics
     /// If there are 2³² items or more.
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
-        assert!(u32::try_from(items.len()).is_ok(), "more items than an index of 32 bits tells apart");
+        assert!(u32::try_from(items.len()).is_ok(), "more items than an index of 32 bits counts");
         for i in (1..items.len()).rev() {
             let j = self.below(i as u32 + 1) as usize;
             items.swap(i, j);

@@ -1,18 +1,19 @@
-//! The shape of a network: its widths, and where each layer lies in the one flat parameter vector.
+//! The shape of a network: its widths, and the layout of the one flat parameter vector.
 //!
 //! Layer `l` of a shape `[w0, w1, .., wn]` has `i = w[l]` inputs and `o = w[l+1]` outputs. Its parameters are the
-//! weights `(i, o)` row-major, so that the forward pass is `x @ W + b`, followed by the `o` biases; layers follow each
-//! other without gaps. Gradients and optimizer state share this layout.
+//! weights `(i, o)` row-major, so that the forward pass is `x @ W + b`, followed by the `o` biases; there are no
+//! gaps between layers. Gradients and optimizer state share this layout.
 
 use core::fmt;
 
 use heapless::Vec;
 
+use crate::activation::Activation;
 use crate::error::Error;
 
-/// The most layers a network has.
+/// The maximum number of layers of a network.
 pub const MAX_LAYERS: usize = 8;
-/// The widest a layer is.
+/// The maximum width of a layer.
 pub const MAX_WIDTH: usize = 32_768;
 
 /// The widths of a network, valid by construction: 2..=9 of them, each 1..=[`MAX_WIDTH`].
@@ -48,14 +49,14 @@ impl Shape {
     /// addressed.
     pub const fn new(widths: &[usize]) -> Result<Self, Error> {
         if widths.len() < 2 || widths.len() > MAX_LAYERS + 1 {
-            return Err(Error::Layers { layers: widths.len().saturating_sub(1), most: MAX_LAYERS });
+            return Err(Error::Layers { layers: widths.len().saturating_sub(1), max: MAX_LAYERS });
         }
         let mut stored = [0; MAX_LAYERS + 1];
         let mut total: usize = 0;
         let mut l = 0;
         while l < widths.len() {
             if widths[l] == 0 || widths[l] > MAX_WIDTH {
-                return Err(Error::Width { position: l, width: widths[l], most: MAX_WIDTH });
+                return Err(Error::Width { position: l, width: widths[l], max: MAX_WIDTH });
             }
             stored[l] = widths[l] as u16;
             if l > 0 {
@@ -73,6 +74,7 @@ impl Shape {
     }
 
     /// Layers, 1..=8.
+    #[must_use]
     pub const fn layers(&self) -> usize {
         self.layers as usize
     }
@@ -81,45 +83,57 @@ impl Shape {
     ///
     /// # Panics
     /// If `position` is above the number of layers.
+    #[must_use]
     pub const fn width(&self, position: usize) -> usize {
         assert!(position <= self.layers());
         self.widths[position] as usize
     }
 
-    /// Width `position`, 0 behind the last, for code in which no panic may remain.
+    /// Width `position`, 0 after the last, for code in which no panic may remain.
     pub(crate) const fn width_or_zero(&self, position: usize) -> usize {
         if position <= MAX_LAYERS { self.widths[position] as usize } else { 0 }
     }
 
+    /// The activation of layer `l`, counted from 0.
+    #[must_use]
+    pub const fn activation(&self, l: usize) -> Activation {
+        if l + 1 < self.layers() { Activation::Relu } else { Activation::Identity }
+    }
+
     /// All widths, the input first.
+    #[must_use]
     pub fn widths(&self) -> impl ExactSizeIterator<Item = usize> + '_ {
         self.widths[..=self.layers()].iter().map(|&w| usize::from(w))
     }
 
     /// Inputs of the network.
+    #[must_use]
     pub const fn inputs(&self) -> usize {
         self.width_or_zero(0)
     }
 
     /// Outputs of the network.
+    #[must_use]
     pub const fn outputs(&self) -> usize {
         self.width_or_zero(self.layers())
     }
 
     /// The widest of the hidden layers, 0 where there is none.
+    #[must_use]
     pub const fn widest_hidden(&self) -> usize {
-        let mut most = 0;
+        let mut widest = 0;
         let mut l = 1;
         while l < self.layers() {
-            if self.width(l) > most {
-                most = self.width(l);
+            if self.width(l) > widest {
+                widest = self.width(l);
             }
             l += 1;
         }
-        most
+        widest
     }
 
     /// The sum of the hidden widths.
+    #[must_use]
     pub const fn hidden_sum(&self) -> usize {
         let mut sum = 0;
         let mut l = 1;
@@ -130,23 +144,24 @@ impl Shape {
         sum
     }
 
-    /// Floats of the parameter vector.
+    /// Length of the parameter vector, in floats.
+    #[must_use]
     pub const fn params(&self) -> usize {
-        let mut sum = 0;
-        let mut l = 0;
-        while l < self.layers() {
-            sum += (self.width(l) + 1) * self.width(l + 1);
-            l += 1;
-        }
-        sum
+        self.products(1)
     }
 
-    /// Multiply-adds of one forward pass of one row.
+    /// Multiply-adds of a forward pass, for each row.
+    #[must_use]
     pub const fn macs(&self) -> usize {
+        self.products(0)
+    }
+
+    /// Σ (i + more) · o over the layers.
+    const fn products(&self, more: usize) -> usize {
         let mut sum = 0;
         let mut l = 0;
         while l < self.layers() {
-            sum += self.width(l) * self.width(l + 1);
+            sum += (self.width(l) + more) * self.width(l + 1);
             l += 1;
         }
         sum
@@ -240,13 +255,13 @@ mod tests {
 
     #[test]
     fn limits() {
-        assert_eq!(Shape::new(&[3]), Err(Error::Layers { layers: 0, most: 8 }));
-        assert_eq!(Shape::new(&[]), Err(Error::Layers { layers: 0, most: 8 }));
-        assert_eq!(Shape::new(&[1; 10]), Err(Error::Layers { layers: 9, most: 8 }));
-        assert_eq!(Shape::new(&[1, 0]), Err(Error::Width { position: 1, width: 0, most: MAX_WIDTH }));
+        assert_eq!(Shape::new(&[3]), Err(Error::Layers { layers: 0, max: 8 }));
+        assert_eq!(Shape::new(&[]), Err(Error::Layers { layers: 0, max: 8 }));
+        assert_eq!(Shape::new(&[1; 10]), Err(Error::Layers { layers: 9, max: 8 }));
+        assert_eq!(Shape::new(&[1, 0]), Err(Error::Width { position: 1, width: 0, max: MAX_WIDTH }));
         assert_eq!(
             Shape::new(&[MAX_WIDTH + 1, 1]),
-            Err(Error::Width { position: 0, width: MAX_WIDTH + 1, most: MAX_WIDTH })
+            Err(Error::Width { position: 0, width: MAX_WIDTH + 1, max: MAX_WIDTH })
         );
         let widest = Shape::new(&[MAX_WIDTH; 9]).map(|shape| shape.params() as u64);
         let params = 8 * (MAX_WIDTH as u64 + 1) * MAX_WIDTH as u64;

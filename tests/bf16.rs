@@ -11,7 +11,7 @@ use selvedge::{Arena, Backend, Serial, Update, Workspace, kernel, naive};
 
 /// Every backend, with bf16.
 fn halves() -> impl Iterator<Item = Backend> {
-    backends().map(|b| b.with(Precision::Bf16))
+    backends().map(|b| b.with_precision(Precision::Bf16))
 }
 
 fn rounded(values: &[f32]) -> Vec<f64> {
@@ -116,7 +116,7 @@ fn every_backend_gives_the_same_bits() {
             }
             [bits(&z), bits(&c), bits(&dx)]
         };
-        let expected = run(Backend::SCALAR.with(Precision::Bf16), m);
+        let expected = run(Backend::SCALAR.with_precision(Precision::Bf16), m);
         for backend in halves() {
             assert_eq!(run(backend, m), expected, "{} ({m}, {k}, {n})", backend.name());
             assert_eq!(run(backend, 7), expected, "{} ({m}, {k}, {n}) by rows", backend.name());
@@ -129,11 +129,11 @@ fn every_backend_gives_the_same_bits() {
 fn steps_follow_single_precision() {
     let problem = Problem::new(&[50, 33, 17, 5], 13, 5);
     let train = |backend: Backend| {
-        let mut memory = vec![0.0; Workspace::floats(problem.shape, 13) + 15];
+        let mut memory = vec![0.0; Workspace::floats(problem.shape, 13)];
         let mut workspace = Workspace::new(problem.shape, 13, &mut Arena::new(&mut memory)).unwrap();
         let mut params = problem.params.clone();
         let losses = (0..30).map(|_| {
-            let (mlp, update) = (problem.mlp(backend), Update::Sgd { rate: 0.1 });
+            let (mlp, update) = (problem.mlp(backend), Update::Sgd { learning_rate: 0.1 });
             mlp.step(&Serial, &mut params, &mut workspace, &problem.labels, &problem.fill(), update)
                 .unwrap()
                 .loss_sum
@@ -141,7 +141,7 @@ fn steps_follow_single_precision() {
         losses.collect::<Vec<_>>()
     };
     for backend in backends() {
-        let (single, half) = (train(backend), train(backend.with(Precision::Bf16)));
+        let (single, half) = (train(backend), train(backend.with_precision(Precision::Bf16)));
         assert_ne!(single, half, "{}", backend.name());
         assert!(half[29] < 0.5 * half[0], "{}: {half:?}", backend.name());
         for (step, (s, h)) in single.iter().zip(&half).enumerate() {

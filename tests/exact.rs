@@ -117,11 +117,11 @@ fn steps_agree_to_the_bit() {
             *p = -0.0;
         }
         let train = |backend| {
-            let mut memory = vec![0.0; Workspace::floats(problem.shape, b) + 15];
+            let mut memory = vec![0.0; Workspace::floats(problem.shape, b)];
             let mut workspace = Workspace::new(problem.shape, b, &mut Arena::new(&mut memory)).unwrap();
             let mut params = problem.params.clone();
             for _ in 0..20 {
-                let update = Update::Sgd { rate: 0.1 };
+                let update = Update::Sgd { learning_rate: 0.1 };
                 let mlp = problem.mlp(backend);
                 mlp.step(&Serial, &mut params, &mut workspace, &problem.labels, &problem.fill(), update)
                     .unwrap();

@@ -147,10 +147,10 @@ fn hostile_headers_are_refused_with_their_numbers() {
     assert_eq!(refused(6, &[4]), Error::Field { at: 6, value: 4 });
     assert_eq!(refused(5, &[0]), Error::PackingOf { packing: "cortex-m4", dtype: "f32" });
     assert_eq!(refused(7, &[0]), Error::Field { at: 10, value: 19 });
-    assert_eq!(refused(7, &[9]), Error::Layers { layers: 9, most: 8 });
-    assert_eq!(refused(7, &[255]), Error::Layers { layers: 255, most: 8 });
-    assert_eq!(refused(7, &[3]), Error::Width { position: 3, width: 0, most: 32_768 });
-    assert_eq!(refused(8, &[0xff; 4]), Error::Width { position: 0, width: 65_535, most: 32_768 });
+    assert_eq!(refused(7, &[9]), Error::Layers { layers: 9, max: 8 });
+    assert_eq!(refused(7, &[255]), Error::Layers { layers: 255, max: 8 });
+    assert_eq!(refused(7, &[3]), Error::Width { position: 3, width: 0, max: 32_768 });
+    assert_eq!(refused(8, &[0xff; 4]), Error::Width { position: 0, width: 65_535, max: 32_768 });
     assert!(matches!(refused(8, &[0, 0x80]), Error::Length { what: "image pixels", .. }));
     let huge: Vec<u8> = [0, 0x80].repeat(9);
     let changes: [(usize, &[u8]); 3] = [(7, &[8]), (8, &huge), (26, &[0; 4])];
@@ -177,7 +177,7 @@ fn hostile_headers_are_refused_with_their_numbers() {
     let zero_layers: [(usize, &[u8]); 2] = [(7, &[0]), (8, &[0; 18])];
     assert_eq!(
         ModelView::parse(forged(&file, &zero_layers).get()).unwrap_err(),
-        Error::Layers { layers: 0, most: 8 }
+        Error::Layers { layers: 0, max: 8 }
     );
 }
 

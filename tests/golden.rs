@@ -40,15 +40,15 @@ fn the_literals_are_the_specification() {
     }
 }
 
-/// The losses of the ten steps and the parameters behind them.
+/// The losses of the ten steps and the parameters after them.
 fn train(backend: Backend) -> (Vec<f64>, Vec<f32>) {
     let problem = problem();
-    let mut memory = vec![0.0; Workspace::floats(problem.shape, 8) + 15];
+    let mut memory = vec![0.0; Workspace::floats(problem.shape, 8)];
     let mut workspace = Workspace::new(problem.shape, 8, &mut Arena::new(&mut memory)).unwrap();
     let mut params = problem.params.clone();
     let mlp = problem.mlp(backend);
     let losses = (0..LOSSES.len()).map(|_| {
-        let update = Update::Sgd { rate: 0.5 };
+        let update = Update::Sgd { learning_rate: 0.5 };
         let outcome =
             mlp.step(&Serial, &mut params, &mut workspace, &problem.labels, &problem.fill(), update).unwrap();
         outcome.loss_sum / 8.0

@@ -27,7 +27,7 @@ fn central_differences() {
         let mut loss = |params: &[f64]| {
             naive::gradient(problem.shape, params, &x, &problem.labels, &mut ignored, &mut scratch)
         };
-        let scale = gradient.iter().fold(0.0f64, |most, g| most.max(g.abs()));
+        let scale = gradient.iter().fold(0.0f64, |max, g| max.max(g.abs()));
         for at in 0..gradient.len() {
             let h = 1e-5;
             let mut params = wide(&problem.params);
@@ -57,27 +57,34 @@ fn every_backend_follows_the_chain_rule() {
     ] {
         let problem = Problem::new(widths, b, 7);
         let (loss, expected) = oracle(&problem);
-        // Rounding grows with the lengths of the sums on the way; 784 terms in single precision stay below 3e-5.
-        let scale = expected.iter().fold(0.0f64, |most, g| most.max(g.abs()));
+        // Rounding grows with the lengths of the sums; 784 terms in single precision stay below 3e-5.
+        let scale = expected.iter().fold(0.0f64, |max, g| max.max(g.abs()));
         let bound = vec![3e-5 * scale; expected.len()];
         for backend in backends() {
             let what = format!("{} on {} batch {b}", problem.shape, backend.name());
             // A workspace for more rows than the batch has, as at the end of an epoch.
-            let mut memory = vec![f32::NAN; Workspace::floats(problem.shape, b + 3) + 15];
+            let mut memory = vec![f32::NAN; Workspace::floats(problem.shape, b + 3)];
             let mut workspace = Workspace::new(problem.shape, b + 3, &mut Arena::new(&mut memory)).unwrap();
             let mut params = problem.params.clone();
             let mut gradient = vec![f32::NAN; params.len()];
             let mlp = problem.mlp(backend);
+            let (labels, fill) = (&problem.labels, problem.fill());
+            let evaluated = mlp.evaluate(&Serial, &params, &mut workspace, labels, &fill).unwrap();
             let mut step = |params: &mut [f32], update: Update<'_>| {
-                mlp.step(&Serial, params, &mut workspace, &problem.labels, &problem.fill(), update).unwrap()
+                mlp.step(&Serial, params, &mut workspace, labels, &fill, update).unwrap()
             };
 
             let outcome = step(&mut params, Update::Gradient(&mut gradient));
             assert_eq!(params, problem.params, "{what}: the parameters moved");
+            assert_eq!(evaluated, outcome, "{what}: evaluated before the step");
             assert_close(&what, &gradient, &expected, &bound);
             assert!((outcome.loss_sum / b as f64 - loss).abs() <= 1e-5 * loss, "{what}: {outcome:?} {loss}");
 
-            assert_eq!(step(&mut params, Update::Sgd { rate: 0.5 }), outcome, "{what}: not the same step");
+            assert_eq!(
+                step(&mut params, Update::Sgd { learning_rate: 0.5 }),
+                outcome,
+                "{what}: not the same step"
+            );
             let moved: Vec<f32> = problem.params.iter().zip(&gradient).map(|(p, g)| p - 0.5 * g).collect();
             let slack: Vec<f64> = moved.iter().map(|p| 1e-6 * f64::from(p.abs()) + 3e-7 * scale).collect();
             assert_close(&what, &params, &wide(&moved), &slack);

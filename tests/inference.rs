@@ -185,13 +185,13 @@ fn integers_approximate_the_network() {
 fn batch_logits(network: &Network, backend: Backend, pixels: &[u8]) -> Vec<f32> {
     let shape = network.problem.shape;
     let b = pixels.len() / shape.inputs();
-    let mut memory = vec![0.0; Activations::floats(shape, b) + 15];
+    let mut memory = vec![0.0; Activations::floats(shape, b)];
     let mut activations = Activations::new(shape, b, &mut Arena::new(&mut memory)).unwrap();
     let index: Vec<u32> = (0..b as u32).collect();
     let fill = |first: usize, rows: &mut [f32]| {
         kernel::gather(backend, pixels, &index[first..][..rows.len() / shape.inputs()], rows);
     };
-    let mlp = Mlp { shape, backend };
+    let mlp = Mlp::new(shape, backend);
     mlp.forward(&Serial, &network.problem.params, &mut activations, b, &fill).unwrap().to_vec()
 }
 

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Guarded, backends, bits};
-use selvedge::kernel::gemm_i8::{Packed, Target, integer_layer, packed, padded_rows};
+use selvedge::kernel::gemm_i8::{PackedLayer, Target, integer_layer, packed_index, padded_outputs};
 use selvedge::naive::integer;
 use selvedge::{Backend, Rng, kernel};
 
@@ -35,10 +35,10 @@ impl Plain {
     /// The layer's weights, biases and multipliers as a backend wants them.
     fn pack(&self, backend: Backend) -> [Vec<u8>; 3] {
         let lanes = backend.dot_lanes();
-        let (rows, quads) = (padded_rows(self.o, lanes), self.i.div_ceil(4));
+        let (rows, quads) = (padded_outputs(self.o, lanes), self.i.div_ceil(4));
         let mut weights = vec![0; rows * quads * 4];
         for (at, &w) in self.weights.iter().enumerate() {
-            weights[packed(lanes, rows, quads, at / self.i, at % self.i)] = w as u8;
+            weights[packed_index(lanes, rows, quads, at / self.i, at % self.i)] = w as u8;
         }
         let words = |values: &mut dyn Iterator<Item = i32>| {
             let mut bytes: Vec<u8> = values.flat_map(i32::to_ne_bytes).collect();
@@ -52,7 +52,7 @@ impl Plain {
     /// Runs the layer on `backend`.
     fn run(&self, backend: Backend, [w, b, r]: [&[u8]; 3], x: (&[u8], usize), target: Target<'_>) {
         let quads = self.i.div_ceil(4);
-        let layer = Packed { quads, outputs: self.o, weights: w, biases: b, multipliers: r };
+        let layer = PackedLayer { quads, outputs: self.o, weights: w, biases: b, multipliers: r };
         integer_layer(backend, layer, x, &mut vec![0; 2 * quads], target);
     }
 
@@ -92,7 +92,7 @@ fn layers_are_those_of_the_specification() {
             for backend in backends() {
                 let what = format!("{} {b} {i} {o}", backend.name());
                 let [weights, biases, multipliers] = plain.pack(backend);
-                let width = padded_rows(o, backend.dot_lanes());
+                let width = padded_outputs(o, backend.dot_lanes());
 
                 let mut logits = vec![i32::MIN; b * o + 2];
                 let target = Target::Logits(&mut logits[1..=b * o]);

@@ -1,4 +1,5 @@
-//! The core never allocates: a counting allocator watches workspaces, forward passes, training steps, flash files.
+//! Without `Network` the core never allocates: a counting allocator watches workspaces, forward passes, training steps and
+//! flash files.
 
 mod common;
 
@@ -55,11 +56,12 @@ fn steps_and_passes_allocate_nothing() {
         let count = allocations(|| {
             let mut workspace = Workspace::new(SHAPE, 9, &mut Arena::new(memory.floats())).unwrap();
             for _ in 0..3 {
-                for update in [Update::Sgd { rate: 0.1 }, Update::Gradient(&mut gradient)] {
+                for update in [Update::Sgd { learning_rate: 0.1 }, Update::Gradient(&mut gradient)] {
                     mlp.step(&Serial, &mut params, &mut workspace, &problem.labels, &problem.fill(), update)
                         .unwrap();
                 }
             }
+            mlp.evaluate(&Serial, &params, &mut workspace, &problem.labels, &problem.fill()).unwrap();
             let logits = mlp.forward(&Serial, &params, workspace.activations(), 9, &problem.fill()).unwrap();
             assert!(logits.iter().all(|z| z.is_finite()));
         });

@@ -1,4 +1,4 @@
-//! Optimizers on every backend and for every team against the specification, and the gradients of regularized steps
+//! Optimizers on every backend and with every executor against the specification, and the gradients of regularized steps
 //! against central differences.
 
 mod common;
@@ -8,24 +8,26 @@ use selvedge::optim::{self, Optimizer, OptimizerStep};
 use selvedge::{Arena, Executor, Regularize, Serial, Shape, Update, Workspace, naive};
 
 const OPTIMIZERS: [Optimizer; 4] = [
-    Optimizer::Sgd { momentum: 0.0, nesterov: false },
+    Optimizer::SGD,
     Optimizer::Sgd { momentum: 0.9, nesterov: false },
     Optimizer::Sgd { momentum: 0.9, nesterov: true },
-    Optimizer::AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
+    Optimizer::ADAMW,
 ];
 
 fn shape() -> Shape {
     Shape::new(&[37, 19, 5]).unwrap()
 }
 
-/// Five steps with gradients that are painted anew; the parameters behind them.
-fn follow(optimizer: Optimizer, backend: selvedge::Backend, team: &impl Executor) -> Vec<f32> {
+/// The parameters after five steps, each with another painted gradient.
+fn five_steps(optimizer: Optimizer, backend: selvedge::Backend, executor: &impl Executor) -> Vec<f32> {
     let n = shape().params();
-    let (mut params, mut state) = (painted(n, 1), vec![0.0; optimizer.state(shape())]);
+    let (mut params, mut state) = (painted(n, 1), vec![0.0; optimizer.state_floats(shape())]);
     for step in 1..=5 {
-        let follow = OptimizerStep { optimizer, rate: 0.01, decay: 0.1, scale: 0.5, step };
-        follow
-            .apply(backend, team, shape(), &painted(n, 10 * step as usize), &mut state, &mut params)
+        let gradient = painted(n, 10 * step as usize);
+        OptimizerStep::new(optimizer, 0.01, step)
+            .with_weight_decay(0.1)
+            .with_gradient_scale(0.5)
+            .apply(backend, executor, shape(), &gradient, &mut state, &mut params)
             .unwrap();
     }
     params
@@ -57,11 +59,11 @@ fn expected(optimizer: Optimizer) -> Vec<f64> {
 }
 
 #[test]
-fn rules_are_what_the_specification_says() {
+fn optimizers_are_what_the_specification_says() {
     for optimizer in OPTIMIZERS {
         let expected = expected(optimizer);
         for backend in backends() {
-            let params = follow(optimizer, backend, &Serial);
+            let params = five_steps(optimizer, backend, &Serial);
             assert_close(
                 &format!("{optimizer:?} {}", backend.name()),
                 &params,
@@ -70,7 +72,7 @@ fn rules_are_what_the_specification_says() {
             );
             for workers in [2, 3, 8] {
                 assert_eq!(
-                    bits(&follow(optimizer, backend, &Threads(workers))),
+                    bits(&five_steps(optimizer, backend, &Threads(workers))),
                     bits(&params),
                     "{optimizer:?} {workers}"
                 );
@@ -85,9 +87,9 @@ fn step_zero_is_the_first() {
     let n = shape().params();
     let [from_zero, from_one] = [0, 1].map(|step| {
         let (mut params, mut state) = (painted(n, 1), vec![0.0; 2 * n]);
-        let follow = OptimizerStep { optimizer: OPTIMIZERS[3], rate: 0.01, decay: 0.1, scale: 1.0, step };
+        let step = OptimizerStep::new(Optimizer::ADAMW, 0.01, step).with_weight_decay(0.1);
         let backend = selvedge::Backend::PORTABLE;
-        follow.apply(backend, &Serial, shape(), &painted(n, 2), &mut state, &mut params).unwrap();
+        step.apply(backend, &Serial, shape(), &painted(n, 2), &mut state, &mut params).unwrap();
         params
     });
     assert!(from_zero.iter().all(|p| p.is_finite()));
@@ -96,12 +98,12 @@ fn step_zero_is_the_first() {
 
 #[test]
 fn wrong_lengths_are_refused() {
-    let follow = OptimizerStep { optimizer: OPTIMIZERS[3], rate: 0.1, decay: 0.0, scale: 1.0, step: 1 };
+    let step = OptimizerStep::new(Optimizer::ADAMW, 0.1, 1);
     let n = shape().params();
     let try_with = |gradient: usize, state: usize, params: usize| {
         let (mut state, mut params) = (vec![0.0; state], vec![0.0; params]);
         let backend = selvedge::Backend::PORTABLE;
-        follow.apply(backend, &Serial, shape(), &vec![0.0; gradient], &mut state, &mut params)
+        step.apply(backend, &Serial, shape(), &vec![0.0; gradient], &mut state, &mut params)
     };
     try_with(n, 2 * n, n).unwrap();
     for (gradient, state, params) in [(n - 1, 2 * n, n), (n, n, n), (n, 2 * n, n + 1)] {
@@ -122,12 +124,12 @@ fn averages_and_norms() {
     assert_eq!(optim::norm(&[]), 0.0);
 }
 
-/// The loss of a regularized step, as its gradient sees it: cross entropy with smoothed labels, behind the dropout of a
+/// The loss of a regularized step, as its gradient sees it: cross entropy with smoothed labels, after the dropout of a
 /// seed. Labels are smoothed by averaging the losses of all labels, which the step's own loss leaves out.
 fn smoothed_loss(problem: &Problem, params: &[f32], regularize: Regularize) -> f64 {
     let loss = |labels: &[u8]| {
         let b = labels.len();
-        let mut memory = vec![0.0; Workspace::floats(problem.shape, b) + 15];
+        let mut memory = vec![0.0; Workspace::floats(problem.shape, b)];
         let mut workspace = Workspace::new(problem.shape, b, &mut Arena::new(&mut memory)).unwrap();
         let (mut params, mut gradient) = (params.to_vec(), vec![0.0; params.len()]);
         let mlp = problem.mlp(selvedge::Backend::PORTABLE);
@@ -147,7 +149,7 @@ fn smoothed_loss(problem: &Problem, params: &[f32], regularize: Regularize) -> f
     };
     let classes = problem.shape.outputs();
     let all: f64 = (0..classes).map(|c| loss(&vec![c as u8; problem.labels.len()])).sum();
-    let smoothing = f64::from(regularize.smoothing);
+    let smoothing = f64::from(regularize.label_smoothing);
     (1.0 - smoothing) * loss(&problem.labels) + smoothing * all / classes as f64
 }
 
@@ -155,21 +157,29 @@ fn smoothed_loss(problem: &Problem, params: &[f32], regularize: Regularize) -> f
 fn regularized_gradients_are_those_of_the_loss() {
     let problem = Problem::new(&[12, 20, 16, 4], 9, 3);
     for regularize in [
-        Regularize { smoothing: 0.1, ..Regularize::NONE },
-        Regularize { dropout: 0.3, seed: 5, ..Regularize::NONE },
-        Regularize { smoothing: 0.2, dropout: 0.5, seed: 6 },
+        Regularize::NONE.with_label_smoothing(0.1),
+        Regularize::NONE.with_dropout(0.3, 5),
+        Regularize::NONE.with_label_smoothing(0.2).with_dropout(0.5, 6),
     ] {
         for backend in backends() {
             let b = problem.labels.len();
-            let mut memory = vec![f32::NAN; Workspace::floats(problem.shape, b) + 15];
+            let mut memory = vec![f32::NAN; Workspace::floats(problem.shape, b)];
             let mut workspace = Workspace::new(problem.shape, b, &mut Arena::new(&mut memory)).unwrap();
             let (mut params, mut gradient) = (problem.params.clone(), vec![f32::NAN; problem.params.len()]);
-            let mut step = |team: &Threads, gradient: &mut Vec<f32>| {
+            let mut step = |executor: &Threads, gradient: &mut Vec<f32>| {
                 let update = Update::Gradient(gradient);
                 let (labels, fill) = (&problem.labels, problem.fill());
                 problem
                     .mlp(backend)
-                    .step_regularized(team, &mut params, &mut workspace, labels, &fill, update, regularize)
+                    .step_regularized(
+                        executor,
+                        &mut params,
+                        &mut workspace,
+                        labels,
+                        &fill,
+                        update,
+                        regularize,
+                    )
                     .unwrap();
             };
             step(&Threads(1), &mut gradient);

@@ -20,7 +20,7 @@ fn the_peak_of_every_backend_with_vectors_or_one_lane() {
     let lines = json("peak");
     let own: Vec<_> =
         Backend::available().filter(|b| !["naive", "matrixmultiply"].contains(&b.name())).collect();
-    let pairs = own.iter().filter(|b| b.multiplies_pairs());
+    let pairs = own.iter().filter(|b| b.has_bf16());
     let expected: Vec<_> = own
         .iter()
         .map(|b| (b.name(), "f32"))
@@ -75,7 +75,7 @@ fn whole_steps_and_predictions() {
 /// Where a backend has the instructions; where none has, no case is in bf16.
 #[test]
 fn pairs_are_measured_beside_their_peak_and_floats() {
-    if !Backend::available().any(Backend::multiplies_pairs) {
+    if !Backend::available().any(Backend::has_bf16) {
         let folder = tempfile::tempdir().unwrap();
         fails(folder.path(), &["bench", "--filter", "bf16"], 2);
         return;

@@ -31,7 +31,7 @@ fn float_c_adds_up_as_we_do() {
     let (words, classes) = run(here, "net", "float", 10, &test.images.pixels);
     assert_eq!(classes.len(), all.len());
     // The portable backend never fuses a product and a sum, and neither does C99.
-    let mlp = Mlp { shape: model.shape, backend: Backend::PORTABLE };
+    let mlp = Mlp::new(model.shape, Backend::PORTABLE);
     let inputs = Inputs::plain(&test.images.pixels);
     let mut predictor = Predictor::new(mlp, all.len()).unwrap();
     let logits = predictor.logits(&ThreadPool::new(Threads::ONE), &model.params, &inputs, &all).unwrap();

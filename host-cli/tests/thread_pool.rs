@@ -15,7 +15,7 @@ fn thread_pool(workers: usize) -> ThreadPool {
 /// Adds 1 to each of some counters and checks that it was added once.
 fn count(thread_pool: &ThreadPool, jobs: usize) {
     let mut counters = vec![0; jobs];
-    thread_pool.each(&mut counters, &|counter| *counter += 1);
+    thread_pool.for_each(&mut counters, &|counter| *counter += 1);
     assert!(counters.iter().all(|&c| c == 1), "{} workers, {jobs} jobs: {counters:?}", thread_pool.size());
 }
 
@@ -38,7 +38,7 @@ fn sleepers_wake_up() {
         std::thread::sleep(Duration::from_millis(20));
         let together = AtomicUsize::new(0);
         // Each job waits for another one, so that a single thread would never end.
-        thread_pool.each(&mut [(); 2], &|()| {
+        thread_pool.for_each(&mut [(); 2], &|()| {
             together.fetch_add(1, Ordering::SeqCst);
             while together.load(Ordering::SeqCst) < 2 {
                 std::thread::yield_now();
@@ -53,7 +53,7 @@ fn a_caller_that_sleeps_is_woken() {
     let caller = std::thread::current().id();
     for _ in 0..5 {
         let started = AtomicUsize::new(0);
-        thread_pool.each(&mut [(); 2], &|()| {
+        thread_pool.for_each(&mut [(); 2], &|()| {
             started.fetch_add(1, Ordering::SeqCst);
             while started.load(Ordering::SeqCst) < 2 {
                 std::thread::yield_now();
@@ -71,7 +71,7 @@ fn a_panic_is_passed_on_and_the_crew_goes_on() {
     for bad in 0..4 {
         let mut jobs = [0, 1, 2, 3];
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            thread_pool.each(&mut jobs, &|job| assert_ne!(*job, bad, "job {bad} fails"));
+            thread_pool.for_each(&mut jobs, &|job| assert_ne!(*job, bad, "job {bad} fails"));
         }));
         let message = *outcome.unwrap_err().downcast::<String>().unwrap();
         assert!(message.contains(&format!("job {bad} fails")), "{message}");
@@ -87,7 +87,7 @@ fn two_callers_and_a_job_within_a_job() {
             scope.spawn(|| (0..200).for_each(|round| count(&thread_pool, round % 10)));
         }
     });
-    thread_pool.each(&mut [(); 4], &|()| count(&thread_pool, 7));
+    thread_pool.for_each(&mut [(); 4], &|()| count(&thread_pool, 7));
 }
 
 #[test]

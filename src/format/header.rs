@@ -290,7 +290,7 @@ impl Header {
             l += 1;
         }
         if layers == 0 || layers > MAX_LAYERS {
-            return Err(Error::Layers { layers, most: MAX_LAYERS });
+            return Err(Error::Layers { layers, max: MAX_LAYERS });
         }
         let shape = match Shape::new(widths.split_at(layers + 1).0) {
             Ok(shape) => shape,

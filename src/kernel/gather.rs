@@ -1,4 +1,4 @@
-//! From bytes to rows of floats.
+//! From bytes to rows of floats: the rows of a batch, gathered from a data set and scaled.
 
 use crate::arena;
 use crate::naive::unit;
@@ -12,7 +12,7 @@ pub fn gather(backend: Backend, pixels: &[u8], index: &[u32], out: &mut [f32]) {
     if index.is_empty() {
         return;
     }
-    assert_eq!(out.len() % index.len(), 0, "gather: out is no whole number of rows");
+    assert_eq!(out.len() % index.len(), 0, "gather: out is not a whole number of rows");
     backend.run(Gather { pixels, index, out });
 }
 
@@ -70,15 +70,15 @@ impl Kernel for Gather<'_> {
     }
 }
 
-/// Bytes of images that are fetched at once: what a second-level cache holds beside all else.
-const FETCHED: usize = 64 * 1024;
+/// Bytes of images that are prefetched at once: what L2 holds beside all else.
+const PREFETCH_BYTES: usize = 64 * 1024;
 /// Bytes of a cache line.
 const CACHE_LINE_BYTES: usize = arena::CACHE_LINE_FLOATS * size_of::<f32>();
 
 /// Converts the image of each index to its row of `out`.
 ///
-/// The images of a shuffled data set are in no cache. All of a block are asked for before the first is converted: the memory
-/// then answers many requests at a time, which takes half as long as asking for a few rows ahead.
+/// The images of a shuffled data set are in no cache. All of a block are prefetched before the first is converted: the memory
+/// then answers many requests at a time, which takes half as long as prefetching a few rows ahead.
 #[inline(always)]
 fn in_blocks(pixels: &[u8], index: &[u32], out: &mut [f32], mut convert: impl FnMut(&mut [f32], &[u8])) {
     let i = out.len() / index.len().max(1);
@@ -87,7 +87,7 @@ fn in_blocks(pixels: &[u8], index: &[u32], out: &mut [f32], mut convert: impl Fn
     }
     let images = pixels.chunks_exact(i);
     let image = |n: u32| images.clone().nth(n as usize).expect("gather: an index lies outside pixels");
-    let block = (FETCHED / i).max(1);
+    let block = (PREFETCH_BYTES / i).max(1);
     for (rows, index) in out.chunks_mut(block * i).zip(index.chunks(block)) {
         for &n in index.iter().filter(|_| index.len() > 1) {
             image(n).chunks(CACHE_LINE_BYTES).for_each(|line| prefetch(line.as_ptr().cast()));
@@ -101,7 +101,7 @@ fn in_blocks(pixels: &[u8], index: &[u32], out: &mut [f32], mut convert: impl Fn
 #[cfg(test)]
 mod tests {
     extern crate std;
-    use super::{FETCHED, gather, gather_standardised, unit};
+    use super::{PREFETCH_BYTES, gather, gather_standardised, unit};
     use crate::simd::Backend;
 
     #[test]
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn rows_come_in_the_order_of_the_index() {
         // One block, several, and images that are longer than one.
-        for (images, i) in [(3, 20), (2 * FETCHED / 1024 + 1, 1024), (2, FETCHED + 1)] {
+        for (images, i) in [(3, 20), (2 * PREFETCH_BYTES / 1024 + 1, 1024), (2, PREFETCH_BYTES + 1)] {
             let pixels: std::vec::Vec<u8> = (0..images * i).map(|p| (p * p / 7) as u8).collect();
             let index: std::vec::Vec<u32> = (0..images as u32).rev().collect();
             for backend in Backend::available() {

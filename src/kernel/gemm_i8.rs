@@ -1,87 +1,90 @@
-//! Integer layers: rows of 7-bit inputs times weights that were packed for the vectors at hand.
+//! Integer layers: a batch of 7-bit inputs times 8-bit weights that were packed for the backend's vectors.
 //!
 //! ```text
-//! for each group of two vectors of rows           its weights stay in the first cache
-//!   for each tile of a few images                 two accumulators each
+//! for each group of two vectors of outputs        its weights stay in L1
+//!   for each register tile of a few images        two accumulators each
 //!     for each quad of inputs
 //!       load two vectors of weights, four inputs of each image, two dot products each
 //!     add biases, requantize, store
 //! ```
 //!
-//! Packed weights lie `[group][quad][vector][row][4]`, so that the loop over quads reads one stream. A single image has
-//! no weights to share: it takes up to four groups at once, and leaves out quads of inputs that are all zero, which half
-//! of a picture's are.
+//! Packed weights are ordered `[group][quad][vector][output][4]`, so that the loop over quads reads one stream. A single image
+//! has no weights to share: it takes up to four groups at once, and skips quads of inputs that are all zero, which are half
+//! of an image's.
 #![allow(unsafe_code)]
 
 use crate::simd::{Backend, Dot, DotKernel, MAX_LANES};
 
 /// Vectors of a group.
-pub const GROUP: usize = 2;
-/// Groups of a single image's pass.
-const GROUPS: usize = 4;
+const GROUP_VECTORS: usize = 2;
+/// Groups that a single image takes at once.
+const SINGLE_GROUPS: usize = 4;
+/// Quads of inputs that a list of 16-bit numbers can name.
+const MAX_QUADS: usize = 1 << 16;
 /// Bytes of a cache line.
 pub const CACHE_LINE_BYTES: usize = 64;
 
-/// Rows of the packed weights: whole vectors.
-pub const fn padded_rows(outputs: usize, lanes: usize) -> usize {
+/// Outputs of the packed weights: whole vectors of them.
+pub const fn padded_outputs(outputs: usize, lanes: usize) -> usize {
     outputs.next_multiple_of(lanes)
 }
 
-/// Where weight `(row, column)` of packed weights lies.
-pub const fn packed(lanes: usize, rows: usize, quads: usize, row: usize, column: usize) -> usize {
-    let together = GROUP * lanes;
-    let group = row / together;
+/// The position of the weight of an output and an input in packed weights of `outputs` padded outputs.
+pub const fn packed_index(lanes: usize, outputs: usize, quads: usize, output: usize, input: usize) -> usize {
+    let group_outputs = GROUP_VECTORS * lanes;
+    let group = output / group_outputs;
     // The last group may be a single vector.
-    let left = rows - group * together;
-    let wide = if left < together { left } else { together };
-    group * together * quads * 4 + column / 4 * wide * 4 + row % together * 4 + column % 4
+    let left = outputs - group * group_outputs;
+    let width = if left < group_outputs { left } else { group_outputs };
+    group * group_outputs * quads * 4 + input / 4 * width * 4 + output % group_outputs * 4 + input % 4
 }
 
 /// A layer whose weights were packed.
 #[derive(Debug, Clone, Copy)]
-pub struct Packed<'a> {
+pub struct PackedLayer<'a> {
     /// Quads of inputs.
     pub quads: usize,
     /// Outputs.
     pub outputs: usize,
-    /// `padded_rows * quads * 4` bytes, as [`packed`] says.
+    /// `padded_outputs * quads * 4` bytes, in the order of [`packed_index`].
     pub weights: &'a [u8],
-    /// A native i32 for each padded row.
+    /// A native i32 for each padded output.
     pub biases: &'a [u8],
-    /// A native i32 for each padded row; none in the last layer.
+    /// A native i32 for each padded output; none in the last layer.
     pub multipliers: &'a [u8],
 }
 
 /// Where a layer's results go.
 #[derive(Debug)]
 pub enum Target<'a> {
-    /// Activations: rows of this many bytes, at least the padded rows.
+    /// Activations: rows of this many bytes, at least the padded outputs.
     Hidden(&'a mut [u8], usize),
     /// Logits `(b, o)`.
     Logits(&'a mut [i32]),
 }
 
-/// A layer on `b` rows of inputs, `stride` bytes apart, with zeros behind the last input up to a whole quad. `list` holds
-/// two bytes for each quad, as scratch.
+/// A layer on `b` rows of inputs, `stride` bytes apart, with zeros after the last input up to a whole quad. `list` is scratch
+/// of two bytes for each quad.
 ///
 /// # Panics
 /// If a length does not fit.
 pub fn integer_layer(
     backend: Backend,
-    layer: Packed<'_>,
+    layer: PackedLayer<'_>,
     (x, stride): (&[u8], usize),
     list: &mut [u8],
     target: Target<'_>,
 ) {
     let b = x.len() / stride;
     let lanes = backend.dot_lanes();
-    let rows = padded_rows(layer.outputs, lanes);
+    let outputs = padded_outputs(layer.outputs, lanes);
     assert!(x.len() == b * stride && stride >= 4 * layer.quads, "integer_layer: inputs are too short");
-    assert!(layer.weights.len() == rows * layer.quads * 4, "integer_layer: weights have another length");
-    assert!(layer.biases.len() == 4 * rows && list.len() >= 2 * layer.quads, "integer_layer: biases");
+    assert!(layer.quads <= MAX_QUADS, "integer_layer: too many inputs");
+    assert!(layer.weights.len() == outputs * layer.quads * 4, "integer_layer: weights have another length");
+    assert!(layer.biases.len() == 4 * outputs && list.len() >= 2 * layer.quads, "integer_layer: biases");
     match &target {
         Target::Hidden(y, width) => {
-            assert!(*width >= rows && y.len() == b * width && layer.multipliers.len() == 4 * rows);
+            assert!(*width >= outputs && y.len() == b * width && layer.multipliers.len() == 4 * outputs);
         }
         Target::Logits(z) => assert!(z.len() == b * layer.outputs, "integer_layer: logits"),
     }
@@ -89,7 +92,7 @@ pub fn integer_layer(
 }
 
 struct Layer<'a> {
-    layer: Packed<'a>,
+    layer: PackedLayer<'a>,
     b: usize,
     x: &'a [u8],
     stride: usize,
@@ -110,19 +113,19 @@ impl Layer<'_> {
     #[inline(always)]
     fn quad(&self, image: usize, quad: usize) -> u32 {
         debug_assert!(image < self.b && quad < self.layer.quads);
-        // SAFETY: the door checked that every image has `quads` whole quads.
+        // SAFETY: `integer_layer` checked that every image has `quads` whole quads.
         unsafe { self.x.as_ptr().add(image * self.stride + 4 * quad).cast::<u32>().read_unaligned() }
     }
 
     #[inline(always)]
     fn vectors<D: Dot>(&self) -> usize {
-        padded_rows(self.layer.outputs, D::LANES) / D::LANES
+        padded_outputs(self.layer.outputs, D::LANES) / D::LANES
     }
 
     /// The weights of a group.
     #[inline(always)]
     fn weights<D: Dot>(&self, vector: usize) -> *const i8 {
-        // SAFETY: vectors below `vectors()` lie inside the weights, whose length the door checked.
+        // SAFETY: vectors below `vectors()` lie inside the weights, whose length `integer_layer` checked.
         unsafe { self.layer.weights.as_ptr().add(vector * D::LANES * 4 * self.layer.quads).cast() }
     }
 
@@ -130,15 +133,15 @@ impl Layer<'_> {
     #[inline(always)]
     fn batch<D: Dot>(&mut self, d: D) {
         let vectors = self.vectors::<D>();
-        for vector in (0..vectors).step_by(GROUP) {
+        for vector in (0..vectors).step_by(GROUP_VECTORS) {
             let mut image = 0;
             while image < self.b {
                 image += match (self.b - image, vectors - vector) {
-                    (8.., 2..) if D::IMAGES >= 8 => self.tile::<D, 8, 2>(d, vector, image),
+                    (8.., 2..) if D::TILE_IMAGES >= 8 => self.tile::<D, 8, 2>(d, vector, image),
                     (4.., 2..) => self.tile::<D, 4, 2>(d, vector, image),
                     (2.., 2..) => self.tile::<D, 2, 2>(d, vector, image),
                     (_, 2..) => self.tile::<D, 1, 2>(d, vector, image),
-                    (8.., _) if D::IMAGES >= 8 => self.tile::<D, 8, 1>(d, vector, image),
+                    (8.., _) if D::TILE_IMAGES >= 8 => self.tile::<D, 8, 1>(d, vector, image),
                     (4.., _) => self.tile::<D, 4, 1>(d, vector, image),
                     (2.., _) => self.tile::<D, 2, 1>(d, vector, image),
                     _ => self.tile::<D, 1, 1>(d, vector, image),
@@ -156,7 +159,7 @@ impl Layer<'_> {
         let stride = self.stride;
         for quad in 0..self.layer.quads {
             for (r, acc) in acc.iter_mut().enumerate() {
-                // SAFETY: `image + r < b`, and the door checked that every image has `quads` whole quads.
+                // SAFETY: `image + r < b`, and `integer_layer` checked that every image has `quads` whole quads.
                 let x = unsafe { x.add(r * stride + 4 * quad).cast::<u32>().read_unaligned() };
                 for (v, acc) in acc.iter_mut().enumerate() {
                     // SAFETY: the group holds `NV` vectors of weights for each quad.
@@ -167,7 +170,7 @@ impl Layer<'_> {
         }
         for (r, acc) in acc.into_iter().enumerate() {
             for (v, acc) in acc.into_iter().enumerate() {
-                self.put(d, acc, image + r, vector + v);
+                self.finish(d, acc, image + r, vector + v);
             }
         }
         MR
@@ -186,17 +189,17 @@ impl Layer<'_> {
         let mut vector = 0;
         while vector < vectors {
             vector += match vectors - vector {
-                8.. => self.pass::<D, GROUPS, GROUP>(d, vector, listed),
-                4.. => self.pass::<D, 2, GROUP>(d, vector, listed),
-                2.. => self.pass::<D, 1, GROUP>(d, vector, listed),
-                _ => self.pass::<D, 1, 1>(d, vector, listed),
+                8.. => self.single_pass::<D, SINGLE_GROUPS, GROUP_VECTORS>(d, vector, listed),
+                4.. => self.single_pass::<D, 2, GROUP_VECTORS>(d, vector, listed),
+                2.. => self.single_pass::<D, 1, GROUP_VECTORS>(d, vector, listed),
+                _ => self.single_pass::<D, 1, 1>(d, vector, listed),
             };
         }
     }
 
     /// The listed quads with `NG` groups of `NV` vectors; returns how many vectors those are.
     #[inline(always)]
-    fn pass<D: Dot, const NG: usize, const NV: usize>(
+    fn single_pass<D: Dot, const NG: usize, const NV: usize>(
         &mut self,
         d: D,
         vector: usize,
@@ -204,43 +207,44 @@ impl Layer<'_> {
     ) -> usize {
         let mut acc = [[d.zero(); NV]; NG];
         let w = self.weights::<D>(vector);
-        let group = NV * 4 * D::LANES * self.layer.quads;
+        let group_bytes = NV * 4 * D::LANES * self.layer.quads;
         for entry in self.list[..2 * listed].as_chunks::<2>().0 {
             let quad = usize::from(u16::from_ne_bytes(*entry));
             let x = self.quad(0, quad);
             for (g, acc) in acc.iter_mut().enumerate() {
                 for (v, acc) in acc.iter_mut().enumerate() {
                     // SAFETY: `NG` groups of `NV` vectors start at `vector`, each with weights for every quad.
-                    *acc = unsafe { d.dot(*acc, x, w.add(g * group + (quad * NV + v) * 4 * D::LANES)) };
+                    *acc = unsafe { d.dot(*acc, x, w.add(g * group_bytes + (quad * NV + v) * 4 * D::LANES)) };
                 }
             }
         }
         for (g, acc) in acc.into_iter().enumerate() {
             for (v, acc) in acc.into_iter().enumerate() {
-                self.put(d, acc, 0, vector + g * NV + v);
+                self.finish(d, acc, 0, vector + g * NV + v);
             }
         }
         NG * NV
     }
 
-    /// Finishes the sums of a vector of rows.
+    /// Finishes the sums of a vector of outputs and stores them.
     #[inline(always)]
-    fn put<D: Dot>(&mut self, d: D, acc: D::Acc, image: usize, vector: usize) {
-        let row = vector * D::LANES;
-        // SAFETY: the door checked that biases, multipliers and hidden rows hold every padded row, and a vector's
-        // logits are written to an array that holds the widest.
+    fn finish<D: Dot>(&mut self, d: D, acc: D::Acc, image: usize, vector: usize) {
+        const { assert!(D::LANES <= MAX_LANES) };
+        let output = vector * D::LANES;
+        // SAFETY: `integer_layer` checked that biases, multipliers and hidden rows hold every padded output; an
+        // array of `MAX_LANES` holds any vector's logits.
         unsafe {
-            let sum = d.finish(acc, self.layer.biases.as_ptr().add(4 * row).cast());
+            let sum = d.finish(acc, self.layer.biases.as_ptr().add(4 * output).cast());
             match &mut self.target {
                 Target::Hidden(y, width) => {
-                    let to = y.as_mut_ptr().add(image * *width + row);
-                    d.requantize(sum, self.layer.multipliers.as_ptr().add(4 * row).cast(), to);
+                    let to = y.as_mut_ptr().add(image * *width + output);
+                    d.requantize(sum, self.layer.multipliers.as_ptr().add(4 * output).cast(), to);
                 }
                 Target::Logits(z) => {
                     let mut lanes = [0; MAX_LANES];
                     d.store(sum, lanes.as_mut_ptr());
                     let outputs = self.layer.outputs;
-                    let to = &mut z[image * outputs + row..(image + 1) * outputs];
+                    let to = &mut z[image * outputs + output..(image + 1) * outputs];
                     let n = to.len().min(D::LANES);
                     to[..n].copy_from_slice(&lanes[..n]);
                 }

@@ -1,19 +1,71 @@
-//! The gradient of few rows, carried through a layer: `dXᵀ = W dZᵀ`, and then turned.
+//! The backward pass through a layer and the ReLU before it: `dX = dZ Wᵀ` where the activation is positive, else 0.
 //!
-//! `dX = dZ Wᵀ` turns all of `W` while it is packed, which is a lot for a few rows of `dZ`. The other way round `W` is the
-//! left factor, read in place from end to end, once, and what is turned is `dZ` and `dX`. Every element is the same sum in
-//! the same order, so its bits are those of the product.
+//! ```text
+//! many rows    a product with W transposed while it is packed, and the ReLU mask as its epilogue
+//! few rows     dXᵀ = W dZᵀ, a block of rows at a time; then transposed and masked
+//! ```
+//!
+//! Transposing all of `W` while it is packed is a lot of work for a few rows of `dZ`. As the left operand `W` is read in place
+//! from end to end, once, and what is transposed is `dZ` and `dX`. Every element is the same sum in the same order, so its
+//! bits are those of the product.
 
-use super::gemm::Gemm;
-use super::tile::Epilogue;
+use super::epilogue::Epilogue;
+use super::gemm_args::Gemm;
+use super::gemm_bf16::{GemmBf16, MIN_INPUT_GRADIENT_K};
+#[cfg(feature = "std")]
+use super::sgemm;
 use crate::mat::{Mat, MatMut};
-use crate::simd::{Kernel, Simd, prefetch};
+use crate::naive;
+use crate::simd::{Backend, Kernel, Kind, Precision, Simd, prefetch};
 
-/// Rows up to which it pays, and terms of a sum from which it does; by measurement.
-const ROWS: usize = 64;
-const TERMS: usize = 256;
+/// The largest number of rows, and the smallest K, of which the transposed product is faster; by measurement.
+const MAX_ROWS: usize = 64;
+const MIN_K: usize = 256;
 /// Floats of `dXᵀ` at once: 64 KB on the stack.
-const FLOATS: usize = 16_384;
+const BUFFER_FLOATS: usize = 16_384;
+
+/// The input gradient of a layer, through the ReLU before it: `dX(b,i) = dZ(b,o) * W(i,o)ᵀ` where `a(b,i)` is positive,
+/// else 0.
+///
+/// # Panics
+/// If the shapes disagree, or the columns of a matrix are not adjacent.
+pub fn input_gradient(backend: Backend, dz: Mat<'_>, w: Mat<'_>, a: Mat<'_>, mut dx: MatMut<'_>) {
+    match backend.kind() {
+        _ if backend.precision() == Precision::Bf16 && w.cols() >= MIN_INPUT_GRADIENT_K => {
+            backend.run_bf16(GemmBf16(Gemm {
+                a: dz,
+                b: w.t(),
+                c: dx,
+                epilogue: Epilogue::ReluMask { activations: a },
+            }));
+        }
+        Kind::Naive => {
+            let (b, i, o) = (dz.rows(), w.rows(), w.cols());
+            assert!(dz.cols() == o && dx.rows() == b && dx.cols() == i, "input_gradient: shapes disagree");
+            for r in 0..b {
+                for c in 0..i {
+                    naive::input_gradient(
+                        o,
+                        dz.row(r),
+                        w.row(c),
+                        &a.row(r)[c..=c],
+                        &mut dx.row_mut(r)[c..=c],
+                    );
+                }
+            }
+        }
+        #[cfg(feature = "std")]
+        Kind::Matrixmultiply => {
+            sgemm::sgemm(1.0, dz, w.t(), 0.0, dx.reborrow());
+            for r in 0..dx.rows() {
+                for (d, &a) in dx.row_mut(r).iter_mut().zip(a.row(r)) {
+                    *d = if a > 0.0 { *d } else { 0.0 };
+                }
+            }
+        }
+        _ => backend.run(InputGradient { dz, w, activations: a, dx }),
+    }
+}
 
 /// `dX = dZ Wᵀ` where `activations` is positive, else 0.
 pub(super) struct InputGradient<'a> {
@@ -29,19 +81,23 @@ impl Kernel for InputGradient<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Self { dz, w, activations, dx: c } = self;
-        let (b, least) = (dz.rows(), S::TILE_VECTORS * S::LANES);
-        // Exact backends leave out the terms whose left factor is zero, which dZ is.
-        if S::REPRODUCIBLE || !(least..=ROWS).contains(&b) || b % S::LANES != 0 || dz.cols() < TERMS {
-            Gemm { a: dz, b: w.t(), c, end: Epilogue::ReluMask { activations } }.run(s);
+        let (b, min_rows) = (dz.rows(), S::TILE_VECTORS * S::LANES);
+        // Reproducible backends skip the steps whose left operand is zero, which has to be dZ.
+        if S::REPRODUCIBLE || !(min_rows..=MAX_ROWS).contains(&b) || b % S::LANES != 0 || dz.cols() < MIN_K {
+            Gemm { a: dz, b: w.t(), c, epilogue: Epilogue::ReluMask { activations } }.run(s);
         } else {
-            Self { dz, w, activations, dx: c }.turned(s);
+            Self { dz, w, activations, dx: c }.transposed_product(s);
         }
     }
 }
 
 impl InputGradient<'_> {
     #[inline(always)]
-    fn turned<S: Simd>(mut self, s: S) {
+    fn transposed_product<S: Simd>(mut self, s: S) {
+        const {
+            assert!(BUFFER_FLOATS / MAX_ROWS >= S::LANES, "the buffer holds a vector of every row");
+            assert!(S::LANES == 1 || S::LANES % 4 == 0, "rows are transposed four at a time");
+        };
         let (b, i) = (self.dz.rows(), self.w.rows());
         assert!(
             self.dx.rows() == b
@@ -49,10 +105,10 @@ impl InputGradient<'_> {
                 && self.activations.rows() == b
                 && self.activations.cols() == i
         );
-        let mut room = [0.0; FLOATS];
-        let most = FLOATS / b / S::LANES * S::LANES;
-        for first in (0..i).step_by(most) {
-            let count = most.min(i - first);
+        let mut buffer = [0.0; BUFFER_FLOATS];
+        let block = BUFFER_FLOATS / b / S::LANES * S::LANES;
+        for first in (0..i).step_by(block) {
+            let count = block.min(i - first);
             let w = Mat::with_strides(
                 &self.w.data()[first * self.w.row_stride()..],
                 count,
@@ -60,21 +116,21 @@ impl InputGradient<'_> {
                 self.w.row_stride(),
                 1,
             );
-            let c = MatMut::new(&mut room[..count * b], count, b);
-            Gemm { a: w, b: self.dz.t(), c, end: Epilogue::Scale { alpha: 1.0, beta: 0.0 } }.run(s);
-            self.turn(s, &room[..count * b], first);
+            let c = MatMut::new(&mut buffer[..count * b], count, b);
+            Gemm { a: w, b: self.dz.t(), c, epilogue: Epilogue::Scale { alpha: 1.0, beta: 0.0 } }.run(s);
+            self.transpose_and_mask(s, &buffer[..count * b], first);
         }
     }
 
     /// Columns `first..` of `dX` from rows of its transpose.
     #[inline(always)]
-    fn turn<S: Simd>(&mut self, s: S, room: &[f32], first: usize) {
+    fn transpose_and_mask<S: Simd>(&mut self, s: S, buffer: &[f32], first: usize) {
         let b = self.dz.rows();
-        let count = room.len() / b;
+        let count = buffer.len() / b;
         let whole = count - count % S::LANES;
         for c in (0..whole).step_by(S::LANES) {
             for r in (0..b).step_by(4) {
-                for (l, row) in s.read_columns(&room[c * b + r..], b).into_iter().enumerate() {
+                for (l, row) in s.read_columns(&buffer[c * b + r..], b).into_iter().enumerate() {
                     let mask = &self.activations.row(r + l)[first + c..][..S::LANES];
                     let to = &mut self.dx.row_mut(r + l)[first + c..][..S::LANES];
                     s.write(s.where_positive(s.read(mask), row), to);
@@ -86,7 +142,7 @@ impl InputGradient<'_> {
         for c in whole..count {
             for r in 0..b {
                 let positive = self.activations.at(r, first + c) > 0.0;
-                self.dx.row_mut(r)[first + c] = if positive { room[c * b + r] } else { 0.0 };
+                self.dx.row_mut(r)[first + c] = if positive { buffer[c * b + r] } else { 0.0 };
             }
         }
     }

@@ -1,70 +1,92 @@
 //! The handful of kernels that do all the arithmetic, each a function that takes a [`Backend`].
 //!
-//! What each computes is written as plain loops in [`naive`]; what is written here is how it is
-//! done with vectors. Lengths are asserted at the door. All of them accept empty operands.
+//! What each computes is written as plain loops in [`naive`]; how it is done with vectors is written here:
+//!
+//! | file | holds |
+//! |---|---|
+//! | `gemm.rs`, `gemm_bf16.rs` | the product in single precision and in bf16: which path, which blocks |
+//! | `gemm_blocked.rs` | the loop nest over K blocks, micro-panels and blocks of rows that both share |
+//! | `pack.rs` | packing of B's micro-panels and of A |
+//! | `micro_kernel.rs`, `micro_kernel/register_tile.rs` | micro-panels, and the inner loop |
+//! | `epilogue.rs` | what happens to a finished sum: scale, bias and ReLU, the ReLU mask of the backward pass |
+//! | `sparse.rs`, `sparse/cortex_m.rs` | the zero-skipping product of cores without vectors |
+//! | `sgemm.rs` | the call of `matrixmultiply` |
+//! | `input_gradient.rs` | the backward pass through a layer and the ReLU before it |
+//! | `softmax.rs` | softmax and cross entropy |
+//! | `gather.rs` | from bytes to rows of floats |
+//! | `gemm_i8.rs` | integer layers |
+//! | `peak.rs` | the peak that benchmarks compare with |
+//!
+//! A product that reads a batch of bytes without turning it into floats is a function here beside [`dense`], and a packing
+//! in `gemm_blocked.rs` whose A is bytes, or a loop of its own in `gemm_u8.rs`.
+//!
+//! Lengths are asserted at the API boundary. All kernels accept empty operands.
 
-#[cfg(all(target_arch = "arm", target_os = "none", target_abi = "eabihf"))]
-mod cortex_m;
+mod epilogue;
 mod gather;
 mod gemm;
+mod gemm_args;
 mod gemm_bf16;
+mod gemm_blocked;
+#[doc(hidden)] // Public for the tests only, which compare it with the specification to the byte.
 pub mod gemm_i8;
 mod input_gradient;
+mod micro_kernel;
 mod pack;
 mod peak;
 #[cfg(feature = "std")]
 mod sgemm;
 mod softmax;
 mod sparse;
-mod tile;
 
 use crate::mat::{Mat, MatMut};
 use crate::naive;
 use crate::simd::{Backend, Kernel, Kind, Precision, Simd};
-use gemm::Gemm;
+use epilogue::Epilogue;
+use gemm_args::Gemm;
 use gemm_bf16::GemmBf16;
-use input_gradient::InputGradient;
-use tile::Epilogue;
 
 pub use gather::{gather, gather_standardised};
+pub use input_gradient::input_gradient;
+#[doc(hidden)] // Public for the program's benchmark only.
 pub use peak::{dot_peak, peak};
 pub use softmax::softmax_loss;
 
 /// `C(m,n) = alpha * A(m,k) * B(k,n) + beta * C`; with `beta == 0` the old `C` is never read.
 ///
 /// `A` may have any strides, `B` must be row-major. Each element is `alpha * Σ + beta * C` with the sum taken over `k`
-/// in order. `scalar` and `portable` give the same bits as each other on every machine: they leave out the terms whose
-/// `A` is 0, and where both factors are 1 the sum starts from `C`, as in the specification.
+/// in order. `scalar` and `portable` give the same bits as each other on every machine: they skip the steps whose `A` is 0,
+/// and where both factors are 1 the sum starts from `C`, as in the specification.
 ///
 /// # Panics
 /// If the shapes disagree, or the columns of `B` are not adjacent.
 pub fn gemm(backend: Backend, alpha: f32, a: Mat<'_>, b: Mat<'_>, beta: f32, mut c: MatMut<'_>) {
     assert!(b.col_stride() == 1 || b.cols() <= 1, "gemm: B must be row-major");
-    match backend.0 {
+    match backend.kind() {
         _ if backend.precision() == Precision::Bf16 => {
-            backend.run_pairs(GemmBf16(Gemm { a, b, c, end: Epilogue::Scale { alpha, beta } }));
+            backend.run_bf16(GemmBf16(Gemm { a, b, c, epilogue: Epilogue::Scale { alpha, beta } }));
         }
         Kind::Naive => naive_gemm(alpha, a, b, beta, &mut c),
         #[cfg(feature = "std")]
         Kind::Matrixmultiply => sgemm::sgemm(alpha, a, b, beta, c),
         _ => {
-            backend.run(Gemm { a, b, c, end: Epilogue::Scale { alpha, beta } });
+            backend.run(Gemm { a, b, c, epilogue: Epilogue::Scale { alpha, beta } });
         }
     }
 }
 
 /// A dense layer: `Z(b,o) = X(b,i) * W(i,o) + bias(o)`, and 0 where that is negative if `relu`.
 ///
-/// Of one row alone every backend that tiles leaves out the terms whose `X` is 0. As long as `W` is finite, the row has the
-/// bits that it would have had among others.
+/// For one row alone every backend of vectors skips the steps whose `X` is 0. As long as `W` is finite, the row has the bits
+/// that it would have had among others.
 ///
 /// # Panics
 /// If the shapes disagree, or the columns of `W` are not adjacent.
 pub fn dense(backend: Backend, x: Mat<'_>, w: Mat<'_>, bias: &[f32], relu: bool, mut z: MatMut<'_>) {
     assert!(w.col_stride() == 1 || w.cols() <= 1, "dense: W must be row-major");
-    match backend.0 {
+    match backend.kind() {
         _ if backend.precision() == Precision::Bf16 => {
-            backend.run_pairs(GemmBf16(Gemm { a: x, b: w, c: z, end: Epilogue::Bias { bias, relu } }));
+            backend.run_bf16(GemmBf16(Gemm { a: x, b: w, c: z, epilogue: Epilogue::Bias { bias, relu } }));
         }
         Kind::Naive => {
             naive_gemm(1.0, x, w, 0.0, &mut z);
@@ -78,51 +100,8 @@ pub fn dense(backend: Backend, x: Mat<'_>, w: Mat<'_>, bias: &[f32], relu: bool,
             backend.run(BiasRelu { z, bias, relu });
         }
         _ => {
-            backend.run(Gemm { a: x, b: w, c: z, end: Epilogue::Bias { bias, relu } });
+            backend.run(Gemm { a: x, b: w, c: z, epilogue: Epilogue::Bias { bias, relu } });
         }
-    }
-}
-
-/// The gradient carried through a layer and the ReLU before it: `dX(b,i) = dZ(b,o) * W(i,o)ᵀ` where `a(b,i)` is positive,
-/// else 0.
-///
-/// # Panics
-/// If the shapes disagree, or the columns of a matrix are not adjacent.
-pub fn input_gradient(backend: Backend, dz: Mat<'_>, w: Mat<'_>, a: Mat<'_>, mut dx: MatMut<'_>) {
-    match backend.0 {
-        _ if backend.precision() == Precision::Bf16 && w.cols() >= gemm_bf16::CARRIED => {
-            backend.run_pairs(GemmBf16(Gemm {
-                a: dz,
-                b: w.t(),
-                c: dx,
-                end: Epilogue::ReluMask { activations: a },
-            }));
-        }
-        Kind::Naive => {
-            let (b, i, o) = (dz.rows(), w.rows(), w.cols());
-            assert!(dz.cols() == o && dx.rows() == b && dx.cols() == i, "input_gradient: shapes disagree");
-            for r in 0..b {
-                for c in 0..i {
-                    naive::input_gradient(
-                        o,
-                        dz.row(r),
-                        w.row(c),
-                        &a.row(r)[c..=c],
-                        &mut dx.row_mut(r)[c..=c],
-                    );
-                }
-            }
-        }
-        #[cfg(feature = "std")]
-        Kind::Matrixmultiply => {
-            sgemm::sgemm(1.0, dz, w.t(), 0.0, dx.reborrow());
-            for r in 0..dx.rows() {
-                for (d, &a) in dx.row_mut(r).iter_mut().zip(a.row(r)) {
-                    *d = if a > 0.0 { *d } else { 0.0 };
-                }
-            }
-        }
-        _ => backend.run(InputGradient { dz, w, activations: a, dx }),
     }
 }
 
@@ -143,8 +122,8 @@ pub fn column_sum(backend: Backend, alpha: f32, z: &[f32], beta: f32, out: &mut 
     if out.is_empty() {
         return;
     }
-    assert_eq!(z.len() % out.len(), 0, "column_sum: z is no whole number of rows");
-    match backend.0 {
+    assert_eq!(z.len() % out.len(), 0, "column_sum: z is not a whole number of rows");
+    match backend.kind() {
         Kind::Naive => naive::column_sum(z, alpha, beta, out),
         _ => backend.run(ColumnSum { alpha, z, beta, out }),
     }
@@ -166,7 +145,7 @@ pub fn transpose(m: usize, n: usize, src: &[f32], dst: &mut [f32]) {
     }
 }
 
-/// `z(b,o) += bias(o)`, then ReLU; for backends whose product cannot do it in passing.
+/// `z(b,o) += bias(o)`, then ReLU; for backends whose product has no epilogue.
 #[cfg(feature = "std")]
 struct BiasRelu<'a> {
     z: MatMut<'a>,

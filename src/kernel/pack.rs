@@ -1,121 +1,105 @@
-//! Operands copied to where the tile reads them best: panels of B as rows of whole vectors, one behind the other, and blocks
-//! of a transposed A.
+//! Packing: operands copied to where the micro-kernel reads them best. Micro-panels of B become rows of whole vectors, one
+//! panel after the other; blocks of rows of a transposed A become adjacent.
 //!
-//! Two reasons to pay for a copy. Rows that lie a large power of two apart fall into the same few sets of every cache;
-//! rows of a large matrix lie on as many pages. And a transposed B has no rows of vectors at all: it is transposed while
-//! it is copied, in blocks of whole registers.
+//! ```text
+//! B    for each micro-panel, for each step p of K      panel[p] = columns of B[p]
+//! A    for each step p of K                            block[p] = rows of A[..][p], and a cache line of padding
+//! ```
+//!
+//! A copy pays for three reasons. Rows a large power of two apart map to the same few sets of every cache; rows of a large
+//! matrix are on as many pages. And a transposed B has no rows of vectors at all: it is transposed while it is copied, in
+//! blocks of whole registers.
 #![allow(unsafe_code)]
 
 use core::mem::MaybeUninit;
 
+use super::gemm_args::{ABlock, Range};
 use crate::arena::CACHE_LINE_FLOATS;
 use crate::mat::Mat;
 use crate::simd::{Kernel, Simd};
 
-/// Floats of the room: 64 KB, which a second-level cache holds beside all else.
-const FLOATS: usize = 16_384;
+/// Floats of a buffer for micro-panels: 64 KB, which L2 holds beside all else.
+pub(super) const PANEL_BUFFER_FLOATS: usize = 16_384;
+/// Floats of a buffer for a block of A: 96 rows of K = 256, 128 rows of K = 199.
+pub(super) const A_BUFFER_FLOATS: usize = 28 * 1024;
 
-/// Rows of a block that is transposed.
-const DEEP: usize = 4;
+/// Steps of K of a block that is transposed in registers: what [`Simd::load_columns`] gives.
+const TRANSPOSED_STEPS: usize = 4;
 
-/// Floats of a block of A: 96 rows of 256 terms, 128 rows of 199.
-pub(super) const ROWS: usize = 28 * 1024;
-/// Floats between terms of A from which on they share sets of the first cache: 32 terms this far apart fill theirs.
-const ALIAS: usize = 256;
+/// Steps of K of A a multiple of this apart share sets of L1: 32 of them fill theirs.
+const ALIAS_FLOATS: usize = 256;
 
-/// Room for panels on the stack. Backends of one lane never pack, so a microcontroller without vectors never pays for it.
+/// A buffer on the stack for packed operands. Backends of one lane never pack, so a microcontroller without vectors never
+/// pays for it.
 #[repr(C, align(64))]
-pub(super) struct Packed([MaybeUninit<f32>; FLOATS]);
+pub(super) struct PackBuffer<const FLOATS: usize>([MaybeUninit<f32>; FLOATS]);
 
-impl Packed {
+impl<const FLOATS: usize> PackBuffer<FLOATS> {
     #[inline(always)]
     pub(super) fn new() -> Self {
         Self([MaybeUninit::uninit(); FLOATS])
     }
 
-    /// Floats of the room.
-    pub(super) const fn floats() -> usize {
-        FLOATS
-    }
-
-    /// The panel of `k` rows that starts at `column`.
+    /// The micro-panel of `k` steps that starts at column `column` of the buffer.
     #[inline(always)]
     pub(super) fn panel(&self, k: usize, column: usize) -> *const f32 {
         self.0.as_ptr().cast::<f32>().wrapping_add(k * column)
     }
 
-    /// `len` floats of the room from `at` on.
-    #[inline(always)]
-    pub(super) fn at(&mut self, at: usize, len: usize) -> &mut [MaybeUninit<f32>] {
-        &mut self.0[at..][..len]
-    }
-
-    /// Copies rows `from..from + k` and columns `column..column + cols` of `b` into a panel of `width` columns, a multiple
-    /// of the lanes, that starts at column `at` of the room. Columns from `cols` on are left as they are.
+    /// The first `len` floats of the buffer, to be written.
     ///
     /// # Panics
-    /// If the panel does not fit, or there are no such rows and columns.
+    /// If it has fewer.
     #[inline(always)]
-    pub(super) fn pack<S: Simd>(
+    pub(super) fn first(&mut self, len: usize) -> *mut f32 {
+        self.0[..len].as_mut_ptr().cast::<f32>()
+    }
+
+    /// Packs steps `p..p + k` and columns `column..column + cols` of `b` into a micro-panel of `width` columns, a multiple of
+    /// the lanes, that starts at column `at` of the buffer. Columns from `cols` on are left as they are.
+    ///
+    /// # Panics
+    /// If the panel does not fit, or there are no such steps and columns.
+    #[inline(always)]
+    pub(super) fn pack_panel<S: Simd>(
         &mut self,
         s: S,
         b: Mat<'_>,
-        (from, k): (usize, usize),
+        (p, k): (usize, usize),
         (column, cols): (usize, usize),
         width: usize,
         at: usize,
     ) {
         assert!(
-            k * (at + width) <= FLOATS && from + k <= b.rows() && column + cols <= b.cols() && cols <= width
+            k * (at + width) <= FLOATS && p + k <= b.rows() && column + cols <= b.cols() && cols <= width
         );
         let to = self.0.as_mut_ptr().cast::<f32>().wrapping_add(k * at);
-        // SAFETY: the view's constructor checked that its elements are there, and the panel has room for `k * width`.
+        // SAFETY: the view's constructor checked that its elements are there, and the buffer has `k * width` floats from
+        // `to` on, by the assertion.
         unsafe {
-            let source = b.data().as_ptr().wrapping_add(from * b.row_stride() + column * b.col_stride());
+            let source = b.data().as_ptr().wrapping_add(p * b.row_stride() + column * b.col_stride());
             if b.col_stride() == 1 {
                 copy(s, source, b.row_stride(), k, cols, to, width);
             } else if b.row_stride() == 1 {
                 transpose(s, source, b.col_stride(), k, cols, to, width);
             } else {
-                each(source, (b.row_stride(), b.col_stride()), (0, k), (0, cols), to, width);
+                copy_elements(source, (b.row_stride(), b.col_stride()), (0, k), (0, cols), to, width);
             }
         }
     }
-}
 
-/// Whether the terms of a transposed `a` evict each other from the first cache, so that a copy of a block of its rows pays.
-#[inline(always)]
-pub(super) fn evicts_itself(a: Mat<'_>) -> bool {
-    a.row_stride() == 1 && a.col_stride().is_multiple_of(ALIAS)
-}
-
-/// Room on the stack for a block of rows of A.
-#[repr(C, align(64))]
-pub(super) struct PackedRows([MaybeUninit<f32>; ROWS]);
-
-impl PackedRows {
-    #[inline(always)]
-    pub(super) fn new() -> Self {
-        Self([MaybeUninit::uninit(); ROWS])
-    }
-
-    /// Copies rows `from..to` and terms `p..p + terms` of `a`: the element that row 0 would have, and the strides.
+    /// Packs rows `from..to` and steps `p..p + k` of a transposed `a`: where row 0 would be, and the strides.
     ///
     /// # Panics
-    /// If they do not fit, or `a` has no such rows and terms, or its rows are not adjacent.
+    /// If they do not fit, or `a` has no such rows and steps, or its rows are not adjacent.
     #[inline(always)]
-    pub(super) fn pack(
-        &mut self,
-        a: Mat<'_>,
-        (from, to): (usize, usize),
-        (p, terms): (usize, usize),
-    ) -> (*const f32, (usize, usize)) {
-        // A line more than the rows, so that terms spread over the sets of a cache.
+    pub(super) fn pack_rows(&mut self, a: Mat<'_>, (from, to): Range, (p, k): (usize, usize)) -> ABlock {
+        // A cache line of padding, so that steps spread over the sets of a cache.
         let stride = to - from + CACHE_LINE_FLOATS;
-        assert!(a.row_stride() == 1 && terms * stride <= ROWS);
-        for (term, room) in self.0.chunks_exact_mut(stride).take(terms).enumerate() {
-            let source = &a.data()[(p + term) * a.col_stride()..][from..to];
-            room.iter_mut().zip(source).for_each(|(to, from)| {
+        assert!(a.row_stride() == 1 && k * stride <= FLOATS);
+        for (step, packed) in self.0.chunks_exact_mut(stride).take(k).enumerate() {
+            let source = &a.data()[(p + step) * a.col_stride()..][from..to];
+            packed.iter_mut().zip(source).for_each(|(to, from)| {
                 to.write(*from);
             });
         }
@@ -123,10 +107,16 @@ impl PackedRows {
     }
 }
 
+/// Whether the steps of a transposed `a` evict each other from L1, so that packing a block of its rows pays.
+#[inline(always)]
+pub(super) fn evicts_itself(a: Mat<'_>) -> bool {
+    a.row_stride() == 1 && a.col_stride().is_multiple_of(ALIAS_FLOATS)
+}
+
 /// Copies `k` rows of `cols` adjacent floats.
 ///
 /// # Safety
-/// The rows are readable, and `to` has room.
+/// The rows are readable, and `to` has `k` rows of `width` floats.
 #[inline(always)]
 unsafe fn copy<S: Simd>(
     s: S,
@@ -156,11 +146,11 @@ unsafe fn copy<S: Simd>(
     }
 }
 
-/// Copies `k` rows of `cols` floats that lie `stride` apart while the rows are adjacent: whole blocks by registers, the
+/// Copies `k` adjacent rows of `cols` floats that are `stride` apart: whole blocks in registers, the
 /// rest one by one.
 ///
 /// # Safety
-/// The elements are readable, and `to` has room.
+/// The elements are readable, and `to` has `k` rows of `width` floats.
 #[inline(always)]
 unsafe fn transpose<S: Simd>(
     s: S,
@@ -171,18 +161,17 @@ unsafe fn transpose<S: Simd>(
     to: *mut f32,
     width: usize,
 ) {
-    let (whole_k, whole_cols) = (k - k % DEEP, cols - cols % S::LANES);
+    let (whole_k, whole_cols) = (k - k % TRANSPOSED_STEPS, cols - cols % S::LANES);
     // SAFETY: blocks and the rest cover each element once.
     unsafe {
-        s.outlined(Blocks { from, stride, k: whole_k, cols: whole_cols, to, width });
-        each(from, (1, stride), (0, whole_k), (whole_cols, cols), to, width);
-        each(from, (1, stride), (whole_k, k), (0, cols), to, width);
+        s.outlined(TransposedBlocks::new((from, stride), (whole_k, whole_cols), (to, width)));
+        copy_elements(from, (1, stride), (0, whole_k), (whole_cols, cols), to, width);
+        copy_elements(from, (1, stride), (whole_k, k), (0, cols), to, width);
     }
 }
 
-/// The whole blocks of [`transpose`], whose many addresses need the registers of a function of its own. Who makes one promises
-/// what [`transpose`] is promised.
-struct Blocks {
+/// The whole blocks of [`transpose`], whose many addresses need the registers of a function of its own.
+struct TransposedBlocks {
     from: *const f32,
     stride: usize,
     k: usize,
@@ -191,17 +180,32 @@ struct Blocks {
     width: usize,
 }
 
-impl Kernel for Blocks {
+impl TransposedBlocks {
+    /// `k` steps of `cols` columns.
+    ///
+    /// # Safety
+    /// That of [`transpose`]; `k` is a multiple of [`TRANSPOSED_STEPS`] and `cols` of the lanes of the vectors that run it.
+    #[inline(always)]
+    const unsafe fn new(
+        (from, stride): (*const f32, usize),
+        (k, cols): (usize, usize),
+        (to, width): (*mut f32, usize),
+    ) -> Self {
+        Self { from, stride, k, cols, to, width }
+    }
+}
+
+impl Kernel for TransposedBlocks {
     type Out = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         for c in (0..self.cols).step_by(S::LANES) {
-            for p in (0..self.k).step_by(DEEP) {
+            for p in (0..self.k).step_by(TRANSPOSED_STEPS) {
                 let from = self.from.wrapping_add(c * self.stride + p);
                 let to = self.to.wrapping_add(p * self.width + c);
-                // SAFETY: the promise of who made it; both lengths are whole numbers of blocks.
+                // SAFETY: the promise of the constructor; both lengths are whole numbers of blocks.
                 unsafe {
-                    for (r, column) in s.columns(from, self.stride).into_iter().enumerate() {
+                    for (r, column) in s.load_columns(from, self.stride).into_iter().enumerate() {
                         s.store(column, to.wrapping_add(r * self.width));
                     }
                 }
@@ -213,9 +217,9 @@ impl Kernel for Blocks {
 /// Copies the elements of rows `k.0..k.1` and columns `cols.0..cols.1` one by one.
 ///
 /// # Safety
-/// The elements are readable, and `to` has room.
+/// The elements are readable, and `to` has `k` rows of `width` floats.
 #[inline(always)]
-unsafe fn each(
+unsafe fn copy_elements(
     from: *const f32,
     strides: (usize, usize),
     k: (usize, usize),

@@ -15,7 +15,7 @@ const CHAINS: usize = 14;
 pub fn peak(backend: Backend, rounds: usize) -> f64 {
     match backend.precision() {
         Precision::F32 => backend.run(Peak { rounds }),
-        Precision::Bf16 => backend.run_pairs(PairPeak { rounds }),
+        Precision::Bf16 => backend.run_bf16(Bf16Peak { rounds }),
     }
 }
 
@@ -51,20 +51,20 @@ impl Kernel for Peak {
 }
 
 /// The same with products of bf16 pairs: four operations a lane.
-struct PairPeak {
+struct Bf16Peak {
     rounds: usize,
 }
 
-impl Kernel for PairPeak {
+impl Kernel for Bf16Peak {
     type Out = f64;
     #[inline(always)]
     fn run<S: Simd>(self, s: S) -> f64 {
         let half = s.splat(black_box(0.5));
-        let half = s.pair(half, half);
+        let pair = s.pair_bf16(half, half);
         let mut x = [s.splat(black_box(1.0)); CHAINS];
         for _ in 0..self.rounds {
             for x in &mut x {
-                *x = s.dot_pairs(*x, half, half);
+                *x = s.dot_bf16(*x, pair, pair);
             }
         }
         black_box(x);
@@ -73,7 +73,7 @@ impl Kernel for PairPeak {
 }
 
 /// The same for the integer dot products of a backend: how many multiply-adds of 7-bit inputs with 8-bit weights
-/// `rounds` rounds did. The weights, 64 bytes at most, come from the first cache, as an instruction's operand can; the
+/// `rounds` rounds did. The weights, 64 bytes at most, come from L1, as an instruction's operand can; the
 /// inputs are in registers.
 pub fn dot_peak(backend: Backend, rounds: usize) -> f64 {
     backend.run_dot(DotPeak { rounds })
@@ -87,7 +87,7 @@ impl DotKernel for DotPeak {
     type Out = f64;
     #[inline(always)]
     fn run<D: Dot>(self, d: D) -> f64 {
-        // Portable vectors take inputs and weights apart before they multiply, which a tile shares among its dot products.
+        // Portable vectors unpack inputs and weights before they multiply, which a tile shares among its dot products.
         // As many as sixteen registers hold; the widest vectors have more, and sums that take longer.
         match D::LANES {
             4 => self.tile::<D, 2, 2>(d),

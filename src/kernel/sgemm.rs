@@ -1,6 +1,6 @@
-//! The door to `matrixmultiply`, the borrowed GEMM that the `matrixmultiply` backend and the benchmarks use.
+//! The call of the crate `matrixmultiply`, whose GEMM the `matrixmultiply` backend and the benchmarks use.
 //!
-//! It allocates its packing buffers on the heap, which is why it sits behind `std`.
+//! It allocates its packing buffers on the heap, which is why it needs the feature `std`.
 #![allow(unsafe_code)]
 
 use crate::mat::{Mat, MatMut};

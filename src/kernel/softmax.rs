@@ -18,7 +18,7 @@ pub fn softmax_loss(backend: Backend, z: &mut [f32], labels: &[u8], losses: &mut
         return 0;
     }
     assert_eq!(z.len() % labels.len(), 0, "softmax_loss: z is no whole number of rows");
-    match backend.0 {
+    match backend.kind() {
         Kind::Naive => naive::softmax_loss(z, labels, losses),
         _ => backend.run(SoftmaxLoss { z, labels, losses }),
     }

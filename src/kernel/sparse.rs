@@ -1,47 +1,53 @@
-//! The product for backends of one lane: `C = alpha * A * B + beta * C`, in which terms whose `A` is zero are left out.
+//! The sparse (zero-skipping) product `C = epilogue(A * B)`: steps of K whose `A` is zero are skipped. Backends of one lane
+//! use it for every product.
 //!
-//! A core that multiplies one pair at a time gains from every term that it leaves out, and half of the pixels of an image
-//! are zero. One primitive serves the forward pass and the weights' update, and it stores every sum where it belongs:
+//! A core that multiplies one pair at a time gains from every step that it skips, and half of the pixels of an image are zero.
+//! One primitive ([`SparseProduct`]) serves the forward pass and the update of weights:
 //!
 //! ```text
 //! forward   for p in 0..k, if x[p] is not 0      z    += x[p] * W[p]        one row of Z, the rows of W one by one
 //! update    for r in 0..m, if x[r] is not 0      W[r] += x[r] * dz          one row of dZ, the rows of W one by one
 //! ```
 //!
-//! Terms come in the order of `k`, each product and each sum rounded on its own. **Why leaving out changes no bit** on the
-//! vector backends that do not leave out: a term `0 * b` is 0 or −0, and adding either to a sum changes it only if the
-//! sum is −0. A sum that starts from 0 is never −0. There remain sums that start from a `C` of −0, and a `b` that is
-//! infinite or not a number, where `0 * b` is no number; in both cases the vector backends fall back to leaving out.
+//! Products are added in the order of K, each product and each sum rounded on its own. **Why skipping changes no bit** on the
+//! vector backends that do not skip: a product `0 * b` is 0 or −0, and adding either to a sum changes it only if the sum is
+//! −0. A sum that starts from 0 is never −0. There remain sums that start from a `C` of −0, and a `b` that is infinite or
+//! NaN, where `0 * b` is NaN; in both cases reproducible vector backends fall back to skipping.
 #![allow(unsafe_code)]
 
-use super::gemm::Gemm;
-use super::tile::Epilogue;
+#[cfg(all(target_arch = "arm", target_os = "none", target_abi = "eabihf"))]
+mod cortex_m;
+
+use super::epilogue::Epilogue;
+use super::gemm_args::Gemm;
 use crate::mat::Mat;
 
-/// Columns from which rows are swept; below, each element is summed in a register.
-const SWEPT: usize = 8;
+/// Columns from which rows of C are updated as a whole; with fewer, each element is summed in a register.
+const MIN_ROW_COLUMNS: usize = 8;
 
 /// Runs a product whose shapes were checked.
 pub(super) fn product(gemm: &mut Gemm<'_>) {
-    let swept = match gemm.end {
+    let by_rows = match gemm.epilogue {
         Epilogue::Scale { alpha, beta } => alpha == 1.0 && (beta == 0.0 || beta == 1.0),
         Epilogue::Bias { .. } => true,
         Epilogue::ReluMask { .. } => false,
     };
-    if gemm.b.cols() < SWEPT || !swept {
+    if gemm.b.cols() < MIN_ROW_COLUMNS || !by_rows {
         elements(gemm);
         return;
     }
     let (m, k) = (gemm.a.rows(), gemm.a.cols());
-    if !gemm.end.adds() {
+    if !gemm.epilogue.adds() {
         (0..m).for_each(|r| gemm.c.row_mut(r).fill(0.0));
     }
     if m < k {
-        (0..m).for_each(|r| SparseProduct::forward(gemm, r).run());
+        // SAFETY: the shapes were checked, and `r` is a row of A and C.
+        (0..m).for_each(|r| unsafe { SparseProduct::forward(gemm, r) }.run());
     } else {
-        (0..k).for_each(|p| SparseProduct::update(gemm, p).run());
+        // SAFETY: the shapes were checked, and `p` is a column of A and a row of B.
+        (0..k).for_each(|p| unsafe { SparseProduct::update(gemm, p) }.run());
     }
-    if let Epilogue::Bias { bias, relu } = gemm.end {
+    if let Epilogue::Bias { bias, relu } = gemm.epilogue {
         for r in 0..m {
             for (z, b) in gemm.c.row_mut(r).iter_mut().zip(bias) {
                 *z += b;
@@ -51,14 +57,14 @@ pub(super) fn product(gemm: &mut Gemm<'_>) {
     }
 }
 
-/// Whether leaving out could make a difference to a product that cannot be computed again, since it changes a `C` that it
+/// Whether skipping could make a difference to a product that cannot be computed again, since it changes a `C` that it
 /// reads: where `C += A * B` starts from −0, and where `B` is not finite.
-pub(super) fn matters_before(gemm: &mut Gemm<'_>) -> bool {
-    if !gemm.end.reads_c() {
+pub(super) fn zeros_matter_before(gemm: &mut Gemm<'_>) -> bool {
+    if !gemm.epilogue.reads_c() {
         return false;
     }
     (0..gemm.b.rows()).any(|p| any(gemm.b.row(p), |x| !x.is_finite()))
-        || gemm.end.adds() && (0..gemm.a.rows()).any(|r| has_negative_zero(gemm.c.row_mut(r)))
+        || gemm.epilogue.adds() && (0..gemm.a.rows()).any(|r| has_negative_zero(gemm.c.row_mut(r)))
 }
 
 /// Whether a row has a −0.
@@ -67,24 +73,24 @@ pub(super) fn has_negative_zero(row: &[f32]) -> bool {
     any(row, |x| x.to_bits() == NEGATIVE_ZERO)
 }
 
-/// Whether a product that can be computed again, and in which nothing was left out, shows that this made a difference.
-pub(super) fn matters_behind(gemm: &mut Gemm<'_>) -> bool {
-    !gemm.end.reads_c() && (0..gemm.a.rows()).any(|r| any(gemm.c.row_mut(r), |c| c.is_nan()))
+/// Whether a product that can be computed again, and in which nothing was skipped, shows that skipping makes a difference.
+pub(super) fn zeros_matter_after(gemm: &mut Gemm<'_>) -> bool {
+    !gemm.epilogue.reads_c() && (0..gemm.a.rows()).any(|r| any(gemm.c.row_mut(r), |c| c.is_nan()))
 }
 
-/// Whether one is so; without an early end, so that vectors do it.
-fn any(row: &[f32], so: impl Fn(&f32) -> bool) -> bool {
-    row.iter().fold(false, |any, x| any | so(x))
+/// Whether the predicate holds for any element; without an early return, so that the loop is vectorized.
+fn any(row: &[f32], predicate: impl Fn(&f32) -> bool) -> bool {
+    row.iter().fold(false, |any, x| any | predicate(x))
 }
 
-/// Element by element.
+/// Computes C element by element.
 fn elements(gemm: &mut Gemm<'_>) {
     for r in 0..gemm.a.rows() {
         for column in 0..gemm.b.cols() {
             let (a, b) = (gemm.a, gemm.b);
             let sum = |first| element(first, &a, r, &b, column);
             let c = &mut gemm.c.row_mut(r)[column];
-            *c = match gemm.end {
+            *c = match gemm.epilogue {
                 Epilogue::Scale { alpha: 1.0, beta: 1.0 } => sum(*c),
                 Epilogue::Scale { alpha, beta: 0.0 } => alpha * sum(0.0),
                 Epilogue::Scale { alpha, beta } => alpha * sum(0.0) + beta * *c,
@@ -125,19 +131,22 @@ fn element(mut sum: f32, a: &Mat<'_>, r: usize, b: &Mat<'_>, column: usize) -> f
 /// `to[t] += x[t] * from[t]` for each of `count` rows of `n` columns whose `x` is not zero. Steps are in elements; a step
 /// of 0 stays on one row.
 pub(super) struct SparseProduct {
-    pub x: *const f32,
-    pub x_step: usize,
-    pub count: usize,
-    pub from: *const f32,
-    pub from_step: usize,
-    pub to: *mut f32,
-    pub to_step: usize,
-    pub n: usize,
+    x: *const f32,
+    x_step: usize,
+    count: usize,
+    from: *const f32,
+    from_step: usize,
+    to: *mut f32,
+    to_step: usize,
+    n: usize,
 }
 
 impl SparseProduct {
     /// Row `r` of A with the rows of B, into row `r` of C.
-    fn forward(gemm: &mut Gemm<'_>, r: usize) -> Self {
+    ///
+    /// # Safety
+    /// [`Gemm::check`] found the shapes right, and `r` is a row of A. The product is run while `gemm` is borrowed.
+    unsafe fn forward(gemm: &mut Gemm<'_>, r: usize) -> Self {
         let (a, b) = (gemm.a, gemm.b);
         Self {
             x: a.data().as_ptr().wrapping_add(r * a.row_stride()),
@@ -152,7 +161,10 @@ impl SparseProduct {
     }
 
     /// Column `p` of A with row `p` of B, into the rows of C.
-    fn update(gemm: &mut Gemm<'_>, p: usize) -> Self {
+    ///
+    /// # Safety
+    /// [`Gemm::check`] found the shapes right, and `p` is a column of A. The product is run while `gemm` is borrowed.
+    unsafe fn update(gemm: &mut Gemm<'_>, p: usize) -> Self {
         let (a, b) = (gemm.a, gemm.b);
         Self {
             x: a.data().as_ptr().wrapping_add(p * a.col_stride()),
@@ -169,7 +181,7 @@ impl SparseProduct {
     fn run(self) {
         #[cfg(all(target_arch = "arm", target_os = "none", target_abi = "eabihf"))]
         // SAFETY: as in `columns`.
-        let first = unsafe { super::cortex_m::sweep_blocks(&self) };
+        let first = unsafe { cortex_m::whole_blocks(&self) };
         #[cfg(not(all(target_arch = "arm", target_os = "none", target_abi = "eabihf")))]
         let first = 0;
         if first < self.n {
@@ -180,8 +192,8 @@ impl SparseProduct {
     /// The columns from `first` on.
     fn columns(&self, first: usize) {
         for t in 0..self.count {
-            // SAFETY: the views' constructors checked every row that is reached here, and C is borrowed mutably; A and B
-            // overlap it nowhere.
+            // SAFETY: by the constructors' contract every row that is reached is one of the views, and C is borrowed
+            // mutably; A and B overlap it nowhere.
             unsafe {
                 let x = *self.x.add(t * self.x_step);
                 if x != 0.0 {

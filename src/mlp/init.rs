@@ -4,13 +4,14 @@ use crate::error::Error;
 use crate::rng::Rng;
 use crate::shape::Shape;
 
-/// How weights are drawn; biases start at 0.
+/// How weights are drawn. Biases start at 0.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub enum Init {
-    /// N(0, deviation²) in every layer.
+    /// N(0, σ²) in every layer.
     Normal {
         /// The standard deviation.
-        deviation: f32,
+        standard_deviation: f32,
     },
     /// N(0, 2/i) in a layer of `i` inputs (He et al., 2015).
     He,
@@ -23,10 +24,11 @@ impl Init {
     ///
     /// # Panics
     /// If the shape has no such layer.
-    pub fn deviation(self, shape: Shape, l: usize) -> f32 {
+    #[must_use]
+    pub fn standard_deviation(self, shape: Shape, l: usize) -> f32 {
         let gain = if l + 1 < shape.layers() { 2.0 } else { 1.0 };
         match self {
-            Self::Normal { deviation } => deviation,
+            Self::Normal { standard_deviation } => standard_deviation,
             Self::He => libm::sqrtf(2.0 / shape.width(l) as f32),
             Self::HeLinear => libm::sqrtf(gain / shape.width(l) as f32),
         }
@@ -38,8 +40,8 @@ impl Init {
     /// [`Error::Length`] if `params` is not [`Shape::params`] long.
     pub fn draw(self, shape: Shape, rng: &mut Rng, params: &mut [f32]) -> Result<(), Error> {
         for (l, layer) in shape.split_mut(params)?.into_iter().enumerate() {
-            let deviation = self.deviation(shape, l);
-            layer.weights.fill_with(|| deviation * rng.normal());
+            let standard_deviation = self.standard_deviation(shape, l);
+            layer.weights.fill_with(|| standard_deviation * rng.normal());
             layer.biases.fill(0.0);
         }
         Ok(())
@@ -53,7 +55,7 @@ mod tests {
     use crate::rng::Rng;
     use crate::shape::Shape;
 
-    fn deviation(weights: &[f32]) -> f32 {
+    fn standard_deviation(weights: &[f32]) -> f32 {
         (weights.iter().map(|w| w * w).sum::<f32>() / weights.len() as f32).sqrt()
     }
 
@@ -62,13 +64,13 @@ mod tests {
         let shape = Shape::new(&[200, 100, 50]).unwrap();
         let mut params = std::vec![7.0; shape.params()];
         for (init, expected) in [
-            (Init::Normal { deviation: 0.01 }, [0.01, 0.01]),
+            (Init::Normal { standard_deviation: 0.01 }, [0.01, 0.01]),
             (Init::He, [0.1, core::f32::consts::SQRT_2 / 10.0]),
             (Init::HeLinear, [0.1, 0.1]),
         ] {
             init.draw(shape, &mut Rng::new(1), &mut params).unwrap();
             for (layer, expected) in shape.split(&params).unwrap().iter().zip(expected) {
-                assert!((deviation(layer.weights) / expected - 1.0).abs() < 0.05, "{init:?}");
+                assert!((standard_deviation(layer.weights) / expected - 1.0).abs() < 0.05, "{init:?}");
                 assert!(layer.biases.iter().all(|&b| b == 0.0));
             }
         }

@@ -1,13 +1,13 @@
-//! The memory of a pass: activations and deltas in a fixed-size arena whose size is a `const fn`.
+//! The memory of a pass: activations and their gradients, cut from an [`Arena`]. The size is a `const fn`.
 
 use heapless::Vec;
 
 use crate::arena::{Arena, padded};
 use crate::error::Error;
-use crate::parallel::{Divide, share};
+use crate::parallel::{Divide, portion};
 use crate::shape::{MAX_LAYERS, Shape};
 
-/// What a forward pass writes: the input rows, the activations of the hidden layers and the logits, for batches of up to
+/// The memory of a forward pass: the input rows, the activations of the hidden layers and the logits, for batches of up to
 /// `capacity` rows.
 #[derive(Debug)]
 pub struct Activations<'m> {
@@ -18,16 +18,16 @@ pub struct Activations<'m> {
     logits: &'m mut [f32],
 }
 
-/// What a training step writes: the activations, a delta for each of them, and the losses of the rows.
+/// The memory of a training step: the activations, a gradient for each of them, and the losses of the rows.
 #[derive(Debug)]
 pub struct Workspace<'m> {
     activations: Activations<'m>,
-    /// Of the hidden layers; those of the logits replace the logits.
+    /// Gradients of the sums of the hidden layers; that of the logits replaces the logits.
     deltas: Vec<&'m mut [f32], MAX_LAYERS>,
     losses: &'m mut [f32],
 }
 
-/// Floats for a slice of `per_row` floats for each of `rows` rows; saturates where no memory would do.
+/// Floats for a slice of `per_row` floats for each of `rows` rows; saturates where no machine has that much.
 const fn block(rows: usize, per_row: usize) -> usize {
     padded(rows.saturating_mul(per_row))
 }
@@ -44,7 +44,8 @@ const fn hidden_blocks(shape: Shape, rows: usize) -> usize {
 }
 
 impl<'m> Activations<'m> {
-    /// Floats of arena that [`new`](Self::new) takes, or `usize::MAX`, about, where no memory would do.
+    /// Floats of memory that [`new`](Self::new) takes; about `usize::MAX` where no machine has that much.
+    #[must_use]
     pub const fn floats(shape: Shape, capacity: usize) -> usize {
         block(capacity, shape.inputs())
             .saturating_add(hidden_blocks(shape, capacity))
@@ -54,8 +55,8 @@ impl<'m> Activations<'m> {
     /// Takes the memory for batches of up to `capacity` rows.
     ///
     /// # Errors
-    /// [`Error::Batch`] for a capacity of 0, [`Error::ArenaTooSmall`] with the floats of the whole, before anything is
-    /// taken.
+    /// [`Error::Batch`] for a capacity of 0, [`Error::ArenaTooSmall`] where fewer than [`floats`](Self::floats) are left;
+    /// nothing is taken then.
     pub fn new(shape: Shape, capacity: usize, arena: &mut Arena<'m>) -> Result<Self, Error> {
         check(Self::floats(shape, capacity), capacity, arena)?;
         let x = arena.take(capacity * shape.inputs())?;
@@ -64,7 +65,8 @@ impl<'m> Activations<'m> {
         Ok(Self { shape, capacity, x, hidden, logits })
     }
 
-    /// The most rows of a batch.
+    /// The maximum number of rows of a batch.
+    #[must_use]
     pub fn capacity(&self) -> usize {
         self.capacity
     }
@@ -73,14 +75,16 @@ impl<'m> Activations<'m> {
     ///
     /// # Panics
     /// If `b` is above the capacity.
+    #[must_use]
     pub fn logits(&self, b: usize) -> &[f32] {
         &self.logits[..b * self.shape.outputs()]
     }
 
-    /// The activations `(b, w)` behind layer `l`, counted from 1, of the last forward pass; 0 is the input.
+    /// The activations `(b, w)` after `l` layers of the last forward pass; 0 is the input.
     ///
     /// # Panics
     /// If `l` is not below the number of layers, or `b` above the capacity.
+    #[must_use]
     pub fn activation(&self, l: usize, b: usize) -> &[f32] {
         let a: &[f32] = if l == 0 { self.x } else { self.hidden[l - 1] };
         &a[..b * self.shape.width(l)]
@@ -102,7 +106,8 @@ impl<'m> Activations<'m> {
 }
 
 impl<'m> Workspace<'m> {
-    /// Floats of arena that [`new`](Self::new) takes, or `usize::MAX`, about, where no memory would do.
+    /// Floats of memory that [`new`](Self::new) takes; about `usize::MAX` where no machine has that much.
+    #[must_use]
     pub const fn floats(shape: Shape, capacity: usize) -> usize {
         Activations::floats(shape, capacity)
             .saturating_add(hidden_blocks(shape, capacity))
@@ -112,8 +117,8 @@ impl<'m> Workspace<'m> {
     /// Takes the memory for batches of up to `capacity` rows.
     ///
     /// # Errors
-    /// [`Error::Batch`] for a capacity of 0, [`Error::ArenaTooSmall`] with the floats of the whole, before anything is
-    /// taken.
+    /// [`Error::Batch`] for a capacity of 0, [`Error::ArenaTooSmall`] where fewer than [`floats`](Self::floats) are left;
+    /// nothing is taken then.
     pub fn new(shape: Shape, capacity: usize, arena: &mut Arena<'m>) -> Result<Self, Error> {
         check(Self::floats(shape, capacity), capacity, arena)?;
         Ok(Self {
@@ -132,8 +137,14 @@ impl<'m> Workspace<'m> {
     ///
     /// # Panics
     /// If `b` is above the capacity.
+    #[must_use]
     pub fn losses(&self, b: usize) -> &[f32] {
         &self.losses[..b]
+    }
+
+    /// The sum of the losses of `b` rows, in order.
+    pub(super) fn loss_sum(&self, b: usize) -> f64 {
+        self.losses(b).iter().copied().map(f64::from).sum::<f64>()
     }
 
     /// The input `(b, i)` of layer `l`, counted from 0.
@@ -141,7 +152,7 @@ impl<'m> Workspace<'m> {
         self.activations.activation(l, b)
     }
 
-    /// The deltas `(b, o)` of layer `l`, counted from 0.
+    /// The gradient `(b, o)` of the sums of layer `l`, counted from 0.
     pub(super) fn delta(&self, l: usize, b: usize) -> &[f32] {
         match self.deltas.get(l) {
             Some(delta) => &delta[..b * self.activations.shape.width(l + 1)],
@@ -187,7 +198,7 @@ fn take_rows<'a>(
     blocks.iter_mut().zip(1..).map(|(block, l)| &mut block[..b * shape.width(l)]).collect()
 }
 
-/// Rows of a batch on their way forward.
+/// Rows of a batch in the forward pass.
 pub(super) struct ForwardRows<'a> {
     /// The first of them, counted in the batch.
     pub first: usize,
@@ -198,7 +209,7 @@ pub(super) struct ForwardRows<'a> {
     pub logits: &'a mut [f32],
 }
 
-/// Rows of a batch on their way forward and back.
+/// Rows of a batch in the forward and the backward pass.
 pub(super) struct StepRows<'a> {
     pub forward: ForwardRows<'a>,
     pub deltas: Vec<&'a mut [f32], MAX_LAYERS>,
@@ -225,7 +236,7 @@ impl Divide for ForwardRows<'_> {
         self.b
     }
     fn divide(self, part: usize, of: usize) -> (Self, Self) {
-        let rows = share(self.b, part, of);
+        let rows = portion(self.b, part, of);
         self.cut(rows)
     }
 }
@@ -248,7 +259,7 @@ impl Divide for StepRows<'_> {
     }
     fn divide(self, part: usize, of: usize) -> (Self, Self) {
         let b = self.forward.b;
-        let rows = share(b, part, of);
+        let rows = portion(b, part, of);
         let (forward, forward2) = self.forward.cut(rows);
         let (deltas, deltas2) = cut_all(self.deltas, rows, b);
         let (labels, labels2) = self.labels.split_at(rows);

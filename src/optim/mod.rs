@@ -1,25 +1,24 @@
-//! What a step does with the gradient of the mean loss: plain descent while the products are taken, or a [`Optimizer`] that
-//! follows a gradient which was written out.
+//! What a step does with the gradient of the mean loss: SGD fused into the weight-gradient product, or an [`Optimizer`]
+//! applied to a stored gradient. The learning rate of each step comes from a [`Schedule`].
 //!
-//! A optimizer's state has the layout of the parameters, once or twice, and is provided by the caller, zeroed at first. One pass
-//! reads gradient, state and parameters and writes the last two; a team shares it by ranges of parameters, so that the
-//! bits do not depend on the number of workers. Decay is decoupled (Loshchilov and Hutter, 2019), in units of the learning
-//! rate, and spares the biases.
+//! An optimizer's state has the layout of the parameters, once or twice. The caller provides it, zeroed at first. One pass
+//! reads gradient, state and parameters and writes the last two. Workers share it by ranges of parameters, so the bits do
+//! not depend on their number. Weight decay is decoupled (Loshchilov and Hutter, 2019): it is multiplied by the learning
+//! rate, and biases are excluded.
 //!
 //! ```
-//! use selvedge::optim::{OptimizerStep, Optimizer, Schedule, rate};
+//! use selvedge::optim::{Optimizer, OptimizerStep, Schedule};
 //! use selvedge::{Arena, Backend, Init, Memory, Mlp, Rng, Shape, Serial, Update, Workspace};
 //!
 //! const XOR: Shape = match Shape::new(&[2, 8, 2]) { Ok(shape) => shape, Err(_) => panic!() };
-//! const ADAMW: Optimizer = Optimizer::AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 //! const STEPS: u32 = 200;
 //!
 //! let mut memory = Memory::<{ Workspace::floats(XOR, 4) }>::new();
 //! let mut workspace = Workspace::new(XOR, 4, &mut Arena::new(memory.floats()))?;
 //! let (mut params, mut gradient) = ([0.0; XOR.params()], [0.0; XOR.params()]);
-//! let mut state = [0.0; ADAMW.state(XOR)];
+//! let mut state = [0.0; Optimizer::ADAMW.state_floats(XOR)];
 //! Init::He.draw(XOR, &mut Rng::new(7), &mut params)?;
-//! let mlp = Mlp { shape: XOR, backend: Backend::detect() };
+//! let mlp = Mlp::new(XOR, Backend::detect());
 //!
 //! let (x, y) = ([0., 0., 0., 1., 1., 0., 1., 1.], [0, 1, 1, 0]);
 //! let fill = |first: usize, rows: &mut [f32]| rows.copy_from_slice(&x[2 * first..][..rows.len()]);
@@ -27,9 +26,9 @@
 //! for step in 0..STEPS {
 //!     let update = Update::Gradient(&mut gradient);
 //!     correct = mlp.step(&Serial, &mut params, &mut workspace, &y, &fill, update)?.correct;
-//!     let rate = rate(Schedule::Cosine, 0.05, 0.1, step, STEPS);
-//!     let follow = OptimizerStep { optimizer: ADAMW, rate, decay: 0.01, scale: 1.0, step: step + 1 };
-//!     follow.apply(mlp.backend, &Serial, XOR, &gradient, &mut state, &mut params)?;
+//!     let learning_rate = Schedule::Cosine.learning_rate(0.05, 0.1, step, STEPS);
+//!     let step = OptimizerStep::new(Optimizer::ADAMW, learning_rate, step + 1).with_weight_decay(0.01);
+//!     step.apply(mlp.backend, &Serial, XOR, &gradient, &mut state, &mut params)?;
 //! }
 //! assert_eq!(correct, 4);
 //! # Ok::<(), selvedge::Error>(())
@@ -39,18 +38,18 @@ mod optimizer;
 mod schedule;
 
 pub use optimizer::{Optimizer, OptimizerStep, norm, update_ema};
-pub use schedule::{Schedule, rate};
+pub use schedule::Schedule;
 
-/// Where the gradient of a batch goes.
+/// What a training step does with the gradient of its batch.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Update<'a> {
-    /// Plain stochastic gradient descent, `p -= rate * gradient`: the products add straight into the parameters, and no
-    /// gradient is ever stored.
+    /// Plain stochastic gradient descent, `p -= learning_rate * gradient`: the products add straight into the parameters,
+    /// and no gradient is ever stored.
     Sgd {
         /// The learning rate.
-        rate: f32,
+        learning_rate: f32,
     },
-    /// The gradient is written here, in the layout of the parameters, which stay as they are.
+    /// Writes the gradient here, in the layout of the parameters, which do not change.
     Gradient(&'a mut [f32]),
 }

@@ -1,46 +1,47 @@
 //! Integer dot products: four 7-bit inputs with four weights of many rows at once.
 //!
+//! ```text
+//! for each output o of LANES                   acc[o] += x[0] * w[o][0] + x[1] * w[o][1] + x[2] * w[o][2] + x[3] * w[o][3]
+//! ```
+//!
 //! [`Dot`] is to the integer kernels what [`Simd`](super::Simd) is to the others, and as small. A vector of weights holds
-//! four neighbouring columns of each of `LANES` rows; four inputs, the same for every row, are a word. Inputs are
+//! four adjacent inputs' weights of each of `LANES` outputs; four inputs, the same for every output, are a word. Inputs are
 //! 0..=127, so that the sum of two products fits 16 bits and `vpmaddubsw` never saturates. Every implementation gives
 //! the same integers.
 //!
 //! | backend | vectors |
 //! |---|---|
-//! | `naive`, `scalar` | one row |
-//! | `portable`, `matrixmultiply` | four rows, the target's baseline: `pmaddwd` with SSE2 |
-//! | `avx2` | eight rows, `vpmaddubsw` and `vpmaddwd` |
-//! | `avx512` | sixteen rows, `vpdpbusd`, where the CPU has it; else as `avx2` |
+//! | `naive`, `scalar` | one output |
+//! | `portable`, `matrixmultiply` | four outputs, the target's baseline: `pmaddwd` with SSE2 |
+//! | `avx2` | eight outputs, `vpmaddubsw` and `vpmaddwd` |
+//! | `avx512` | sixteen outputs, `vpdpbusd`, where the CPU has it; else as `avx2` |
 #![allow(unsafe_code)]
 
 use wide::{i16x8, i32x4};
 
-#[cfg(target_arch = "x86_64")]
-use super::dot_x86_64::Vnni;
-use super::portable::{Portable, Scalar, Wide};
-use super::{Backend, Kind};
+use super::portable::{Scalar, Wide};
 
-/// The most lanes that a vector has, on any backend, of floats as of rows.
-pub const MAX_LANES: usize = 16;
+/// The largest number of lanes of a vector on any backend, of floats and of integer sums.
+pub(crate) const MAX_LANES: usize = 16;
 
-/// Operations on sums of `LANES` rows.
+/// Operations on the sums of `LANES` outputs.
 ///
 /// # Safety
 /// Implementations promise to touch exactly the bytes that each operation names, and that a value of the type exists
 /// only where the CPU has the instructions.
-pub unsafe trait Dot: Copy + Send + Sync {
-    /// Sums in the making.
+pub(crate) unsafe trait Dot: Copy + Send + Sync {
+    /// Accumulators.
     type Acc: Copy;
-    /// An i32 for each row.
+    /// An i32 for each output.
     type V: Copy;
-    /// Rows of a vector.
+    /// Outputs of a vector.
     const LANES: usize;
-    /// Images of a tile of two vectors, up to 8: as many as leave registers for inputs and weights.
-    const IMAGES: usize = 4;
+    /// Images of a register tile of two vectors, up to 8: as many as leave registers for inputs and weights.
+    const TILE_IMAGES: usize = 4;
 
-    /// Sums of nothing.
+    /// Accumulators of 0.
     fn zero(self) -> Self::Acc;
-    /// `acc + x·w` in each row: `x` holds four inputs, the first in its lowest byte, `4 * LANES` weights are at
+    /// `acc + x·w` for each output: `x` holds four inputs, the first in its lowest byte, `4 * LANES` weights are at
     /// `weights`.
     ///
     /// # Safety
@@ -51,8 +52,8 @@ pub unsafe trait Dot: Copy + Send + Sync {
     /// # Safety
     /// They must be readable; any alignment will do.
     unsafe fn finish(self, acc: Self::Acc, biases: *const i32) -> Self::V;
-    /// What hidden rows pass on, as [`requantize`](crate::naive::integer::requantize) says: `LANES` bytes at `to`, from
-    /// the `LANES` multipliers at `multipliers`.
+    /// The activations of hidden outputs, as [`requantize`](crate::naive::integer::requantize) specifies: `LANES` bytes at
+    /// `to`, from the `LANES` multipliers at `multipliers`.
     ///
     /// # Safety
     /// They must be readable, and the bytes writable.
@@ -65,42 +66,11 @@ pub unsafe trait Dot: Copy + Send + Sync {
 }
 
 /// A computation written once for every width. Implementations of `run` must be `#[inline(always)]`.
-pub trait DotKernel {
+pub(crate) trait DotKernel {
     /// What it returns.
     type Out;
     /// Runs with the vectors of `d`.
     fn run<D: Dot>(self, d: D) -> Self::Out;
-}
-
-impl Backend {
-    /// Runs an integer kernel with this backend's vectors.
-    #[inline]
-    pub fn run_dot<K: DotKernel>(self, kernel: K) -> K::Out {
-        match self.0 {
-            Kind::Naive | Kind::Scalar => kernel.run(Scalar::new()),
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx2(token) => token.vectorize_dot(kernel),
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx512(token) => match Vnni::detect() {
-                Some(vnni) => vnni.vectorize_dot(kernel),
-                None => token.narrow().vectorize_dot(kernel),
-            },
-            _ => kernel.run(Portable::new()),
-        }
-    }
-
-    /// Rows of its integer vectors.
-    pub fn dot_lanes(self) -> usize {
-        struct Lanes;
-        impl DotKernel for Lanes {
-            type Out = usize;
-            #[inline(always)]
-            fn run<D: Dot>(self, _: D) -> usize {
-                D::LANES
-            }
-        }
-        self.run_dot(Lanes)
-    }
 }
 
 /// The product of 24 and 16 bits, rounded at bit 24, from two of 32 bits; then the clamp.
@@ -168,7 +138,7 @@ unsafe impl Dot for Wide {
     fn zero(self) -> i32x4 {
         i32x4::ZERO
     }
-    /// A row's four weights are two words: their even bytes are multiplied with the even inputs, the odd ones with the odd.
+    /// An output's four weights are two words: their even bytes are multiplied with the even inputs, the odd with the odd.
     #[inline(always)]
     unsafe fn dot(self, acc: i32x4, x: u32, weights: *const i8) -> i32x4 {
         // SAFETY: the caller promises sixteen weights.

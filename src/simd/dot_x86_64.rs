@@ -3,43 +3,8 @@
 
 use core::arch::x86_64::*;
 
-use super::dot::{Dot, DotKernel};
-use super::x86_64::{Avx2, Avx512};
-
-/// Proof that this CPU has AVX-512F with VNNI, next to AVX2 and FMA.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Vnni(());
-
-impl Vnni {
-    /// The token, if the CPU has the features.
-    pub fn detect() -> Option<Self> {
-        Avx512::detect().filter(|t| t.has_vnni()).map(|_| Self(()))
-    }
-
-    /// Runs `kernel` in a function compiled for the features.
-    #[inline]
-    pub(super) fn vectorize_dot<K: DotKernel>(self, kernel: K) -> K::Out {
-        #[target_feature(enable = "avx512f,avx512vnni,avx2,fma")]
-        fn with_features<K: DotKernel>(d: Vnni, kernel: K) -> K::Out {
-            kernel.run(d)
-        }
-        // SAFETY: the token proves the features.
-        unsafe { with_features(self, kernel) }
-    }
-}
-
-impl Avx2 {
-    /// Runs `kernel` in a function compiled for the features.
-    #[inline]
-    pub(super) fn vectorize_dot<K: DotKernel>(self, kernel: K) -> K::Out {
-        #[target_feature(enable = "avx2,fma")]
-        fn with_features<K: DotKernel>(d: Avx2, kernel: K) -> K::Out {
-            kernel.run(d)
-        }
-        // SAFETY: the token proves the features.
-        unsafe { with_features(self, kernel) }
-    }
-}
+use super::dot::Dot;
+use super::x86_64::{Avx2, Vnni};
 
 // SAFETY: what a method reads or writes is what the trait says.
 unsafe impl Dot for Avx2 {
@@ -93,7 +58,7 @@ unsafe impl Dot for Vnni {
     type Acc = __m512i;
     type V = __m512i;
     const LANES: usize = 16;
-    const IMAGES: usize = 8;
+    const TILE_IMAGES: usize = 8;
 
     #[inline(always)]
     fn zero(self) -> __m512i {

@@ -11,11 +11,11 @@ use super::{Kernel, Simd};
 
 /// Four lanes of the target's baseline: SSE2, NEON or simd128.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wide;
+pub(crate) struct Wide;
 
 /// One lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Scalar;
+pub(crate) struct Scalar;
 
 /// What the `portable` backend runs on this target.
 #[cfg(any(target_feature = "sse2", target_feature = "neon", target_feature = "simd128"))]
@@ -43,8 +43,8 @@ impl Scalar {
 unsafe impl Simd for Wide {
     type V = f32x4;
     const LANES: usize = 4;
-    // Without fused instructions and with two operands in each, SSE2 is short of instructions, not of loads: two rows take 43
-    // for 24 multiplications and additions, six rows of two vectors 50 and a register more than there are.
+    // SSE2 has neither fused nor three-operand instructions, so that the number of instructions limits it, not loads: a tile
+    // of two rows takes 43 of them for 24 multiplications and additions, six rows of two vectors 50 and 17 registers.
     const TILE_ROWS: usize = 2;
     const TILE_VECTORS: usize = 6;
     const REPRODUCIBLE: bool = true;
@@ -118,7 +118,7 @@ unsafe impl Simd for Wide {
         cond.simd_gt(f32x4::ZERO) & x
     }
     #[inline(always)]
-    fn nonzero(self, x: f32x4) -> u32 {
+    fn nonzero_mask(self, x: f32x4) -> u32 {
         x.simd_ne(f32x4::ZERO).to_bitmask()
     }
     #[inline(always)]
@@ -130,7 +130,7 @@ unsafe impl Simd for Wide {
         kernel.run(self)
     }
     #[inline(always)]
-    unsafe fn columns(self, from: *const f32, stride: usize) -> [f32x4; 4] {
+    unsafe fn load_columns(self, from: *const f32, stride: usize) -> [f32x4; 4] {
         // SAFETY: the caller promises four rows of four floats.
         f32x4::transpose(core::array::from_fn(|r| unsafe { self.load(from.add(r * stride)) }))
     }
@@ -201,7 +201,7 @@ unsafe impl Simd for Scalar {
         if cond > 0.0 { x } else { 0.0 }
     }
     #[inline(always)]
-    fn nonzero(self, x: f32) -> u32 {
+    fn nonzero_mask(self, x: f32) -> u32 {
         u32::from(x != 0.0)
     }
     #[inline(always)]
@@ -213,7 +213,7 @@ unsafe impl Simd for Scalar {
         kernel.run(self)
     }
     #[inline(always)]
-    unsafe fn columns(self, from: *const f32, _: usize) -> [f32; 4] {
+    unsafe fn load_columns(self, from: *const f32, _: usize) -> [f32; 4] {
         // SAFETY: the caller promises four readable floats; an array of floats needs their alignment only.
         unsafe { from.cast::<[f32; 4]>().read() }
     }

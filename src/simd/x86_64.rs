@@ -1,6 +1,8 @@
-//! AVX2 with FMA, and AVX-512F: eight and sixteen lanes, fused multiply-add.
+//! Proof of AVX2 with FMA and of AVX-512F: eight and sixteen lanes, fused multiply-add. Their operations are in `avx2.rs`
+//! and `avx512.rs`, those on integers in `dot_x86_64.rs`.
 //!
-//! A token exists only after detection: at run time with `std`, by the target's features without.
+//! A token exists only after detection: at run time with `std`, by the target's features without. Each token runs kernels
+//! inside a function compiled for the features that it proves.
 #![allow(unsafe_code)]
 
 mod avx2;
@@ -8,18 +10,23 @@ mod avx512;
 
 use core::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
 
-use super::Kernel;
+use super::backend::Detected;
+use super::{DotKernel, Kernel};
 
 /// Proof that this CPU has AVX2 and FMA.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Avx2(());
+pub(crate) struct Avx2(());
 
 /// Proof that this CPU has AVX-512F, next to AVX2 and FMA, and where `BF16` its products of bf16 pairs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Avx512Of<const BF16: bool>(());
+pub(crate) struct Avx512Of<const BF16: bool>(());
 
 /// Proof that this CPU has AVX-512F, next to AVX2 and FMA.
-pub type Avx512 = Avx512Of<false>;
+pub(crate) type Avx512 = Avx512Of<false>;
+
+/// Proof that this CPU has AVX-512F with VNNI, next to AVX2 and FMA.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Vnni(());
 
 /// A hint that the cache line at `at`, which may be any address, will be used soon, though not next.
 #[inline(always)]
@@ -38,66 +45,56 @@ macro_rules! has {
     }};
 }
 
-impl Avx2 {
-    /// The token, if the CPU has the features.
-    pub fn detect() -> Option<Self> {
+/// Runs a kernel with the vectors of `$token`, inside a function compiled for `$features`.
+macro_rules! with_features {
+    ($features:literal, $kernel_trait:ident, $token_type:ty, $token:expr, $kernel:expr) => {{
+        #[target_feature(enable = $features)]
+        fn with_features<K: $kernel_trait>(token: $token_type, kernel: K) -> K::Out {
+            kernel.run(token)
+        }
+        // SAFETY: the token proves the features.
+        unsafe { with_features($token, $kernel) }
+    }};
+}
+
+impl Detected for Avx2 {
+    fn detect() -> Option<Self> {
         has!("avx2", "fma").then_some(Self(()))
     }
-
-    /// Runs `kernel` in a function compiled for the features.
     #[inline]
-    pub(super) fn vectorize<K: Kernel>(self, kernel: K) -> K::Out {
-        #[target_feature(enable = "avx2,fma")]
-        fn with_features<K: Kernel>(s: Avx2, kernel: K) -> K::Out {
-            kernel.run(s)
-        }
-        // SAFETY: the token proves the features.
-        unsafe { with_features(self, kernel) }
+    fn run<K: Kernel>(self, kernel: K) -> K::Out {
+        with_features!("avx2,fma", Kernel, Avx2, self, kernel)
+    }
+    #[inline]
+    fn run_dot<K: DotKernel>(self, kernel: K) -> K::Out {
+        with_features!("avx2,fma", DotKernel, Avx2, self, kernel)
     }
 }
 
-impl Avx512 {
-    /// The token, if the CPU has the features.
-    pub fn detect() -> Option<Self> {
+impl Detected for Avx512 {
+    fn detect() -> Option<Self> {
         has!("avx512f", "avx2", "fma").then_some(Avx512Of(()))
     }
-
-    /// Whether the CPU has the integer dot products too.
-    pub(super) fn has_vnni(self) -> bool {
-        has!("avx512vnni")
-    }
-
-    /// The token that proves products of bf16 pairs too, if the CPU has them.
-    pub(super) fn with_bf16(self) -> Option<Avx512Of<true>> {
-        has!("avx512bf16", "avx512bw").then_some(Avx512Of(()))
-    }
-
-    /// Its vectors of half the length, which it proves too.
-    pub(super) const fn narrow(self) -> Avx2 {
-        Avx2(())
-    }
-
-    /// Runs `kernel` in a function compiled for the features.
     #[inline]
-    pub(super) fn vectorize<K: Kernel>(self, kernel: K) -> K::Out {
-        #[target_feature(enable = "avx512f,avx2,fma")]
-        fn with_features<K: Kernel>(s: Avx512, kernel: K) -> K::Out {
-            kernel.run(s)
-        }
-        // SAFETY: the token proves the features.
-        unsafe { with_features(self, kernel) }
+    fn run<K: Kernel>(self, kernel: K) -> K::Out {
+        with_features!("avx512f,avx2,fma", Kernel, Avx512, self, kernel)
     }
-}
-
-impl Avx512Of<true> {
-    /// Runs `kernel` in a function compiled for the features.
     #[inline]
-    pub(super) fn vectorize<K: Kernel>(self, kernel: K) -> K::Out {
-        #[target_feature(enable = "avx512f,avx512bw,avx512bf16,avx2,fma")]
-        fn with_features<K: Kernel>(s: Avx512Of<true>, kernel: K) -> K::Out {
-            kernel.run(s)
+    fn run_bf16<K: Kernel>(self, kernel: K) -> K::Out {
+        if !self.has_bf16() {
+            return self.run(kernel);
         }
-        // SAFETY: the token proves the features.
-        unsafe { with_features(self, kernel) }
+        with_features!("avx512f,avx512bw,avx512bf16,avx2,fma", Kernel, Avx512Of<true>, Avx512Of(()), kernel)
+    }
+    fn has_bf16(self) -> bool {
+        has!("avx512bf16", "avx512bw")
+    }
+    #[inline]
+    fn run_dot<K: DotKernel>(self, kernel: K) -> K::Out {
+        if !has!("avx512vnni") {
+            // AVX-512F proves AVX2 too.
+            return Avx2(()).run_dot(kernel);
+        }
+        with_features!("avx512f,avx512vnni,avx2,fma", DotKernel, Vnni, Vnni(()), kernel)
     }
 }

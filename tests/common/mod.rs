@@ -14,7 +14,7 @@ pub fn backends() -> impl Iterator<Item = Backend> {
     Backend::available()
 }
 
-/// The sizes around which kernels change their ways, and those of the real network.
+/// The sizes at which kernels switch between paths, and those of the real network.
 pub const SIZES: [usize; 15] = [0, 1, 2, 3, 5, 6, 7, 8, 9, 15, 16, 17, 33, 64, 784];
 
 /// `len` floats that differ from their neighbours, positive and negative, with zeros among them.
@@ -53,8 +53,8 @@ impl Guarded {
     /// The output, after the guards were found as they were.
     pub fn finish(self, what: &str) -> Vec<f32> {
         let intact = |part: &[f32]| part.iter().all(|x| x.to_bits() == GUARD_BITS);
-        assert!(intact(&self.memory[..GUARD]), "{what}: wrote in front of its output");
-        assert!(intact(&self.memory[GUARD + self.len..]), "{what}: wrote behind its output");
+        assert!(intact(&self.memory[..GUARD]), "{what}: wrote before its output");
+        assert!(intact(&self.memory[GUARD + self.len..]), "{what}: wrote after its output");
         self.memory[GUARD..GUARD + self.len].to_vec()
     }
 }
@@ -98,7 +98,7 @@ impl Problem {
 
     /// The network on a backend.
     pub fn mlp(&self, backend: Backend) -> Mlp {
-        Mlp { shape: self.shape, backend }
+        Mlp::new(self.shape, backend)
     }
 
     /// What fills a batch with the rows of `x`.
@@ -110,7 +110,7 @@ impl Problem {
     }
 }
 
-/// A team that starts a thread for each part: slow, simple, and the borrow checker's.
+/// An executor that starts a thread for each part: slow, simple, and safe code only.
 #[derive(Clone, Copy)]
 pub struct Threads(pub usize);
 
@@ -118,7 +118,7 @@ impl Executor for Threads {
     fn workers(&self) -> usize {
         self.0
     }
-    fn each<J: Send>(&self, jobs: &mut [J], work: &(impl Fn(&mut J) + Sync)) {
+    fn for_each<J: Send>(&self, jobs: &mut [J], work: &(impl Fn(&mut J) + Sync)) {
         std::thread::scope(|scope| {
             for job in jobs {
                 scope.spawn(move || work(job));

@@ -143,7 +143,7 @@ impl Case {
 
     /// Who computes the same in single precision, if the case does not.
     fn single(&self) -> Option<Backend> {
-        (self.dtype == Dtype::Bf16).then(|| self.backend.with(Precision::F32))
+        (self.dtype == Dtype::Bf16).then(|| self.backend.with_precision(Precision::F32))
     }
 
     /// Multiply-adds of the case.
@@ -216,7 +216,7 @@ pub fn cases() -> Vec<Case> {
     let own: Vec<_> =
         Backend::available().filter(|b| !["naive", "matrixmultiply"].contains(&b.name())).collect();
     // Emulated products of bf16 pairs would only show that they are slow.
-    let halves = own.iter().filter(|b| b.multiplies_pairs()).map(|b| b.with(Precision::Bf16));
+    let halves = own.iter().filter(|b| b.has_bf16()).map(|b| b.with_precision(Precision::Bf16));
     let all: Vec<_> = own.iter().copied().chain(halves).collect();
     let peak = |&backend: &Backend| Case::new(Name::Peak, backend, &[]);
     let integer = |&backend: &Backend| Case { dtype: Dtype::I8, ..peak(&backend) };

@@ -87,7 +87,7 @@ impl Net {
         let mut params = Floats::zeroed(shape.params(), "the parameters to measure")?;
         Init::He.draw(shape, &mut Rng::new(7), &mut params)?;
         let memory = Floats::zeroed(Workspace::floats(shape, batch), "a step to measure")?;
-        Ok(Self { mlp: Mlp { shape, backend }, params, memory, batch })
+        Ok(Self { mlp: Mlp::new(shape, backend), params, memory, batch })
     }
 
     /// A step on the images at `index`.
@@ -105,7 +105,7 @@ impl Net {
         let fill = |first: usize, rows: &mut [f32]| {
             kernel::gather(self.mlp.backend, pixels, &index[first..][..rows.len() / inputs], rows);
         };
-        let update = Update::Sgd { rate };
+        let update = Update::Sgd { learning_rate: rate };
         let outcome = self.mlp.step(team, &mut self.params, &mut workspace, labels, &fill, update);
         outcome.expect("a small rate does not diverge");
     }

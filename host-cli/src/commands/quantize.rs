@@ -36,7 +36,7 @@ pub fn run(args: &Quantize) -> Result<()> {
     let model = Model::load(&args.model)?;
     let mut warnings = Warnings::default();
     let dataset = load_data(&args.data, &args.model, Some(&model.about), &mut warnings)?;
-    let mlp = selvedge::Mlp { shape: model.shape, backend: selvedge::Backend::detect() };
+    let mlp = selvedge::Mlp::new(model.shape, selvedge::Backend::detect());
     [&dataset.train, &dataset.test].into_iter().try_for_each(|set| crate::evaluate::check_fit(&mlp, set))?;
     check_classes(model.shape.outputs(), |c| model.class(c), &dataset, &mut warnings)?;
     let dtype = args.dtype.dtype();

@@ -34,7 +34,7 @@ pub fn run(args: &Report) -> Result<()> {
     } else {
         let model = Model::load(&args.of)?;
         let dataset = load_data(&args.data, &args.of, Some(&model.about), &mut warnings)?;
-        let mlp = Mlp { shape: model.shape, backend: Backend::detect() };
+        let mlp = Mlp::new(model.shape, Backend::detect());
         check_fit(&mlp, &dataset.test)?;
         check_classes(model.shape.outputs(), |c| model.class(c), &dataset, &mut warnings)?;
         let (metrics, place) = match Folder::of_model(&args.of) {

@@ -110,7 +110,7 @@ impl Network {
     /// # Errors
     /// Exit code 4 with both numbers.
     pub fn check_fit(&self, set: &Set) -> Result<()> {
-        check_fit(&Mlp { shape: self.shape(), backend: Backend::PORTABLE }, set)
+        check_fit(&Mlp::new(self.shape(), Backend::PORTABLE), set)
     }
 
     /// Evaluates on the images at `index` of `set`.
@@ -119,7 +119,7 @@ impl Network {
     /// Exit code 1 without the memory, 4 where the network does not fit the images.
     pub fn evaluate(&self, thread_pool: &ThreadPool, set: &Set, index: &[u32]) -> Result<Evaluation> {
         if let Self::Master(model) = self {
-            let mlp = Mlp { shape: model.shape, backend: Backend::detect() };
+            let mlp = Mlp::new(model.shape, Backend::detect());
             let inputs = model.about.normalisation.inputs(&set.images.pixels);
             return evaluate(thread_pool, &mlp, &model.params, &inputs, set, index)?.finite();
         }
@@ -165,7 +165,7 @@ impl Network {
     pub fn exact_logits(&self, pixels: &[u8], index: &[u32]) -> Result<Logits> {
         let flash = match self {
             Self::Master(model) => {
-                let mlp = Mlp { shape: model.shape, backend: Backend::detect() };
+                let mlp = Mlp::new(model.shape, Backend::detect());
                 let inputs = model.about.normalisation.inputs(pixels);
                 let logits = logits(&ThreadPool::new(Threads::ONE), &mlp, &model.params, &inputs, index)?;
                 finite(logits.iter().copied())?;
@@ -181,7 +181,7 @@ impl Network {
         let values = folded.input_values();
         let mut logits = Vec::new();
         Images { pixels, index, values: &values }.forward(
-            &Mlp { shape: folded.shape, backend: Backend::PORTABLE },
+            &Mlp::new(folded.shape, Backend::PORTABLE),
             &folded.params,
             |activations, b| logits.extend_from_slice(activations.logits(b)),
         )?;

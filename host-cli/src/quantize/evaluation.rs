@@ -42,7 +42,7 @@ fn classes<T: PartialOrd + Copy>(logits: &[T], outputs: usize) -> Vec<u8> {
 /// Exit code 1 without the memory.
 fn float_logits(model: &Model, pixels: &[u8], index: &[u32]) -> Result<Vec<f32>> {
     let folded = fold(model)?;
-    let mlp = Mlp { shape: folded.shape, backend: Backend::detect() };
+    let mlp = Mlp::new(folded.shape, Backend::detect());
     let values = folded.input_values();
     let mut logits = Vec::new();
     Images { pixels, index, values: &values }
@@ -92,7 +92,7 @@ pub fn noise(net: &Folded, image: &ModelView<'_>, pixels: &[u8], index: &[u32]) 
 /// Exit code 1 without the memory.
 pub fn powers(net: &Folded, image: &ModelView<'_>, pixels: &[u8], index: &[u32]) -> Result<Vec<[f64; 2]>> {
     let shape = net.shape;
-    let mlp = Mlp { shape, backend: Backend::detect() };
+    let mlp = Mlp::new(shape, Backend::detect());
     let values = net.input_values();
     let (layers, bytes) = (Layer::of(image), plain::input_values(image));
     let mut powers = vec![[0.0f64; 2]; shape.layers()];

@@ -5,7 +5,7 @@
 //! since the weights move.
 
 use selvedge::mlp::Regularize;
-use selvedge::optim::{Optimizer, OptimizerStep, Schedule, rate};
+use selvedge::optim::{Optimizer, OptimizerStep, Schedule};
 use selvedge::{Arena, Mlp, Rng, Serial, Shape, Update, Workspace};
 
 use super::calibrate::Images;
@@ -18,7 +18,7 @@ const BATCH: usize = 64;
 const RATE: f32 = 1e-4;
 const OPTIMIZER: Optimizer = Optimizer::AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 /// Without it, fine-tuning makes a network surer of its training images than it was.
-const REGULARIZE: Regularize = Regularize { smoothing: 0.1, ..Regularize::NONE };
+const REGULARIZE: Regularize = Regularize::NONE.with_label_smoothing(0.1);
 const DECAY: f32 = 0.1;
 
 /// The steps between two weights, a value for each row of each layer, and the largest weight in steps.
@@ -88,7 +88,7 @@ pub fn finetune(
     let mut workspace = Workspace::new(shape, BATCH, &mut Arena::new(&mut memory)).map_err(failed)?;
     let copy = || Floats::zeroed(shape.params(), "a copy of the parameters");
     let (mut rounded, mut gradient) = (copy()?, copy()?);
-    let mut state = Floats::zeroed(OPTIMIZER.state(shape), "the optimizer's state")?;
+    let mut state = Floats::zeroed(OPTIMIZER.state_floats(shape), "the optimizer's state")?;
     let mut order = lesson.images.index.to_vec();
     let mut rng = Rng::new(lesson.seed);
     let total = (lesson.epochs * order.len().div_ceil(BATCH)) as u32;
@@ -106,10 +106,10 @@ pub fn finetune(
                 .step_regularized(&Serial, &mut rounded, &mut workspace, &labels, &fill, update, REGULARIZE)
                 .map_err(failed)?;
             loss += outcome.loss_sum;
-            let rate = rate(Schedule::Cosine, RATE, 0.05, step, total);
+            let learning_rate = Schedule::Cosine.learning_rate(RATE, 0.05, step, total);
             step += 1;
-            let follow = OptimizerStep { optimizer: OPTIMIZER, rate, decay: DECAY, scale: 1.0, step };
-            follow.apply(mlp.backend, &Serial, shape, &gradient, &mut state, params).map_err(failed)?;
+            let step = OptimizerStep::new(OPTIMIZER, learning_rate, step).with_weight_decay(DECAY);
+            step.apply(mlp.backend, &Serial, shape, &gradient, &mut state, params).map_err(failed)?;
         }
         after(epoch, loss / order.len() as f64);
     }

@@ -95,7 +95,7 @@ pub fn quantize(
     let mut net = fold(model)?;
     let shape = net.shape;
     simplify(shape, &mut net.params)?;
-    let mlp = Mlp { shape, backend: Backend::detect() };
+    let mlp = Mlp::new(shape, Backend::detect());
     let some = &train[..options.calibrate.min(train.len())];
     let input = Input::new(net.table, &set.images.pixels, some, shape.inputs());
     let values = input.values();

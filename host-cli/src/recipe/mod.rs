@@ -6,7 +6,7 @@ mod values;
 
 pub use values::{Hidden, OptimizerKind, Precision, ScheduleKind, Standardise, TrainOn, WeightInit};
 
-use selvedge::optim::{self, Optimizer};
+use selvedge::optim::Optimizer;
 use selvedge::shape::{MAX_LAYERS, MAX_WIDTH};
 use selvedge::{Backend, Init, Shape};
 use serde::{Deserialize, Serialize};
@@ -122,7 +122,7 @@ impl Default for Recipe {
             patience: 0,
             train_on: TrainOn::Split,
             loss_epsilon: 0.0,
-            init: WeightInit(Init::Normal { deviation: 0.01 }),
+            init: WeightInit(Init::Normal { standard_deviation: 0.01 }),
             seed: 42,
             rng: Generator::Selvedge,
             backend: "auto".into(),
@@ -220,7 +220,7 @@ impl Recipe {
 
     /// The learning rate of step `step` of `steps`, counted from 0.
     pub fn rate(&self, step: u32, steps: u32) -> f32 {
-        optim::rate(self.schedule.schedule(self.epochs), self.lr, self.warmup, step, steps)
+        self.schedule.schedule(self.epochs).learning_rate(self.lr, self.warmup, step, steps)
     }
 
     /// What makes inputs of pixels, measured on the training images of `split`.

@@ -23,7 +23,7 @@ impl FromStr for WeightInit {
         }
         let deviation = text.strip_prefix("normal:").and_then(|d| d.parse::<f32>().ok());
         match deviation.filter(|d| d.is_finite() && *d > 0.0) {
-            Some(deviation) => Ok(Self(Init::Normal { deviation })),
+            Some(deviation) => Ok(Self(Init::Normal { standard_deviation: deviation })),
             None => {
                 Err("write he, he-linear, or normal: and a standard deviation above 0, such as normal:0.01"
                     .into())
@@ -35,9 +35,10 @@ impl FromStr for WeightInit {
 impl fmt::Display for WeightInit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Init::Normal { deviation } => write!(f, "normal:{deviation}"),
+            Init::Normal { standard_deviation } => write!(f, "normal:{standard_deviation}"),
             Init::He => f.write_str("he"),
             Init::HeLinear => f.write_str("he-linear"),
+            other => write!(f, "{other:?}"),
         }
     }
 }

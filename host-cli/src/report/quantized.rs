@@ -92,7 +92,7 @@ fn histograms(net: &Folded, set: &Set, limits: &Limits) -> Result<String> {
         );
         plots += &histogram(&words, &parts, &[-1.0, 1.0], "part of the limit");
     }
-    let mlp = Mlp { shape, backend: Backend::detect() };
+    let mlp = Mlp::new(shape, Backend::detect());
     let values = net.input_values();
     let index: Vec<u32> = (0..SAMPLE.min(set.labels.len()) as u32).collect();
     let mut outputs = vec![Vec::new(); shape.layers() - 1];

@@ -24,7 +24,7 @@ const UNITS: usize = 64;
 /// # Errors
 /// Exit code 4 where the model does not fit the data or cannot be quantized.
 pub fn run(name: &str, model: &Model, metrics: &[Value], place: &str, dataset: &Dataset) -> Result<String> {
-    let mlp = Mlp { shape: model.shape, backend: selvedge::Backend::detect() };
+    let mlp = Mlp::new(model.shape, selvedge::Backend::detect());
     let thread_pool = ThreadPool::new(Threads::Auto);
     let set = &dataset.test;
     let inputs = model.about.normalisation.inputs(&set.images.pixels);

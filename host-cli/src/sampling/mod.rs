@@ -98,7 +98,7 @@ impl Sampling {
                 for (l, layer) in shape.split_mut(params).map_err(|e| e.to_string())?.into_iter().enumerate()
                 {
                     torch.normal(layer.weights)?;
-                    let deviation = init.deviation(shape, l);
+                    let deviation = init.standard_deviation(shape, l);
                     layer.weights.iter_mut().for_each(|w| *w *= deviation);
                     layer.biases.fill(0.0);
                 }

@@ -123,7 +123,7 @@ impl Trials {
         let recipe = plan.recipe(trial);
         let images = &dataset.train.images;
         let shape = recipe.shape(images.pixels_per_image(), dataset.classes.len())?;
-        let mlp = Mlp { shape, backend: recipe.backend()? };
+        let mlp = Mlp::new(shape, recipe.backend()?);
         let split = recipe.split(images.count);
         recipe.check_batch(split.train.len())?;
         let normalisation = recipe.normalisation(images, &split);
@@ -185,7 +185,7 @@ impl Trials {
             Some(recipe) => recipe.backend()?,
             None => selvedge::Backend::detect(),
         };
-        let mlp = Mlp { shape: model.shape, backend };
+        let mlp = Mlp::new(model.shape, backend);
         let inputs = model.about.normalisation.inputs(&dataset.test.images.pixels);
         let test = &dataset.test;
         Ok(evaluate(thread_pool, &mlp, &model.params, &inputs, test, &test.indices())?.finite()?.accuracy())

@@ -128,10 +128,10 @@ impl Executor for ThreadPool {
         self.parts.active()
     }
 
-    fn each<J: Send>(&self, jobs: &mut [J], work: &(impl Fn(&mut J) + Sync)) {
+    fn for_each<J: Send>(&self, jobs: &mut [J], work: &(impl Fn(&mut J) + Sync)) {
         let alone = self.workers() == 1 || jobs.len() <= 1 || jobs.len() > workers::MOST;
         match (alone, self.busy.try_lock()) {
-            (false, Ok(_busy)) => self.parts.each(jobs, work),
+            (false, Ok(_busy)) => self.parts.for_each(jobs, work),
             _ => jobs.iter_mut().for_each(work),
         }
     }

@@ -126,7 +126,7 @@ impl Parts {
 
     /// Calls `work` with each of up to [`MOST`] jobs, on any thread, and passes its panics on. Not for two callers at
     /// once.
-    pub(super) fn each<J: Send>(&self, jobs: &mut [J], work: &(impl Fn(&mut J) + Sync)) {
+    pub(super) fn for_each<J: Send>(&self, jobs: &mut [J], work: &(impl Fn(&mut J) + Sync)) {
         let parts = jobs.len();
         let jobs = Jobs(jobs.as_mut_ptr());
         // SAFETY: `run` calls with each number below `parts` once.

@@ -230,14 +230,14 @@ impl Stepper<'_, '_> {
         let rate = recipe.rate(state.at.steps as u32, self.total);
         let optimizer = recipe.optimizer();
         let update = match optimizer {
-            None => Update::Sgd { rate },
+            None => Update::Sgd { learning_rate: rate },
             Some(_) => Update::Gradient(&mut self.gradient),
         };
         let batches = &self.batches;
         let fill = |first: usize, rows: &mut [f32]| batches.fill(mlp.backend, first, rows);
         let labels = batches.labels();
         let regularize = regularize(recipe, state.at.steps);
-        let product = Mlp { backend: mlp.backend.with(recipe.precision.into()), ..mlp };
+        let product = mlp.with_backend(mlp.backend.with_precision(recipe.precision.into()));
         let outcome = product.step_regularized(
             thread_pool,
             &mut state.params,
@@ -257,7 +257,7 @@ impl Stepper<'_, '_> {
 /// What keeps the network from learning the images by heart in step `step` of the run.
 fn regularize(recipe: &Recipe, step: u64) -> Regularize {
     let seed = if recipe.dropout > 0.0 { stream_at(recipe.seed, "dropout", step).next_u64() } else { 0 };
-    Regularize { smoothing: recipe.label_smoothing, dropout: recipe.dropout, seed }
+    Regularize::NONE.with_label_smoothing(recipe.label_smoothing).with_dropout(recipe.dropout, seed)
 }
 
 /// Follows a gradient that was written out, clipped as the recipe says.
@@ -273,7 +273,9 @@ fn follow(
         most => (f64::from(most) / optim::norm(gradient).max(f64::from(most))) as f32,
     };
     let step = u32::try_from(state.at.steps + 1).unwrap_or(u32::MAX);
-    let follow = OptimizerStep { optimizer, rate, decay: job.recipe.weight_decay, scale, step };
+    let step = OptimizerStep::new(optimizer, rate, step)
+        .with_weight_decay(job.recipe.weight_decay)
+        .with_gradient_scale(scale);
     let Job { thread_pool, mlp, .. } = *job;
-    follow.apply(mlp.backend, thread_pool, mlp.shape, gradient, &mut state.moments, &mut state.params)
+    step.apply(mlp.backend, thread_pool, mlp.shape, gradient, &mut state.moments, &mut state.params)
 }

@@ -81,7 +81,7 @@ impl State {
         Ok(Self {
             params: params(n, "the parameters")?,
             moments: params(
-                recipe.optimizer().map_or(0, |r: Optimizer| r.state(shape)),
+                recipe.optimizer().map_or(0, |r: Optimizer| r.state_floats(shape)),
                 "the optimizer's state",
             )?,
             average: params(if recipe.ema > 0.0 { n } else { 0 }, "the average")?,

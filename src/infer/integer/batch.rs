@@ -9,7 +9,9 @@ use heapless::Vec;
 use super::Model;
 use crate::error::Error;
 use crate::format::Header;
-use crate::kernel::gemm_i8::{CACHE_LINE_BYTES, Packed, Target, integer_layer, packed, padded_rows};
+use crate::kernel::gemm_i8::{
+    CACHE_LINE_BYTES, PackedLayer, Target, integer_layer, packed_index, padded_outputs,
+};
 use crate::shape::MAX_LAYERS;
 use crate::simd::{Backend, MAX_LANES};
 
@@ -22,7 +24,7 @@ pub struct Prepared<'m> {
     header: Header,
     backend: Backend,
     table: Option<&'m [u8; 256]>,
-    layers: Vec<Packed<'m>, MAX_LAYERS>,
+    layers: Vec<PackedLayer<'m>, MAX_LAYERS>,
 }
 
 impl<'m> Prepared<'m> {
@@ -32,7 +34,7 @@ impl<'m> Prepared<'m> {
         let mut sum = CACHE_LINE_BYTES;
         let mut l = 0;
         while l < shape.layers() {
-            let rows = padded_rows(shape.width(l + 1), MAX_LANES);
+            let rows = padded_outputs(shape.width(l + 1), MAX_LANES);
             sum +=
                 rows * shape.width(l).next_multiple_of(4) + 2 * (4 * rows).next_multiple_of(CACHE_LINE_BYTES);
             l += 1;
@@ -61,14 +63,14 @@ impl<'m> Prepared<'m> {
         let mut layers = Vec::new();
         for layer in model.image().layers() {
             let (i, o) = (layer.inputs(), layer.outputs());
-            let (rows, quads) = (padded_rows(o, lanes), i.div_ceil(4));
+            let (rows, quads) = (padded_outputs(o, lanes), i.div_ceil(4));
             let weights = take(rows * quads * 4).ok_or(short)?;
             let biases = take(4 * rows).ok_or(short)?;
             let hidden = !layer.multipliers().is_empty();
             let multipliers = take(if hidden { 4 * rows } else { 0 }).ok_or(short)?;
             for row in 0..o {
                 for column in 0..i {
-                    weights[packed(lanes, rows, quads, row, column)] = layer.weight(row, column) as u8;
+                    weights[packed_index(lanes, rows, quads, row, column)] = layer.weight(row, column) as u8;
                 }
                 biases[4 * row..][..4].copy_from_slice(&layer.bias(row).to_ne_bytes());
                 if hidden {
@@ -77,7 +79,7 @@ impl<'m> Prepared<'m> {
                 }
             }
             // There are never more layers than the vector holds.
-            let _ = layers.push(Packed { quads, outputs: o, weights, biases, multipliers });
+            let _ = layers.push(PackedLayer { quads, outputs: o, weights, biases, multipliers });
         }
         let table = match model.image().table() {
             Some(table) => {
@@ -154,7 +156,7 @@ impl<'m> Prepared<'m> {
             if layer.multipliers.is_empty() {
                 integer_layer(self.backend, layer, (from.0, from.1), list, Target::Logits(&mut *logits));
             } else {
-                let width = padded_rows(layer.outputs, lanes).next_multiple_of(4);
+                let width = padded_outputs(layer.outputs, lanes).next_multiple_of(4);
                 let (out, _) = y.split_at_mut(b * width);
                 out.fill(0);
                 integer_layer(self.backend, layer, (from.0, from.1), list, Target::Hidden(out, width));
@@ -168,7 +170,7 @@ impl<'m> Prepared<'m> {
 /// Bytes from one image to the next: of the inputs, and of the widest hidden layer.
 const fn strides(header: &Header) -> (usize, usize) {
     let shape = header.shape();
-    (shape.inputs().next_multiple_of(CACHE_LINE_BYTES), padded_rows(shape.widest_hidden(), MAX_LANES))
+    (shape.inputs().next_multiple_of(CACHE_LINE_BYTES), padded_outputs(shape.widest_hidden(), MAX_LANES))
 }
 
 /// Bytes of the list of quads.

@@ -4,12 +4,12 @@
 //! one.
 #![allow(unsafe_code)]
 
+use crate::simd::thumb_functions;
+
 pub(super) use super::pairs::{PACKING, SUMS, logit, pair, requantize, start};
 
-core::arch::global_asm!(
+thumb_functions!(
     r#"
-    .syntax unified
-    .thumb
     .macro SELVEDGE_ROW acc, at
     ldr r3, [r1, #\at]
     lsrs r7, r3, #8
@@ -56,14 +56,14 @@ core::arch::global_asm!(
     .endm
 
     .macro SELVEDGE_ENTER mask
-    push {{r4-r7, lr}}
+    push {r4-r7, lr}
     mov r4, r8
     mov r5, r9
     mov r6, r10
     mov r7, r11
-    push {{r3-r7}}
+    push {r3-r7}
     mov r12, r1
-    ldmia r3!, {{r4, r5, r6, r7}}
+    ldmia r3!, {r4, r5, r6, r7}
     mov r8, r4
     mov r9, r5
     mov r10, r6
@@ -74,58 +74,50 @@ core::arch::global_asm!(
     orrs r2, r3
     .endm
     .macro SELVEDGE_LEAVE
-    pop {{r3}}
+    pop {r3}
     mov r4, r8
     mov r5, r9
     mov r6, r10
     mov r7, r11
-    stmia r3!, {{r4, r5, r6, r7}}
-    pop {{r4-r7}}
+    stmia r3!, {r4, r5, r6, r7}
+    pop {r4-r7}
     mov r8, r4
     mov r9, r5
     mov r10, r6
     mov r11, r7
-    pop {{r4-r7, pc}}
+    pop {r4-r7, pc}
     .endm
 
     .macro SELVEDGE_KERNELS weights, bytes, mask
     @ selvedge_skipping_WEIGHTS(list, weights, end, acc): entries of three words
-    .section .text.selvedge_skipping_\weights,"ax",%progbits
-    .p2align 2
-    .type selvedge_skipping_\weights,%function
-    .thumb_func
-selvedge_skipping_\weights:
+    SELVEDGE_FUNCTION selvedge_skipping_\weights
     SELVEDGE_ENTER \mask
     mov r3, lr
     subs r3, r3, r0
     beq 3f
     lsls r3, r3, #29
     bmi 2f
-1:  ldmia r0!, {{r1, r4, r5}}
+1:  ldmia r0!, {r1, r4, r5}
     add r1, r12
     SELVEDGE_ROWS_\weights
-2:  ldmia r0!, {{r1, r4, r5}}
+2:  ldmia r0!, {r1, r4, r5}
     add r1, r12
     SELVEDGE_ROWS_\weights
     cmp r0, lr
     bne 1b
 3:  SELVEDGE_LEAVE
-    .size selvedge_skipping_\weights, . - selvedge_skipping_\weights
+    SELVEDGE_END selvedge_skipping_\weights
 
     @ selvedge_dense_WEIGHTS(pairs, weights, end, acc): entries of two words, at least one
-    .section .text.selvedge_dense_\weights,"ax",%progbits
-    .p2align 2
-    .type selvedge_dense_\weights,%function
-    .thumb_func
-selvedge_dense_\weights:
+    SELVEDGE_FUNCTION selvedge_dense_\weights
     SELVEDGE_ENTER \mask
-1:  ldmia r0!, {{r4, r5}}
+1:  ldmia r0!, {r4, r5}
     SELVEDGE_ROWS_\weights
     adds r1, #\bytes
     cmp r0, lr
     bne 1b
     SELVEDGE_LEAVE
-    .size selvedge_dense_\weights, . - selvedge_dense_\weights
+    SELVEDGE_END selvedge_dense_\weights
     .endm
     SELVEDGE_KERNELS i8, 16, 255
     SELVEDGE_KERNELS i4, 8, 15

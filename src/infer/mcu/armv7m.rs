@@ -6,12 +6,14 @@
 
 use core::arch::asm;
 
+use super::thumb2::thumb2_rows;
+use crate::simd::thumb_functions;
+
 pub(super) use super::pairs::{PACKING, SUMS, logit, pair, start};
 
-core::arch::global_asm!(
+thumb_functions!(
+    thumb2_rows!(),
     r#"
-    .syntax unified
-    .thumb
     .macro SELVEDGE_ROW acc, w
     and r3, \w, r2
     and \w, r2, \w, lsr #8
@@ -20,13 +22,6 @@ core::arch::global_asm!(
     add \acc, \acc, r3, lsr #16
     add \acc, \acc, \w, lsr #16
     .endm
-    .macro SELVEDGE_ROWS_i8
-    SELVEDGE_ROW r10, r6
-    SELVEDGE_ROW r11, r7
-    SELVEDGE_ROW r12, r8
-    SELVEDGE_ROW lr, r9
-    .endm
-
     .macro SELVEDGE_TWO even, odd, w
     and r3, r2, \w
     and r8, r2, \w, lsr #8
@@ -39,62 +34,44 @@ core::arch::global_asm!(
     mla r8, \w, r5, r8
     add \odd, \odd, r8, lsr #16
     .endm
-    .macro SELVEDGE_ROWS_i4
-    SELVEDGE_TWO r10, r11, r6
-    SELVEDGE_TWO r12, lr, r7
-    .endm
-
-    .macro SELVEDGE_LEAVE
-    stm r3, {{r10, r11, r12, lr}}
-    pop {{r4-r11, pc}}
-    .endm
-
     .macro SELVEDGE_KERNELS weights, last, mask
     @ selvedge_skipping_WEIGHTS(list, weights, end, acc): entries of three words, then an offset that carries, which is
     @ met in the first half of a round: an odd number of entries starts in the second
-    .section .text.selvedge_skipping_\weights,"ax",%progbits
-    .p2align 2
-    .type selvedge_skipping_\weights,%function
-    .thumb_func
-selvedge_skipping_\weights:
-    push {{r3-r11, lr}}
-    ldm r3, {{r10, r11, r12, lr}}
+    SELVEDGE_FUNCTION selvedge_skipping_\weights
+    push {r3-r11, lr}
+    ldm r3, {r10, r11, r12, lr}
     subs r3, r2, r0
     mov r2, #\mask
     lsls r3, r3, #29
     bmi 2f
-1:  ldmia r0!, {{r3, r4, r5}}
+1:  ldmia r0!, {r3, r4, r5}
     adds r3, r3, r1
     bcs 9f
-    ldmia r3, {{r6-\last}}
+    ldmia r3, {r6-\last}
     SELVEDGE_ROWS_\weights
-2:  ldmia r0!, {{r3, r4, r5}}
+2:  ldmia r0!, {r3, r4, r5}
     add r3, r3, r1
-    ldmia r3, {{r6-\last}}
+    ldmia r3, {r6-\last}
     SELVEDGE_ROWS_\weights
     b 1b
-9:  pop {{r3}}
+9:  pop {r3}
     SELVEDGE_LEAVE
-    .size selvedge_skipping_\weights, . - selvedge_skipping_\weights
+    SELVEDGE_END selvedge_skipping_\weights
 
     @ selvedge_dense_WEIGHTS(pairs, weights, end, acc): entries of two words, at least one
-    .section .text.selvedge_dense_\weights,"ax",%progbits
-    .p2align 2
-    .type selvedge_dense_\weights,%function
-    .thumb_func
-selvedge_dense_\weights:
-    push {{r2-r11, lr}}
-    ldm r3, {{r10, r11, r12, lr}}
+    SELVEDGE_FUNCTION selvedge_dense_\weights
+    push {r2-r11, lr}
+    ldm r3, {r10, r11, r12, lr}
     mov r2, #\mask
-1:  ldmia r0!, {{r4, r5}}
-    ldmia r1!, {{r6-\last}}
+1:  ldmia r0!, {r4, r5}
+    ldmia r1!, {r6-\last}
     SELVEDGE_ROWS_\weights
     ldr r3, [sp]
     cmp r0, r3
     bne 1b
-    pop {{r2, r3}}
+    pop {r2, r3}
     SELVEDGE_LEAVE
-    .size selvedge_dense_\weights, . - selvedge_dense_\weights
+    SELVEDGE_END selvedge_dense_\weights
     .endm
     SELVEDGE_KERNELS i8, r9, 0x00ff00ff
     SELVEDGE_KERNELS i4, r7, 0x000f000f

@@ -20,25 +20,19 @@
 
 use core::arch::asm;
 
+use super::thumb2::thumb2_rows;
 use crate::format::Packing;
+use crate::simd::thumb_functions;
 
-core::arch::global_asm!(
+thumb_functions!(
+    thumb2_rows!(),
     r#"
-    .syntax unified
-    .thumb
     .cpu cortex-m4
     .macro SELVEDGE_ROW acc, w
     sxtb16 r3, \w
     smlad \acc, r3, r4, \acc
     smlad \acc, \w, r5, \acc
     .endm
-    .macro SELVEDGE_ROWS_i8
-    SELVEDGE_ROW r10, r6
-    SELVEDGE_ROW r11, r7
-    SELVEDGE_ROW r12, r8
-    SELVEDGE_ROW lr, r9
-    .endm
-
     .macro SELVEDGE_TWO even, odd, w
     and r3, r8, \w
     smlad \even, r3, r4, \even
@@ -49,11 +43,6 @@ core::arch::global_asm!(
     and r3, r9, \w, lsr #4
     smlad \odd, r3, r5, \odd
     .endm
-    .macro SELVEDGE_ROWS_i4
-    SELVEDGE_TWO r10, r11, r6
-    SELVEDGE_TWO r12, lr, r7
-    .endm
-
     .macro SELVEDGE_MASKS_i8
     .endm
     .macro SELVEDGE_MASKS_i4
@@ -61,36 +50,26 @@ core::arch::global_asm!(
     mov r9, #0x0f0f0f0f
     .endm
     .macro SELVEDGE_ENTER weights
-    push {{r3-r11, lr}}
-    ldm r3, {{r10, r11, r12, lr}}
+    push {r3-r11, lr}
+    ldm r3, {r10, r11, r12, lr}
     SELVEDGE_MASKS_\weights
     subs r3, r2, r0
     .endm
-    .macro SELVEDGE_LEAVE
-    pop {{r3}}
-    stm r3, {{r10, r11, r12, lr}}
-    pop {{r4-r11, pc}}
-    .endm
-
     .macro SELVEDGE_QUAD weights, last
-    ldmia r0!, {{r3, r4, r5}}
+    ldmia r0!, {r3, r4, r5}
     add r3, r1
-    ldmia r3, {{r6-\last}}
+    ldmia r3, {r6-\last}
     SELVEDGE_ROWS_\weights
     .endm
     .macro SELVEDGE_PAIR weights, last
-    ldmia r0!, {{r4, r5}}
-    ldmia r1!, {{r6-\last}}
+    ldmia r0!, {r4, r5}
+    ldmia r1!, {r6-\last}
     SELVEDGE_ROWS_\weights
     .endm
 
     .macro SELVEDGE_KERNELS weights, last
     @ selvedge_skipping_WEIGHTS(list, weights, end, acc): entries of three words
-    .section .text.selvedge_skipping_\weights,"ax",%progbits
-    .p2align 2
-    .type selvedge_skipping_\weights,%function
-    .thumb_func
-selvedge_skipping_\weights:
+    SELVEDGE_FUNCTION selvedge_skipping_\weights
     SELVEDGE_ENTER \weights
     beq 9f
     @ The first round is short by what the number of entries lacks to a multiple of four: bits 2 and 3 of 12 times it.
@@ -105,15 +84,12 @@ selvedge_skipping_\weights:
 4:  SELVEDGE_QUAD \weights, \last
     cmp r0, r2
     bne 1b
-9:  SELVEDGE_LEAVE
-    .size selvedge_skipping_\weights, . - selvedge_skipping_\weights
+9:  pop {r3}
+    SELVEDGE_LEAVE
+    SELVEDGE_END selvedge_skipping_\weights
 
     @ selvedge_dense_WEIGHTS(pairs, weights, end, acc): entries of two words, at least one
-    .section .text.selvedge_dense_\weights,"ax",%progbits
-    .p2align 2
-    .type selvedge_dense_\weights,%function
-    .thumb_func
-selvedge_dense_\weights:
+    SELVEDGE_FUNCTION selvedge_dense_\weights
     SELVEDGE_ENTER \weights
     lsls r3, r3, #28
     bmi 2f
@@ -121,8 +97,9 @@ selvedge_dense_\weights:
 2:  SELVEDGE_PAIR \weights, \last
     cmp r0, r2
     bne 1b
+    pop {r3}
     SELVEDGE_LEAVE
-    .size selvedge_dense_\weights, . - selvedge_dense_\weights
+    SELVEDGE_END selvedge_dense_\weights
     .endm
     SELVEDGE_KERNELS i8, r9
     SELVEDGE_KERNELS i4, r7

@@ -56,6 +56,8 @@ mod pairs;
 #[cfg(not(selvedge_core = "mve"))]
 mod quads;
 mod sizes;
+#[cfg(any(selvedge_core = "armv7m", selvedge_core = "dsp"))]
+mod thumb2;
 
 #[cfg(selvedge_core = "mve")]
 use blocks as way;

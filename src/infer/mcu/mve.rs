@@ -9,10 +9,10 @@
 
 use core::ptr::NonNull;
 
-core::arch::global_asm!(
+use crate::simd::thumb_functions;
+
+thumb_functions!(
     r#"
-    .syntax unified
-    .thumb
     .cpu cortex-m55
     .macro SELVEDGE_ROW acc, q
     vldrb.u8 \q, [r3], #16
@@ -51,17 +51,13 @@ core::arch::global_asm!(
 
     .macro SELVEDGE_ROWS weights
     @ selvedge_rows_WEIGHTS(x, list, weights, acc, end, biases): acc = biases + weights * x over the blocks of the list
-    .section .text.selvedge_rows_\weights,"ax",%progbits
-    .p2align 2
-    .type selvedge_rows_\weights,%function
-    .thumb_func
-selvedge_rows_\weights:
-    push {{r3-r11, lr}}
+    SELVEDGE_FUNCTION selvedge_rows_\weights
+    push {r3-r11, lr}
     ldrd r11, r3, [sp, #40]
     mov r7, r2
     mov r9, r0
     mov r5, r1
-    ldm r3, {{r0, r2, r4, r6, r8, r10, r12, lr}}
+    ldm r3, {r0, r2, r4, r6, r8, r10, r12, lr}
     SELVEDGE_MASK_\weights
     cmp r5, r11
     beq 2f
@@ -71,20 +67,16 @@ selvedge_rows_\weights:
     SELVEDGE_ROWS_\weights
     cmp r5, r11
     bne 1b
-2:  pop {{r3}}
-    stm r3, {{r0, r2, r4, r6, r8, r10, r12, lr}}
-    pop {{r4-r11, pc}}
-    .size selvedge_rows_\weights, . - selvedge_rows_\weights
+2:  pop {r3}
+    stm r3, {r0, r2, r4, r6, r8, r10, r12, lr}
+    pop {r4-r11, pc}
+    SELVEDGE_END selvedge_rows_\weights
     .endm
     SELVEDGE_ROWS i8
     SELVEDGE_ROWS i4
 
     @ selvedge_requantize(acc, multipliers, out): eight outputs of hidden rows
-    .section .text.selvedge_requantize,"ax",%progbits
-    .p2align 2
-    .type selvedge_requantize,%function
-    .thumb_func
-selvedge_requantize:
+    SELVEDGE_FUNCTION selvedge_requantize
     vldrh.u32 q2, [r1]
     vldrh.u32 q3, [r1, #8]
     vldrw.u32 q0, [r0]
@@ -102,16 +94,12 @@ selvedge_requantize:
     vstrb.32 q0, [r2]
     vstrb.32 q1, [r2, #4]
     bx lr
-    .size selvedge_requantize, . - selvedge_requantize
+    SELVEDGE_END selvedge_requantize
 
-    @ selvedge_patches(pixels, x, list, {{cols, rows / 4, cols / 4, keep, table, weights}}): end of the list
-    .section .text.selvedge_patches,"ax",%progbits
-    .p2align 2
-    .type selvedge_patches,%function
-    .thumb_func
-selvedge_patches:
-    push {{r4-r11, lr}}
-    ldm r3, {{r5, r6, r7, r8}}
+    @ selvedge_patches(pixels, x, list, {cols, rows / 4, cols / 4, keep, table, weights}): end of the list
+    SELVEDGE_FUNCTION selvedge_patches
+    push {r4-r11, lr}
+    ldm r3, {r5, r6, r7, r8}
     movs r4, #0
     vidup.u32 q0, r4, #1
     vmul.i32 q0, q0, r5
@@ -137,8 +125,8 @@ selvedge_patches:
     subs r6, #1
     bne 1b
     mov r0, r2
-    pop {{r4-r11, pc}}
-    .size selvedge_patches, . - selvedge_patches
+    pop {r4-r11, pc}
+    SELVEDGE_END selvedge_patches
 "#
 );
 

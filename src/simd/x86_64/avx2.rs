@@ -1,4 +1,4 @@
-//! Vectors of eight floats.
+//! AVX2 with FMA: vectors of eight floats.
 #![allow(unsafe_code)]
 
 use core::arch::x86_64::*;
@@ -96,7 +96,7 @@ unsafe impl Simd for Avx2 {
         unsafe { _mm256_and_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(cond, _mm256_setzero_ps()), x) }
     }
     #[inline(always)]
-    fn nonzero(self, x: __m256) -> u32 {
+    fn nonzero_mask(self, x: __m256) -> u32 {
         // Of NaN too: it is unequal to 0.
         // SAFETY: the token proves AVX2 and FMA.
         unsafe { _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NEQ_UQ>(x, _mm256_setzero_ps())) as u32 }
@@ -120,20 +120,20 @@ unsafe impl Simd for Avx2 {
         unsafe { with_features(self, kernel) }
     }
     #[inline(always)]
-    unsafe fn columns(self, from: *const f32, stride: usize) -> [__m256; 4] {
+    unsafe fn load_columns(self, from: *const f32, stride: usize) -> [__m256; 4] {
         // SAFETY: the token proves AVX2 and FMA; the pointers are good by the method's contract.
-        unsafe { columns(from, stride) }
+        unsafe { load_columns(from, stride) }
     }
     const PREFETCHES: bool = true;
 }
 
-/// The columns of eight rows of four floats. Halves of them are joined as they are loaded, which leaves eight shuffles.
+/// The columns of eight rows of four floats. Halves of them are combined as they are loaded, which leaves eight shuffles.
 ///
 /// # Safety
 /// The rows are readable.
 #[inline]
 #[target_feature(enable = "avx2")]
-unsafe fn columns(from: *const f32, stride: usize) -> [__m256; 4] {
+unsafe fn load_columns(from: *const f32, stride: usize) -> [__m256; 4] {
     let [a, b, c, d] = core::array::from_fn(|r| {
         // SAFETY: the caller's promise.
         let [low, high] = [r, r + 4].map(|r| unsafe { _mm_loadu_ps(from.add(r * stride)) });

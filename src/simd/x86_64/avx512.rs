@@ -1,10 +1,10 @@
-//! Vectors of sixteen floats, and products of bf16 pairs.
+//! AVX-512: vectors of sixteen floats, their fused multiply-add, and products of bf16 pairs.
 #![allow(unsafe_code)]
 
 use core::arch::x86_64::*;
 
 use super::Avx512Of;
-use crate::simd::{Kernel, Simd, pairs};
+use crate::simd::{Kernel, Simd, bf16};
 
 /// The mask of the first `n <= 16` lanes.
 const fn first_bits(n: usize) -> __mmask16 {
@@ -92,7 +92,7 @@ unsafe impl<const BF16: bool> Simd for Avx512Of<BF16> {
         }
     }
     #[inline(always)]
-    fn nonzero(self, x: __m512) -> u32 {
+    fn nonzero_mask(self, x: __m512) -> u32 {
         // SAFETY: the token proves AVX-512F.
         u32::from(unsafe { _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(x, _mm512_setzero_ps()) })
     }
@@ -120,35 +120,39 @@ unsafe impl<const BF16: bool> Simd for Avx512Of<BF16> {
         unsafe { if BF16 { with_bf16(self, kernel) } else { with_features(self, kernel) } }
     }
     #[inline(always)]
-    fn pair(self, even: __m512, odd: __m512) -> __m512 {
+    fn pair_bf16(self, even: __m512, odd: __m512) -> __m512 {
         // SAFETY: the token proves its products of bf16 pairs.
-        if BF16 { unsafe { pair_bf16(even, odd) } } else { pairs::pair_lanes(self, even, odd) }
+        if BF16 { unsafe { pair_bf16(even, odd) } } else { bf16::pair_lanes(self, even, odd) }
     }
     #[inline(always)]
-    fn halves(self, low: __m512, high: __m512) -> __m512 {
+    fn pair_adjacent_bf16(self, low: __m512, high: __m512) -> __m512 {
         // SAFETY: the token proves its products of bf16 pairs.
-        if BF16 { unsafe { halves_bf16(low, high) } } else { pairs::halves_lanes(self, low, high) }
+        if BF16 {
+            unsafe { pair_adjacent_bf16(low, high) }
+        } else {
+            bf16::pair_adjacent_lanes(self, low, high)
+        }
     }
     #[inline(always)]
-    fn dot_pairs(self, acc: __m512, a: __m512, b: __m512) -> __m512 {
+    fn dot_bf16(self, acc: __m512, a: __m512, b: __m512) -> __m512 {
         // SAFETY: the token proves its products of bf16 pairs.
-        if BF16 { unsafe { dot_bf16(acc, a, b) } } else { pairs::dot_lanes(self, acc, a, b) }
+        if BF16 { unsafe { dot_bf16(acc, a, b) } } else { bf16::dot_lanes(self, acc, a, b) }
     }
     #[inline(always)]
-    unsafe fn columns(self, from: *const f32, stride: usize) -> [__m512; 4] {
+    unsafe fn load_columns(self, from: *const f32, stride: usize) -> [__m512; 4] {
         // SAFETY: the token proves AVX-512F; the pointers are good by the method's contract.
-        unsafe { columns(from, stride) }
+        unsafe { load_columns(from, stride) }
     }
     const PREFETCHES: bool = true;
 }
 
-/// The columns of sixteen rows of four floats. Quarters of them are joined as they are loaded, which leaves eight shuffles.
+/// The columns of sixteen rows of four floats. Quarters of them are combined as they are loaded, which leaves eight shuffles.
 ///
 /// # Safety
 /// The rows are readable.
 #[inline]
 #[target_feature(enable = "avx512f")]
-unsafe fn columns(from: *const f32, stride: usize) -> [__m512; 4] {
+unsafe fn load_columns(from: *const f32, stride: usize) -> [__m512; 4] {
     let [a, b, c, d] = core::array::from_fn(|r| {
         // SAFETY: the caller's promise.
         let [first, second, third, fourth] =
@@ -181,12 +185,12 @@ fn pair_bf16(even: __m512, odd: __m512) -> __m512 {
     };
     // SAFETY: the array is as large as the register.
     let index = unsafe { _mm512_loadu_si512(INTERLEAVE.as_ptr().cast()) };
-    _mm512_castsi512_ps(_mm512_permutexvar_epi16(index, _mm512_castps_si512(halves_bf16(even, odd))))
+    _mm512_castsi512_ps(_mm512_permutexvar_epi16(index, _mm512_castps_si512(pair_adjacent_bf16(even, odd))))
 }
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bf16")]
-fn halves_bf16(low: __m512, high: __m512) -> __m512 {
+fn pair_adjacent_bf16(low: __m512, high: __m512) -> __m512 {
     // SAFETY: both types are 64 bytes without a meaning of their own.
     unsafe { core::mem::transmute(_mm512_cvtne2ps_pbh(high, low)) }
 }
@@ -195,6 +199,6 @@ fn halves_bf16(low: __m512, high: __m512) -> __m512 {
 #[target_feature(enable = "avx512f,avx512bf16")]
 fn dot_bf16(acc: __m512, a: __m512, b: __m512) -> __m512 {
     // SAFETY: as above.
-    let half = |x: __m512| unsafe { core::mem::transmute::<__m512, __m512bh>(x) };
-    _mm512_dpbf16_ps(acc, half(a), half(b))
+    let pairs = |x: __m512| unsafe { core::mem::transmute::<__m512, __m512bh>(x) };
+    _mm512_dpbf16_ps(acc, pairs(a), pairs(b))
 }

@@ -163,7 +163,7 @@ impl Plan {
                 "{} is {}, but the images of {} take {shape}",
                 recipe.from, model.shape, recipe.data
             ))),
-            None => Ok(Mlp { shape, backend }),
+            None => Ok(Mlp::new(shape, backend)),
         }
     }
 

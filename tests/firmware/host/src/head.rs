@@ -63,10 +63,10 @@ fn deployed(data: &Dataset) -> Result<Bytes> {
 
 /// The parameters after two passes over the images of the known classes.
 fn trained(shape: Shape, data: &Dataset, known: &[u32]) -> std::result::Result<Vec<f32>, selvedge::Error> {
-    let mlp = Mlp { shape, backend: Backend::detect() };
+    let mlp = Mlp::new(shape, Backend::detect());
     let mut params = vec![0.0; shape.params()];
     Init::He.draw(shape, &mut Rng::new(8), &mut params)?;
-    let mut memory = vec![0.0; Workspace::floats(shape, BATCH) + 15];
+    let mut memory = vec![0.0; Workspace::floats(shape, BATCH)];
     let mut workspace = Workspace::new(shape, BATCH, &mut Arena::new(&mut memory))?;
     let gather = |index: &[u32], rows: &mut [f32]| {
         kernel::gather(mlp.backend, &data.train.images.pixels, index, rows);
@@ -75,7 +75,7 @@ fn trained(shape: Shape, data: &Dataset, known: &[u32]) -> std::result::Result<V
         let labels: Vec<_> = index.iter().map(|&n| data.train.labels[n as usize]).collect();
         let fill =
             |first: usize, rows: &mut [f32]| gather(&index[first..first + rows.len() / WIDTHS[0]], rows);
-        mlp.step(&Serial, &mut params, &mut workspace, &labels, &fill, Update::Sgd { rate: 0.1 })?;
+        mlp.step(&Serial, &mut params, &mut workspace, &labels, &fill, Update::Sgd { learning_rate: 0.1 })?;
     }
     Ok(params)
 }
@@ -99,9 +99,9 @@ fn learned(
     }
     let model = mcu::Model::new(image.clone())?;
     let mut scratch = vec![0; mcu::scratch_words(image.header())];
-    let mut memory = vec![0.0; Workspace::floats(shape, 1) + 15];
+    let mut memory = vec![0.0; Workspace::floats(shape, 1)];
     let mut workspace = Workspace::new(shape, 1, &mut Arena::new(&mut memory))?;
-    let head = Mlp { shape, backend: Backend::PORTABLE };
+    let head = Mlp::new(shape, Backend::PORTABLE);
     for _ in 0..EPOCHS {
         for &n in train {
             model
@@ -110,7 +110,7 @@ fn learned(
             let y = model.features(&mut scratch)?;
             let x: Vec<_> = y.iter().map(|&y| f32::from(y) * image.scale(1)).collect();
             let fill = |_: usize, rows: &mut [f32]| rows.copy_from_slice(&x);
-            let update = Update::Sgd { rate: RATE };
+            let update = Update::Sgd { learning_rate: RATE };
             head.step(&Serial, &mut params, &mut workspace, &data.train.labels[n..=n], &fill, update)?;
         }
     }

@@ -28,8 +28,8 @@ pub fn prepare(dir: &Path, data: &Dataset) -> Result<()> {
     }
     write(&dir.join("train-images"), &images)?;
 
-    let mlp = Mlp { shape, backend: Backend::PORTABLE };
-    let mut memory = vec![0.0; Workspace::floats(shape, 4) + 15];
+    let mlp = Mlp::new(shape, Backend::PORTABLE);
+    let mut memory = vec![0.0; Workspace::floats(shape, 4)];
     let mut workspace = Workspace::new(shape, 4, &mut Arena::new(&mut memory)).map_err(core)?;
     for (batch, name) in [(1, "train-one"), (4, "train-four")] {
         for (index, labels) in index.chunks_exact(batch).zip(labels.chunks_exact(batch)) {
@@ -37,8 +37,15 @@ pub fn prepare(dir: &Path, data: &Dataset) -> Result<()> {
                 let index = &index[first..first + rows.len() / WIDTHS[0]];
                 kernel::gather(Backend::PORTABLE, &data.train.images.pixels, index, rows);
             };
-            mlp.step(&Serial, &mut params, &mut workspace, labels, &fill, Update::Sgd { rate: RATE })
-                .map_err(core)?;
+            mlp.step(
+                &Serial,
+                &mut params,
+                &mut workspace,
+                labels,
+                &fill,
+                Update::Sgd { learning_rate: RATE },
+            )
+            .map_err(core)?;
         }
         write(&dir.join(format!("{name}.expected")), &bytes(&params))?;
     }

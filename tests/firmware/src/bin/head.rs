@@ -7,7 +7,9 @@
 #![no_main]
 
 use selvedge::format::ModelView;
-use selvedge::{Activations, Arena, Backend, Memory, Mlp, Shape, Serial, Update, Workspace, infer::mcu, naive};
+use selvedge::{
+    Activations, Arena, Backend, Memory, Mlp, Serial, Shape, Update, Workspace, infer::mcu, naive,
+};
 use selvedge_firmware::{File, StaticBuffer, console, count, entry, field};
 
 selvedge_firmware::printed_panics!();
@@ -93,14 +95,15 @@ fn train(
     scratch: &mut [u32],
 ) -> u32 {
     let counter = count::Counter::calibrated();
-    let head = Mlp { shape: HEAD, backend: Backend::PORTABLE };
+    let head = Mlp::new(HEAD, Backend::PORTABLE);
     let (mut x, mut steps, mut sum) = ([0.0; FEATURES], 0, 0);
     for _ in 0..EPOCHS {
         let mut file = File::open(c"head-train");
         while let Some(label) = features(&mut file, model, scratch, &mut x) {
             let fill = |_: usize, rows: &mut [f32]| rows.copy_from_slice(&x);
-            let mut step =
-                || head.step(&Serial, params, workspace, &[label], &fill, Update::Sgd { rate: RATE });
+            let mut step = || {
+                head.step(&Serial, params, workspace, &[label], &fill, Update::Sgd { learning_rate: RATE })
+            };
             sum += counter.count(|| {
                 if step().is_err() {
                     console::exit(false)
@@ -120,7 +123,7 @@ fn report(
     activations: &mut Activations<'_>,
     scratch: &mut [u32],
 ) {
-    let head = Mlp { shape: HEAD, backend: Backend::PORTABLE };
+    let head = Mlp::new(HEAD, Backend::PORTABLE);
     let (mut x, mut seen, mut right) = ([0.0; FEATURES], [0; 2], [0; 2]);
     let mut file = File::open(c"head-test");
     while let Some(label) = features(&mut file, model, scratch, &mut x) {

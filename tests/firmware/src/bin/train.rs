@@ -6,7 +6,7 @@
 #![no_std]
 #![no_main]
 
-use selvedge::{Arena, Backend, Memory, Mlp, Shape, Serial, Update, Workspace};
+use selvedge::{Arena, Backend, Memory, Mlp, Serial, Shape, Update, Workspace};
 use selvedge_firmware::{File, StaticBuffer, console, count, entry, field, stack};
 
 selvedge_firmware::printed_panics!();
@@ -61,7 +61,7 @@ fn read_floats(file: &mut File, floats: &mut [f32]) {
 
 /// One pass over the images; prints the mean of the instructions of its steps and the deepest stack.
 fn epoch(counter: count::Counter, batch: usize, params: &mut [f32], workspace: &mut Workspace<'_>) {
-    let mlp = Mlp { shape: SHAPE, backend: Backend::PORTABLE };
+    let mlp = Mlp::new(SHAPE, Backend::PORTABLE);
     let mut images = File::open(c"train-images");
     let (mut pixels, mut labels) = ([0; MOST * PIXELS], [0; MOST]);
     let (mut steps, mut sum, mut most, mut deepest) = (0_u32, 0_u32, 0, 0);
@@ -87,7 +87,7 @@ fn epoch(counter: count::Counter, batch: usize, params: &mut [f32], workspace: &
         let mut done = false;
         deepest = stack::used(|| {
             instructions = counter.count(|| {
-                let update = Update::Sgd { rate: RATE };
+                let update = Update::Sgd { learning_rate: RATE };
                 done = mlp.step(&Serial, params, workspace, &labels[..batch], &fill, update).is_ok();
             });
         })

@@ -1,0 +1,63 @@
+//! The forward pass: `z[l] = a[l-1] W[l] + bias[l]`, `a[l] = relu(z[l])`.
+
+use super::workspace::ForwardRows;
+use super::{Activations, Fill, Layers, Mlp, Regularize};
+use crate::activation::Activation;
+use crate::error::Error;
+use crate::kernel;
+use crate::mat::{Mat, MatMut};
+use crate::parallel::{Executor, divide};
+
+impl Mlp {
+    /// The logits `(b, o)` of a batch of `b` rows that `fill` writes.
+    ///
+    /// # Errors
+    /// [`Error::Length`] for parameters, [`Error::Batch`] for a batch that does not fit.
+    ///
+    /// # Panics
+    /// If `activations` were made for another shape.
+    pub fn forward<'w, T: Executor>(
+        &self,
+        executor: &T,
+        params: &[f32],
+        activations: &'w mut Activations<'_>,
+        b: usize,
+        fill: &impl Fill,
+    ) -> Result<&'w [f32], Error> {
+        let layers = self.shape.split(params)?;
+        let rows = activations.rows(self.shape, b)?;
+        divide(executor, rows, &|mut rows| {
+            self.forward_rows(&layers, &mut rows, fill, Regularize::NONE);
+            0
+        });
+        Ok(activations.logits(b))
+    }
+
+    /// Takes some rows of the batch from the input to the logits.
+    pub(super) fn forward_rows(
+        &self,
+        layers: &Layers<'_>,
+        rows: &mut ForwardRows<'_>,
+        fill: &impl Fill,
+        regularize: Regularize,
+    ) {
+        fill(rows.first, rows.x);
+        let mut input: &[f32] = rows.x;
+        let hidden = rows.hidden.iter_mut().map(|a| &mut **a);
+        for (l, (layer, z)) in layers.iter().zip(hidden.chain([&mut *rows.logits])).enumerate() {
+            let (i, o) = (self.shape.width(l), self.shape.width(l + 1));
+            kernel::dense(
+                self.backend,
+                Mat::new(input, rows.b, i),
+                Mat::new(layer.weights, i, o),
+                layer.biases,
+                matches!(self.shape.activation(l), Activation::Relu),
+                MatMut::new(z, rows.b, o),
+            );
+            if l + 1 < layers.len() {
+                regularize.drop_units(l, rows.first, o, z);
+            }
+            input = z;
+        }
+    }
+}
