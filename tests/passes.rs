@@ -1,4 +1,4 @@
-//! What kernels do beside products, on every backend, against the specification in double precision: sums of columns,
+//! Kernels other than products, on every backend, against the specification in double precision: sums of columns,
 //! softmax and loss, transposing.
 
 mod common;
