@@ -1,5 +1,5 @@
-//! Kernels, whole steps and predictions on every backend: `cargo bench -p selvedge --bench kernels`, with a part of a name
-//! behind `--` for some of them.
+//! Kernels, whole steps and predictions on every backend: `cargo bench -p selvedge --bench kernels`, with part of a name
+//! after `--` to run only those.
 //!
 //! Items are multiply-adds, so Gitem/s is half of GFLOP/s. `selvedge bench` measures the same beside the peak and beside
 //! other libraries; this is for a developer who changes a kernel and wants one number again and again. The `naive` rows
@@ -86,7 +86,7 @@ fn weights_output(bencher: Bencher<'_, '_>, name: &str) {
 }
 
 #[divan::bench(args = backends())]
-fn delta_output(bencher: Bencher<'_, '_>, name: &str) {
+fn input_gradient_output(bencher: Bencher<'_, '_>, name: &str) {
     let (b, i, o) = Layer::Output.lengths();
     let (dz, w, a, mut dx) = (draw(b * o), draw(i * o), draw(b * i), draw(b * i));
     bencher.counter(ItemsCount::new(b * i * o)).bench_local(|| {

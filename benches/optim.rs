@@ -1,5 +1,5 @@
 //! What an optimizer adds to a step of 784-128-10 at batch 64: `cargo bench -p selvedge --bench optim` prints the time of
-//! each optimizer's step over that of plain descent, measured in turn, medians of the pairs, on every vector backend.
+//! each optimizer's step over that of plain SGD, measured in alternation, medians of the pairs, on every vector backend.
 
 use std::time::Instant;
 
@@ -29,7 +29,7 @@ struct Training<'a> {
 }
 
 impl Training<'_> {
-    /// Microseconds of a step, with plain descent where there is no optimizer.
+    /// Microseconds of a step, of plain SGD where there is no optimizer.
     fn step_time(&mut self, optimizer: Option<Optimizer>) -> f64 {
         let Self { mlp, pixels, labels, params, gradient, state, workspace } = self;
         let begin = Instant::now();
@@ -45,9 +45,10 @@ impl Training<'_> {
             };
             mlp.step(&Serial, params, workspace, &labels[first..][..BATCH], &fill, update).unwrap();
             if let Some(optimizer) = optimizer {
-                let step = OptimizerStep::new(optimizer, 1e-3, step as u32 + 1).with_weight_decay(0.1);
+                let optimizer_step =
+                    OptimizerStep::new(optimizer, 1e-3, step as u32 + 1).with_weight_decay(0.1);
                 let state = &mut state[..optimizer.state_floats(mlp.shape)];
-                step.apply(mlp.backend, &Serial, mlp.shape, gradient, state, params).unwrap();
+                optimizer_step.apply(mlp.backend, &Serial, mlp.shape, gradient, state, params).unwrap();
             }
         }
         begin.elapsed().as_secs_f64() * 1e6 / STEPS as f64
@@ -85,7 +86,7 @@ fn main() {
             let (plain, optimized) =
                 (median(pairs.iter().map(|p| p.0).collect()), median(pairs.iter().map(|p| p.1).collect()));
             println!(
-                "{:15} {name:9} {optimized:6.1} us a step, plain descent {plain:6.1} us, ratio {ratio:.2}",
+                "{:15} {name:9} {optimized:6.1} us a step, plain SGD {plain:6.1} us, ratio {ratio:.2}",
                 backend.name()
             );
         }

@@ -1,8 +1,8 @@
 //! The specification: plain loops that say what every kernel computes.
 //!
 //! Written to be read and compared against, in `f32` (the baseline of the benchmarks and the `naive` backend) and in
-//! `f64` (the oracle of the tests). The loop order is the one a competent programmer would choose for row-major data:
-//! the innermost loop always walks a row, so that the compiler can vectorize it. No blocking, no packing, no intrinsics.
+//! `f64` (the oracle of the tests). The loop order suits row-major data: the innermost loop always walks a row, so that the
+//! compiler can vectorize it. No blocking, no packing, no intrinsics.
 //!
 //! Shape letters, here and everywhere: `b` rows of a batch, `i` inputs and `o` outputs of a layer.
 
@@ -40,39 +40,29 @@ pub trait Real:
     fn sqrt(self) -> Self;
 }
 
-impl Real for f32 {
-    const ZERO: Self = 0.0;
-    const ONE: Self = 1.0;
-    fn from_count(n: usize) -> Self {
-        n as Self
-    }
-    fn exp(self) -> Self {
-        libm::expf(self)
-    }
-    fn ln(self) -> Self {
-        libm::logf(self)
-    }
-    fn sqrt(self) -> Self {
-        libm::sqrtf(self)
-    }
+macro_rules! real {
+    ($float:ty, $exp:path, $ln:path, $sqrt:path) => {
+        impl Real for $float {
+            const ZERO: Self = 0.0;
+            const ONE: Self = 1.0;
+            fn from_count(n: usize) -> Self {
+                n as Self
+            }
+            fn exp(self) -> Self {
+                $exp(self)
+            }
+            fn ln(self) -> Self {
+                $ln(self)
+            }
+            fn sqrt(self) -> Self {
+                $sqrt(self)
+            }
+        }
+    };
 }
 
-impl Real for f64 {
-    const ZERO: Self = 0.0;
-    const ONE: Self = 1.0;
-    fn from_count(n: usize) -> Self {
-        n as Self
-    }
-    fn exp(self) -> Self {
-        libm::exp(self)
-    }
-    fn ln(self) -> Self {
-        libm::log(self)
-    }
-    fn sqrt(self) -> Self {
-        libm::sqrt(self)
-    }
-}
+real!(f32, libm::expf, libm::logf, libm::sqrtf);
+real!(f64, libm::exp, libm::log, libm::sqrt);
 
 /// A matrix operand of [`gemm`]: element `(r, c)` at `r * strides.0 + c * strides.1`.
 #[derive(Debug, Clone, Copy)]
@@ -148,8 +138,8 @@ pub fn bias_relu<T: Real>(z: &mut [T], bias: &[T], relu: bool) {
     }
 }
 
-/// The gradient carried through a layer and the ReLU before it: `dx(b,i) = dz(b,o) * W(i,o)ᵀ` where the activation
-/// `a(b,i)` is positive, else 0. Plain dot products, since both factors have their terms in rows.
+/// The input gradient of a layer, through the ReLU before it: `dx(b,i) = dz(b,o) * W(i,o)ᵀ` where the activation `a(b,i)` is
+/// positive, else 0. Plain dot products, since the summed dimension of both operands is in rows.
 pub fn input_gradient<T: Real>(o: usize, dz: &[T], w: &[T], a: &[T], dx: &mut [T]) {
     let i = w.len() / o;
     for ((dx, a), dz) in dx.chunks_exact_mut(i).zip(a.chunks_exact(i)).zip(dz.chunks_exact(o)) {
@@ -213,7 +203,7 @@ pub fn argmax<T: PartialOrd + Copy>(row: &[T]) -> usize {
     best
 }
 
-/// Scratch of [`gradient`], in elements: activations and deltas of every layer.
+/// Scratch of [`gradient`], in elements: activations and their gradients of every layer.
 pub const fn gradient_scratch(shape: Shape, b: usize) -> usize {
     2 * b * (shape.hidden_sum() + shape.outputs())
 }

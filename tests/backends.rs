@@ -1,5 +1,6 @@
 //! Every product of every backend against the specification in double precision, at boundary sizes, with painted inputs,
-//! poisoned outputs and guards around them. What else the kernels do is in `passes.rs`, what no bit may show in `bits.rs`.
+//! poisoned outputs and guards around them. Kernels other than products are in `passes.rs`; that results do not depend on
+//! threads or blocks is in `bits.rs`.
 //!
 //! `SELVEDGE_REQUIRE_BACKEND=avx512` (names with commas) makes the suite fail where a backend is missing.
 
@@ -10,7 +11,7 @@ use proptest::prelude::*;
 use selvedge::mat::{Mat, MatMut};
 use selvedge::{Backend, kernel, naive};
 
-/// A product and where its operands lie.
+/// A product, and the strides of its operands.
 #[derive(Debug, Clone, Copy)]
 struct Case {
     m: usize,
@@ -119,9 +120,9 @@ fn gemm_of_the_network() {
     }
 }
 
-/// Terms a multiple of 1 KB apart, of C that is too large for the cache: blocks of A are copied.
+/// Steps of K a multiple of 1 KB apart, and a C too large for L2: blocks of A are packed.
 #[test]
-fn gemm_of_terms_that_share_cache_sets() {
+fn gemm_of_steps_that_share_cache_sets() {
     for (m, slack, k, n, alpha) in [
         (512, 0, 32, 300, -0.1),
         (512, 0, 65, 260, 1.0),
@@ -218,9 +219,9 @@ fn relu_keeps_nan() {
     }
 }
 
-/// Runs `delta` on `backend` and compares with the specification; rows are `slack` elements further apart than needed.
-fn check_delta(backend: Backend, (b, i, o): (usize, usize, usize), slack: usize) {
-    let what = format!("{} delta {b} {i} {o} + {slack}", backend.name());
+/// Runs `input_gradient` on `backend` and compares with the specification; rows are `slack` elements further apart than needed.
+fn check_input_gradient(backend: Backend, (b, i, o): (usize, usize, usize), slack: usize) {
+    let what = format!("{} input_gradient {b} {i} {o} + {slack}", backend.name());
     let dense = |rows, cols, salt| (painted(rows * cols, salt), painted(rows * (cols + slack), salt));
     let spread = |(tight, mut wide): (Vec<f32>, Vec<f32>), cols: usize| {
         for (to, from) in wide.chunks_mut(cols + slack).zip(tight.chunks(cols)) {
@@ -251,22 +252,22 @@ fn check_delta(backend: Backend, (b, i, o): (usize, usize, usize), slack: usize)
 }
 
 #[test]
-fn deltas() {
+fn input_gradients() {
     for (s, &b) in SIZES[1..13].iter().enumerate() {
         for (t, &i) in SIZES[1..].iter().enumerate() {
             for (u, &o) in SIZES[1..].iter().enumerate() {
                 if b * i * o <= 300_000 {
-                    backends().for_each(|backend| check_delta(backend, (b, i, o), (s + t + u) % 3));
+                    backends().for_each(|backend| check_input_gradient(backend, (b, i, o), (s + t + u) % 3));
                 }
             }
         }
     }
-    // Wider than one block of packed rows; sums long enough that few rows are carried the other way round.
+    // Wider than one block of packed rows; K large enough that few rows take the transposed product.
     for shape in [(19, 50, 1100), (32, 600, 257), (48, 21, 300), (64, 300, 256)] {
-        backends().for_each(|backend| check_delta(backend, shape, 3));
+        backends().for_each(|backend| check_input_gradient(backend, shape, 3));
     }
     // Rows that alias, of whole vectors and not.
     for (shape, slack) in [((9, 1024, 5), 0), ((21, 992, 12), 32), ((8, 1023, 64), 1)] {
-        backends().for_each(|backend| check_delta(backend, shape, slack));
+        backends().for_each(|backend| check_input_gradient(backend, shape, slack));
     }
 }

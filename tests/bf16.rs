@@ -1,5 +1,5 @@
 //! Products of operands rounded to bf16: against the specification on operands rounded beforehand, and the same bits on
-//! every backend, whoever computes which rows.
+//! every backend, however rows are split.
 
 mod common;
 
@@ -10,7 +10,7 @@ use selvedge::simd::Precision;
 use selvedge::{Arena, Backend, Serial, Update, Workspace, kernel, naive};
 
 /// Every backend, with bf16.
-fn halves() -> impl Iterator<Item = Backend> {
+fn bf16_backends() -> impl Iterator<Item = Backend> {
     backends().map(|b| b.with_precision(Precision::Bf16))
 }
 
@@ -57,7 +57,7 @@ fn products_are_those_of_rounded_operands() {
             expected.copy_from_slice(&c0);
             naive::gemm((m, k, n), alpha.into(), operand, &rounded(&b), ldb, beta.into(), &mut expected, ldc);
             let bound = vec![(k + 3) as f64 * 5.0 * (k + 1) as f64 * f64::from(f32::EPSILON); n];
-            for backend in halves() {
+            for backend in bf16_backends() {
                 let what = format!("{} ({m}, {k}, {n}) transposed {transposed}", backend.name());
                 let av = Mat::with_strides(&a, m, k, strides.0, strides.1);
                 let mut c = Guarded::of(&old);
@@ -71,9 +71,9 @@ fn products_are_those_of_rounded_operands() {
     }
 }
 
-/// Gradients are rounded where they are carried through a layer of 16 outputs and more, and only there.
+/// Input gradients are rounded in layers of at least 16 outputs, and only there.
 #[test]
-fn deltas_are_those_of_rounded_operands() {
+fn input_gradients_are_those_of_rounded_operands() {
     for (b, i, o) in [(64, 128, 16), (3, 7, 65), (65, 33, 257), (64, 300, 515), (17, 16, 1031), (64, 128, 15)]
     {
         let (dz, w, a) = (uneven(b * o, 1), uneven(i * o, 2), uneven(b * i, 3));
@@ -82,7 +82,7 @@ fn deltas_are_those_of_rounded_operands() {
         naive::input_gradient(o, &operands[0], &operands[1], &wide(&a), &mut expected);
         assert!(expected.contains(&0.0) && expected.iter().any(|&x| x != 0.0));
         let bound = vec![(o + 3) as f64 * 5.0 * (o + 1) as f64 * f64::from(f32::EPSILON); i];
-        for backend in halves() {
+        for backend in bf16_backends() {
             let what = format!("{} ({b}, {i}, {o})", backend.name());
             let mut dx = vec![f32::NAN; b * i];
             let (dz, w, a) = (Mat::new(&dz, b, o), Mat::new(&w, i, o), Mat::new(&a, b, i));
@@ -110,21 +110,21 @@ fn every_backend_gives_the_same_bits() {
                 part(&mut z, &|z| kernel::dense(backend, x, w, &bias, true, z));
                 part(&mut c, &|c| kernel::gemm(backend, 1.0, x, w, 1.0, c));
                 if k >= 16 {
-                    let (w, gate) = (Mat::new(&b, n, k), Mat::new(&c0[first * n..], taken, n));
-                    part(&mut dx, &|dx| kernel::input_gradient(backend, x, w, gate, dx));
+                    let (w, mask) = (Mat::new(&b, n, k), Mat::new(&c0[first * n..], taken, n));
+                    part(&mut dx, &|dx| kernel::input_gradient(backend, x, w, mask, dx));
                 }
             }
             [bits(&z), bits(&c), bits(&dx)]
         };
         let expected = run(Backend::SCALAR.with_precision(Precision::Bf16), m);
-        for backend in halves() {
+        for backend in bf16_backends() {
             assert_eq!(run(backend, m), expected, "{} ({m}, {k}, {n})", backend.name());
             assert_eq!(run(backend, 7), expected, "{} ({m}, {k}, {n}) by rows", backend.name());
         }
     }
 }
 
-/// Steps in bf16 follow those in single precision, with what rounding to eight bits makes of them.
+/// Losses in bf16 stay near those in single precision: operands have eight significant bits.
 #[test]
 fn steps_follow_single_precision() {
     let problem = Problem::new(&[50, 33, 17, 5], 13, 5);
@@ -141,10 +141,10 @@ fn steps_follow_single_precision() {
         losses.collect::<Vec<_>>()
     };
     for backend in backends() {
-        let (single, half) = (train(backend), train(backend.with_precision(Precision::Bf16)));
-        assert_ne!(single, half, "{}", backend.name());
-        assert!(half[29] < 0.5 * half[0], "{}: {half:?}", backend.name());
-        for (step, (s, h)) in single.iter().zip(&half).enumerate() {
+        let (single, bf16_losses) = (train(backend), train(backend.with_precision(Precision::Bf16)));
+        assert_ne!(single, bf16_losses, "{}", backend.name());
+        assert!(bf16_losses[29] < 0.5 * bf16_losses[0], "{}: {bf16_losses:?}", backend.name());
+        for (step, (s, h)) in single.iter().zip(&bf16_losses).enumerate() {
             assert!((s - h).abs() < 0.02 * single[0], "{} step {step}: {h} for {s}", backend.name());
         }
     }

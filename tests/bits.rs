@@ -1,5 +1,5 @@
-//! What a product's bits do not depend on: the way it is computed, the rows beside it, and, of backends that do not fuse, the
-//! width of vectors.
+//! A product's bits depend neither on the path that computes it nor on the rows beside it, nor, on backends that do not fuse,
+//! on the width of vectors.
 
 mod common;
 
@@ -7,14 +7,14 @@ use common::{backends, bits, painted};
 use selvedge::mat::{Mat, MatMut};
 use selvedge::{Backend, kernel};
 
-/// Whether B is packed, all at once or not, where blocks end, and whether its transpose is given instead: no bit shows it.
+/// The same bits whether or not B is packed, wherever blocks end, and whether or not its transpose is given instead.
 #[test]
-fn bits_do_not_depend_on_the_way() {
+fn bits_do_not_depend_on_the_path() {
     for (m, k, n) in [(40, 1300, 130), (37, 70, 2050), (64, 600, 300), (150, 600, 300)] {
         let (a, b, c0) = (painted(m * k, 1), painted(k * n, 2), painted(m * n, 3));
         let mut bt = vec![0.0; k * n];
         kernel::transpose(k, n, &b, &mut bt);
-        let gate = vec![1.0; m * n];
+        let mask = vec![1.0; m * n];
         // `matrixmultiply` chooses another kernel for a few rows, and with it another order of summation.
         for backend in backends().filter(|b| b.name() != "matrixmultiply") {
             let (av, bv) = (Mat::new(&a, m, k), Mat::new(&b, k, n));
@@ -26,8 +26,8 @@ fn bits_do_not_depend_on_the_way() {
                 }
                 assert_eq!(bits(&whole), bits(&by_rows), "{} {m} {k} {n} beta {beta}", backend.name());
                 if beta == 0.0 {
-                    let (wt, gate) = (Mat::new(&bt, n, k), Mat::new(&gate, m, n));
-                    kernel::input_gradient(backend, av, wt, gate, MatMut::new(&mut by_rows, m, n));
+                    let (wt, mask) = (Mat::new(&bt, n, k), Mat::new(&mask, m, n));
+                    kernel::input_gradient(backend, av, wt, mask, MatMut::new(&mut by_rows, m, n));
                     assert_eq!(bits(&whole), bits(&by_rows), "{} {m} {k} {n} transposed", backend.name());
                 }
             }
@@ -35,8 +35,8 @@ fn bits_do_not_depend_on_the_way() {
     }
 }
 
-/// A single row leaves out zeros, rows that come together do not: no bit shows it, not even where a sum becomes −0 because a
-/// product is too small, or the bias is −0.
+/// A single row skips zeros, several rows do not: the bits are the same, even where a sum becomes −0 because a product is
+/// too small, or the bias is −0.
 #[test]
 fn one_row_has_the_bits_that_it_has_among_others() {
     for (k, o) in [(1, 1), (63, 3), (64, 10), (65, 16), (130, 33), (784, 128), (300, 300)] {

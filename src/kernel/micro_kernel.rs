@@ -175,7 +175,7 @@ impl<'a> MicroPanel<'a> {
         Self { prefetch, ..self }
     }
 
-    /// Leaves out the first vectors, of `columns` columns.
+    /// Advances past the first vectors, of `columns` columns.
     fn skip_vectors(&mut self, vectors: usize, columns: usize) {
         self.vectors -= vectors;
         self.b = self.b.wrapping_add(columns);
@@ -217,8 +217,8 @@ impl<'a> MicroPanel<'a> {
     }
 }
 
-/// Whether the register tile has more vectors than rows. It reads so much of B that its micro-panel has to lie in L1 in one
-/// piece.
+/// Whether the register tile has more vectors than rows. It reads so much of B that its whole micro-panel has to fit
+/// L1.
 pub(super) const fn has_wide_tile<S: Simd>() -> bool {
     S::TILE_ROWS < S::TILE_VECTORS
 }

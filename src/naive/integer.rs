@@ -1,9 +1,9 @@
 //! The specification of integer inference: what every kernel for quantized layers computes, to the bit.
 //!
-//! Activations are 0..=127, weights −127..=127. Nothing is negative behind a ReLU, so there are no zero points; the clamp
+//! Activations are 0..=127, weights −127..=127. Nothing is negative after a ReLU, so there are no zero points; the clamp
 //! of [`requantize`] is the ReLU.
 
-/// What a hidden layer passes on: `(acc * r + 2^23) >> 24`, rounded once, half up, and clamped to 0..=127.
+/// The activation of a hidden output: `(acc * r + 2^23) >> 24`, rounded once, half up, and clamped to 0..=127.
 ///
 /// `|acc| < 2^23` and `r < 2^16`, so that the product needs 40 bits. Cores without a long multiplication get the same
 /// from two of 32 bits: `((acc >> 12) * r + ((acc & 0xfff) * r >> 12) + 2^11) >> 12`.

@@ -1,4 +1,4 @@
-//! The step of each optimizer, for one parameter.
+//! One step of each optimizer, on one parameter.
 
 use super::Real;
 

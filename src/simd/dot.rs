@@ -1,4 +1,4 @@
-//! Integer dot products: four 7-bit inputs with four weights of many rows at once.
+//! Integer dot products: four 7-bit inputs with four weights of many outputs at once.
 //!
 //! ```text
 //! for each output o of LANES                   acc[o] += x[0] * w[o][0] + x[1] * w[o][1] + x[2] * w[o][2] + x[3] * w[o][3]
@@ -114,7 +114,7 @@ unsafe impl Dot for Scalar {
     }
     #[inline(always)]
     unsafe fn store(self, acc: i32, to: *mut i32) {
-        // SAFETY: the caller promises room for a sum.
+        // SAFETY: the caller promises a writable sum.
         unsafe { to.write_unaligned(acc) }
     }
 }
@@ -162,7 +162,7 @@ unsafe impl Dot for Wide {
     }
     #[inline(always)]
     unsafe fn store(self, acc: i32x4, to: *mut i32) {
-        // SAFETY: the caller promises room for four sums.
+        // SAFETY: the caller promises four writable sums.
         unsafe { to.cast::<[i32; 4]>().write_unaligned(acc.to_array()) }
     }
 }

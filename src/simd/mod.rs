@@ -1,6 +1,6 @@
 //! Vectors of 32-bit lanes, and the value that proves which of them this CPU has.
 //!
-//! A kernel is a struct of its arguments that implements [`Kernel`] once, generically over [`Simd`]; `Backend::run` runs it
+//! A kernel is a struct of its arguments that implements `Kernel` once, generically over `Simd`; `Backend::run` runs it
 //! inside a function compiled for the CPU's features, into which every vector operation inlines. A [`Backend`] can only be
 //! had from [`Backend::available`] and its kin, so its existence is the proof that the CPU can do it.
 //!
@@ -13,7 +13,7 @@
 //! | `dot.rs`, `dot_x86_64.rs` | integer dot products, for quantized layers |
 //! | `thumb.rs` | what functions in Cortex-M assembly share |
 //!
-//! The trait is no larger than the kernels need. Vectors are loaded from slices by [`Simd::read`], which checks lengths;
+//! The trait is no larger than the kernels need. Vectors are loaded from slices by `Simd::read`, which checks lengths;
 //! only the GEMM micro-kernel and its packing use the pointer operations.
 //!
 //! The `portable` and `scalar` backends multiply and then add, each rounded, and give the same bits on every machine:
@@ -62,8 +62,8 @@ pub(crate) unsafe trait Simd: Copy + Send + Sync {
     const TILE_ROWS: usize;
     /// Vectors of columns of the register tile (NR / `LANES`).
     const TILE_VECTORS: usize;
-    /// Whether results are the same bits on every machine: no fused operations, and products leave out the terms whose
-    /// left factor is zero.
+    /// Whether results are the same bits on every machine: no fused operations, and products skip the steps whose left
+    /// operand is zero.
     const REPRODUCIBLE: bool = false;
 
     /// All lanes `x`.

@@ -17,7 +17,7 @@ const MASK_STEPS: usize = u64::BITS as usize;
 /// They are readable.
 #[inline(always)]
 unsafe fn nonzero_mask<S: Simd>(s: S, from: *const f32, n: usize) -> u64 {
-    const { assert!(MASK_STEPS % S::LANES == 0 && S::LANES <= u32::BITS as usize) };
+    const { assert!(MASK_STEPS.is_multiple_of(S::LANES) && S::LANES <= u32::BITS as usize) };
     let (mut bits, mut at, n) = (0, 0, n.min(MASK_STEPS));
     // SAFETY: both kinds of load stay below `n`.
     unsafe {

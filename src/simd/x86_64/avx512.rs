@@ -126,8 +126,8 @@ unsafe impl<const BF16: bool> Simd for Avx512Of<BF16> {
     }
     #[inline(always)]
     fn pair_adjacent_bf16(self, low: __m512, high: __m512) -> __m512 {
-        // SAFETY: the token proves its products of bf16 pairs.
         if BF16 {
+            // SAFETY: the token proves its products of bf16 pairs.
             unsafe { pair_adjacent_bf16(low, high) }
         } else {
             bf16::pair_adjacent_lanes(self, low, high)

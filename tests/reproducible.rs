@@ -1,5 +1,5 @@
-//! The backends that promise the same bits on every machine: `scalar` is what a microcontroller runs, `portable` what a
-//! desktop checks it with. They agree to the bit whatever the numbers are, although only one of them leaves zeros out.
+//! The reproducible backends, which promise the same bits on every machine: `scalar` is what a microcontroller runs,
+//! `portable` what a desktop checks it with. They agree to the bit for all numbers, although only `scalar` skips zeros.
 
 mod common;
 
