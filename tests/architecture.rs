@@ -1,5 +1,5 @@
-//! The house rules that a machine can check: modules import downward, unsafe code stays where it is announced, files stay
-//! short.
+//! The rules that a machine can check: modules import downward, unsafe code and the heap stay where they are announced,
+//! files stay short.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -161,6 +161,14 @@ fn unsafe_code_is_where_it_is_announced() {
             assert!(lib.contains(file), "{source}lib.rs does not name {file}");
         }
     }
+}
+
+#[test]
+fn only_the_owning_front_has_a_heap() {
+    let uses = |code: &str| words(code).any(|w| ["alloc", "Box", "Arc", "String"].contains(&w));
+    let found =
+        sources("").into_iter().filter(|(path, code)| !path.starts_with("src/network/") && uses(code));
+    assert_eq!(found.map(|(path, _)| path).collect::<Vec<_>>(), ["src/lib.rs", "src/samples.rs"]);
 }
 
 #[test]

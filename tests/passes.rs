@@ -1,5 +1,5 @@
-//! What kernels do beside products, on every backend, against the specification in double precision: sums of columns,
-//! softmax and loss, transposing.
+//! The kernels other than products, on every backend, against the specification in double precision: column sums, softmax
+//! and loss, transposition.
 
 mod common;
 
