@@ -55,9 +55,9 @@ fn train_eval_predict_inspect() {
     assert!(succeeds(here, &["data", "show", "data"]).contains("3 bottom"));
 }
 
-/// Colours are for terminals, or for who insists; the words are the same.
+/// Colours are for terminals, or on request; the text is the same.
 #[test]
-fn colours_are_for_who_wants_them() {
+fn colours_on_request() {
     let here: &Path = &folder_with_data();
     succeeds(here, &with(&TRAIN, &["--out", "run", "-q"]));
     let table = succeeds(here, &["eval", "run"]);
@@ -71,7 +71,7 @@ fn colours_are_for_who_wants_them() {
 }
 
 #[test]
-fn pictures_of_ones_own() {
+fn own_pictures() {
     let here: &Path = &folder_with_data();
     succeeds(here, &with(&TRAIN, &["--out", "run", "-q"]));
     let pixels: Vec<u8> = (0..36).map(|p| if p / 9 == 2 { 220 } else { 10 }).collect();
@@ -118,9 +118,9 @@ fn the_same_seed_gives_the_same_bytes() {
 }
 
 #[test]
-fn the_weights_are_the_same_bytes_whatever_the_threads() {
+fn the_weights_do_not_depend_on_the_number_of_threads() {
     let here: &Path = &folder_with_data();
-    // `matrixmultiply` chooses another kernel for a few rows, and with it another order of summation.
+    // `matrixmultiply` uses another kernel for few rows, and with it another order of summation.
     for backend in selvedge::Backend::available().map(|b| b.name()).filter(|&b| b != "matrixmultiply") {
         let model = |threads: &str| {
             let out = format!("{backend}-{threads}");
@@ -154,7 +154,7 @@ fn every_backend_trains() {
 }
 
 #[test]
-fn runs_are_not_overwritten_unasked() {
+fn runs_are_not_overwritten_without_a_flag() {
     let here: &Path = &folder_with_data();
     for _ in 0..2 {
         succeeds(here, &with(&TRAIN, &["--epochs", "1"]));

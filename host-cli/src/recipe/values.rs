@@ -66,9 +66,9 @@ text_conversions!(ScheduleKind);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum OptimizerKind {
-    /// Stochastic gradient descent, with momentum if asked for
+    /// Stochastic gradient descent, with momentum if set
     Sgd,
-    /// AdamW
+    /// Adam with decoupled weight decay
     Adamw,
 }
 
