@@ -1,7 +1,7 @@
-//! Two networks side by side, layer by layer, by the specification's plain loops.
+//! Compares two networks layer by layer, computed with the naive loops of the specification.
 //!
-//! Two integer networks are compared in the integers that they compute; otherwise both sides are real numbers, a float
-//! network's to the bit of single precision.
+//! Two integer networks are compared as integers, otherwise both as real numbers. A float network is computed in single
+//! precision.
 
 use selvedge::format::ModelView;
 use selvedge::naive::{self, Operand};
@@ -11,37 +11,37 @@ use crate::model::fold::{Folded, fold, of_file};
 use crate::model::network::Network;
 use crate::quantize::plain::{self, Layer};
 
-/// A network taken apart.
+/// A network that is computed layer by layer.
 #[derive(Debug)]
-pub enum Trace {
-    /// In integers.
+pub enum NaiveNetwork {
+    /// A network of integers.
     Integer {
         /// The layers.
         layers: Vec<Layer>,
-        /// What a byte becomes.
+        /// The input of each byte.
         input: Box<[u8; 256]>,
-        /// What one unit of each layer's outputs is worth.
+        /// The real value of one unit of each layer's outputs.
         scales: Vec<f64>,
     },
-    /// In floats.
+    /// A network of floats.
     Float(Box<Folded>),
 }
 
-/// Where two networks part.
+/// The first difference of two networks.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Difference {
     /// The layer, from 0.
     pub layer: usize,
     /// The output of that layer.
     pub index: usize,
-    /// What the first network has there.
+    /// The first network's value.
     pub a: f64,
-    /// What the second has.
+    /// The second network's value.
     pub b: f64,
 }
 
-impl Trace {
-    /// Takes a network apart.
+impl NaiveNetwork {
+    /// The network of a file.
     ///
     /// # Errors
     /// Exit code 1 without the memory.
@@ -58,17 +58,18 @@ impl Trace {
         matches!(self, Self::Integer { .. })
     }
 
-    /// What every layer passes on for an image, the last one's logits included; times its scale where `real`.
-    pub fn layers(&self, pixels: &[u8], real: bool) -> Vec<Vec<f64>> {
+    /// The outputs of every layer for an image, the logits included; multiplied by the layer's scale if `real`.
+    pub fn layer_outputs(&self, pixels: &[u8], real: bool) -> Vec<Vec<f64>> {
         let mut outputs = Vec::new();
         match self {
             Self::Integer { layers, input, scales } => {
                 let mut x: Vec<u8> = pixels.iter().map(|&p| input[usize::from(p)]).collect();
                 for (l, layer) in layers.iter().enumerate() {
                     let (sums, y) = layer.run(&x);
-                    let unit = if real { scales[l] } else { 1.0 };
-                    let passed = if y.is_empty() { sums } else { y.iter().copied().map(i32::from).collect() };
-                    outputs.push(passed.into_iter().map(|v| unit * f64::from(v)).collect());
+                    let scale = if real { scales[l] } else { 1.0 };
+                    let integers =
+                        if y.is_empty() { sums } else { y.iter().copied().map(i32::from).collect() };
+                    outputs.push(integers.into_iter().map(|v| scale * f64::from(v)).collect());
                     x = y;
                 }
             }
@@ -91,15 +92,16 @@ impl Trace {
     }
 }
 
-fn integers(image: &ModelView<'_>) -> Trace {
-    Trace::Integer {
-        layers: Layer::of(image),
-        input: Box::new(plain::input_values(image)),
-        scales: (1..=image.layers().len()).map(|l| f64::from(image.scale(l))).collect(),
+/// The network of a flash file of integers.
+fn integers(model: &ModelView<'_>) -> NaiveNetwork {
+    NaiveNetwork::Integer {
+        layers: Layer::of(model),
+        input: Box::new(plain::input_values(model)),
+        scales: (1..=model.layers().len()).map(|l| f64::from(model.scale(l))).collect(),
     }
 }
 
-/// Where the outputs of two networks for the same image first differ.
+/// The first difference between two networks' outputs for the same image.
 pub fn first_difference(a: &[Vec<f64>], b: &[Vec<f64>]) -> Option<Difference> {
     a.iter().zip(b).enumerate().find_map(|(layer, (a, b))| {
         let index = a.iter().zip(b).position(|(a, b)| a != b)?;

@@ -1,16 +1,16 @@
-//! A flash file as a Rust module: the aligned bytes, the names, and an entry point whose types carry the sizes.
+//! A Rust module around a flash file: the aligned bytes, the class names, and a function whose types carry the sizes.
 
 use std::fmt::{Display, Write as _};
 
 use selvedge::format::{Dtype, ModelView, Packing};
 
-/// The module, with a name in angle brackets for what the file decides.
+/// The module's template, with placeholders in angle brackets.
 const TEMPLATE: &str = include_str!("../../templates/module.rs.in");
 
 /// The module's source. It needs the crate `selvedge`, also without its features. A file packed for a core runs with that
 /// core's kernels, a generic one anywhere.
-pub fn module(image: &ModelView<'_>) -> String {
-    let header = image.header();
+pub fn module(model: &ModelView<'_>) -> String {
+    let header = model.header();
     let shape = header.shape();
     let (dtype, packing) = (header.dtype().name(), header.packing().name());
     let (module, number, logit, scratch) = match (header.dtype().is_integer(), header.packing()) {
@@ -22,9 +22,9 @@ pub fn module(image: &ModelView<'_>) -> String {
     let wrong_core = if module == "mcu" { ", or the file is packed for another core than this" } else { "" };
     let zero = if number == "f32" { "0.0" } else { "0" };
     let labels: Vec<String> = (0..shape.outputs())
-        .map(|c| format!("    {:?},\n", image.label(c).map_or_else(|| c.to_string(), String::from)))
+        .map(|c| format!("    {:?},\n", model.label(c).map_or_else(|| c.to_string(), String::from)))
         .collect();
-    // The labels last: nothing is looked for in what people named.
+    // Labels come last, so that no placeholder is replaced inside a user's text.
     let fields: [(&str, &dyn Display); 15] = [
         ("shape", &shape),
         ("dtype", &dtype),
@@ -38,8 +38,8 @@ pub fn module(image: &ModelView<'_>) -> String {
         ("wrong_core", &wrong_core),
         ("inputs", &shape.inputs()),
         ("outputs", &shape.outputs()),
-        ("bytes", &image.bytes().len()),
-        ("text", &literal(image.bytes())),
+        ("bytes", &model.bytes().len()),
+        ("text", &literal(model.bytes())),
         ("labels", &labels.concat()),
     ];
     fields.iter().fold(TEMPLATE.to_string(), |text, (name, value)| {
