@@ -5,7 +5,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`error`] | the one error type: a line for the user and an exit code |
-//! | [`files`] | atomic writes, checksums, and what kind of file some bytes are |
+//! | [`files`] | atomic writes, checksums, safetensors and ONNX files, and recognising the kind of a file |
 //! | [`memory`] | aligned memory for parameters and workspaces |
 //! | [`data`] | data sets: IDX files, the demo, downloads, pictures, normalisation |
 //! | [`sampling`] | everything random in a run: the split, initial weights, the order of the images |
@@ -13,8 +13,8 @@
 //! | [`thread_pool`] | threads, and how many of them pay off |
 //! | [`model`] | model files, and a model or flash file ready to run |
 //! | [`train`], [`evaluate`], [`quantize`] | the work |
-//! | [`exchange`] | import and export: safetensors, ONNX, npz, C |
 //! | [`flash`], [`estimate`], [`firmware`] | flash files, what they take on a microcontroller, and projects for boards |
+//! | [`mod@import`], [`export`] | models from and for other programs: safetensors, ONNX; npz, C, Rust, firmware |
 //! | [`run`], [`sweep`], [`report`], [`mod@bench`] | run folders, comparisons, pages, measurements |
 //! | [`terminal`], [`cli`], [`commands`] | what the user sees and types |
 //!
@@ -30,10 +30,11 @@ pub mod data;
 pub mod error;
 pub mod estimate;
 pub mod evaluate;
-pub mod exchange;
+pub mod export;
 pub mod files;
 pub mod firmware;
 pub mod flash;
+pub mod import;
 pub mod memory;
 pub mod model;
 pub mod quantize;

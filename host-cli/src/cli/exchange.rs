@@ -7,7 +7,8 @@ use selvedge::format::{Dtype, Packing};
 
 use super::{DataArgs, FirmwareArgs};
 use crate::estimate::{Bytes, Hertz};
-use crate::exchange::{Format, Inputs};
+use crate::export::Format;
+use crate::import::PixelRange;
 use crate::quantize::clip::Clip;
 
 /// `import`.
@@ -28,7 +29,7 @@ pub struct Import {
     /// The inputs that the network was trained on [default: what an ONNX graph shows (an input of integers, or one that it
     /// divides by 255, is byte), else unit]
     #[arg(long, value_enum, conflicts_with_all = ["mean", "std"])]
-    pub inputs: Option<Inputs>,
+    pub inputs: Option<PixelRange>,
     /// The mean that was subtracted from the inputs in 0..1, as torchvision's Normalize does
     #[arg(long, default_value_t = 0.0)]
     pub mean: f32,

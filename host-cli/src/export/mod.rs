@@ -1,142 +1,240 @@
-//! Models from and for other programs: safetensors state dicts, ONNX, npz, C.
+//! Export: a model in another program's format.
 //!
-//! What comes in is a list of [`Dense`] layers, in whatever way the file names and orders them, and becomes a [`Model`](crate::model::Model)
-//! in one place; what is none is refused by the name of the tensor or the operator. Numbers pass unchanged: a network
-//! that went out and came back gives the same logits.
+//! Each format is an [`Exporter`] in its own module, and [`FORMATS`] lists them all: the values of `--format`, their help
+//! and the errors of options that do not fit come from that list. A new format is one module and one entry.
+//!
+//! Exporters do not touch the disk: they return the [`Exported`] files, and the command writes them. Numbers pass
+//! unchanged: a network that is exported and imported again gives the same logits.
 
-mod affine;
 mod c;
-mod import;
+mod firmware;
+mod flash;
 mod npz;
-pub mod onnx;
-mod safetensors;
+mod onnx;
+mod state_dict;
 mod tensors;
-mod widen;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use selvedge::format::ModelView;
+use clap::builder::PossibleValue;
+use selvedge::format::{Dtype, ModelView, Packing};
+use serde_json::{Value, json};
 
-use crate::data::Set;
 use crate::error::{Error, Result};
-use crate::model::fold::Folded;
+use crate::memory::size;
+use crate::model::Model;
+use crate::model::fold::{self, Folded};
 
-pub use import::{Imported, Inputs, Options, Refusal, fold_normalisation, import, parse};
+pub use firmware::FirmwareOptions;
+pub use npz::logits;
 
-/// Why a file is no model, as a clause without the file's name.
-pub type Clause<T> = std::result::Result<T, String>;
+/// The formats, in the order of the help.
+pub static FORMATS: [Format; 8] = [
+    Format(&state_dict::StateDict),
+    Format(&onnx::Onnx),
+    Format(&onnx::OnnxInteger),
+    Format(&npz::Npz),
+    Format(&c::C),
+    Format(&flash::FlashFile),
+    Format(&flash::RustModule),
+    Format(&firmware::Firmware),
+];
 
-/// A dense layer as another program keeps it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Dense {
-    /// The tensors' names, weights and biases; the second is empty where it has none.
-    pub names: [String; 2],
-    /// `(out, in)`.
-    pub dims: [usize; 2],
-    /// `(out, in)` row-major, all finite.
-    pub weights: Vec<f32>,
-    /// `(out)`, all finite.
-    pub biases: Vec<f32>,
+/// What a format has to provide.
+pub trait Exporter: Sync {
+    /// The value of `--format`.
+    fn name(&self) -> &'static str;
+
+    /// Its help text.
+    fn description(&self) -> &'static str;
+
+    /// The options that it takes; all others are refused.
+    fn options(&self) -> &'static [ExportOption] {
+        &[]
+    }
+
+    /// Where its files go.
+    fn destination(&self) -> Destination {
+        Destination::Files
+    }
+
+    /// Refuses a model, read from `path`, with weights of a type that the format cannot hold.
+    ///
+    /// # Errors
+    /// Exit code 2 with what to export instead.
+    fn accepts(&self, _dtype: Dtype, _path: &Path) -> Result<()> {
+        Ok(())
+    }
+
+    /// Makes the files.
+    ///
+    /// # Errors
+    /// Exit code 1 if the format cannot hold the network, 2 for options with bad values.
+    fn write(&self, model: &ModelFile<'_>, options: &ExportOptions<'_>) -> Result<Exported>;
 }
 
-/// What a model can be written as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// A PyTorch state dict: fc1.weight, fc1.bias, ...
-    Safetensors,
-    /// A graph of Gemm, Relu and Softmax, of a flash file of integers with QuantizeLinear around them
-    Onnx,
-    /// A graph of integer operators alone, whose logits are those of a flash file of integers to the last bit
-    OnnxInteger,
-    /// numpy arrays with the names of the state dict
-    Npz,
-    /// C99: a header and a source with weights and an inference function
-    C,
-    /// A flash file
-    Selv,
-    /// A Rust module around a flash file
-    Rust,
-    /// A cargo project that runs a flash file on a board
-    Firmware,
+/// The formats, as `--format` chooses one.
+#[derive(Clone, Copy)]
+pub struct Format(&'static dyn Exporter);
+
+impl Format {
+    /// The format's exporter.
+    pub fn exporter(self) -> &'static dyn Exporter {
+        self.0
+    }
 }
 
-/// The logits of images, image by image.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Logits {
-    /// Of a network of floats.
-    Float(Vec<f32>),
-    /// Of a file of integers.
-    Integer(Vec<i32>),
+impl fmt::Debug for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.name())
+    }
 }
 
-/// The images at `index` of a set, their classes and their logits as an npz file, for other programs to compare with
-/// theirs.
-///
-/// # Errors
-/// Exit code 1 where it cannot be written.
-pub fn logits(set: &Set, index: &[u32], logits: &Logits) -> Result<Vec<u8>> {
-    npz::write(&tensors::of_images(set, index, logits)).map_err(Error::failed)
+impl ValueEnum for Format {
+    fn value_variants<'a>() -> &'a [Self] {
+        &FORMATS
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.0.name()).help(self.0.description()))
+    }
 }
 
-/// What is written.
-#[derive(Debug, Clone, Copy)]
-pub enum Net<'a> {
+/// Options of `export` that only some formats take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExportOption {
+    /// `--prefix`.
+    Prefix,
+    /// `--packing` and `--dtype`.
+    Weights,
+    /// `--board` and everything else of [`FirmwareOptions`].
+    Board,
+}
+
+impl ExportOption {
+    /// The error of giving the option, typed as `flag`, with a format that does not take it.
+    pub fn refusal(self, flag: &str) -> Error {
+        let takes = |format: &&Format| format.0.options().contains(&self);
+        let names: Vec<_> = FORMATS.iter().filter(takes).map(|format| format.0.name()).collect();
+        let (verb, alone) = match (flag.contains(" and "), names.len()) {
+            (true, 1) => ("go", " alone"),
+            (true, _) => ("go", ""),
+            (false, 1) => ("goes", " alone"),
+            (false, _) => ("goes", ""),
+        };
+        Error::misused(format!("{flag} {verb} with --format {}{alone}", names.join(" and ")))
+    }
+}
+
+/// Where an exporter's files go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Destination {
+    /// To the paths that it returns.
+    Files,
+    /// Into the folder `--out`, which may be replaced if it holds files of these names.
+    Folder(&'static [&'static str]),
+}
+
+/// A model as it was read.
+#[derive(Debug)]
+pub enum ModelFile<'a> {
+    /// A model file.
+    Model(Box<Model>),
+    /// A flash file.
+    Flash(ModelView<'a>),
+}
+
+/// The parameters of a network, in the arithmetic that it computes in.
+#[derive(Debug)]
+pub enum Parameters<'a> {
     /// A network of floats, and the names of its classes.
-    Float(&'a Folded, &'a [String]),
+    Float(Folded, Vec<String>),
     /// A flash file of integers.
     Integer(&'a ModelView<'a>),
 }
 
-/// The files that hold `net` in another program's format, `out` the first of them. `prefix` is what C's names start with,
-/// if not the file's name.
-///
-/// # Errors
-/// Exit code 1 where the format cannot hold it, 2 for a bad prefix.
-pub fn export(
-    net: Net<'_>,
-    format: Format,
-    out: &Path,
-    prefix: Option<&str>,
-) -> Result<Vec<(PathBuf, Vec<u8>)>> {
-    if prefix.is_some() && format != Format::C {
-        return Err(Error::misused("--prefix goes with --format c alone"));
+impl<'a> ModelFile<'a> {
+    /// The type of its weights.
+    pub fn dtype(&self) -> Dtype {
+        match self {
+            Self::Model(_) => Dtype::F32,
+            Self::Flash(model) => model.header().dtype(),
+        }
     }
-    let tensors = || match net {
-        Net::Float(net, _) => tensors::of(net),
-        Net::Integer(image) => Ok(tensors::of_integers(image)),
-    };
-    let bytes = match format {
-        Format::Safetensors => tensors().and_then(|t| match net {
-            Net::Float(net, classes) => safetensors::write(&t, Some(&import::about(net, classes)?)),
-            Net::Integer(_) => safetensors::write(&t, None),
-        }),
-        Format::Npz => tensors().and_then(|t| npz::write(&t)),
-        // Written from the model itself, which knows its images and packs its weights.
-        Format::Selv | Format::Rust | Format::Firmware => {
-            return Err(Error::misused("flash files are no exchange format"));
-        }
-        Format::Onnx => match net {
-            Net::Float(net, classes) => onnx::write(net, classes),
-            Net::Integer(image) => Ok(onnx::write_integer(image)),
-        },
-        Format::OnnxInteger => match net {
-            Net::Float(..) => {
-                return Err(Error::misused(
-                    "--format onnx-integer takes a flash file of integers, as `selvedge quantize` makes them",
-                ));
+
+    /// Its parameters.
+    ///
+    /// # Errors
+    /// Exit code 1 without the memory.
+    pub fn parameters(&'a self) -> Result<Parameters<'a>> {
+        Ok(match self {
+            Self::Flash(model) if model.header().dtype().is_integer() => Parameters::Integer(model),
+            Self::Flash(model) => {
+                Parameters::Float(fold::of_file(model)?, model.labels().map(String::from).collect())
             }
-            Net::Integer(image) => Ok(onnx::write_exact(image)),
-        },
-        Format::C => {
-            let name = c::prefix(prefix, out)?;
-            let files = match net {
-                Net::Float(net, classes) => c::float(net, classes, &name),
-                Net::Integer(image) => c::integer(image, &name),
-            };
-            return Ok(c::named(files, out, &name));
+            Self::Model(model) => Parameters::Float(fold::fold(model)?, model.about.classes.clone()),
+        })
+    }
+}
+
+/// The options of an export.
+#[derive(Debug)]
+pub struct ExportOptions<'a> {
+    /// The path of the model.
+    pub model: &'a Path,
+    /// The file or folder to write.
+    pub out: &'a Path,
+    /// The start of names in C; the file's name if it is not given.
+    pub prefix: Option<&'a str>,
+    /// The type of a flash file's weights.
+    pub dtype: Option<Dtype>,
+    /// The packing of a flash file's weights.
+    pub packing: Option<Packing>,
+    /// The board and its program.
+    pub firmware: Option<FirmwareOptions<'a>>,
+}
+
+/// The files of an export, and what to tell the user.
+#[derive(Debug)]
+pub struct Exported {
+    /// Paths and contents. In a folder the paths are relative to it.
+    pub files: Vec<(PathBuf, Vec<u8>)>,
+    /// Lines for people, each with the JSON object for `--json`.
+    pub report: Vec<(String, Value)>,
+}
+
+impl Exported {
+    /// Files that are reported by their names and sizes.
+    fn files(files: Vec<(PathBuf, Vec<u8>)>) -> Self {
+        let line = |(path, bytes): &(PathBuf, Vec<u8>)| {
+            let (file, bytes) = (path.display().to_string(), bytes.len());
+            (format!("{file}, {}", size(bytes as u64)), json!({"file": file, "bytes": bytes}))
+        };
+        let report = files.iter().map(line).collect();
+        Self { files, report }
+    }
+
+    /// One file, or the reason why the format cannot hold the network.
+    fn one(out: &Path, bytes: std::result::Result<Vec<u8>, String>) -> Result<Self> {
+        let bytes = bytes.map_err(|why| Error::failed(format!("cannot export the model: {why}")))?;
+        Ok(Self::files(vec![(out.to_path_buf(), bytes)]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ExportOption::{Board, Prefix, Weights};
+
+    #[test]
+    fn options_name_the_formats_that_take_them() {
+        for (option, flag, expected) in [
+            (Prefix, "--prefix", "--prefix goes with --format c alone"),
+            (Weights, "--packing and --dtype", "--packing and --dtype go with --format selv and rust"),
+            (Board, "--cpu", "--cpu goes with --format firmware alone"),
+        ] {
+            assert_eq!(option.refusal(flag).message, expected);
         }
-    };
-    let bytes = bytes.map_err(|why| Error::failed(format!("cannot export the model: {why}")))?;
-    Ok(vec![(out.to_path_buf(), bytes)])
+    }
 }

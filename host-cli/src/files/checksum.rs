@@ -1,101 +1,33 @@
-//! Checksums of the files that a run is read back from: CRC-32, as flash files have it.
+//! Checksums of the files that a run is read back from: CRC-32, as in flash files.
 //!
-//! It finds every flipped bit and every burst of up to 32, at two gigabytes a second; other damage passes once in four
-//! billion. It guards against damage, not against people. Where it lies:
+//! CRC-32 detects every flipped bit and every burst of up to 32 bits; other damage passes once in four billion. It guards
+//! against damage, not against tampering. Its place depends on the kind of file:
 //!
-//! - safetensors: the first member of our metadata, `{"crc32":"…",`, over the whole file with zeros for its eight digits;
-//! - JSON: the last member, `"crc32":"…"}`, over every byte of the file in front of its digits, so that a line of
+//! - safetensors: the first member of our metadata, `{"crc32":"…",`, computed over the whole file with zeros for its eight
+//!   digits ([`safetensors`](super::safetensors) reads and writes it);
+//! - JSON: the last member, `"crc32":"…"}`, computed over every byte of the file before its digits, so that a line of
 //!   `metrics.jsonl` vouches for the lines above it;
-//! - TOML: the last line, `# crc32 = …`, over every byte in front of its digits.
+//! - TOML: the last line, `# crc32 = …`, computed over every byte before its digits.
 //!
-//! Files of other programs have none, nor have those that were written before there were any: they are read all the same.
-//! A reader has to refuse keys that it does not know, since a flipped bit in `crc32` makes one of it.
+//! Files of other programs have no checksum, and neither do files of early versions: both are read without one. A reader
+//! has to refuse keys that it does not know, because a flipped bit in `crc32` makes an unknown key of it.
 
-use std::collections::HashMap;
-
-use safetensors::SafeTensors;
-use safetensors::tensor::TensorView;
 use selvedge::format::crc::Crc;
 use serde_json::Value;
 
 /// The member's name.
 pub const KEY: &str = "crc32";
-/// How our metadata opens.
-const OPENING: &str = r#"{"crc32":""#;
-/// The same in the file, where it is a string in JSON.
-const OPENING_STORED: &[u8] = br#"{\"crc32\":\""#;
-/// Digits, and what stands for them while they are computed.
-const ZEROS: &str = "00000000";
-/// How a TOML file's last line opens.
+/// The placeholder of the digits while the checksum is computed.
+pub(super) const ZEROS: &str = "00000000";
+/// The start of a TOML file's last line.
 const COMMENT: &str = "# crc32 = ";
 
 /// Why a file with a checksum is refused.
 pub const MISMATCH: &str = "its checksum does not match";
 
-fn digits(crc: Crc) -> String {
+/// The eight hexadecimal digits of a checksum.
+pub(super) fn digits(crc: Crc) -> String {
     format!("{:08x}", crc.value())
-}
-
-/// Where the digits lie in a safetensors file, if they are there.
-fn place(file: &[u8]) -> Option<usize> {
-    let header = u64::from_le_bytes(*file.first_chunk()?);
-    let end = usize::try_from(header).ok()?.checked_add(8)?;
-    let header = file.get(8..end)?;
-    let found = header.windows(OPENING_STORED.len()).position(|window| window == OPENING_STORED)?;
-    let at = 8 + found + OPENING_STORED.len();
-    (at + ZEROS.len() <= end).then_some(at)
-}
-
-fn of_tensors(file: &[u8], at: usize) -> String {
-    let crc = Crc::new().of(&file[..at]).of(ZEROS.as_bytes()).of(&file[at + ZEROS.len()..]);
-    digits(crc)
-}
-
-/// A safetensors file whose metadata holds `json`, an object, and the checksum under `key`; the same tensors and metadata
-/// give the same bytes.
-///
-/// # Errors
-/// One clause, where the tensors cannot be written.
-pub fn write_tensors<S: AsRef<str> + Ord + std::fmt::Display>(
-    tensors: Vec<(S, TensorView<'_>)>,
-    key: &str,
-    json: &str,
-) -> Result<Vec<u8>, String> {
-    let members = json.strip_prefix('{').ok_or("metadata that is no object")?;
-    let comma = if members == "}" { "" } else { "," };
-    let json = format!("{OPENING}{ZEROS}\"{comma}{members}");
-    let mut file = safetensors::serialize(tensors, Some(HashMap::from([(key.to_string(), json)])))
-        .map_err(|e| e.to_string())?;
-    sign_tensors(&mut file);
-    Ok(file)
-}
-
-/// Makes the checksum of a safetensors file right, if it has one.
-pub fn sign_tensors(file: &mut [u8]) {
-    if let Some(at) = place(file) {
-        let digits = of_tensors(file, at);
-        file[at..at + digits.len()].copy_from_slice(digits.as_bytes());
-    }
-}
-
-/// The JSON under `key` in a safetensors file's metadata, without the checksum, which is checked whatever its key has
-/// become; `None` where there is none.
-///
-/// # Errors
-/// One clause, where the file cannot be read or its checksum does not match.
-pub fn read_tensors(file: &[u8], key: &str) -> Result<Option<String>, String> {
-    let (_, header) =
-        SafeTensors::read_metadata(file).map_err(|e| format!("not a readable safetensors file: {e}"))?;
-    let Some(metadata) = header.metadata() else { return Ok(None) };
-    if metadata.values().any(|json| json.starts_with(OPENING)) {
-        let at = place(file).ok_or(MISMATCH)?;
-        if of_tensors(file, at).as_bytes() != &file[at..at + ZEROS.len()] {
-            return Err(format!("damaged: {MISMATCH}"));
-        }
-    }
-    let Some(json) = metadata.get(key) else { return Ok(None) };
-    let rest = json.strip_prefix(OPENING).and_then(|rest| rest.get(ZEROS.len() + 1..));
-    Ok(Some(rest.map_or_else(|| json.clone(), |rest| format!("{{{}", rest.trim_start_matches(',')))))
 }
 
 /// Adds a JSON object to `text`, the file so far, with its checksum as its last member.
@@ -149,41 +81,17 @@ pub fn check_toml(text: &str) -> Result<bool, String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use safetensors::Dtype;
 
     /// Every file that is `file` with one bit flipped, or cut short.
-    fn damaged(file: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
+    pub(in crate::files) fn damaged(file: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
         let flipped = (0..8 * file.len()).map(|bit| {
             let mut file = file.to_vec();
             file[bit / 8] ^= 1 << (bit % 8);
             file
         });
         flipped.chain((0..file.len()).map(|n| file[..n].to_vec()))
-    }
-
-    #[test]
-    fn tensors_are_refused_whatever_bit_is_flipped() {
-        let bytes = [1, 2, 3, 4, 5, 6, 7, 8];
-        let view = || vec![("w", TensorView::new(Dtype::F32, vec![2], &bytes).unwrap())];
-        for json in ["{}", r#"{"epochs":3,"name":"a \"b\""}"#] {
-            let file = write_tensors(view(), "ours", json).unwrap();
-            assert_eq!(read_tensors(&file, "ours").unwrap().as_deref(), Some(json));
-            assert_eq!(write_tensors(view(), "ours", json).unwrap(), file);
-            for bad in damaged(&file) {
-                let taken = match read_tensors(&bad, "ours") {
-                    // Where the opening of the metadata is hit, its reader meets a member that it does not know.
-                    Ok(Some(read)) => serde_json::from_str::<Value>(&read)
-                        .is_ok_and(|v| v.as_object().unwrap().keys().all(|key| json.contains(key))),
-                    Ok(None) => SafeTensors::deserialize(&bad).is_ok(),
-                    Err(_) => false,
-                };
-                assert!(!taken, "{}", String::from_utf8_lossy(&bad));
-            }
-        }
-        let foreign = safetensors::serialize(view(), None).unwrap();
-        assert_eq!(read_tensors(&foreign, "ours"), Ok(None));
     }
 
     #[test]

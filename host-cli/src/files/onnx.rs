@@ -4,7 +4,7 @@
 use prost::Message;
 
 /// `TensorProto.DataType`.
-pub(super) mod dtype {
+pub(crate) mod dtype {
     pub const FLOAT: i32 = 1;
     pub const UINT8: i32 = 2;
     pub const INT8: i32 = 3;
@@ -45,7 +45,7 @@ pub(super) mod dtype {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Model {
+pub(crate) struct Model {
     #[prost(int64, tag = "1")]
     pub ir_version: i64,
     #[prost(string, tag = "2")]
@@ -61,7 +61,7 @@ pub(super) struct Model {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct OperatorSet {
+pub(crate) struct OperatorSet {
     #[prost(string, tag = "1")]
     pub domain: String,
     #[prost(int64, tag = "2")]
@@ -69,7 +69,7 @@ pub(super) struct OperatorSet {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     #[prost(string, tag = "1")]
     pub key: String,
     #[prost(string, tag = "2")]
@@ -77,7 +77,7 @@ pub(super) struct Entry {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Graph {
+pub(crate) struct Graph {
     #[prost(message, repeated, tag = "1")]
     pub node: Vec<Node>,
     #[prost(string, tag = "2")]
@@ -93,7 +93,7 @@ pub(super) struct Graph {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Node {
+pub(crate) struct Node {
     #[prost(string, repeated, tag = "1")]
     pub input: Vec<String>,
     #[prost(string, repeated, tag = "2")]
@@ -109,7 +109,7 @@ pub(super) struct Node {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Attribute {
+pub(crate) struct Attribute {
     #[prost(string, tag = "1")]
     pub name: String,
     #[prost(float, tag = "2")]
@@ -130,7 +130,7 @@ pub(super) struct Attribute {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Tensor {
+pub(crate) struct Tensor {
     #[prost(int64, repeated, tag = "1")]
     pub dims: Vec<i64>,
     #[prost(int32, tag = "2")]
@@ -159,7 +159,7 @@ pub(super) struct Tensor {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct ValueInfo {
+pub(crate) struct ValueInfo {
     #[prost(string, tag = "1")]
     pub name: String,
     #[prost(message, optional, tag = "2")]
@@ -167,13 +167,13 @@ pub(super) struct ValueInfo {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct ValueType {
+pub(crate) struct ValueType {
     #[prost(message, optional, tag = "1")]
     pub tensor: Option<TensorType>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct TensorType {
+pub(crate) struct TensorType {
     #[prost(int32, tag = "1")]
     pub elem_type: i32,
     #[prost(message, optional, tag = "2")]
@@ -181,13 +181,13 @@ pub(super) struct TensorType {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct TensorShape {
+pub(crate) struct TensorShape {
     #[prost(message, repeated, tag = "1")]
     pub dim: Vec<Dim>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Dim {
+pub(crate) struct Dim {
     #[prost(int64, optional, tag = "1")]
     pub value: Option<i64>,
     #[prost(string, optional, tag = "2")]

@@ -1,10 +1,24 @@
-//! What scales and shifts a row between layers, and layers into which it is folded.
+//! Dense layers, and the affine maps around them that are folded into their weights.
 //!
-//! Sums are taken in f64 and rounded to f32 once. Where nothing is folded, weights of f32 stay the same bits.
+//! Scaling, batch normalisation and bias additions are all maps `factor * x + shift` in front of a layer or after it.
+//! Folding sums in f64 and rounds to f32 once. A layer without such maps keeps the bits of its f32 weights.
 
-use super::{Clause, Dense};
+use super::Clause;
 
-/// `factor * x + shift`; either has one element for all or one for each.
+/// A dense layer as another program stores it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Dense {
+    /// The tensors' names, weights and biases; the second is empty if it has no biases.
+    pub names: [String; 2],
+    /// `(out, in)`.
+    pub dims: [usize; 2],
+    /// `(out, in)` row-major, all finite.
+    pub weights: Vec<f32>,
+    /// `(out)`, all finite.
+    pub biases: Vec<f32>,
+}
+
+/// `factor * x + shift`. Each vector has one element for all values or one for each.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Affine {
     pub factor: Vec<f64>,
@@ -12,7 +26,7 @@ pub(super) struct Affine {
 }
 
 impl Affine {
-    /// One that changes nothing.
+    /// The identity.
     pub fn identity() -> Self {
         Self { factor: vec![1.0], shift: vec![0.0] }
     }
@@ -21,7 +35,7 @@ impl Affine {
         *self == Self::identity()
     }
 
-    /// What `self` and then `next` do; `None` where they are of different widths.
+    /// The composition of `self` and then `next`; `None` if their widths differ.
     pub fn then(&self, next: &Self) -> Option<Self> {
         let widths = [&self.factor, &self.shift, &next.factor, &next.shift].map(Vec::len);
         let width = widths.into_iter().max().unwrap_or(1);
@@ -42,16 +56,16 @@ impl Affine {
         [&self.factor, &self.shift].map(|v| if v.len() == 1 { v[0] } else { v[n] })
     }
 
-    /// Whether it is of rows of `width`.
+    /// Whether it applies to vectors of `width` elements.
     pub fn fits(&self, width: usize) -> bool {
         [&self.factor, &self.shift].iter().all(|v| v.len() == 1 || v.len() == width)
     }
 }
 
-/// A layer that rows are scaled in front of and after.
+/// A dense layer with an affine map of its inputs and one of its outputs.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Layer {
-    /// The tensors' names, weights and biases; the second is empty where it has none.
+pub(super) struct AffineDense {
+    /// The tensors' names, weights and biases; the second is empty if it has no biases.
     pub names: [String; 2],
     /// `(out, in)`.
     pub dims: [usize; 2],
@@ -59,20 +73,20 @@ pub(super) struct Layer {
     pub weights: Vec<f64>,
     /// `(out)`.
     pub biases: Vec<f64>,
-    /// What its inputs go through.
+    /// The map of its inputs.
     pub before: Affine,
-    /// What its outputs go through.
+    /// The map of its outputs.
     pub after: Affine,
 }
 
-impl Layer {
-    /// A layer that nothing is folded into yet.
+impl AffineDense {
+    /// A layer with identities around it.
     pub fn new(names: [String; 2], dims: [usize; 2], weights: Vec<f64>, biases: Vec<f64>) -> Self {
         let [before, after] = [Affine::identity(), Affine::identity()];
         Self { names, dims, weights, biases, before, after }
     }
 
-    /// The layer with all that is in front of it and after it.
+    /// The layer with both maps folded into it.
     pub fn fold(&self) -> Clause<Dense> {
         let [o, i] = self.dims;
         let name = &self.names[0];

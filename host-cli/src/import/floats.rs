@@ -1,4 +1,4 @@
-//! Floats of other programs' files, widened to f64, which is exact.
+//! Reads floats of any width as f64, which is exact.
 
 use half::{bf16, f16};
 

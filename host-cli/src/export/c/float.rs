@@ -1,11 +1,11 @@
-//! C for float networks: an input goes into the sums of all outputs at once, which keeps the order of summation and skips
-//! the inputs that are 0.
+//! C for float networks. Each input is added to the sums of all outputs at once, which keeps the order of summation and lets
+//! zero inputs be skipped.
 
 use super::{Files, array, classify, header};
 use crate::model::fold::Folded;
 
-/// The C of a network.
-pub fn write(folded: &Folded, labels: &[String], name: &str) -> Files {
+/// The C files of a network.
+pub(super) fn write(folded: &Folded, labels: &[String], name: &str) -> Files {
     let shape = folded.shape;
     let mut source = String::from("/* See HEADER. */\n#include \"HEADER\"\n");
     let mut rest = &folded.params[..];

@@ -1,42 +1,43 @@
-//! C for integer networks: four rows at a time, so that an input is fetched once for four products, and nothing for the
-//! inputs that are 0.
+//! C for integer networks. Four outputs are computed at a time, so an input is loaded once for four products; zero inputs are
+//! skipped.
 //!
-//! The weights of four rows lie side by side, column by column; rows that only fill the last four are zeros.
+//! The weights of four outputs are interleaved, input by input; the last four are padded with zeros.
 
 use selvedge::format::{Dtype, LayerView, ModelView};
 
 use super::{Files, array, classify, header};
 
-/// The C of a flash file.
-pub fn write(image: &ModelView<'_>, name: &str) -> Files {
-    let (shape, four_bits) = (image.header().shape(), image.header().dtype() == Dtype::I4);
-    let labels: Vec<String> = image.labels().map(String::from).collect();
+/// The C files of a flash file.
+pub(super) fn write(model: &ModelView<'_>, name: &str) -> Files {
+    let (shape, four_bits) = (model.header().shape(), model.header().dtype() == Dtype::I4);
+    let labels: Vec<String> = model.labels().map(String::from).collect();
     let notes = format!(
         "Integers only: i{} weights.\n * A logit of 1 is worth {:e}.",
         if four_bits { 4 } else { 8 },
-        image.scale(shape.layers())
+        model.scale(shape.layers())
     );
     let mut source = String::from("/* See HEADER. */\n#include \"HEADER\"\n");
-    for (l, layer) in image.layers().iter().enumerate() {
+    for (l, layer) in model.layers().iter().enumerate() {
         let weights = format!("{name}_weights{}", l + 1);
         if four_bits {
             array(&mut source, "uint8_t", &weights, nibbles(layer).into_iter());
         } else {
-            array(&mut source, "int8_t", &weights, fours(layer).flatten().collect::<Vec<_>>().into_iter());
+            array(
+                &mut source,
+                "int8_t",
+                &weights,
+                interleaved(layer).flatten().collect::<Vec<_>>().into_iter(),
+            );
         }
-        let rows = 0..layer.outputs();
-        array(
-            &mut source,
-            "int32_t",
-            &format!("{name}_biases{}", l + 1),
-            rows.clone().map(|r| layer.bias(r)),
-        );
+        let outputs = 0..layer.outputs();
+        let biases = outputs.clone().map(|o| layer.bias(o));
+        array(&mut source, "int32_t", &format!("{name}_biases{}", l + 1), biases);
         if l + 1 < shape.layers() {
-            let multipliers = rows.map(|r| layer.multiplier(r));
+            let multipliers = outputs.map(|o| layer.multiplier(o));
             array(&mut source, "uint16_t", &format!("{name}_multipliers{}", l + 1), multipliers);
         }
     }
-    if let Some(table) = image.table() {
+    if let Some(table) = model.table() {
         array(&mut source, "uint8_t", &format!("{name}_table"), table.iter());
     }
     source += &SUMS
@@ -50,30 +51,30 @@ pub fn write(image: &ModelView<'_>, name: &str) -> Files {
         .replace("STRIDE", if four_bits { "2" } else { "4" })
         .replace("WEIGHT", if four_bits { "uint8_t" } else { "int8_t" })
         .replace("NAME", name);
-    source += &logits(image, name);
+    source += &logits(model, name);
     source += &classify(name, shape, "int32_t", &labels);
     Files { header: header(name, shape, "int32_t", &notes, &labels), source }
 }
 
-/// Four rows of each column, or zeros.
-fn fours<'a>(layer: &'a LayerView<'a>) -> impl Iterator<Item = [i8; 4]> + 'a {
-    let weight = |row: usize, column: usize| {
-        if row < layer.outputs() { layer.weight(row, column) as i8 } else { 0 }
+/// The weights of four outputs for each input, padded with zeros.
+fn interleaved<'a>(layer: &'a LayerView<'a>) -> impl Iterator<Item = [i8; 4]> + 'a {
+    let weight = |output: usize, input: usize| {
+        if output < layer.outputs() { layer.weight(output, input) as i8 } else { 0 }
     };
-    (0..layer.outputs()).step_by(4).flat_map(move |row| {
-        (0..layer.inputs()).map(move |column| std::array::from_fn(|k| weight(row + k, column)))
+    (0..layer.outputs()).step_by(4).flat_map(move |output| {
+        (0..layer.inputs()).map(move |input| std::array::from_fn(|k| weight(output + k, input)))
     })
 }
 
-/// Two weights in a byte, the even row's in its lower half.
+/// The same with two weights in a byte, the even output's in the low nibble.
 fn nibbles(layer: &LayerView<'_>) -> Vec<u8> {
     let pair = |low: i8, high: i8| (high / 16 * 16) as u8 | ((low / 16) as u8 & 15);
-    fours(layer).flat_map(|[a, b, c, d]| [pair(a, b), pair(c, d)]).collect()
+    interleaved(layer).flat_map(|[a, b, c, d]| [pair(a, b), pair(c, d)]).collect()
 }
 
-fn logits(image: &ModelView<'_>, name: &str) -> String {
-    let shape = image.header().shape();
-    let table = image.table().is_some();
+fn logits(model: &ModelView<'_>, name: &str) -> String {
+    let shape = model.header().shape();
+    let table = model.table().is_some();
     let input = if table { format!("{name}_table[pixels[i]]") } else { "(uint8_t)(pixels[i] >> 1)".into() };
     super::logits(name, shape, ["uint8_t", "int32_t"], &input, |l, from, to| {
         let (i, o, n) = (shape.width(l), shape.width(l + 1), l + 1);

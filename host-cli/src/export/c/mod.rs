@@ -1,8 +1,8 @@
-//! C99: a header and a source with the weights and an inference function, for any compiler and core.
+//! The C99 format: a header and a source with the weights and an inference function, for any compiler and core.
 //!
-//! No heap, no library but `<stdint.h>`, every name with a prefix. Integer networks compute what the flash file does, bit
-//! for bit, in 32-bit sums with one long multiplication for each hidden unit; float networks add up in the order of the
-//! flash file's arithmetic.
+//! The code uses no heap and no library but `<stdint.h>`, and every name has a prefix. Integer networks give the flash
+//! file's results bit for bit, in 32-bit sums with one 64-bit multiplication per hidden unit. Float networks sum in the
+//! order of the flash file's arithmetic.
 
 mod float;
 mod integer;
@@ -12,30 +12,55 @@ use std::path::{Path, PathBuf};
 
 use selvedge::Shape;
 
-pub(super) use float::write as float;
-pub(super) use integer::write as integer;
-
+use super::{ExportOption, ExportOptions, Exported, Exporter, ModelFile, Parameters};
 use crate::error::{Error, Result};
+
+/// `--format c`.
+pub(super) struct C;
+
+impl Exporter for C {
+    fn name(&self) -> &'static str {
+        "c"
+    }
+
+    fn description(&self) -> &'static str {
+        "C99: a header and a source with weights and an inference function"
+    }
+
+    fn options(&self) -> &'static [ExportOption] {
+        &[ExportOption::Prefix]
+    }
+
+    fn write(&self, model: &ModelFile<'_>, options: &ExportOptions<'_>) -> Result<Exported> {
+        let parameters = model.parameters()?;
+        let prefix = prefix(options.prefix, options.out)?;
+        let files = match &parameters {
+            Parameters::Float(folded, classes) => float::write(folded, classes, &prefix),
+            Parameters::Integer(model) => integer::write(model, &prefix),
+        };
+        Ok(Exported::files(named(files, options.out, &prefix)))
+    }
+}
 
 /// A header and a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Files {
+struct Files {
     /// `NAME.h`.
-    pub header: String,
-    /// `NAME.c`, with HEADER for the name of the header, twice.
-    pub source: String,
+    header: String,
+    /// `NAME.c`, with the placeholder HEADER for the header's name, twice.
+    source: String,
 }
 
-/// The prefix that was asked for, or one made of the file's name.
+/// The given prefix, or one made of the file's name.
 ///
 /// # Errors
-/// Exit code 2 where it is no identifier.
-pub fn prefix(asked: Option<&str>, out: &Path) -> Result<String> {
+/// Exit code 2 if it is no identifier.
+fn prefix(given: Option<&str>, out: &Path) -> Result<String> {
     let good = |text: &str| {
         text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
             && text.chars().next().is_some_and(|c| c.is_ascii_alphabetic())
     };
-    match asked {
+    match given {
         Some(prefix) if good(prefix) => Ok(prefix.into()),
         Some(prefix) => Err(Error::misused(format!(
             "--prefix {prefix}: a C identifier starts with a letter and goes on in letters, digits and _"
@@ -48,15 +73,15 @@ pub fn prefix(asked: Option<&str>, out: &Path) -> Result<String> {
     }
 }
 
-/// The two files, beside each other: `out` with the endings `.c` and `.h`.
-pub(super) fn named(files: Files, out: &Path, name: &str) -> Vec<(PathBuf, Vec<u8>)> {
+/// The two files: `out` with the extensions `.c` and `.h`.
+fn named(files: Files, out: &Path, name: &str) -> Vec<(PathBuf, Vec<u8>)> {
     let Files { header, source } = files;
     let (c, h) = (out.with_extension("c"), out.with_extension("h"));
     let included = h.file_name().map_or_else(|| format!("{name}.h"), |f| f.to_string_lossy().into_owned());
     vec![(c, source.replacen("HEADER", &included, 2).into_bytes()), (h, header.into_bytes())]
 }
 
-/// What is the same in both headers; `value` is the C type of a logit.
+/// The header file; `value` is the C type of a logit.
 fn header(name: &str, shape: Shape, value: &str, notes: &str, labels: &[String]) -> String {
     let mut text = format!(
         "/* A {shape} network. {notes}
@@ -106,8 +131,8 @@ uint32_t {name}_classify(const uint8_t *pixels);
     text
 }
 
-/// The function that runs the layers, one after the other: `types` of activations and of logits, `input` for a pixel,
-/// `call` for a layer that reads one buffer and writes another.
+/// The C function that runs the layers in turn. `types` are those of activations and logits, `input` is the expression of an
+/// input, and `call` gives the call of a layer that reads one buffer and writes another.
 fn logits(
     name: &str,
     shape: Shape,
@@ -136,7 +161,7 @@ fn logits(
     text + "}\n"
 }
 
-/// The end of both sources.
+/// The C function that classifies, and the names of the classes.
 fn classify(name: &str, shape: Shape, value: &str, labels: &[String]) -> String {
     let mut text = CLASSIFY
         .replace("NAME", name)
@@ -170,7 +195,7 @@ uint32_t NAME_classify(const uint8_t *pixels)
 }
 ";
 
-/// A string literal: bytes outside plain ASCII as three octal digits, and no trigraphs.
+/// A string literal without trigraphs; bytes outside printable ASCII become three octal digits.
 fn quote(text: &str) -> String {
     let mut quoted = String::from("\"");
     for byte in text.bytes() {
@@ -189,7 +214,7 @@ fn quote(text: &str) -> String {
     quoted
 }
 
-/// A constant array, wrapped.
+/// Appends a constant array, wrapped at 100 columns.
 fn array<T: Display>(text: &mut String, kind: &str, name: &str, values: impl ExactSizeIterator<Item = T>) {
     let _ = write!(text, "\nstatic const {kind} {name}[{}] = {{", values.len());
     let mut column = usize::MAX;

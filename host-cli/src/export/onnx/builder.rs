@@ -1,26 +1,26 @@
-//! Building an ONNX graph: nodes, tensors, values, and the model around them.
+//! Builds an ONNX graph: nodes, tensors, values, and the model around them.
 
 use prost::Message;
 
-use super::proto::{
+use crate::files::onnx::{
     Attribute, Dim, Entry, Graph, Model, Node, OperatorSet, Tensor, TensorShape, TensorType, ValueInfo,
     ValueType, dtype,
 };
 
-/// The oldest operator set with everything that is written here, scales for each output included, and its file version.
+/// The oldest operator set with everything that is written here, scales per output channel included, and its IR version.
 const OPSET: i64 = 13;
 const IR_VERSION: i64 = 7;
 
-/// A graph as it grows.
+/// A graph under construction.
 #[derive(Debug, Default)]
-pub(super) struct Builder {
+pub(super) struct GraphBuilder {
     nodes: Vec<Node>,
     initializers: Vec<Tensor>,
     outputs: Vec<ValueInfo>,
 }
 
-impl Builder {
-    /// Adds an operator whose only output has its name.
+impl GraphBuilder {
+    /// Adds an operator; its only output is called `name`.
     pub fn node(&mut self, op: &str, name: &str, inputs: &[&str], attributes: Vec<Attribute>) {
         self.nodes.push(Node {
             input: inputs.iter().map(ToString::to_string).collect(),
@@ -49,7 +49,7 @@ impl Builder {
         self.outputs.push(value(name, elem_type, width));
     }
 
-    /// The file of the graph whose input is `(batch, width)`.
+    /// The file of the graph. `input` is the name, element type and width of its input `(batch, width)`.
     pub fn finish(self, input: (&str, i32, usize), doc: String, classes: &[String]) -> Vec<u8> {
         let entry = |key: &str, value: String| Entry { key: key.into(), value };
         let graph = Graph {
@@ -76,11 +76,12 @@ impl Builder {
     }
 }
 
-/// An attribute that is an integer.
-pub(super) fn integer(name: &str, i: i64) -> Attribute {
+/// An integer attribute.
+pub(super) fn integer_attribute(name: &str, i: i64) -> Attribute {
     Attribute { name: name.into(), i, kind: 2, ..Attribute::default() }
 }
 
+/// A value `(batch, width)`.
 fn value(name: &str, elem_type: i32, width: usize) -> ValueInfo {
     let dim =
         vec![Dim { value: None, name: Some("batch".into()) }, Dim { value: Some(width as i64), name: None }];

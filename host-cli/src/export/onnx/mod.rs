@@ -1,44 +1,85 @@
-//! ONNX: a chain of dense layers as a graph of operators, read and written.
+//! The ONNX formats: a graph of `Gemm`, `Relu` and `Softmax` with the logits as an output of their own.
 //!
-//! Written: `Gemm`, `Relu` and a `Softmax`, with the logits as an output of their own, around integers where the network
-//! is one of integers, or of integer operators alone. Read: the float form, and what other exporters make of such networks
-//! ([`read`] lists it). The messages are declared here by hand, since of the format's hundreds only a dozen matter.
+//! The graph of an integer network is either of the same operators between `QuantizeLinear` and `DequantizeLinear`
+//! ([`qdq`]), which runtimes turn into their fast integer kernels, or of integer operators alone ([`integer`]), which gives
+//! exactly the flash file's logits.
 
-mod arrange;
-mod array;
-mod build;
-mod constant;
-mod ending;
-mod exact;
+mod builder;
 mod integer;
-mod layers;
-mod proto;
-mod read;
-mod row;
-mod scale;
-#[cfg(test)]
-mod tests;
-mod trace;
-mod values;
+mod qdq;
 
+use selvedge::format::Dtype;
 use selvedge::kernel::transpose;
 
-use super::Clause;
+use super::{ExportOptions, Exported, Exporter, ModelFile, Parameters};
+use crate::error::{Error, Result};
+use crate::files::onnx::dtype;
 use crate::model::fold::Folded;
-use build::{Builder, integer};
-use proto::dtype;
+use builder::{GraphBuilder, integer_attribute};
+use std::path::Path;
 
-pub(super) use exact::write as write_exact;
-pub(super) use integer::write as write_integer;
-pub use read::{Read, read};
+/// `--format onnx`.
+pub(super) struct Onnx;
 
-/// The float graph.
-pub(super) fn write(net: &Folded, classes: &[String]) -> Clause<Vec<u8>> {
-    let mut graph = Builder::default();
-    let shape = net.shape;
-    let layers = shape.split(&net.params).map_err(|e| e.to_string())?;
+impl Exporter for Onnx {
+    fn name(&self) -> &'static str {
+        "onnx"
+    }
+
+    fn description(&self) -> &'static str {
+        "A graph of Gemm, Relu and Softmax, of a flash file of integers with QuantizeLinear around them"
+    }
+
+    fn write(&self, model: &ModelFile<'_>, options: &ExportOptions<'_>) -> Result<Exported> {
+        let bytes = match model.parameters()? {
+            Parameters::Float(folded, classes) => float(&folded, &classes),
+            Parameters::Integer(model) => Ok(qdq::write(model)),
+        };
+        Exported::one(options.out, bytes)
+    }
+}
+
+/// `--format onnx-integer`.
+pub(super) struct OnnxInteger;
+
+impl OnnxInteger {
+    fn needs_integers() -> Error {
+        Error::misused(
+            "--format onnx-integer takes a flash file of integers, as `selvedge quantize` makes them",
+        )
+    }
+}
+
+impl Exporter for OnnxInteger {
+    fn name(&self) -> &'static str {
+        "onnx-integer"
+    }
+
+    fn description(&self) -> &'static str {
+        "A graph of integer operators alone, whose logits are those of a flash file of integers to the last bit"
+    }
+
+    fn accepts(&self, dtype: Dtype, _path: &Path) -> Result<()> {
+        if dtype.is_integer() { Ok(()) } else { Err(Self::needs_integers()) }
+    }
+
+    fn write(&self, model: &ModelFile<'_>, options: &ExportOptions<'_>) -> Result<Exported> {
+        match model {
+            ModelFile::Flash(model) if model.header().dtype().is_integer() => {
+                Exported::one(options.out, Ok(integer::write(model)))
+            }
+            _ => Err(Self::needs_integers()),
+        }
+    }
+}
+
+/// The graph of a network of floats.
+fn float(network: &Folded, classes: &[String]) -> std::result::Result<Vec<u8>, String> {
+    let mut graph = GraphBuilder::default();
+    let shape = network.shape;
+    let layers = shape.split(&network.params).map_err(|e| e.to_string())?;
     let mut value = String::from("input");
-    if let Some(table) = &net.table {
+    if let Some(table) = &network.table {
         value = look_up(&mut graph, table);
     }
     for (n, layer) in layers.iter().enumerate() {
@@ -51,28 +92,28 @@ pub(super) fn write(net: &Folded, classes: &[String]) -> Clause<Vec<u8>> {
         graph.floats(&b, &[o], layer.biases);
         let last = n + 1 == layers.len();
         let out = if last { "logits" } else { &fc };
-        graph.node("Gemm", out, &[&value, &w, &b], vec![integer("transB", 1)]);
+        graph.node("Gemm", out, &[&value, &w, &b], vec![integer_attribute("transB", 1)]);
         value = out.into();
         if !last {
             value = format!("relu{}", n + 1);
             graph.node("Relu", &value, &[out], Vec::new());
         }
     }
-    graph.node("Softmax", "probabilities", &[&value], vec![integer("axis", 1)]);
+    graph.node("Softmax", "probabilities", &[&value], vec![integer_attribute("axis", 1)]);
     graph.output("logits", dtype::FLOAT, shape.outputs());
     graph.output("probabilities", dtype::FLOAT, shape.outputs());
     let doc = format!("{shape}; input is a row of pixels, each divided by 255");
     Ok(graph.finish(("input", dtype::FLOAT, shape.inputs()), doc, classes))
 }
 
-/// What the table makes of the inputs. They are bytes over 255, so that rounding finds the bytes again.
-fn look_up(graph: &mut Builder, table: &[u8; 256]) -> String {
+/// Maps the inputs through the table. They are bytes over 255, so rounding recovers the bytes.
+fn look_up(graph: &mut GraphBuilder, table: &[u8; 256]) -> String {
     let values: Vec<f32> = table.iter().map(|&u| f32::from(u) / 255.0).collect();
     graph.floats("table", &[256], &values);
     graph.floats("most", &[], &[255.0]);
     graph.node("Mul", "scaled", &["input", "most"], Vec::new());
     graph.node("Round", "rounded", &["scaled"], Vec::new());
-    graph.node("Cast", "position", &["rounded"], vec![integer("to", dtype::INT32.into())]);
-    graph.node("Gather", "pixels", &["table", "position"], vec![integer("axis", 0)]);
+    graph.node("Cast", "position", &["rounded"], vec![integer_attribute("to", dtype::INT32.into())]);
+    graph.node("Gather", "pixels", &["table", "position"], vec![integer_attribute("axis", 0)]);
     "pixels".into()
 }

@@ -1,17 +1,19 @@
-//! Operators that scale and shift the elements of a row by constants: arithmetic, batch normalisation, scikit-learn's scalers.
+//! Operators that scale and shift each image's elements by constants: arithmetic, batch normalisation, scikit-learn's
+//! scalers.
 
 use selvedge::shape::MAX_WIDTH;
 
 use super::super::Clause;
-use super::super::affine::Affine;
-use super::array::{Array, elements};
-use super::proto::Node;
-use super::read::{called, expect};
-use super::trace::{Op, Row, Trace, Value};
+use super::super::batch_norm::BatchNorm;
+use super::super::dense::Affine;
+use super::node::{called, expect, required};
+use super::symbolic::{Op, Row, Trace, Value};
+use super::tensor::{Array, elements};
+use crate::files::onnx::Node;
 
-/// The row after a factor and a shift.
+/// The row after an affine map.
 pub(super) fn affine(trace: &mut Trace, node: &Node, row: &Row, step: Affine) -> Clause<Row> {
-    if row.whole {
+    if row.is_integer {
         return Err(format!("{} computes with integers, in front of a Cast to floats", called(node)));
     }
     if step.factor.iter().chain(&step.shift).any(|x| !x.is_finite()) {
@@ -23,7 +25,7 @@ pub(super) fn affine(trace: &mut Trace, node: &Node, row: &Row, step: Affine) ->
     Ok(trace.step(node, row, Op::Affine(step)))
 }
 
-/// A row and a constant, in this order where `first`.
+/// `Add`, `Sub`, `Mul` or `Div` of a row and a constant, the row being the first operand if `first`.
 pub(super) fn arithmetic(
     trace: &mut Trace,
     node: &Node,
@@ -31,7 +33,7 @@ pub(super) fn arithmetic(
     first: bool,
     array: &Array,
 ) -> Clause<Row> {
-    let values = spread(node, row, array)?;
+    let values = broadcast(node, row, array)?;
     let zero = vec![0.0];
     let step = match (&node.op_type[..], first) {
         ("Add", _) => Affine { factor: vec![1.0], shift: values },
@@ -59,8 +61,8 @@ pub(super) fn arithmetic(
     Ok(after)
 }
 
-/// The elements of a constant for each element of a row, or one for all.
-fn spread(node: &Node, row: &Row, array: &Array) -> Clause<Vec<f64>> {
+/// A constant broadcast to a row: one element for each of the row's, or one for all.
+fn broadcast(node: &Node, row: &Row, array: &Array) -> Clause<Vec<f64>> {
     let values = array.floats(node)?;
     if values.len() == 1 {
         return Ok(values.to_vec());
@@ -82,7 +84,7 @@ fn spread(node: &Node, row: &Row, array: &Array) -> Clause<Vec<f64>> {
     };
     let mut own = &array.dims[..];
     while own.len() > dims.len() {
-        // What is in front is the batch, which a constant is the same for.
+        // The leading dimension is the batch, over which a constant does not vary.
         let Some((1, rest)) = own.split_first() else { return Err(wrong()) };
         own = rest;
     }
@@ -107,7 +109,7 @@ fn spread(node: &Node, row: &Row, array: &Array) -> Clause<Vec<f64>> {
     Ok((0..width).map(|n| values[at(n)]).collect())
 }
 
-/// Means and variances of a training set, of each channel.
+/// `BatchNormalization` with the statistics of the training set, for each channel.
 pub(super) fn batch_normalization(
     trace: &mut Trace,
     node: &Node,
@@ -116,10 +118,7 @@ pub(super) fn batch_normalization(
 ) -> Clause<Row> {
     expect(node, "training_mode", node.integer("training_mode", 0), 0)?;
     let epsilon = f64::from(node.float("epsilon", 1e-5));
-    let values = |n: usize| {
-        let array = operands[n].ok_or_else(|| format!("{} lacks an operand", called(node)))?;
-        array.floats(node)
-    };
+    let values = |n: usize| required(node, operands[n])?.floats(node);
     let (scale, bias, mean, variance) = (values(0)?, values(1)?, values(2)?, values(3)?);
     let channels = scale.len();
     let inner = row.dims.as_ref().and_then(|d| elements(d.get(1..)?)).unwrap_or(1);
@@ -132,13 +131,15 @@ pub(super) fn batch_normalization(
             row.dims
         ));
     }
-    let each = |of: &dyn Fn(usize) -> f64| (0..channels * inner).map(|n| of(n / inner)).collect::<Vec<f64>>();
-    let factor = |c: usize| scale[c] / (variance[c] + epsilon).sqrt();
-    let step = Affine { factor: each(&factor), shift: each(&|c| bias[c] - mean[c] * factor(c)) };
+    let norm = BatchNorm { gamma: &scale, beta: &bias, mean: &mean, variance: &variance, epsilon };
+    let Affine { factor, shift } = norm.to_affine();
+    let each =
+        |channels: Vec<f64>| channels.into_iter().flat_map(|x| std::iter::repeat_n(x, inner)).collect();
+    let step = Affine { factor: each(factor), shift: each(shift) };
     affine(trace, node, row, step)
 }
 
-/// scikit-learn's scalers: `(x - offset) * scale`.
+/// The scalers of scikit-learn: `(x - offset) * scale`.
 pub(super) fn scaler(trace: &mut Trace, node: &Node, row: &Row) -> Clause<Value> {
     let list = |name: &str, default: f64| {
         let values = node.attribute(name).map(|a| a.floats.iter().map(|&x| f64::from(x)).collect::<Vec<_>>());
@@ -146,14 +147,14 @@ pub(super) fn scaler(trace: &mut Trace, node: &Node, row: &Row) -> Clause<Value>
     };
     let (offset, factor) = (list("offset", 0.0), list("scale", 1.0));
     let width = offset.len().max(factor.len());
-    let lone = |v: &[f64], n: usize| if v.len() == 1 { v[0] } else { v[n] };
+    let at = |v: &[f64], n: usize| if v.len() == 1 { v[0] } else { v[n] };
     if [&offset, &factor].iter().any(|v| v.len() != 1 && v.len() != width)
         || row.dims.as_ref().is_some_and(|d| width != 1 && **d != [width])
     {
         return Err(format!("{} is not of as many columns as the row {:?}", called(node), row.dims));
     }
-    let shift = (0..width).map(|n| -lone(&offset, n) * lone(&factor, n)).collect();
-    // Its output is one of floats, whatever its input.
-    let row = Row { whole: false, ..row.clone() };
+    let shift = (0..width).map(|n| -at(&offset, n) * at(&factor, n)).collect();
+    // Its output is of floats, whatever its input.
+    let row = Row { is_integer: false, ..row.clone() };
     affine(trace, node, &row, Affine { factor, shift }).map(Value::Row)
 }

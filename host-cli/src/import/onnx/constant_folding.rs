@@ -1,114 +1,86 @@
-//! Operators on constants alone, which exporters leave in a graph: they are carried out when it is read.
+//! Constant folding: exporters leave operators on constants alone in a graph, which are evaluated when it is read.
 //!
-//! What they may do is bounded by a [`Budget`], since a file of few bytes can ask for much.
+//! A [`FoldingLimit`] bounds the work, since a file of few bytes can ask for much.
 
 use std::rc::Rc;
 
 use half::{bf16, f16};
 
 use super::super::Clause;
-use super::array::{Array, Data, MADE, axes, axis, elements, squeezed, unsqueezed};
-use super::proto::{Node, dtype};
-use super::read::{called, expect};
-use super::row::drops_nothing;
+use super::node::{called, expect, required};
+use super::operators::drops_nothing;
+use super::tensor::{Array, Data, MAX_COMPUTED_ELEMENTS, axes, axis, elements, squeezed, unsqueezed};
+use crate::files::onnx::{Node, dtype};
 
-/// How many elements may still be written.
+/// The number of elements that may still be written.
 #[derive(Debug)]
-pub(super) struct Budget(pub u64);
+pub(super) struct FoldingLimit(pub u64);
 
-impl Budget {
+impl FoldingLimit {
     fn spend(&mut self, node: &Node, elements: usize) -> Clause<()> {
-        let left = self.0.checked_sub(elements as u64 + 1);
-        self.0 = left.ok_or_else(|| format!("{}: its graph computes too much of constants", called(node)))?;
+        let remaining = self.0.checked_sub(elements as u64 + 1);
+        self.0 =
+            remaining.ok_or_else(|| format!("{}: its graph computes too much of constants", called(node)))?;
         Ok(())
     }
 }
 
-/// The first output of an operator whose operands are all constants; `None` where the operator is not known.
-pub(super) fn apply(node: &Node, operands: &[Option<&Array>], budget: &mut Budget) -> Clause<Option<Array>> {
+/// The first output of an operator on constants; `None` if the operator is not known.
+pub(super) fn apply(
+    node: &Node,
+    operands: &[Option<&Array>],
+    limit: &mut FoldingLimit,
+) -> Clause<Option<Array>> {
     let operand = |n: usize| operands.get(n).copied().flatten();
-    let first = operand(0).ok_or_else(|| format!("{} lacks an operand", called(node)))?;
-    budget.spend(node, operands.len())?;
-    Ok(Some(match &node.op_type[..] {
+    let first = required(node, operand(0))?;
+    limit.spend(node, operands.len())?;
+    let folded = match &node.op_type[..] {
         "Identity" => first.clone(),
         "Dropout" => {
             drops_nothing(node, operand(2))?;
             first.clone()
         }
-        "Reshape" => {
-            let to = operand(1).map(|to| to.known(node)).transpose()?;
-            let to = to.or_else(|| node.attribute("shape").map(|a| a.ints.clone())).unwrap_or_default();
-            reshape(node, first, &to)?
-        }
-        "Flatten" => {
-            let at = node.integer("axis", 1);
-            let at = if at == first.dims.len() as i64 {
-                first.dims.len()
-            } else {
-                axis(node, at, first.dims.len())?
-            };
-            let (rows, cols) = first.dims.split_at(at);
-            let dims = elements(rows).zip(elements(cols));
-            let (rows, cols) = dims.ok_or_else(|| format!("{} makes too much", called(node)))?;
-            first.shaped(vec![rows, cols])
-        }
-        "Squeeze" => first.shaped(squeezed(node, &first.dims, axes(node, operand(1))?.as_deref())?),
-        "Unsqueeze" => {
-            first.shaped(unsqueezed(node, &first.dims, &axes(node, operand(1))?.unwrap_or_default())?)
-        }
+        "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" => first.shaped(dims_after(node, first, operand(1))?),
         "Shape" => {
             let sizes = first.dims.iter().map(|&d| i64::try_from(d).ok()).collect();
-            super::arrange::part(node, Array::integers(&first.name, sizes))?
+            super::reshape::part(node, Array::integers(&first.name, sizes))?
         }
-        "Transpose" => {
-            budget.spend(node, first.len())?;
-            transpose(node, first)?
-        }
-        "Cast" => {
-            budget.spend(node, first.len())?;
-            cast(node, first)?
-        }
-        "Gather" => {
-            let index = operand(1).ok_or_else(|| format!("{} lacks an operand", called(node)))?;
-            budget.spend(node, index.len())?;
-            gather(node, first, index)?
-        }
+        "Transpose" => transpose(node, first, limit)?,
+        "Cast" => cast(node, first, limit)?,
+        "Gather" => gather(node, first, required(node, operand(1))?, limit)?,
         "Slice" => slice(node, first, operands)?,
-        "Concat" => {
-            let arrays = operands.iter().copied().flatten();
-            arrays.clone().try_for_each(|a| one_dimension(node, a.dims.len() == 1, a))?;
-            axis(node, node.integer("axis", 0), 1)?;
-            budget.spend(node, arrays.clone().map(Array::len).sum())?;
-            let values =
-                arrays.map(|a| a.whole(node).map(|v| v.to_vec())).collect::<Clause<Vec<_>>>()?.concat();
-            Array::integers(&first.name, values)
-        }
-        "ConstantOfShape" => filled(node, first, budget)?,
-        "ReduceProd" => {
-            one_dimension(node, first.dims.len() <= 1, first)?;
-            if axes(node, operand(1))?.is_none_or(|axes| axes.is_empty()) {
-                expect(node, "noop_with_empty_axes", node.integer("noop_with_empty_axes", 0), 0)?;
-            }
-            let product = first.known(node)?.iter().try_fold(1i64, |p, &v| p.checked_mul(v));
-            let product = product.ok_or_else(|| format!("{} overflows", called(node)))?;
-            let dims = if node.integer("keepdims", 1) == 1 { vec![1; first.dims.len()] } else { Vec::new() };
-            Array { dims, ..Array::integers(&first.name, vec![Some(product)]) }
-        }
-        "Add" | "Sub" | "Mul" | "Div" | "Pow" => {
-            let second = operand(1).ok_or_else(|| format!("{} lacks an operand", called(node)))?;
-            let (dims, count) = broadcast(node, &first.dims, &second.dims)?;
-            budget.spend(node, count)?;
-            binary(node, first, second, dims)?
-        }
-        "Neg" | "Sqrt" | "Reciprocal" | "Exp" | "Abs" => {
-            budget.spend(node, first.len())?;
-            unary(node, first)?
-        }
+        "Concat" => concat(node, first, operands, limit)?,
+        "ConstantOfShape" => constant_of_shape(node, first, limit)?,
+        "ReduceProd" => reduce_prod(node, first, operand(1))?,
+        "Add" | "Sub" | "Mul" | "Div" | "Pow" => binary(node, first, required(node, operand(1))?, limit)?,
+        "Neg" | "Sqrt" | "Reciprocal" | "Exp" | "Abs" => unary(node, first, limit)?,
         _ => return Ok(None),
-    }))
+    };
+    Ok(Some(folded))
 }
 
-/// An operator whose axes need no telling apart, as on the sizes of a shape.
+/// The dimensions of a constant after an operator that keeps the order of its elements.
+fn dims_after(node: &Node, array: &Array, operand: Option<&Array>) -> Clause<Vec<usize>> {
+    match &node.op_type[..] {
+        "Squeeze" => squeezed(node, &array.dims, axes(node, operand)?.as_deref()),
+        "Unsqueeze" => unsqueezed(node, &array.dims, &axes(node, operand)?.unwrap_or_default()),
+        "Flatten" => {
+            let (at, rank) = (node.integer("axis", 1), array.dims.len());
+            let at = if at == rank as i64 { rank } else { axis(node, at, rank)? };
+            let (rows, cols) = array.dims.split_at(at);
+            let dims = elements(rows).zip(elements(cols));
+            let (rows, cols) = dims.ok_or_else(|| format!("{} makes too much", called(node)))?;
+            Ok(vec![rows, cols])
+        }
+        _ => {
+            let to = operand.map(|to| to.known(node)).transpose()?;
+            let to = to.or_else(|| node.attribute("shape").map(|a| a.ints.clone())).unwrap_or_default();
+            reshaped(node, array, &to)
+        }
+    }
+}
+
+/// Refuses an array for which the operator would have to tell its axes apart; computations with shapes need one axis.
 fn one_dimension(node: &Node, fits: bool, array: &Array) -> Clause<()> {
     if fits {
         return Ok(());
@@ -116,7 +88,8 @@ fn one_dimension(node: &Node, fits: bool, array: &Array) -> Clause<()> {
     Err(format!("{}: of {} dimensions is not supported", called(node), array.dims.len()))
 }
 
-fn reshape(node: &Node, array: &Array, to: &[i64]) -> Clause<Array> {
+/// The dimensions after a `Reshape` to `to`.
+fn reshaped(node: &Node, array: &Array, to: &[i64]) -> Clause<Vec<usize>> {
     let wrong =
         || format!("{}: {} of shape {:?} does not become {to:?}", called(node), array.name, array.dims);
     let keep = node.integer("allowzero", 0) == 0;
@@ -133,10 +106,10 @@ fn reshape(node: &Node, array: &Array, to: &[i64]) -> Clause<Array> {
     if elements(&dims) != Some(array.len()) || to.iter().filter(|&&d| d == -1).count() > 1 {
         return Err(wrong());
     }
-    Ok(array.shaped(dims))
+    Ok(dims)
 }
 
-/// Where in a row-major array each element of `dims`, read with `strides`, lies.
+/// The position in a row-major array of each element of `dims`, read with `strides`.
 fn positions(dims: &[usize], strides: &[usize]) -> impl Iterator<Item = usize> + use<> {
     let (dims, strides) = (dims.to_vec(), strides.to_vec());
     let count: usize = dims.iter().product();
@@ -150,7 +123,7 @@ fn positions(dims: &[usize], strides: &[usize]) -> impl Iterator<Item = usize> +
     })
 }
 
-/// How far apart neighbours along each axis lie.
+/// The distances between neighbours along each axis.
 fn strides(dims: &[usize]) -> Vec<usize> {
     let mut strides = vec![1; dims.len()];
     for n in (1..dims.len()).rev() {
@@ -159,6 +132,7 @@ fn strides(dims: &[usize]) -> Vec<usize> {
     strides
 }
 
+/// The elements at some positions, as an array of `dims`.
 fn pick(array: &Array, dims: Vec<usize>, at: impl Iterator<Item = usize>) -> Array {
     let data = match &array.data {
         Data::Float(values) => Data::Float(Rc::new(at.map(|n| values[n]).collect())),
@@ -180,14 +154,16 @@ pub(super) fn permutation(node: &Node, rank: usize) -> Clause<Vec<usize>> {
     Ok(perm)
 }
 
-fn transpose(node: &Node, array: &Array) -> Clause<Array> {
+fn transpose(node: &Node, array: &Array, limit: &mut FoldingLimit) -> Clause<Array> {
+    limit.spend(node, array.len())?;
     let perm = permutation(node, array.dims.len())?;
     let strides = strides(&array.dims);
     let (dims, strides): (Vec<_>, Vec<_>) = perm.iter().map(|&a| (array.dims[a], strides[a])).unzip();
     Ok(pick(array, dims.clone(), positions(&dims, &strides)))
 }
 
-fn cast(node: &Node, array: &Array) -> Clause<Array> {
+fn cast(node: &Node, array: &Array, limit: &mut FoldingLimit) -> Clause<Array> {
+    limit.spend(node, array.len())?;
     let to = i32::try_from(node.integer("to", 0)).unwrap_or(0);
     let round: fn(f64) -> f64 = match to {
         dtype::FLOAT => |x| f64::from(x as f32),
@@ -209,15 +185,16 @@ fn cast(node: &Node, array: &Array) -> Clause<Array> {
     Ok(Array { data: Data::Float(Rc::new(values)), ..array.clone() })
 }
 
-/// Of the first axis, as the sizes of a shape are taken.
-fn gather(node: &Node, array: &Array, index: &Array) -> Clause<Array> {
+/// A `Gather` from an array of one dimension, such as a shape.
+fn gather(node: &Node, array: &Array, index: &Array, limit: &mut FoldingLimit) -> Clause<Array> {
+    limit.spend(node, index.len())?;
     let count = *array.dims.first().ok_or_else(|| format!("{} takes of a scalar", called(node)))?;
     one_dimension(node, node.integer("axis", 0) == 0 && array.dims.len() == 1, array)?;
     let at = index.known(node)?.into_iter().map(|n| axis(node, n, count)).collect::<Clause<Vec<_>>>()?;
     Ok(pick(array, index.dims.clone(), at.into_iter()))
 }
 
-/// Of one dimension, by attributes or by operands.
+/// A `Slice` of an array of one dimension, whose bounds are attributes or operands.
 fn slice(node: &Node, array: &Array, operands: &[Option<&Array>]) -> Clause<Array> {
     let list = |n: usize, name: &str, default: i64| match operands.get(n).copied().flatten() {
         Some(array) => array.known(node),
@@ -239,15 +216,43 @@ fn slice(node: &Node, array: &Array, operands: &[Option<&Array>]) -> Clause<Arra
     Ok(pick(array, vec![end - start], start..end))
 }
 
-fn filled(node: &Node, shape: &Array, budget: &mut Budget) -> Clause<Array> {
+/// A `Concat` of arrays of integers of one dimension.
+fn concat(
+    node: &Node,
+    first: &Array,
+    operands: &[Option<&Array>],
+    limit: &mut FoldingLimit,
+) -> Clause<Array> {
+    let arrays = operands.iter().copied().flatten();
+    arrays.clone().try_for_each(|a| one_dimension(node, a.dims.len() == 1, a))?;
+    axis(node, node.integer("axis", 0), 1)?;
+    limit.spend(node, arrays.clone().map(Array::len).sum())?;
+    let values =
+        arrays.map(|a| a.integer_values(node).map(|v| v.to_vec())).collect::<Clause<Vec<_>>>()?.concat();
+    Ok(Array::integers(&first.name, values))
+}
+
+/// The product of the integers of an array of one dimension.
+fn reduce_prod(node: &Node, array: &Array, operand: Option<&Array>) -> Clause<Array> {
+    one_dimension(node, array.dims.len() <= 1, array)?;
+    if axes(node, operand)?.is_none_or(|axes| axes.is_empty()) {
+        expect(node, "noop_with_empty_axes", node.integer("noop_with_empty_axes", 0), 0)?;
+    }
+    let product = array.known(node)?.iter().try_fold(1i64, |p, &v| p.checked_mul(v));
+    let product = product.ok_or_else(|| format!("{} overflows", called(node)))?;
+    let dims = if node.integer("keepdims", 1) == 1 { vec![1; array.dims.len()] } else { Vec::new() };
+    Ok(Array { dims, ..Array::integers(&array.name, vec![Some(product)]) })
+}
+
+fn constant_of_shape(node: &Node, shape: &Array, limit: &mut FoldingLimit) -> Clause<Array> {
     let dims = shape.known(node)?.into_iter().map(|d| usize::try_from(d).ok()).collect::<Option<Vec<_>>>();
     let count = dims.as_deref().and_then(elements);
-    let (Some(dims), Some(count)) = (dims, count.filter(|&n| n <= MADE)) else {
+    let (Some(dims), Some(count)) = (dims, count.filter(|&n| n <= MAX_COMPUTED_ELEMENTS)) else {
         return Err(format!("{} makes too much", called(node)));
     };
-    budget.spend(node, count)?;
+    limit.spend(node, count)?;
     let value = node.attribute("value").and_then(|a| a.t.as_ref());
-    let value = value.map(|t| super::values::array(t, None)).transpose()?;
+    let value = value.map(|t| super::initializer::array(t, None)).transpose()?;
     let data = match value.map(|v| v.data) {
         None => Data::Float(Rc::new(vec![0.0; count])),
         Some(Data::Float(v)) if v.len() == 1 => Data::Float(Rc::new(vec![v[0]; count])),
@@ -257,7 +262,7 @@ fn filled(node: &Node, shape: &Array, budget: &mut Budget) -> Clause<Array> {
     Ok(Array { name: shape.name.clone(), dims, data })
 }
 
-/// The dimensions of what two arrays make element by element, and how many elements these are.
+/// The common dimensions of two arrays after broadcasting, and the number of elements.
 fn broadcast(node: &Node, a: &[usize], b: &[usize]) -> Clause<(Vec<usize>, usize)> {
     let wrong = || format!("{}: shapes {a:?} and {b:?} do not go together", called(node));
     let rank = a.len().max(b.len());
@@ -268,24 +273,27 @@ fn broadcast(node: &Node, a: &[usize], b: &[usize]) -> Clause<(Vec<usize>, usize
         _ => Err(wrong()),
     };
     let dims = (0..rank).map(pair).collect::<Clause<Vec<_>>>()?;
-    let most = [a, b].into_iter().filter_map(elements).fold(MADE, usize::max);
+    let most = [a, b].into_iter().filter_map(elements).fold(MAX_COMPUTED_ELEMENTS, usize::max);
     let count = elements(&dims).filter(|&n| n <= most);
     let count = count.ok_or_else(|| format!("{} makes too much", called(node)))?;
     Ok((dims, count))
 }
 
-/// Where each element of `dims` is taken from in an array that is broadcast to it.
-fn spread(from: &[usize], dims: &[usize]) -> impl Iterator<Item = usize> + use<> {
+/// The position in an array of each element of `dims`, to which the array is broadcast.
+fn broadcast_positions(from: &[usize], dims: &[usize]) -> impl Iterator<Item = usize> + use<> {
     let own = strides(from);
     let skipped = dims.len() - from.len();
     let stride = |n: usize| n.checked_sub(skipped).map_or(0, |at| if from[at] == 1 { 0 } else { own[at] });
     positions(dims, &(0..dims.len()).map(stride).collect::<Vec<_>>())
 }
 
-fn binary(node: &Node, a: &Array, b: &Array, dims: Vec<usize>) -> Clause<Array> {
-    // The name of the larger one, which a layer is called by.
+/// An operator on two arrays, element by element.
+fn binary(node: &Node, a: &Array, b: &Array, limit: &mut FoldingLimit) -> Clause<Array> {
+    let (dims, count) = broadcast(node, &a.dims, &b.dims)?;
+    limit.spend(node, count)?;
+    // The name of the larger array, which may be a layer's weights.
     let name = if a.len() >= b.len() { &a.name } else { &b.name }.clone();
-    let pairs = spread(&a.dims, &dims).zip(spread(&b.dims, &dims));
+    let pairs = broadcast_positions(&a.dims, &dims).zip(broadcast_positions(&b.dims, &dims));
     let op = &node.op_type[..];
     let data = match (&a.data, &b.data) {
         (Data::Integer(a), Data::Integer(b)) => {
@@ -315,8 +323,9 @@ fn binary(node: &Node, a: &Array, b: &Array, dims: Vec<usize>) -> Clause<Array> 
     Ok(Array { name, dims, data })
 }
 
-/// Integers stay integers, since a `Div` of such cuts the fraction off.
-fn unary(node: &Node, array: &Array) -> Clause<Array> {
+/// An operator on the elements of one array. Integers stay integers, since a `Div` of integers drops the fraction.
+fn unary(node: &Node, array: &Array, limit: &mut FoldingLimit) -> Clause<Array> {
+    limit.spend(node, array.len())?;
     if matches!(array.data, Data::Integer(_)) {
         let of = match &node.op_type[..] {
             "Neg" => i64::checked_neg,

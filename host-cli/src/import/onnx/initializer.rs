@@ -1,4 +1,4 @@
-//! The values of an ONNX tensor: in the message, or in a file beside the model's.
+//! Reads the values of an ONNX tensor, from the message or from a file beside the model's.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -10,9 +10,10 @@ use std::rc::Rc;
 use half::{bf16, f16};
 
 use super::super::Clause;
-use super::array::{Array, Data, MADE, elements};
-use super::proto::{Tensor, dtype};
+use super::node::called;
+use super::tensor::{Array, Data, MAX_COMPUTED_ELEMENTS, elements};
 use crate::error::why;
+use crate::files::onnx::{Attribute, Node, Tensor, dtype};
 
 /// A tensor's dimensions and values. Floats become f64 and integers i64, which is exact.
 pub(super) fn array(tensor: &Tensor, folder: Option<&Path>) -> Clause<Array> {
@@ -21,7 +22,7 @@ pub(super) fn array(tensor: &Tensor, folder: Option<&Path>) -> Clause<Array> {
     let dims = dims.map_err(|_| format!("{name} has shape {:?}", tensor.dims))?;
     let count = elements(&dims).ok_or(format!("{name} has shape {dims:?}"))?;
     let float = [dtype::FLOAT, dtype::DOUBLE, dtype::FLOAT16, dtype::BFLOAT16].contains(&tensor.data_type);
-    if !float && count > MADE {
+    if !float && count > MAX_COMPUTED_ELEMENTS {
         return Err(format!("{name} is {}, expected FLOAT", dtype::name(tensor.data_type)));
     }
     let wrong =
@@ -50,7 +51,7 @@ pub(super) fn array(tensor: &Tensor, folder: Option<&Path>) -> Clause<Array> {
     Ok(array)
 }
 
-/// Bytes of an element.
+/// The bytes of an element.
 fn width(tensor: &Tensor) -> Clause<usize> {
     match tensor.data_type {
         dtype::UINT8 | dtype::INT8 | dtype::BOOL => Ok(1),
@@ -97,7 +98,7 @@ fn fixed<const N: usize>(chunk: &[u8]) -> [u8; N] {
     chunk.try_into().expect("a chunk of the element's width")
 }
 
-/// `bytes` bytes of the file that the tensor names, which must lie in the model's folder or below.
+/// Reads `bytes` bytes of the file that the tensor names, which must lie in the model's folder or below.
 fn external(tensor: &Tensor, folder: Option<&Path>, bytes: usize) -> Clause<Vec<u8>> {
     let name = &tensor.name;
     let entries: HashMap<_, _> = tensor.external_data.iter().map(|e| (&e.key[..], &e.value[..])).collect();
@@ -117,11 +118,36 @@ fn external(tensor: &Tensor, folder: Option<&Path>, bytes: usize) -> Clause<Vec<
     let read = || {
         let mut file = File::open(&path)?;
         file.seek(SeekFrom::Start(number("offset").ok().flatten().unwrap_or(0)))?;
-        // The file decides how much is read, not a number in the message.
+        // `take` allocates as the file is read, so a number in the message cannot ask for more memory than the file has.
         let mut raw = Vec::new();
         file.take(bytes as u64).read_to_end(&mut raw)?;
         std::io::Result::Ok(raw)
     };
     number("offset")?;
     read().map_err(|e| format!("{name} is in {}: {}", path.display(), why(&e)))
+}
+
+/// The value of a `Constant`.
+pub(super) fn constant(node: &Node, folder: Option<&Path>) -> Clause<Array> {
+    let name = node.output.first().cloned().unwrap_or_default();
+    let vector =
+        |data_type, dims: Vec<i64>| Tensor { name: name.clone(), data_type, dims, ..Tensor::default() };
+    let one = |a: &Attribute| a.ints.len().max(a.floats.len()) as i64;
+    let tensor = match node.attribute.first() {
+        Some(Attribute { name: kind, t: Some(tensor), .. }) if kind == "value" => {
+            Tensor { name: name.clone(), ..tensor.clone() }
+        }
+        Some(a) if a.name == "value_float" => {
+            Tensor { float_data: vec![a.f], ..vector(dtype::FLOAT, vec![]) }
+        }
+        Some(a) if a.name == "value_int" => Tensor { int64_data: vec![a.i], ..vector(dtype::INT64, vec![]) },
+        Some(a) if a.name == "value_floats" => {
+            Tensor { float_data: a.floats.clone(), ..vector(dtype::FLOAT, vec![one(a)]) }
+        }
+        Some(a) if a.name == "value_ints" => {
+            Tensor { int64_data: a.ints.clone(), ..vector(dtype::INT64, vec![one(a)]) }
+        }
+        _ => return Err(format!("{}: a Constant without a tensor", called(node))),
+    };
+    array(&tensor, folder)
 }

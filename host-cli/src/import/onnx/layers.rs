@@ -1,95 +1,148 @@
-//! From the steps of a chain to dense layers: what scales a row is folded into the layer in front of it, or into the one
-//! after it where a ReLU or the input is in front.
+//! Dense layers from the steps of a chain: an affine map is folded into the layer in front of it, or, after a ReLU or the
+//! input, into the layer that follows.
 
 use selvedge::shape::MAX_LAYERS;
 
-use super::super::affine::{Affine, Layer};
-use super::super::{Clause, Dense, Inputs};
-use super::array::Array;
-use super::proto::Node;
-use super::trace::{Op, Step, Trace, Weights};
+use super::super::dense::{Affine, AffineDense};
+use super::super::{Clause, Dense, PixelRange};
+use super::symbolic::{Op, Step, Trace, Weights};
+use super::tensor::Array;
+use crate::files::onnx::Node;
 use crate::model::ONE_OUTPUT;
 
-/// What a chain comes to.
+/// The layers of a chain of steps.
 #[derive(Debug, Default)]
 pub(super) struct Chain {
     pub layers: Vec<Dense>,
-    /// What pixels become first, as bytes over 255.
+    /// The table that pixels go through first, as bytes over 255.
     pub table: Option<[u8; 256]>,
-    /// Whether the graph itself says how its inputs come of pixels.
-    pub says_inputs: bool,
+    /// Whether the graph defines the normalisation of its inputs.
+    pub defines_inputs: bool,
 }
 
-/// A layer that more may be folded into.
-struct Open {
-    layer: Layer,
-    /// Whether a ReLU has closed it.
-    relu: bool,
-}
-
-/// The dense layers that the steps up to `at` make. `whole` says that the input is of integers.
-pub(super) fn of(trace: &mut Trace, at: usize, whole: bool, inputs: Option<Inputs>) -> Clause<Chain> {
-    let mut chain = Chain::default();
-    let mut notes = Vec::new();
+/// The dense layers of the steps up to `at`. `integer_input` says that the input is of integers.
+pub(super) fn of(
+    trace: &mut Trace,
+    at: usize,
+    integer_input: bool,
+    inputs: Option<PixelRange>,
+) -> Clause<Chain> {
     let path = trace.path(at);
     let count = path.iter().filter(|s| matches!(s.op, Op::Dense(_))).count();
     if count > MAX_LAYERS {
         return Err(format!("it has {count} dense layers, and a network here has 1 to {MAX_LAYERS}"));
     }
-    let mut open: Option<Open> = None;
-    let mut before = Affine::identity();
+    let mut folding =
+        Folding { chain: Chain::default(), last: None, before: Affine::identity(), notes: Vec::new() };
     for (n, step) in path.iter().enumerate() {
-        let widths = || format!("{} is of another width than what is in front of it", step.called);
-        match (&step.op, open.as_mut()) {
-            (Op::Input, _) => {}
-            (Op::Lookup(table), None) if n == 1 => chain.table = Some(bytes(table)?),
-            (Op::Affine(next), Some(Open { layer, relu: false })) => {
-                if layer.names[1].is_empty() && layer.after.is_identity() {
-                    layer.names[1] = step.bias.clone().unwrap_or_default();
-                }
-                layer.after = layer.after.then(next).ok_or_else(widths)?;
+        match &step.op {
+            Op::Input => {}
+            Op::Lookup(table) if n == 1 => folding.chain.table = Some(bytes(table)?),
+            Op::Dense(weights) => folding.dense(step, weights, integer_input, inputs)?,
+            Op::Affine(next) => folding.affine(step, next)?,
+            Op::Relu => folding.relu(step)?,
+            Op::TwoOfOne => two_of_one(folding.unactivated().ok_or_else(|| misplaced(step))?),
+            Op::Activation(op) if folding.last.is_some() => {
+                let outputs = folding.last.as_ref().map_or(0, |last| last.layer.dims[0]);
+                return Err(activation(op, outputs, n + 1 == path.len()));
             }
-            (Op::Affine(next), _) => before = before.then(next).ok_or_else(widths)?,
-            (Op::Dense(_), Some(Open { relu: false, .. })) => {
+            Op::Lookup(_) | Op::Activation(_) | Op::Complement => return Err(misplaced(step)),
+        }
+    }
+    let (chain, notes) = folding.finish()?;
+    trace.notes.extend(notes);
+    Ok(chain)
+}
+
+/// The layers so far, and the maps that are not folded into one yet.
+struct Folding {
+    chain: Chain,
+    /// The last layer, into which the following steps are folded.
+    last: Option<LastLayer>,
+    /// The map in front of the next layer.
+    before: Affine,
+    notes: Vec<String>,
+}
+
+/// A layer, and whether a ReLU follows it, after which nothing can be folded into it.
+struct LastLayer {
+    layer: AffineDense,
+    relu: bool,
+}
+
+impl Folding {
+    /// The last layer, if no ReLU follows it.
+    fn unactivated(&mut self) -> Option<&mut AffineDense> {
+        self.last.as_mut().filter(|last| !last.relu).map(|last| &mut last.layer)
+    }
+
+    /// Folds a map into the layer in front of it, or keeps it for the next one.
+    fn affine(&mut self, step: &Step, next: &Affine) -> Clause<()> {
+        let widths = || format!("{} is of another width than what is in front of it", step.called);
+        if let Some(layer) = self.unactivated() {
+            if layer.names[1].is_empty() && layer.after.is_identity() {
+                layer.names[1] = step.bias.clone().unwrap_or_default();
+            }
+            layer.after = layer.after.then(next).ok_or_else(widths)?;
+        } else {
+            self.before = self.before.then(next).ok_or_else(widths)?;
+        }
+        Ok(())
+    }
+
+    fn relu(&mut self, step: &Step) -> Clause<()> {
+        let last = self.last.as_mut().filter(|_| self.before.is_identity());
+        last.ok_or_else(|| misplaced(step))?.relu = true;
+        Ok(())
+    }
+
+    /// Adds a layer, which ends the one in front of it.
+    fn dense(
+        &mut self,
+        step: &Step,
+        weights: &Weights,
+        integer_input: bool,
+        inputs: Option<PixelRange>,
+    ) -> Clause<()> {
+        match &self.last {
+            Some(LastLayer { relu: false, .. }) => {
                 return Err(format!(
                     "{}: there is no Relu between it and the layer in front of it",
                     step.called
                 ));
             }
-            (Op::Dense(weights), closed) => {
-                match closed {
-                    Some(open) => chain.layers.push(open.layer.fold()?),
-                    None if chain.table.is_none() => {
-                        chain.says_inputs = whole || !before.is_identity();
-                        before = units(&before, whole, inputs, &mut notes)?;
-                    }
-                    None => chain.says_inputs = true,
-                }
-                let mut layer = layer(weights)?;
-                layer.before = std::mem::replace(&mut before, Affine::identity());
-                open = Some(Open { layer, relu: false });
+            Some(last) => self.chain.layers.push(last.layer.fold()?),
+            None if self.chain.table.is_none() => {
+                self.chain.defines_inputs = integer_input || !self.before.is_identity();
+                self.before = pixel_map(&self.before, integer_input, inputs, &mut self.notes)?;
             }
-            (Op::Relu, Some(open)) if before.is_identity() => open.relu = true,
-            (Op::TwoOfOne, Some(Open { layer, relu: false })) => two_of_one(layer),
-            (Op::Activation(op), Some(open)) => {
-                return Err(activation(op, open.layer.dims[0], n + 1 == path.len()));
-            }
-            _ => return Err(format!("{} stands where a multilayer perceptron has none", step.called)),
+            None => self.chain.defines_inputs = true,
         }
+        let mut layer = layer(weights)?;
+        layer.before = std::mem::replace(&mut self.before, Affine::identity());
+        self.last = Some(LastLayer { layer, relu: false });
+        Ok(())
     }
-    let Open { layer, relu } = open.ok_or("it holds no dense layer")?;
-    if relu {
-        return Err(
-            "its last layer is followed by a Relu; logits may be negative, so export it without".into()
-        );
+
+    fn finish(mut self) -> Clause<(Chain, Vec<String>)> {
+        let LastLayer { layer, relu } = self.last.ok_or("it holds no dense layer")?;
+        if relu {
+            return Err(
+                "its last layer is followed by a Relu; logits may be negative, so export it without".into()
+            );
+        }
+        self.chain.layers.push(layer.fold()?);
+        Ok((self.chain, self.notes))
     }
-    chain.layers.push(layer.fold()?);
-    trace.notes.extend(notes);
-    Ok(chain)
 }
 
-/// The logits 0 and `z` in place of `z`.
-fn two_of_one(layer: &mut Layer) {
+/// Why a step that is known elsewhere is refused here.
+fn misplaced(step: &Step) -> String {
+    format!("{} stands where a multilayer perceptron has none", step.called)
+}
+
+/// Replaces a layer's one logit `z` by the two logits 0 and `z`.
+fn two_of_one(layer: &mut AffineDense) {
     let inputs = layer.dims[1];
     layer.after = Affine { factor: vec![1.0, layer.after.factor[0]], shift: vec![0.0, layer.after.shift[0]] };
     layer.weights.splice(0..0, vec![0.0; inputs]);
@@ -97,7 +150,7 @@ fn two_of_one(layer: &mut Layer) {
     layer.dims[0] = 2;
 }
 
-/// Why a function that no layer has is refused: between layers, or at the end.
+/// Why an unsupported activation is refused, between layers or at the end.
 fn activation(op: &str, outputs: usize, last: bool) -> String {
     match (op, last) {
         ("Sigmoid" | "Tanh", true) if outputs == 1 => ONE_OUTPUT.into(),
@@ -112,26 +165,31 @@ fn activation(op: &str, outputs: usize, last: bool) -> String {
     }
 }
 
-/// What pixels / 255 go through in front of the first layer, where `before` is what the graph does to its input.
-fn units(before: &Affine, whole: bool, inputs: Option<Inputs>, notes: &mut Vec<String>) -> Clause<Affine> {
-    let byte = match (inputs, whole) {
-        (Some(Inputs::Unit), true) => {
+/// The map from pixels / 255 to the first layer's inputs, where `before` is the graph's map of its own input.
+fn pixel_map(
+    before: &Affine,
+    integer_input: bool,
+    inputs: Option<PixelRange>,
+    notes: &mut Vec<String>,
+) -> Clause<Affine> {
+    let byte = match (inputs, integer_input) {
+        (Some(PixelRange::Unit), true) => {
             return Err(
                 "its input is of integers, which are pixels of 0 to 255; leave out --inputs unit".into()
             );
         }
         (_, true) => true,
-        (Some(inputs), false) => inputs == Inputs::Byte,
+        (Some(inputs), false) => inputs == PixelRange::Byte,
         (None, false) if before.is_identity() => false,
-        (None, false) => guessed(before, notes)?,
+        (None, false) => infers_bytes(before, notes)?,
     };
     let times = Affine { factor: vec![if byte { 255.0 } else { 1.0 }], shift: vec![0.0] };
     times.then(before).ok_or_else(|| "what scales its input has no width".into())
 }
 
-/// Whether inputs that the graph normalises itself are pixels of 0 to 255. Pixels of 0 to 1 have a mean in that range and a
-/// deviation of a half at most, so that nothing makes them smaller.
-fn guessed(before: &Affine, notes: &mut Vec<String>) -> Clause<bool> {
+/// Whether the inputs of a graph that normalises them are pixels of 0 to 255, inferred from the normalisation: pixels of
+/// 0 to 1 have a mean in that range and a standard deviation of at most a half, so normalising them never divides by more.
+fn infers_bytes(before: &Affine, notes: &mut Vec<String>) -> Clause<bool> {
     let width = before.factor.len().max(before.shift.len());
     let each = || (0..width).map(|n| before.at(n));
     let smallest = each().map(|[factor, _]| factor.abs()).fold(f64::INFINITY, f64::min);
@@ -155,7 +213,7 @@ fn guessed(before: &Affine, notes: &mut Vec<String>) -> Clause<bool> {
     Ok(byte)
 }
 
-/// A table whose values are bytes over 255.
+/// The bytes of a table whose values are bytes over 255.
 fn bytes(table: &Array) -> Clause<[u8; 256]> {
     let values = table.numbers(&Node::default())?;
     let byte = |x: &f64| {
@@ -167,8 +225,8 @@ fn bytes(table: &Array) -> Clause<[u8; 256]> {
     bytes.ok_or_else(|| format!("{} is a table of other values than bytes over 255", table.name))
 }
 
-/// A layer as the graph has it.
-fn layer(of: &Weights) -> Clause<Layer> {
+/// A layer as the graph holds it.
+fn layer(of: &Weights) -> Clause<AffineDense> {
     let node = Node { op_type: "a layer".into(), ..Node::default() };
     let [rows, cols] = [0, 1].map(|n| of.weights.dims.get(n).copied().unwrap_or(0));
     let [o, i] = if of.transposed { [cols, rows] } else { [rows, cols] };
@@ -183,7 +241,7 @@ fn layer(of: &Weights) -> Clause<Layer> {
             (array.name.clone(), values.collect())
         }
     };
-    Ok(Layer::new([of.weights.name.clone(), name], [o, i], weights, biases))
+    Ok(AffineDense::new([of.weights.name.clone(), name], [o, i], weights, biases))
 }
 
 /// The first step of a trace.

@@ -1,47 +1,60 @@
-//! Reading a graph that is one chain of dense layers, however its exporter wrote it.
+//! ONNX: a graph that is one chain of dense layers, however its exporter wrote it.
 //!
-//! Three passes: the messages ([`proto`](super::proto)); the operators that the outputs need, each carried out on constants
-//! or followed as a step of the chain ([`trace`](super::trace)); and the layers that the steps make
-//! ([`layers`](super::layers)). Operators are taken in the file's order, as the format demands, so that a cycle is a value
-//! used before it is there. What is no such chain is refused by the operator's name, since a network that is nearly the same is
-//! another network.
+//! Three passes: decode the [messages](crate::files::onnx); take the operators that the outputs need and either evaluate
+//! each on constants ([`constant_folding`]) or follow it as a step of the chain ([`symbolic`]); make dense [`layers`] of the
+//! steps. Operators are taken in the file's order, as the format demands, so a cycle shows as a value that is used before
+//! it is computed. Any other graph is refused by the name of its operator: a network that is nearly the same is another
+//! network.
+
+mod arithmetic;
+mod constant_folding;
+mod initializer;
+mod layers;
+mod node;
+mod operators;
+mod outputs;
+mod reshape;
+mod symbolic;
+mod tensor;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use prost::Message;
 
-use super::super::{Clause, Dense, Inputs};
-use super::constant::Budget;
-use super::layers;
-use super::proto::{Attribute, Graph, Model, Node, Tensor, ValueInfo, dtype};
-use super::trace::{Row, Trace, Value, unsupported};
-use super::values::array;
+use super::{Clause, Dense, PixelRange};
+use crate::files::onnx::{Graph, Model, Tensor, ValueInfo, dtype};
+use constant_folding::FoldingLimit;
+use initializer::{array, constant};
+use node::called;
+use symbolic::{Row, Trace, Value, unsupported};
 
-/// What a graph holds.
+/// The network in a graph.
 #[derive(Debug, Default, PartialEq)]
-pub struct Read {
+pub(super) struct OnnxNetwork {
     /// Its layers in order.
     pub layers: Vec<Dense>,
-    /// The names of the classes; none where it has none.
+    /// The names of the classes; empty if the graph has none.
     pub classes: Vec<String>,
-    /// Rows and columns of the images, where the input has them.
+    /// Rows and columns of the images, if the input has these dimensions.
     pub image: Option<(usize, usize)>,
-    /// What pixels become first.
+    /// The table that pixels go through first.
     pub table: Option<[u8; 256]>,
-    /// Whether the graph itself says how its inputs come of pixels.
-    pub says_inputs: bool,
-    /// Whether its input is of integers, which are pixels as they are.
-    pub whole: bool,
-    /// What it was taken to mean.
+    /// Whether the graph defines the normalisation of its inputs.
+    pub defines_inputs: bool,
+    /// Whether its input is of integers: pixels of 0 to 255.
+    pub has_integer_input: bool,
+    /// Assumptions about what the graph leaves open.
     pub notes: Vec<String>,
 }
 
-/// The dense layers of a file; tensors that it keeps in other files are looked for in `folder`.
+/// Reads the network of a file. Tensors that it keeps in other files are looked for in `folder`.
 ///
 /// # Errors
 /// One clause without the file's name.
-pub fn read(bytes: &[u8], folder: Option<&Path>, inputs: Option<Inputs>) -> Clause<Read> {
+pub(super) fn read(bytes: &[u8], folder: Option<&Path>, inputs: Option<PixelRange>) -> Clause<OnnxNetwork> {
     let model = Model::decode(bytes).map_err(|e| format!("a damaged ONNX file: {e}"))?;
     let graph =
         model.graph.as_ref().filter(|g| !g.node.is_empty()).ok_or("an ONNX file without operators")?;
@@ -50,16 +63,16 @@ pub fn read(bytes: &[u8], folder: Option<&Path>, inputs: Option<Inputs>) -> Clau
         model.opset_import.iter().find(|o| matches!(&o.domain[..], "" | "ai.onnx")).map(|o| o.version);
     let mut trace = Trace {
         steps: vec![layers::input()],
-        budget: Budget(16 * bytes.len() as u64 + (1 << 24)),
+        limit: FoldingLimit(16 * bytes.len() as u64 + (1 << 24)),
         opset: version.unwrap_or(17),
         classes: Vec::new(),
         notes: Vec::new(),
     };
-    let whole = row.whole;
+    let has_integer_input = row.is_integer;
     let image = image(&row);
-    let values = follow(graph, (input, row), folder, &mut trace)?;
-    let at = end(graph, &values)?;
-    let chain = layers::of(&mut trace, at, whole, inputs)?;
+    let values = run(graph, (input, row), folder, &mut trace)?;
+    let at = logits_step(graph, &values)?;
+    let chain = layers::of(&mut trace, at, has_integer_input, inputs)?;
     let mut classes = trace.classes;
     if let Some(own) =
         model.metadata_props.iter().find(|e| e.key == "classes").filter(|_| model.producer_name == "selvedge")
@@ -80,8 +93,8 @@ pub fn read(bytes: &[u8], folder: Option<&Path>, inputs: Option<Inputs>) -> Clau
         notes.push("its weights are of 64 bits (DOUBLE) and were rounded to f32".into());
     }
     let image = image.filter(|(rows, cols)| rows.checked_mul(*cols) == Some(chain.layers[0].dims[1]));
-    let layers::Chain { layers, table, says_inputs } = chain;
-    Ok(Read { layers, classes, image, table, says_inputs, whole, notes })
+    let layers::Chain { layers, table, defines_inputs } = chain;
+    Ok(OnnxNetwork { layers, classes, image, table, defines_inputs, has_integer_input, notes })
 }
 
 fn is_double(graph: &Graph) -> bool {
@@ -89,7 +102,7 @@ fn is_double(graph: &Graph) -> bool {
     graph.initializer.iter().chain(held).any(|t| t.data_type == dtype::DOUBLE && t.dims.len() == 2)
 }
 
-/// The one input, and the row of an image that it is.
+/// The name of the one input, and its value.
 fn input(graph: &Graph) -> Clause<(&str, Row)> {
     let constants: HashSet<&str> = graph.initializer.iter().map(|t| &t.name[..]).collect();
     let inputs: Vec<&ValueInfo> = graph.input.iter().filter(|v| !constants.contains(&v.name[..])).collect();
@@ -97,7 +110,7 @@ fn input(graph: &Graph) -> Clause<(&str, Row)> {
         return Err(format!("its graph has {} inputs, expected 1", inputs.len()));
     };
     let tensor = input.kind.as_ref().and_then(|k| k.tensor.as_ref());
-    let whole = match tensor.map_or(dtype::FLOAT, |t| t.elem_type) {
+    let is_integer = match tensor.map_or(dtype::FLOAT, |t| t.elem_type) {
         0 | dtype::FLOAT | dtype::DOUBLE | dtype::FLOAT16 | dtype::BFLOAT16 => false,
         dtype::UINT8 | dtype::UINT16 | dtype::INT16 | dtype::INT32 | dtype::INT64 => true,
         other => {
@@ -108,7 +121,7 @@ fn input(graph: &Graph) -> Clause<(&str, Row)> {
             ));
         }
     };
-    let mut row = Row { at: 0, batch: None, dims: None, whole };
+    let mut row = Row { at: 0, batch: None, dims: None, is_integer };
     if let Some(shape) = tensor.and_then(|t| t.shape.as_ref()) {
         let Some((batch, rest)) = shape.dim.split_first().filter(|(_, rest)| !rest.is_empty()) else {
             return Err(format!(
@@ -120,7 +133,7 @@ fn input(graph: &Graph) -> Clause<(&str, Row)> {
         row.batch = batch.value;
         row.dims = rest.iter().map(|d| usize::try_from(d.value?).ok().filter(|&d| d > 0)).collect();
     }
-    if let Some(channels) = row.dims.as_deref().and_then(colours) {
+    if let Some(channels) = row.dims.as_deref().and_then(colour_channels) {
         return Err(format!(
             "its input {} is images of {channels} channels: colour is not read yet; train it on grey images",
             input.name
@@ -130,7 +143,7 @@ fn input(graph: &Graph) -> Clause<(&str, Row)> {
 }
 
 /// The channels of images that are not grey: three or four, in front of rows and columns or after them.
-fn colours(dims: &[usize]) -> Option<usize> {
+fn colour_channels(dims: &[usize]) -> Option<usize> {
     let is_colour =
         |channels: usize, rows: usize, cols: usize| (3..=4).contains(&channels) && rows > 4 && cols > 4;
     match *dims {
@@ -148,8 +161,8 @@ fn image(row: &Row) -> Option<(usize, usize)> {
     }
 }
 
-/// The values that the outputs need.
-fn follow<'a>(
+/// Evaluates the operators that the outputs need, and returns all values by name.
+fn run<'a>(
     graph: &'a Graph,
     (input, row): (&'a str, Row),
     folder: Option<&Path>,
@@ -193,33 +206,8 @@ fn follow<'a>(
     Ok(values)
 }
 
-/// The value of a `Constant`.
-fn constant(node: &Node, folder: Option<&Path>) -> Clause<super::array::Array> {
-    let name = node.output.first().cloned().unwrap_or_default();
-    let vector =
-        |data_type, dims: Vec<i64>| Tensor { name: name.clone(), data_type, dims, ..Tensor::default() };
-    let one = |a: &Attribute| a.ints.len().max(a.floats.len()) as i64;
-    let tensor = match node.attribute.first() {
-        Some(Attribute { name: kind, t: Some(tensor), .. }) if kind == "value" => {
-            Tensor { name: name.clone(), ..tensor.clone() }
-        }
-        Some(a) if a.name == "value_float" => {
-            Tensor { float_data: vec![a.f], ..vector(dtype::FLOAT, vec![]) }
-        }
-        Some(a) if a.name == "value_int" => Tensor { int64_data: vec![a.i], ..vector(dtype::INT64, vec![]) },
-        Some(a) if a.name == "value_floats" => {
-            Tensor { float_data: a.floats.clone(), ..vector(dtype::FLOAT, vec![one(a)]) }
-        }
-        Some(a) if a.name == "value_ints" => {
-            Tensor { int64_data: a.ints.clone(), ..vector(dtype::INT64, vec![one(a)]) }
-        }
-        _ => return Err(format!("{}: a Constant without a tensor", called(node))),
-    };
-    array(&tensor, folder)
-}
-
-/// The step that makes the logits which all outputs are made of.
-fn end(graph: &Graph, values: &HashMap<&str, Value>) -> Clause<usize> {
+/// The step that computes the logits from which all outputs are computed.
+fn logits_step(graph: &Graph, values: &HashMap<&str, Value>) -> Clause<usize> {
     let mut found = None;
     for output in &graph.output {
         let at = match values.get(&output.name[..]) {
@@ -237,33 +225,4 @@ fn end(graph: &Graph, values: &HashMap<&str, Value>) -> Clause<usize> {
         found = Some(at);
     }
     found.ok_or_else(|| "its graph has no output".into())
-}
-
-impl Node {
-    pub(super) fn attribute(&self, name: &str) -> Option<&Attribute> {
-        self.attribute.iter().find(|a| a.name == name)
-    }
-    pub(super) fn integer(&self, name: &str, default: i64) -> i64 {
-        self.attribute(name).map_or(default, |a| a.i)
-    }
-    pub(super) fn float(&self, name: &str, default: f32) -> f32 {
-        self.attribute(name).map_or(default, |a| a.f)
-    }
-}
-
-/// The operator, with its name where it has one.
-pub(super) fn called(node: &Node) -> String {
-    if node.name.is_empty() { node.op_type.clone() } else { format!("{} {}", node.op_type, node.name) }
-}
-
-pub(super) fn expect<T: PartialEq + std::fmt::Display>(
-    node: &Node,
-    name: &str,
-    found: T,
-    expected: T,
-) -> Clause<()> {
-    if found == expected {
-        return Ok(());
-    }
-    Err(format!("{} has {name} {found}, expected {expected}", called(node)))
 }

@@ -1,15 +1,15 @@
-//! What operators do to a row of each image: multiply it by a layer's weights, cut it at 0; or arrange it ([`arrange`]) and
-//! scale it ([`scale`]).
+//! Operators on values that depend on the image: dense layers, activations and casts here, changes of shape in [`reshape`],
+//! scaling in [`arithmetic`].
 
 use super::super::Clause;
-use super::super::affine::Affine;
-use super::array::{Array, axis};
-use super::proto::{Node, dtype};
-use super::read::{called, expect};
-use super::trace::{Op, Row, Trace, Value, Weights, is_ml, unsupported};
-use super::{arrange, scale};
+use super::super::dense::Affine;
+use super::node::{called, expect, required};
+use super::symbolic::{Op, Row, Trace, Value, Weights, is_ml, unsupported};
+use super::tensor::{Array, axis};
+use super::{arithmetic, reshape};
+use crate::files::onnx::{Node, dtype};
 
-/// An operator of one row, which is among its inputs, and of constants.
+/// Applies an operator to one row, which is among its inputs, and to constants.
 pub(super) fn apply(trace: &mut Trace, node: &Node, row: &Row, inputs: &[Option<&Value>]) -> Clause<Value> {
     let first = matches!(inputs.first(), Some(Some(Value::Row(_))));
     let operand = |n: usize| match inputs.get(n) {
@@ -18,7 +18,7 @@ pub(super) fn apply(trace: &mut Trace, node: &Node, row: &Row, inputs: &[Option<
     };
     if is_ml(node) {
         return match &node.op_type[..] {
-            "Scaler" => scale::scaler(trace, node, row),
+            "Scaler" => arithmetic::scaler(trace, node, row),
             _ => Err(unsupported(node)),
         };
     }
@@ -29,12 +29,12 @@ pub(super) fn apply(trace: &mut Trace, node: &Node, row: &Row, inputs: &[Option<
             row.clone()
         }
         "Cast" => cast(trace, node, row)?,
-        "Shape" => return arrange::shape(node, row),
+        "Shape" => return reshape::shape(node, row),
         "Flatten" | "Reshape" | "Squeeze" | "Unsqueeze" | "Transpose" => {
             if !first {
                 return Err(format!("{} takes a shape that depends on the images", called(node)));
             }
-            arrange::apply(node, row, operand(1))?
+            reshape::apply(node, row, operand(1))?
         }
         "Gemm" | "MatMul" => {
             if !first {
@@ -43,34 +43,42 @@ pub(super) fn apply(trace: &mut Trace, node: &Node, row: &Row, inputs: &[Option<
             dense(trace, node, row, operand(1), operand(2))?
         }
         "Add" | "Sub" | "Mul" | "Div" => {
-            let array =
-                operand(usize::from(first)).ok_or_else(|| format!("{} lacks an operand", called(node)))?;
-            scale::arithmetic(trace, node, row, first, array)?
+            let array = required(node, operand(usize::from(first)))?;
+            arithmetic::arithmetic(trace, node, row, first, array)?
         }
-        "Neg" => scale::affine(trace, node, row, Affine { factor: vec![-1.0], shift: vec![0.0] })?,
+        "Neg" => arithmetic::affine(trace, node, row, Affine { factor: vec![-1.0], shift: vec![0.0] })?,
         "BatchNormalization" if first => {
-            scale::batch_normalization(trace, node, row, &[1, 2, 3, 4].map(operand))?
+            arithmetic::batch_normalization(trace, node, row, &[1, 2, 3, 4].map(operand))?
         }
-        "Relu" => trace.step(node, row, Op::Relu),
         "Clip" if first => clip(trace, node, row, operand(1), operand(2))?,
-        "LeakyRelu" if node.float("alpha", 0.01) == 0.0 => trace.step(node, row, Op::Relu),
         "Max" if inputs.len() == 2 => {
-            let other = operand(usize::from(first));
-            let other = other.ok_or_else(|| format!("{} lacks an operand", called(node)))?;
+            let other = required(node, operand(usize::from(first)))?;
             if other.floats(node)?.iter().any(|&x| x != 0.0) {
                 return Err(format!("{}: of another number than 0 is not supported", called(node)));
             }
             trace.step(node, row, Op::Relu)
         }
-        op @ ("Sigmoid" | "Tanh" | "LeakyRelu" | "PRelu" | "Elu" | "Selu" | "Celu" | "Gelu"
-        | "HardSigmoid" | "HardSwish" | "Softplus" | "Softsign" | "Mish" | "Erf" | "Swish"
-        | "ThresholdedRelu") => trace.step(node, row, Op::Activation(op.into())),
-        _ => return Err(unsupported(node)),
+        _ => {
+            let activation = activation(node).ok_or_else(|| unsupported(node))?;
+            trace.step(node, row, activation)
+        }
     };
     Ok(Value::Row(row))
 }
 
-/// A `Dropout` whose `training_mode` is not set.
+/// The element-wise function of an operator; `None` if it is another kind of operator.
+fn activation(node: &Node) -> Option<Op> {
+    match &node.op_type[..] {
+        "Relu" => Some(Op::Relu),
+        "LeakyRelu" if node.float("alpha", 0.01) == 0.0 => Some(Op::Relu),
+        op @ ("Sigmoid" | "Tanh" | "LeakyRelu" | "PRelu" | "Elu" | "Selu" | "Celu" | "Gelu"
+        | "HardSigmoid" | "HardSwish" | "Softplus" | "Softsign" | "Mish" | "Erf" | "Swish"
+        | "ThresholdedRelu") => Some(Op::Activation(op.into())),
+        _ => None,
+    }
+}
+
+/// Refuses a `Dropout` that is in training mode.
 pub(super) fn drops_nothing(node: &Node, training_mode: Option<&Array>) -> Clause<()> {
     if training_mode.is_some_and(|t| t.known(node).is_ok_and(|t| t != [0])) {
         return Err(format!("{} drops in inference too; export the model in eval mode", called(node)));
@@ -78,17 +86,18 @@ pub(super) fn drops_nothing(node: &Node, training_mode: Option<&Array>) -> Claus
     Ok(())
 }
 
+/// A `Cast` that rounds no value that matters.
 fn cast(trace: &mut Trace, node: &Node, row: &Row) -> Clause<Row> {
     match i32::try_from(node.integer("to", 0)).unwrap_or(0) {
-        dtype::FLOAT | dtype::DOUBLE => Ok(Row { whole: false, ..row.clone() }),
+        dtype::FLOAT | dtype::DOUBLE => Ok(Row { is_integer: false, ..row.clone() }),
         dtype::FLOAT16 | dtype::BFLOAT16 => {
             let note = "the graph computes in floats of 16 bits, the model in f32: their last digits differ";
             if !trace.notes.iter().any(|n| n == note) {
                 trace.notes.push(note.into());
             }
-            Ok(Row { whole: false, ..row.clone() })
+            Ok(Row { is_integer: false, ..row.clone() })
         }
-        dtype::INT32 | dtype::INT64 if row.whole => Ok(row.clone()),
+        dtype::INT32 | dtype::INT64 if row.is_integer => Ok(row.clone()),
         other => Err(format!(
             "{} rounds what it is given to {}, which no dense layer does",
             called(node),
@@ -97,6 +106,7 @@ fn cast(trace: &mut Trace, node: &Node, row: &Row) -> Clause<Row> {
     }
 }
 
+/// A `Gemm` or `MatMul` with constant weights.
 fn dense(
     trace: &mut Trace,
     node: &Node,
@@ -104,7 +114,7 @@ fn dense(
     weights: Option<&Array>,
     bias: Option<&Array>,
 ) -> Clause<Row> {
-    let weights = weights.ok_or_else(|| format!("{} lacks an operand", called(node)))?;
+    let weights = required(node, weights)?;
     let &[rows, cols] = &weights.dims[..] else {
         return Err(format!("{} has shape {:?}, expected two dimensions", weights.name, weights.dims));
     };
@@ -146,10 +156,10 @@ fn dense(
     };
     let after = trace.step(node, row, Op::Dense(layer));
     let ones = dims.map_or(0, |d| d.len() - 1);
-    Ok(Row { dims: Some([&vec![1; ones][..], &[outputs]].concat()), whole: false, ..after })
+    Ok(Row { dims: Some([&vec![1; ones][..], &[outputs]].concat()), is_integer: false, ..after })
 }
 
-/// A `Clip` to 0 and more, by attributes or by operands.
+/// A `Clip` whose bounds are attributes or operands: a ReLU if it clips at 0 alone.
 fn clip(trace: &mut Trace, node: &Node, row: &Row, min: Option<&Array>, max: Option<&Array>) -> Clause<Row> {
     let bound = |operand: Option<&Array>, name: &str, none: f64| match operand {
         Some(array) => array.scalar(node),
@@ -165,8 +175,8 @@ fn clip(trace: &mut Trace, node: &Node, row: &Row, min: Option<&Array>, max: Opt
     Ok(trace.step(node, row, Op::Activation(format!("Clip to {min}..{max}"))))
 }
 
-/// An axis that has to be that of the classes: the last of two.
-pub(super) fn of_classes(node: &Node, row: &Row, default: i64) -> Clause<()> {
+/// Refuses an axis other than that of the classes, the last one.
+pub(super) fn expect_class_axis(node: &Node, row: &Row, default: i64) -> Clause<()> {
     let at = node.integer("axis", default);
     if let Some(dims) = &row.dims {
         let rank = dims.len() + 1;

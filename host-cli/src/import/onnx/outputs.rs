@@ -1,31 +1,31 @@
-//! The two ends of a graph: a table of bytes at the input, and at the output what is made of logits.
+//! Both ends of a graph: a lookup table of bytes at the input, and the classifier after the logits at the output.
 //!
-//! Probabilities, classes and their names follow from the logits, so that operators after a softmax add no step. The names
-//! that a classifier of scikit-learn ends with become the model's.
+//! Probabilities, classes and their names follow from the logits, so operators after a softmax add no step. The class names
+//! of a scikit-learn classifier become the model's.
 
 use super::super::Clause;
-use super::super::affine::Affine;
-use super::array::{Array, Data};
-use super::proto::{Node, dtype};
-use super::read::{called, expect};
-use super::row::of_classes;
-use super::trace::{Op, Row, Trace, Value, is_ml};
+use super::super::dense::Affine;
+use super::node::{called, expect};
+use super::operators::expect_class_axis;
+use super::symbolic::{Op, Row, Trace, Value, is_ml};
+use super::tensor::{Array, Data};
+use crate::files::onnx::{Node, dtype};
 
-/// The value after an operator of an end; `None` where it is of none.
+/// The result of an operator at one of the ends; `None` if it is another operator.
 pub(super) fn apply(trace: &mut Trace, node: &Node, inputs: &[Option<&Value>]) -> Clause<Option<Value>> {
     use Value::{Bytes, Constant, Label, Row as Of, Scores};
     let [first, second] = [0, 1].map(|n| inputs.get(n).copied().flatten());
     let op = if is_ml(node) { ["ml.", &node.op_type].concat() } else { node.op_type.clone() };
     Ok(Some(match (&op[..], first, second) {
         ("Softmax" | "LogSoftmax", Some(Of(row)), None) => {
-            of_classes(node, row, if trace.opset < 13 { 1 } else { -1 })?;
+            expect_class_axis(node, row, if trace.opset < 13 { 1 } else { -1 })?;
             Scores(row.at)
         }
         ("Log", Some(&Scores(at)), None) => Scores(at),
         ("ArgMax", Some(value @ (Of(_) | Scores(_))), None) => {
             expect(node, "select_last_index", node.integer("select_last_index", 0), 0)?;
             match value {
-                Of(row) => of_classes(node, row, 0)?,
+                Of(row) => expect_class_axis(node, row, 0)?,
                 _ => match node.integer("axis", 0) {
                     1 | -1 => {}
                     other => expect(node, "axis", other, 1)?,
@@ -39,7 +39,7 @@ pub(super) fn apply(trace: &mut Trace, node: &Node, inputs: &[Option<&Value>]) -
             Scores(at)
         }
         ("ml.ArrayFeatureExtractor" | "Gather", Some(Constant(names)), Some(&Label(at))) => {
-            named(trace, names);
+            gathered_names(trace, names);
             Label(at)
         }
         ("Concat", Some(Of(no)), Some(Of(yes))) if inputs.len() == 2 => {
@@ -52,7 +52,7 @@ pub(super) fn apply(trace: &mut Trace, node: &Node, inputs: &[Option<&Value>]) -
             return if integer { Ok(Some(Bytes(row.clone()))) } else { Ok(None) };
         }
         ("Gather", Some(Constant(table)), Some(Bytes(row))) => Of(look_up(trace, node, table, row)?),
-        ("Gather", Some(Constant(table)), Some(Of(row))) if row.whole && row.at == 0 => {
+        ("Gather", Some(Constant(table)), Some(Of(row))) if row.is_integer && row.at == 0 => {
             Of(look_up(trace, node, table, row)?)
         }
         ("Identity" | "Cast" | "Dropout", Some(value @ (Scores(_) | Label(_))), None) => value.clone(),
@@ -63,15 +63,15 @@ pub(super) fn apply(trace: &mut Trace, node: &Node, inputs: &[Option<&Value>]) -
     }))
 }
 
-/// The probability of the one class and, after it, of the other, as scikit-learn makes two of one sigmoid. A softmax of 0
-/// and the sigmoid's logit is the same.
+/// The probabilities of two classes, which scikit-learn computes from one sigmoid. They equal the softmax of 0 and the
+/// sigmoid's logit.
 fn two_of_one(trace: &mut Trace, node: &Node, no: &Row, yes: &Row) -> Clause<Option<Value>> {
     let complement = &trace.steps[no.at];
     let sigmoid = matches!(&trace.steps[yes.at].op, Op::Activation(a) if a == "Sigmoid");
     if !matches!(complement.op, Op::Complement) || complement.from != yes.at || !sigmoid {
         return Ok(None);
     }
-    of_classes(node, yes, 1)?;
+    expect_class_axis(node, yes, 1)?;
     if yes.dims.as_deref() != Some(&[1]) {
         return Err(format!("{} joins more than two probabilities", called(node)));
     }
@@ -87,6 +87,7 @@ fn is_bytes(trace: &Trace, row: &Row) -> bool {
     row.at != 0 && step.from == 0 && matches!(&step.op, Op::Affine(a) if *a == times(255.0))
 }
 
+/// The input mapped through a table of 256 values.
 fn look_up(trace: &mut Trace, node: &Node, table: &Array, row: &Row) -> Clause<Row> {
     expect(node, "axis", node.integer("axis", 0), 0)?;
     if table.dims != [256] {
@@ -104,31 +105,31 @@ fn look_up(trace: &mut Trace, node: &Node, table: &Array, row: &Row) -> Clause<R
         ));
     }
     table.floats(node)?;
-    let input = Row { at: 0, whole: false, ..row.clone() };
+    let input = Row { at: 0, is_integer: false, ..row.clone() };
     Ok(trace.step(node, &input, Op::Lookup(table.clone())))
 }
 
-/// The names in a `ZipMap`.
+/// Takes the class names of a `ZipMap`.
 fn zip_map(trace: &mut Trace, node: &Node) {
     let texts = node.attribute("classlabels_strings").map(|a| &a.strings[..]).unwrap_or_default();
     let numbers = node.attribute("classlabels_int64s").map(|a| &a.ints[..]).unwrap_or_default();
     let texts = texts.iter().map(|t| String::from_utf8_lossy(t).into_owned());
     let names: Vec<String> = texts.chain(numbers.iter().map(i64::to_string)).collect();
-    take(trace, names);
+    set_classes(trace, names);
 }
 
-/// The names in an array that a class is looked up in.
-fn named(trace: &mut Trace, names: &Array) {
+/// Takes the class names of an array from which a class's name is gathered.
+fn gathered_names(trace: &mut Trace, names: &Array) {
     let names = match &names.data {
         Data::Text(names) => names.to_vec(),
         Data::Integer(numbers) => numbers.iter().flatten().map(i64::to_string).collect(),
         Data::Float(numbers) => numbers.iter().map(f64::to_string).collect(),
     };
-    take(trace, names);
+    set_classes(trace, names);
 }
 
-/// Classes that are called by their numbers need no names.
-fn take(trace: &mut Trace, names: Vec<String>) {
+/// Sets the class names, unless they are the classes' numbers.
+fn set_classes(trace: &mut Trace, names: Vec<String>) {
     let numbers = names.iter().enumerate().all(|(n, name)| *name == n.to_string());
     if !numbers {
         trace.classes = names;

@@ -1,44 +1,44 @@
-//! Following the images through a graph: what each value is, and by which steps it came of the input.
+//! Symbolic execution of a graph: what each value is, and which steps lead to it from the input.
 //!
-//! A value is a constant, a row of each image at a [`Step`], or what is made of the logits at the end. Operators that only
-//! arrange a row anew add no step, as long as each image stays one row in the same order; what else may stand in a
-//! multilayer perceptron is one of the few kinds of [`Op`]. Everything else is refused by the operator's name.
+//! A value is a constant, a row for each image after some [`Step`], or a result computed from the logits. Operators that
+//! only reshape add no step, as long as each image stays one row in the same order. Every other operator of a multilayer
+//! perceptron is one of the few kinds of [`Op`]; an operator that is none is refused by its name.
 
 use super::super::Clause;
-use super::super::affine::Affine;
-use super::array::Array;
-use super::constant::{self, Budget};
-use super::proto::Node;
-use super::read::called;
-use super::{ending, row};
+use super::super::dense::Affine;
+use super::constant_folding::{self, FoldingLimit};
+use super::node::called;
+use super::tensor::Array;
+use super::{operators, outputs};
+use crate::files::onnx::Node;
 
-/// A step of the chain.
+/// A step of the chain of layers.
 #[derive(Debug)]
 pub(super) struct Step {
-    /// The step in front of it, in [`Trace::steps`].
+    /// The previous step, as an index of [`Trace::steps`].
     pub from: usize,
     pub op: Op,
-    /// The operator, for people.
+    /// The operator, for error messages.
     pub called: String,
-    /// The constant that it adds to a layer, whose bias that is.
+    /// The name of the constant that an `Add` adds: the bias of the layer in front of it.
     pub bias: Option<String>,
 }
 
-/// What a step does to a row.
+/// The effect of a step on a row.
 #[derive(Debug)]
 pub(super) enum Op {
     Input,
-    /// Bytes over 255 become what a table of 256 says.
+    /// Maps bytes over 255 through a table of 256 values.
     Lookup(Array),
     Dense(Weights),
-    /// `factor * x + shift`, of one element for all or one for each.
+    /// `factor * x + shift`.
     Affine(Affine),
     Relu,
-    /// An element-wise function that no layer has yet, by its operator.
+    /// An element-wise function that is not supported, by its operator.
     Activation(String),
-    /// The other one of two probabilities.
+    /// `1 - p`, the other one of two probabilities.
     Complement,
-    /// Two logits, 0 and `z`, of one that a sigmoid would follow.
+    /// Two logits, 0 and `z`, for one logit `z` with a sigmoid.
     TwoOfOne,
 }
 
@@ -48,23 +48,23 @@ pub(super) struct Weights {
     pub weights: Array,
     /// Whether they are `(in, out)`.
     pub transposed: bool,
-    /// What they are multiplied by.
+    /// The factor of the weights.
     pub alpha: f64,
-    /// One for all outputs, or one for each, and what they are multiplied by.
+    /// One bias for all outputs or one for each, and their factor.
     pub bias: Option<(Array, f64)>,
 }
 
-/// A row of each image.
+/// A value with one row for each image.
 #[derive(Debug, Clone)]
 pub(super) struct Row {
     /// The step that made it.
     pub at: usize,
-    /// The size of the batch, where the graph fixes it.
+    /// The size of the batch, if the graph fixes it.
     pub batch: Option<i64>,
-    /// The dimensions after the batch, where they are known.
+    /// The dimensions after the batch, if they are known.
     pub dims: Option<Vec<usize>>,
     /// Whether its elements are integers.
-    pub whole: bool,
+    pub is_integer: bool,
 }
 
 /// A value of the graph.
@@ -74,23 +74,23 @@ pub(super) enum Value {
     Row(Row),
     /// Probabilities, or their logarithms, of the logits of a step.
     Scores(usize),
-    /// The class of the highest of them.
+    /// The class with the highest score.
     Label(usize),
     /// The pixels of each image as bytes again, of inputs that are bytes over 255.
     Bytes(Row),
-    /// An output that none of this needs.
+    /// An output that is not needed.
     Nothing,
 }
 
-/// What is known while a graph is followed.
+/// The state of the execution.
 #[derive(Debug)]
 pub(super) struct Trace {
     pub steps: Vec<Step>,
-    pub budget: Budget,
+    pub limit: FoldingLimit,
     pub opset: i64,
-    /// The names of the classes that the graph ends with.
+    /// The names of the classes in the graph's classifier.
     pub classes: Vec<String>,
-    /// What it was taken to mean.
+    /// Assumptions about what the graph leaves open.
     pub notes: Vec<String>,
 }
 
@@ -106,15 +106,16 @@ impl Trace {
             })
             .collect();
         if let Some(operands) = constants {
-            let folded = if is_ml(node) { None } else { constant::apply(node, &operands, &mut self.budget)? };
+            let folded =
+                if is_ml(node) { None } else { constant_folding::apply(node, &operands, &mut self.limit)? };
             return folded.map(Value::Constant).ok_or_else(|| unsupported(node));
         }
-        if let Some(value) = ending::apply(self, node, inputs)? {
+        if let Some(value) = outputs::apply(self, node, inputs)? {
             return Ok(value);
         }
-        let lone = inputs.iter().flatten().filter(|v| !matches!(v, Value::Constant(_))).count() == 1;
+        let is_only = inputs.iter().flatten().filter(|v| !matches!(v, Value::Constant(_))).count() == 1;
         match inputs.iter().flatten().find(|v| !matches!(v, Value::Constant(_))) {
-            Some(Value::Row(input)) if lone => row::apply(self, node, input, inputs),
+            Some(Value::Row(input)) if is_only => operators::apply(self, node, input, inputs),
             Some(Value::Row(_)) => Err(format!(
                 "{} joins two values, and a multilayer perceptron is one chain of layers",
                 called(node)
@@ -126,13 +127,13 @@ impl Trace {
         }
     }
 
-    /// A row after one more step.
+    /// The row after one more step.
     pub fn step(&mut self, node: &Node, row: &Row, op: Op) -> Row {
         self.steps.push(Step { from: row.at, op, called: called(node), bias: None });
         Row { at: self.steps.len() - 1, ..row.clone() }
     }
 
-    /// The steps up to `at`, the input's first.
+    /// The steps up to `at`, the input first.
     pub fn path(&self, mut at: usize) -> Vec<&Step> {
         let mut path = Vec::new();
         while let Some(step) = self.steps.get(at) {
@@ -147,19 +148,19 @@ impl Trace {
     }
 }
 
-/// Whether an operator is one of classical machine learning.
+/// Whether an operator belongs to ONNX's domain of classical machine learning.
 pub(super) fn is_ml(node: &Node) -> bool {
     node.domain == "ai.onnx.ml"
 }
 
-/// Whether an operator is known where it can stand.
+/// Whether an operator is supported in some place.
 fn supported(node: &Node) -> bool {
     const KNOWN: [&str; 9] =
         ["Gemm", "MatMul", "Add", "Mul", "Relu", "Flatten", "Reshape", "Softmax", "BatchNormalization"];
     KNOWN.contains(&&node.op_type[..])
 }
 
-/// The refusal of an operator by its name, with the next step.
+/// The error for an unsupported operator, with the next step.
 pub(super) fn unsupported(node: &Node) -> String {
     let op = &node.op_type[..];
     let next = match op {

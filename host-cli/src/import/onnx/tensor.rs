@@ -1,27 +1,27 @@
-//! The constants of a graph: initializers and what is computed of them before any image is seen.
+//! The constant tensors of a graph: initializers and the results of constant folding.
 //!
-//! Floats are kept in f64, so that folding rounds once, to f32, at the end. An integer that is unknown is the size of the
-//! batch, which graphs carry from `Shape` to `Reshape`.
+//! Floats are kept in f64, so that folding rounds once, to f32, at the end. An unknown integer is the size of the batch,
+//! which graphs pass from `Shape` to `Reshape`.
 
 use std::rc::Rc;
 
 use super::super::Clause;
-use super::proto::Node;
-use super::read::called;
+use super::node::called;
+use crate::files::onnx::Node;
 
-/// The most elements of a constant that is not read from the file but made: what a graph may ask for in few bytes.
-pub(super) const MADE: usize = 1 << 20;
+/// The limit on the elements of a constant that is computed, since a graph of few bytes can ask for many.
+pub(super) const MAX_COMPUTED_ELEMENTS: usize = 1 << 20;
 
 /// A constant.
 #[derive(Debug, Clone)]
 pub(super) struct Array {
-    /// The initializer that it comes of.
+    /// The name of the initializer that it comes from.
     pub name: String,
     pub dims: Vec<usize>,
     pub data: Data,
 }
 
-/// Its elements, row-major.
+/// The elements, row-major.
 #[derive(Debug, Clone)]
 pub(super) enum Data {
     /// In f64.
@@ -37,7 +37,7 @@ impl Array {
         Self { name: name.into(), dims: vec![values.len()], data: Data::Integer(Rc::new(values)) }
     }
 
-    /// The same elements, arranged otherwise.
+    /// The same elements with other dimensions.
     pub fn shaped(&self, dims: Vec<usize>) -> Self {
         Self { dims, ..self.clone() }
     }
@@ -65,7 +65,7 @@ impl Array {
         }
     }
 
-    /// Its elements as finite floats, with the name of the one that is none.
+    /// Its elements as finite floats.
     pub fn floats(&self, node: &Node) -> Clause<Rc<Vec<f64>>> {
         let name = &self.name;
         let Data::Float(values) = &self.data else {
@@ -78,17 +78,17 @@ impl Array {
         }
     }
 
-    /// Its elements as integers, of which the size of the batch may be one.
-    pub fn whole(&self, node: &Node) -> Clause<Rc<Vec<Option<i64>>>> {
+    /// Its elements as integers; `None` is the size of the batch.
+    pub fn integer_values(&self, node: &Node) -> Clause<Rc<Vec<Option<i64>>>> {
         match &self.data {
             Data::Integer(values) => Ok(values.clone()),
             _ => Err(format!("{}: {} is not of integers", called(node), self.name)),
         }
     }
 
-    /// Its elements as integers that are known.
+    /// Its elements as integers, none of which may be the size of the batch.
     pub fn known(&self, node: &Node) -> Clause<Vec<i64>> {
-        let known = self.whole(node)?.iter().copied().collect::<Option<Vec<_>>>();
+        let known = self.integer_values(node)?.iter().copied().collect::<Option<Vec<_>>>();
         known.ok_or_else(|| format!("{}: {} depends on the size of the batch", called(node), self.name))
     }
 
@@ -101,21 +101,21 @@ impl Array {
     }
 }
 
-/// How many elements an array of some dimensions has; `None` where the dimensions other than 0 overflow, even if the array
-/// is empty, since distances between its elements are products of any of them.
+/// The number of elements of an array; `None` if the product of the dimensions other than 0 overflows, even if the array is
+/// empty, since strides are products of any of them.
 pub(super) fn elements(dims: &[usize]) -> Option<usize> {
     let others = dims.iter().try_fold(1usize, |n, &d| n.checked_mul(d.max(1)))?;
     Some(if dims.contains(&0) { 0 } else { others })
 }
 
-/// An axis of `rank` dimensions, counted from the end where it is negative.
+/// An axis of `rank` dimensions; a negative one counts from the end.
 pub(super) fn axis(node: &Node, axis: i64, rank: usize) -> Clause<usize> {
     let counted = if axis < 0 { axis.checked_add(rank as i64) } else { Some(axis) };
     let counted = counted.and_then(|a| usize::try_from(a).ok()).filter(|&a| a < rank);
     counted.ok_or_else(|| format!("{} has axis {axis} of {rank} dimensions", called(node)))
 }
 
-/// The axes that a `Squeeze` or `Unsqueeze` names, by an attribute or by an operand; none where it names none.
+/// The axes of a `Squeeze` or `Unsqueeze`, an attribute or an operand; `None` if it has neither.
 pub(super) fn axes(node: &Node, operand: Option<&Array>) -> Clause<Option<Vec<i64>>> {
     match (operand, node.attribute("axes")) {
         (Some(array), _) => array.known(node).map(Some),
@@ -126,25 +126,25 @@ pub(super) fn axes(node: &Node, operand: Option<&Array>) -> Clause<Option<Vec<i6
 
 /// The dimensions after a `Squeeze` of `dims`.
 pub(super) fn squeezed(node: &Node, dims: &[usize], axes: Option<&[i64]>) -> Clause<Vec<usize>> {
-    let mut gone = vec![false; dims.len()];
+    let mut removed = vec![false; dims.len()];
     match axes {
-        None => gone.iter_mut().zip(dims).for_each(|(gone, &d)| *gone = d == 1),
+        None => removed.iter_mut().zip(dims).for_each(|(removed, &d)| *removed = d == 1),
         Some(axes) => {
             for &a in axes {
-                gone[axis(node, a, dims.len())?] = true;
+                removed[axis(node, a, dims.len())?] = true;
             }
         }
     }
-    if gone.iter().zip(dims).any(|(&gone, &d)| gone && d != 1) {
+    if removed.iter().zip(dims).any(|(&removed, &d)| removed && d != 1) {
         return Err(format!("{}: a dimension of {dims:?} that it takes away is not 1", called(node)));
     }
-    Ok(dims.iter().zip(gone).filter(|(_, gone)| !gone).map(|(&d, _)| d).collect())
+    Ok(dims.iter().zip(removed).filter(|(_, removed)| !removed).map(|(&d, _)| d).collect())
 }
 
 /// The dimensions after an `Unsqueeze` of `dims`.
 pub(super) fn unsqueezed(node: &Node, dims: &[usize], axes: &[i64]) -> Clause<Vec<usize>> {
     let rank = dims.len() + axes.len();
-    // As many as a tensor can have in any program.
+    // No program has tensors of more dimensions.
     if rank > 64 {
         return Err(format!("{} makes {rank} dimensions", called(node)));
     }

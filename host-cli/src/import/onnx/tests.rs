@@ -5,11 +5,11 @@ mod exporters;
 
 use prost::Message;
 
-use super::proto::{Attribute, Entry, Graph, Model, Node, Tensor, ValueInfo, dtype};
-use super::read::read;
+use super::read;
+use crate::files::onnx::{Attribute, Entry, Graph, Model, Node, Tensor, ValueInfo, dtype};
 
 /// Its layers and what goes with them.
-fn taken(graph: Graph) -> super::Read {
+fn taken(graph: Graph) -> super::OnnxNetwork {
     read(&file(graph), None, None).unwrap()
 }
 

@@ -1,33 +1,34 @@
 //! Batch normalisations of a state dict, folded into a dense layer.
 //!
-//! `y = (x - mean) / sqrt(variance + eps) * gamma + beta` is a factor and a shift of each unit. A state dict says neither `eps`
-//! nor what is between two modules: PyTorch's and Keras' defaults are taken, and that ReLU follows the normalisation, unless
-//! the numbers of an `nn.Sequential` leave room in front of it. Each is told, since each may be wrong.
+//! A state dict holds neither epsilon nor what lies between two modules. So the default epsilon of PyTorch or Keras is
+//! assumed, and that ReLU follows the normalisation, unless the numbers of an `nn.Sequential` leave room for it in front.
+//! Both assumptions are reported, since both may be wrong.
 
 use std::cmp::Ordering;
 
 use safetensors::tensor::TensorView;
 
 use super::super::Clause;
-use super::super::affine::{Affine, Layer};
-use super::{Module, Part, order, values};
+use super::super::batch_norm::BatchNorm;
+use super::super::dense::{Affine, AffineDense};
+use super::{Module, Part, layer_order, values};
 
-/// PyTorch's `eps`, and Keras'.
-const EPS: [f64; 2] = [1e-5, 1e-3];
+/// The default epsilon of PyTorch, and of Keras.
+const EPSILONS: [f64; 2] = [1e-5, 1e-3];
 
-/// Folds the normalisation of module `prefix` into one of `layers`; returns what was assumed.
-pub(super) fn fold(layers: &mut [(&str, Layer)], prefix: &str, module: &Module<'_>) -> Clause<String> {
+/// Folds the normalisation of module `prefix` into one of `layers`; returns a note of what was assumed.
+pub(super) fn fold(layers: &mut [(&str, AffineDense)], prefix: &str, module: &Module<'_>) -> Clause<String> {
     let keras = [Part::Gamma, Part::Beta].iter().any(|p| module.parts.contains_key(p))
         || module.parts.values().any(|(name, _)| name.contains("moving_"));
-    let eps = EPS[usize::from(keras)];
+    let eps = EPSILONS[usize::from(keras)];
     let affine = affine(prefix, module, eps)?;
     let width = affine.factor.len();
-    let (at, after) = place(layers, prefix, width)?;
+    let (at, after) = target(layers, prefix, width)?;
     let (name, layer) = &mut layers[at];
     let slot = if after { &mut layer.after } else { &mut layer.before };
-    // The last one is folded first, so that an earlier one goes in front of it.
-    let both = affine.then(slot);
-    *slot = both.ok_or_else(|| format!("{prefix} has {width} units, which {name} has not"))?;
+    // Normalisations are folded from the last to the first, so an earlier one goes in front.
+    let composed = affine.then(slot);
+    *slot = composed.ok_or_else(|| format!("{prefix} has {width} units, which {name} has not"))?;
     let relu = if after { "with ReLU after it" } else { "with ReLU, or nothing, in front of it" };
     Ok(format!(
         "{prefix} is a batch normalisation of which a state dict says neither eps nor its place: it was folded into \
@@ -35,7 +36,7 @@ pub(super) fn fold(layers: &mut [(&str, Layer)], prefix: &str, module: &Module<'
     ))
 }
 
-/// What it does to each unit.
+/// The affine map of a normalisation.
 fn affine(prefix: &str, module: &Module<'_>, eps: f64) -> Clause<Affine> {
     let part = |parts: [Part; 2]| parts.iter().find_map(|p| module.parts.get(p));
     let mean = part([Part::Mean; 2]);
@@ -56,30 +57,30 @@ fn affine(prefix: &str, module: &Module<'_>, eps: f64) -> Clause<Affine> {
     let (means, variances) = (vector(mean)?, vector(variance)?);
     let (gamma, beta) =
         (or(part([Part::Weight, Part::Gamma]), 1.0)?, or(part([Part::Bias, Part::Beta]), 0.0)?);
-    let factor: Vec<f64> = gamma.iter().zip(&variances).map(|(g, v)| g / (v + eps).sqrt()).collect();
-    if let Some(at) = factor.iter().position(|f| !f.is_finite()) {
+    let norm = BatchNorm { gamma: &gamma, beta: &beta, mean: &means, variance: &variances, epsilon: eps };
+    let affine = norm.to_affine();
+    if let Some(at) = affine.factor.iter().position(|f| !f.is_finite()) {
         return Err(format!("{} holds {} at position {at}, which is no variance", variance.0, variances[at]));
     }
-    let shift = (0..width).map(|n| beta[n] - means[n] * factor[n]).collect();
-    Ok(Affine { factor, shift })
+    Ok(affine)
 }
 
-/// The layer that a normalisation of `width` units is folded into, and whether it follows it.
-fn place(layers: &[(&str, Layer)], prefix: &str, width: usize) -> Clause<(usize, bool)> {
+/// The layer that a normalisation of `width` units is folded into, and whether the normalisation follows that layer.
+fn target(layers: &[(&str, AffineDense)], prefix: &str, width: usize) -> Clause<(usize, bool)> {
     let fits = |n: usize| layers[n].1.dims[0] == width;
-    // layers.0.linear and layers.0.norm, or fc1 and bn1.
-    let beside = |n: &usize| {
+    // Such as layers.0.linear and layers.0.norm, or fc1 and bn1.
+    let is_sibling = |n: &usize| {
         let name = layers[*n].0;
         parent(name) == parent(prefix) && numbers(name) == numbers(prefix) && !numbers(prefix).is_empty()
     };
-    let same: Vec<_> = (0..layers.len()).filter(beside).collect();
-    if let [n] = same[..]
+    let siblings: Vec<_> = (0..layers.len()).filter(is_sibling).collect();
+    if let [n] = siblings[..]
         && fits(n)
     {
         return Ok((n, true));
     }
-    let before = |n: &usize| order::by_number(layers[*n].0, prefix) == Some(Ordering::Less);
-    let after = |n: &usize| order::by_number(layers[*n].0, prefix) == Some(Ordering::Greater);
+    let before = |n: &usize| layer_order::by_number(layers[*n].0, prefix) == Some(Ordering::Less);
+    let after = |n: &usize| layer_order::by_number(layers[*n].0, prefix) == Some(Ordering::Greater);
     match ((0..layers.len()).rfind(before), (0..layers.len()).find(after)) {
         (Some(n), next) => {
             if !fits(n) {
@@ -95,8 +96,8 @@ fn place(layers: &[(&str, Layer)], prefix: &str, width: usize) -> Clause<(usize,
         }
         (None, Some(0)) if layers[0].1.dims[1] == width => Ok((0, false)),
         _ => {
-            let mut wide = (0..layers.len()).filter(|&n| n + 1 < layers.len() && fits(n));
-            match (wide.next(), wide.next()) {
+            let mut fitting = (0..layers.len()).filter(|&n| n + 1 < layers.len() && fits(n));
+            match (fitting.next(), fitting.next()) {
                 (Some(n), None) => Ok((n, true)),
                 _ => Err(format!(
                     "{prefix} is a batch normalisation, and its name does not say which layer it follows; fold it in \
@@ -107,7 +108,7 @@ fn place(layers: &[(&str, Layer)], prefix: &str, width: usize) -> Clause<(usize,
     }
 }
 
-/// The module that holds one.
+/// The name of the enclosing module.
 fn parent(name: &str) -> &str {
     name.rsplit_once(['.', '/']).map_or("", |(parent, _)| parent)
 }
@@ -118,7 +119,7 @@ fn numbers(name: &str) -> Vec<&str> {
     runs.map(|run| run.trim_start_matches('0')).collect()
 }
 
-/// Whether no module can be between two of an `nn.Sequential`: their last numbers are neighbours, or are none.
+/// Whether no module can lie between two modules of an `nn.Sequential`: their last numbers are adjacent, or are not numbers.
 fn follows(layer: &str, norm: &str) -> bool {
     let last = |name: &str| name.rsplit('.').next().and_then(|part| part.parse::<u32>().ok());
     match (last(layer), last(norm)) {

@@ -1,30 +1,30 @@
-//! The order of a state dict's layers: what the person says, else what numbers in the names say, else the only order in which
-//! the widths fit.
+//! The order of a state dict's layers: from `--order`, else from numbers in the names, else the only order in which the widths
+//! fit.
 //!
-//! Names are compared piece by piece. Where they first differ in a number, the number decides (`net.2` is in front of
-//! `net.10`, `block.1.in` in front of `block.2.out`); where they differ in words they say nothing, since no list of words tells
-//! `body` from `head`. More than one order that fits is an error, for the layers of another order are another network.
+//! Names are compared piece by piece. If the first difference is a number, it decides: `net.2` comes before `net.10`,
+//! `block.1.in` before `block.2.out`. If it is a word, the names do not decide, since no list of words tells `body` from
+//! `head`. More than one fitting order is an error, because layers in another order are another network.
 
 use std::cmp::Ordering;
 
 use super::super::Refusal;
-use super::super::affine::Layer;
+use super::super::dense::AffineDense;
 
-/// How many orders an error lists.
-const LISTED: usize = 3;
+/// The number of orders that an error lists.
+const MAX_LISTED: usize = 3;
 
-/// The layers in their order. `said` is empty or their prefixes in order.
+/// The layers in order. `given` is empty or lists their prefixes in order.
 pub(super) fn of<'a>(
-    layers: Vec<(&'a str, Layer)>,
-    said: &[String],
-) -> Result<Vec<(&'a str, Layer)>, Refusal> {
-    let order = if said.is_empty() { found(&layers)? } else { as_said(&layers, said)? };
+    layers: Vec<(&'a str, AffineDense)>,
+    given: &[String],
+) -> Result<Vec<(&'a str, AffineDense)>, Refusal> {
+    let order = if given.is_empty() { found(&layers)? } else { as_given(&layers, given)? };
     let mut layers: Vec<Option<_>> = layers.into_iter().map(Some).collect();
     Ok(order.into_iter().filter_map(|n| layers[n].take()).collect())
 }
 
-/// The order that names and widths leave.
-fn found(layers: &[(&str, Layer)]) -> Result<Vec<usize>, Refusal> {
+/// The order that follows from names and widths.
+fn found(layers: &[(&str, AffineDense)]) -> Result<Vec<usize>, Refusal> {
     let earlier = |a: usize, b: usize| by_number(layers[a].0, layers[b].0) == Some(Ordering::Less);
     let names = |order: &[usize]| order.iter().map(|&n| layers[n].0).collect::<Vec<_>>().join(",");
     let fitting = orders(layers, &earlier);
@@ -32,8 +32,8 @@ fn found(layers: &[(&str, Layer)]) -> Result<Vec<usize>, Refusal> {
         [only] => return Ok(only.clone()),
         [] => {}
         _ => {
-            let listed: Vec<_> = fitting.iter().take(LISTED).map(|order| names(order)).collect();
-            let more = if fitting.len() > LISTED { " and others" } else { "" };
+            let listed: Vec<_> = fitting.iter().take(MAX_LISTED).map(|order| names(order)).collect();
+            let more = if fitting.len() > MAX_LISTED { " and others" } else { "" };
             return Err(Refusal::File(format!(
                 "its names do not say the order of the layers, and the widths allow {}{more}; say which it is with \
                  `--order a,b,..`: the {} names from the input to the output",
@@ -42,7 +42,7 @@ fn found(layers: &[(&str, Layer)]) -> Result<Vec<usize>, Refusal> {
             )));
         }
     }
-    // No order fits both: without the numbers there may be one, which is not taken unasked.
+    // No order fits names and widths. One that fits the widths alone is only suggested.
     let mut sorted: Vec<usize> = (0..layers.len()).collect();
     sorted.sort_by(|&a, &b| natural(layers[a].0, layers[b].0));
     match &orders(layers, &|_, _| false)[..] {
@@ -56,10 +56,10 @@ fn found(layers: &[(&str, Layer)]) -> Result<Vec<usize>, Refusal> {
     }
 }
 
-/// One order more than are listed, if there are so many, in which widths fit and no layer is in front of an `earlier` one.
-fn orders(layers: &[(&str, Layer)], earlier: &dyn Fn(usize, usize) -> bool) -> Vec<Vec<usize>> {
+/// The orders in which widths fit and no layer precedes an `earlier` one; at most one more than an error lists.
+fn orders(layers: &[(&str, AffineDense)], earlier: &dyn Fn(usize, usize) -> bool) -> Vec<Vec<usize>> {
     fn extend(
-        layers: &[(&str, Layer)],
+        layers: &[(&str, AffineDense)],
         earlier: &dyn Fn(usize, usize) -> bool,
         taken: &mut Vec<usize>,
         found: &mut Vec<Vec<usize>>,
@@ -71,7 +71,7 @@ fn orders(layers: &[(&str, Layer)], earlier: &dyn Fn(usize, usize) -> bool) -> V
         let left: Vec<usize> = (0..layers.len()).filter(|n| !taken.contains(n)).collect();
         for &next in &left {
             let fits = taken.last().is_none_or(|&last| layers[last].1.dims[0] == layers[next].1.dims[1]);
-            if fits && found.len() <= LISTED && !left.iter().any(|&other| earlier(other, next)) {
+            if fits && found.len() <= MAX_LISTED && !left.iter().any(|&other| earlier(other, next)) {
                 taken.push(next);
                 extend(layers, earlier, taken, found);
                 taken.pop();
@@ -84,10 +84,10 @@ fn orders(layers: &[(&str, Layer)], earlier: &dyn Fn(usize, usize) -> bool) -> V
 }
 
 /// The order that `--order` gives.
-fn as_said(layers: &[(&str, Layer)], said: &[String]) -> Result<Vec<usize>, Refusal> {
+fn as_given(layers: &[(&str, AffineDense)], given: &[String]) -> Result<Vec<usize>, Refusal> {
     let names = || layers.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
     let mut order = Vec::new();
-    for word in said.iter().map(|word| word.trim()) {
+    for word in given.iter().map(|word| word.trim()) {
         let Some(n) = layers.iter().position(|(name, _)| *name == word) else {
             let near = layers.iter().map(|(name, _)| (strsim::damerau_levenshtein(name, word), *name)).min();
             let hint = match near {
@@ -136,7 +136,7 @@ fn pieces(name: &str) -> Vec<Piece<'_>> {
         let digit = first.is_ascii_digit();
         let end = rest.find(|c: char| c.is_ascii_digit() != digit).unwrap_or(rest.len());
         let (piece, after) = rest.split_at(end);
-        // Without leading zeros, longer numbers are larger, and a number may be of any length.
+        // Without leading zeros a longer number is larger, whatever its length.
         let number = || piece.trim_start_matches('0');
         pieces.push(if digit { Piece::Number(number()) } else { Piece::Word(piece) });
         rest = after;
@@ -148,7 +148,7 @@ fn compare_numbers(a: &str, b: &str) -> Ordering {
     (a.len(), a).cmp(&(b.len(), b))
 }
 
-/// Which of two names is in front by a number; `None` where no number says it.
+/// The order of two names by their first different number; `None` if no number decides.
 pub(super) fn by_number(a: &str, b: &str) -> Option<Ordering> {
     let (a, b) = (pieces(a), pieces(b));
     let same = a.iter().zip(&b).take_while(|(a, b)| a == b).count();
@@ -165,7 +165,7 @@ pub(super) fn by_number(a: &str, b: &str) -> Option<Ordering> {
     }
 }
 
-/// By numbers where they say something, else by the alphabet.
+/// By numbers if they decide, else alphabetically.
 fn natural(a: &str, b: &str) -> Ordering {
     by_number(a, b).unwrap_or_else(|| a.cmp(b))
 }
@@ -175,19 +175,24 @@ mod tests {
     use std::cmp::Ordering::{Greater, Less};
 
     use super::super::super::Refusal;
-    use super::super::super::affine::Layer;
+    use super::super::super::dense::AffineDense;
     use super::{by_number, of};
 
-    fn layers<'a>(of: &[(&'a str, [usize; 2])]) -> Vec<(&'a str, Layer)> {
+    fn layers<'a>(of: &[(&'a str, [usize; 2])]) -> Vec<(&'a str, AffineDense)> {
         let layer = |dims: [usize; 2]| {
-            Layer::new([const { String::new() }; 2], dims, vec![0.0; dims[0] * dims[1]], vec![0.0; dims[0]])
+            AffineDense::new(
+                [const { String::new() }; 2],
+                dims,
+                vec![0.0; dims[0] * dims[1]],
+                vec![0.0; dims[0]],
+            )
         };
         of.iter().map(|&(name, dims)| (name, layer(dims))).collect()
     }
 
-    fn order(dims: &[(&str, [usize; 2])], said: &str) -> Result<String, Refusal> {
-        let said: Vec<_> = said.split(',').filter(|s| !s.is_empty()).map(String::from).collect();
-        of(layers(dims), &said).map(|l| l.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(","))
+    fn order(dims: &[(&str, [usize; 2])], given: &str) -> Result<String, Refusal> {
+        let given: Vec<_> = given.split(',').filter(|s| !s.is_empty()).map(String::from).collect();
+        of(layers(dims), &given).map(|l| l.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(","))
     }
 
     #[test]
@@ -243,17 +248,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_is_checked() {
+    fn what_is_given_is_checked() {
         let net = [("one", [4, 6]), ("two", [4, 4]), ("out", [3, 4])];
         assert_eq!(order(&net, "one,two,out").unwrap(), "one,two,out");
-        for (said, why) in [
+        for (given, why) in [
             ("one,tow,out", "names a layer tow, which the file has not; did you mean two?"),
             ("one,something,out", "which the file has not; it has one, two, out"),
             ("one,two,two,out", "names two twice"),
             ("one", "leaves out two, out"),
             ("two,one,out", "one has 6 inputs, but two in front of it has 4 outputs"),
         ] {
-            match order(&net, said) {
+            match order(&net, given) {
                 Err(Refusal::Arguments(found)) => assert!(found.contains(why), "{found}"),
                 other => panic!("{other:?}"),
             }

@@ -1,12 +1,13 @@
-//! State dicts in safetensors: the dense layers of a module whatever its attributes are called, read and written.
+//! State dicts in safetensors files: the dense layers of a module, whatever its attributes are called.
 //!
 //! `PREFIX.weight (out, in)` and `PREFIX.bias (out)` make a layer, as do Keras' `PREFIX/kernel (in, out)` and `PREFIX/bias`;
-//! without a bias it is zeros. Batch normalisations are folded into a layer ([`norm`]). The order comes from names, widths or
-//! the person ([`order`]), never from a guess. Floats of 16 bits are widened, which is exact, and those of 64 rounded.
+//! a missing bias is zeros. Batch normalisations are folded into a layer ([`batch_norm`]). The order comes from names, widths
+//! or `--order` ([`layer_order`]), never from a guess. Floats of 16 bits are widened, which is exact; those of 64 bits are
+//! rounded.
 
-pub(super) mod index;
-mod norm;
-mod order;
+mod batch_norm;
+mod layer_order;
+pub(super) mod shards;
 
 use std::collections::BTreeMap;
 
@@ -14,37 +15,35 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use selvedge::shape::MAX_LAYERS;
 
-use super::affine::Layer;
-use super::tensors::{Kind, Tensor};
-use super::widen::Float;
+use super::dense::AffineDense;
+use super::floats::Float;
 use super::{Clause, Dense, Refusal};
-use crate::files::checksum;
 use crate::model::{self, About};
 
-/// What a state dict holds.
+/// The layers of a state dict.
 #[derive(Debug)]
-pub(super) struct Read {
+pub(super) struct StateDict {
     pub layers: Vec<Dense>,
-    /// What the file says of itself, if it is one of ours.
+    /// Our metadata, if this program wrote the file.
     pub about: Option<About>,
-    /// What pixels become first.
+    /// The table that pixels go through first.
     pub table: Option<[u8; 256]>,
-    /// What it was taken to mean.
+    /// Assumptions about what the file leaves open.
     pub notes: Vec<String>,
 }
 
 /// The tensors of a state dict by their names.
 type Tensors<'a> = BTreeMap<String, TensorView<'a>>;
 
-/// Reads a file that holds a whole state dict; `order` is empty or the layers in the person's order.
-pub(super) fn read(bytes: &[u8], order: &[String]) -> Result<Read, Refusal> {
+/// Reads a file with a whole state dict. `order` is empty or lists the layers' prefixes in order.
+pub(super) fn read(bytes: &[u8], order: &[String]) -> Result<StateDict, Refusal> {
     let about = model::about_own(bytes)?;
-    let mut read = of_tensors(tensors(bytes)?.into_iter().collect(), order)?;
+    let mut state_dict = of_tensors(tensors(bytes)?.into_iter().collect(), order)?;
     if about.is_some() {
-        // Our own files say what others leave open.
-        read.notes.clear();
+        // Our own files leave nothing open.
+        state_dict.notes.clear();
     }
-    Ok(Read { about, ..read })
+    Ok(StateDict { about, ..state_dict })
 }
 
 /// The tensors of one file.
@@ -53,14 +52,14 @@ fn tensors(bytes: &[u8]) -> Clause<Vec<(String, TensorView<'_>)>> {
     Ok(tensors.map_err(|e| format!("not a readable safetensors file: {e}"))?.tensors())
 }
 
-/// The parts of one module of a state dict.
+/// The tensors of one module of a state dict.
 #[derive(Debug, Default)]
 struct Module<'a> {
-    /// With the tensor's whole name.
+    /// With the tensors' full names.
     parts: BTreeMap<Part, (String, TensorView<'a>)>,
 }
 
-/// What a tensor is to its module.
+/// The role of a tensor in its module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Part {
     Weight,
@@ -71,11 +70,11 @@ enum Part {
     Beta,
     Mean,
     Variance,
-    /// Of no use in inference.
+    /// Not used in inference.
     Count,
 }
 
-/// The module that a tensor belongs to, and as what.
+/// The module of a tensor, and the tensor's role in it.
 fn part(name: &str) -> Option<(&str, Part)> {
     let whole = name.strip_suffix(":0").unwrap_or(name);
     let (prefix, last) = whole.rsplit_once(['.', '/']).unwrap_or(("", whole));
@@ -93,7 +92,7 @@ fn part(name: &str) -> Option<(&str, Part)> {
     Some((prefix, part))
 }
 
-fn of_tensors(mut tensors: Tensors<'_>, order: &[String]) -> Result<Read, Refusal> {
+fn of_tensors(mut tensors: Tensors<'_>, order: &[String]) -> Result<StateDict, Refusal> {
     if tensors.contains_key("scales") && tensors.values().any(|t| t.dtype() == Dtype::I8) {
         return Err(
             "an export of a flash file of integers, whose weights are rounded; import the model that it was \
@@ -127,10 +126,10 @@ fn of_tensors(mut tensors: Tensors<'_>, order: &[String]) -> Result<Read, Refusa
         );
     }
     let dense = dense.into_iter().map(|(prefix, m)| Ok((prefix, dense_layer(&m)?)));
-    let dense = dense.collect::<Clause<Vec<(&str, Layer)>>>()?;
-    let mut layers = order::of(dense, order)?;
+    let dense = dense.collect::<Clause<Vec<(&str, AffineDense)>>>()?;
+    let mut layers = layer_order::of(dense, order)?;
     for (prefix, module) in norms.into_iter().rev() {
-        notes.push(norm::fold(&mut layers, prefix, &module)?);
+        notes.push(batch_norm::fold(&mut layers, prefix, &module)?);
     }
     if layers.len() > 1 {
         notes.push(
@@ -140,7 +139,7 @@ fn of_tensors(mut tensors: Tensors<'_>, order: &[String]) -> Result<Read, Refusa
         );
     }
     let layers = layers.iter().map(|(_, layer)| layer.fold()).collect::<Clause<_>>()?;
-    Ok(Read { layers, about: None, table, notes })
+    Ok(StateDict { layers, about: None, table, notes })
 }
 
 fn belongs_nowhere(name: &str) -> String {
@@ -148,7 +147,7 @@ fn belongs_nowhere(name: &str) -> String {
 }
 
 /// The layer of a module with a matrix of weights.
-fn dense_layer(module: &Module<'_>) -> Clause<Layer> {
+fn dense_layer(module: &Module<'_>) -> Clause<AffineDense> {
     let get = |part: Part| module.parts.get(&part);
     let (weight, kernel) = match (get(Part::Weight), get(Part::Kernel)) {
         (Some(weight), None) => (weight, false),
@@ -188,10 +187,10 @@ fn dense_layer(module: &Module<'_>) -> Clause<Layer> {
             (bias_name.clone(), self::values(bias_name, bias)?)
         }
     };
-    Ok(Layer::new([name.clone(), bias_name], [o, i], weights, biases))
+    Ok(AffineDense::new([name.clone(), bias_name], [o, i], weights, biases))
 }
 
-/// A tensor's values, all of which f32 can hold, if not with all digits.
+/// A tensor's values, none of which overflows f32.
 fn values(name: &str, tensor: &TensorView<'_>) -> Clause<Vec<f64>> {
     let float = match tensor.dtype() {
         Dtype::F32 => Float::F32,
@@ -208,21 +207,4 @@ fn values(name: &str, tensor: &TensorView<'_>) -> Clause<Vec<f64>> {
         Some(at) => Err(format!("{name} holds {} at position {at}", values[at])),
         None => Ok(values),
     }
-}
-
-/// The file; the same tensors give the same bytes. `about` is what it says of itself to this program.
-pub(super) fn write(tensors: &[Tensor], about: Option<&About>) -> Clause<Vec<u8>> {
-    let views = tensors.iter().map(|t| {
-        let dtype = match t.kind {
-            Kind::F32 => Dtype::F32,
-            Kind::I32 => Dtype::I32,
-            Kind::U16 => Dtype::U16,
-            Kind::I8 => Dtype::I8,
-            Kind::U8 => Dtype::U8,
-        };
-        TensorView::new(dtype, t.dims.clone(), &t.bytes).map(|view| (&t.name, view))
-    });
-    let views = views.collect::<Result<Vec<_>, _>>().map_err(|e| e.to_string())?;
-    let json = about.map_or(Ok("{}".into()), |about| about.json().map_err(|e| e.to_string()))?;
-    checksum::write_tensors(views, model::KEY, &json)
 }

@@ -1,7 +1,7 @@
-//! A state dict in several files: the index says which tensor is in which shard.
+//! A state dict in several files, the shards. An index maps each tensor to its shard.
 //!
-//! Every tensor has to be in the shard that the index names and in no other, and every shard in the index's folder or below, so
-//! that a mixture of two models' files is none.
+//! Every tensor has to be in the shard that the index names and in no other, and every shard in the index's folder or below,
+//! so that a mixture of two models' files is refused.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path};
@@ -9,21 +9,25 @@ use std::path::{Component, Path};
 use serde::Deserialize;
 
 use super::super::{Clause, Refusal};
-use super::{Read, Tensors, of_tensors, tensors};
+use super::{StateDict, Tensors, of_tensors, tensors};
 use crate::error::why;
 use crate::files::kind::{self, Kind};
 
-/// How such an index is called.
+/// The end of an index's name.
 const ENDING: &str = ".safetensors.index.json";
 
-/// The index, of which only the map matters.
+/// The index, without what is not needed.
 #[derive(Deserialize)]
 struct Index {
     weight_map: BTreeMap<String, String>,
 }
 
 /// Reads the shards that an index in `folder` names.
-pub(in super::super) fn read(bytes: &[u8], folder: Option<&Path>, order: &[String]) -> Result<Read, Refusal> {
+pub(in super::super) fn read(
+    bytes: &[u8],
+    folder: Option<&Path>,
+    order: &[String],
+) -> Result<StateDict, Refusal> {
     let map = serde_json::from_slice::<Index>(bytes).map_err(|e| format!("a damaged index: {e}"))?.weight_map;
     let shards: BTreeSet<&String> = map.values().collect();
     let mut files = Vec::new();

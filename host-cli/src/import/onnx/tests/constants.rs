@@ -1,9 +1,9 @@
 //! Operators on constants alone: what they make, and what of them is refused since the graph would become another one.
 
-use super::super::array::elements;
-use super::super::proto::{Node, Tensor, dtype};
+use super::super::tensor::elements;
 use super::exporters::{flattened, input, integers, ints};
 use super::{attribute, file, graph, node, read, refused, taken, tensor};
+use crate::files::onnx::{Node, Tensor, dtype};
 
 /// Expects that a graph which reshapes its input to a computed `to` is refused.
 fn case(nodes: &[Node], constants: Vec<Tensor>, what: &str) {

@@ -1,14 +1,14 @@
 //! What exporters write around the layers: it is taken where it changes nothing, and folded where it scales.
 
-use super::super::super::Inputs;
-use super::super::Read;
-use super::super::proto::{
+use super::super::super::PixelRange;
+use super::super::OnnxNetwork;
+use super::{attribute, file, graph, node, read, refused, taken, tensor, value};
+use crate::files::onnx::{
     Attribute, Dim, Graph, Node, OperatorSet, Tensor, TensorShape, TensorType, ValueInfo, ValueType, dtype,
 };
-use super::{attribute, file, graph, node, read, refused, taken, tensor, value};
 
 /// The logits of an image, in f64.
-fn logits(read: &Read, x: &[f64]) -> Vec<f64> {
+fn logits(read: &OnnxNetwork, x: &[f64]) -> Vec<f64> {
     let mut x = x.to_vec();
     for (n, layer) in read.layers.iter().enumerate() {
         let rows = layer.weights.chunks_exact(layer.dims[1]).zip(&layer.biases);
@@ -216,16 +216,17 @@ fn what_scales_a_layer_is_folded_into_it() {
         floats("variance", &[2], &[4.0, 0.25]),
         floats("two", &[1, 2], &[2.0, 3.0]),
     ]);
-    let z = logits(&Read { layers: vec![taken(graph()).layers.remove(0)], ..Read::default() }, &X);
+    let z =
+        logits(&OnnxNetwork { layers: vec![taken(graph()).layers.remove(0)], ..OnnxNetwork::default() }, &X);
     let of = |n: usize, s: f64, t: f64, m: f64, v: f64| {
         ((z[n] - m) / (v + f64::from(1e-3f32)).sqrt() * s + t).max(0.0)
     };
     let hidden =
         [2.0 * of(0, 0.5, f64::from(0.1f32), 1.0, 4.0), 3.0 * of(1, -2.0, f64::from(0.2f32), -1.0, 0.25)];
-    let second = Read { layers: vec![taken(graph()).layers.remove(1)], ..Read::default() };
+    let second = OnnxNetwork { layers: vec![taken(graph()).layers.remove(1)], ..OnnxNetwork::default() };
     let found = taken(g.clone());
     close(&logits(&found, &X), &logits(&second, &hidden));
-    assert!(found.notes.is_empty() && !found.says_inputs, "{found:?}");
+    assert!(found.notes.is_empty() && !found.defines_inputs, "{found:?}");
     let at = g.initializer.len() - 2;
     g.initializer[at] = floats("variance", &[2], &[-1.0, 0.25]);
     assert!(
@@ -243,11 +244,14 @@ fn inputs_are_pixels_of_a_byte_or_of_one() {
     let scalars = |values: &[f32]| {
         values.iter().enumerate().map(|(n, &v)| floats(&format!("k{n}"), &[], &[v])).collect::<Vec<_>>()
     };
-    let check = |g: &Graph, inputs: Option<Inputs>, expected: &dyn Fn(f64) -> f64, note: &str| {
+    let check = |g: &Graph, inputs: Option<PixelRange>, expected: &dyn Fn(f64) -> f64, note: &str| {
         let found = read(&file(g.clone()), None, inputs).unwrap();
         close(&logits(&found, &X), &plain(&X.map(expected)));
         let notes = found.notes.join("");
-        assert!(found.says_inputs && notes.contains(note) && note.is_empty() == notes.is_empty(), "{notes}");
+        assert!(
+            found.defines_inputs && notes.contains(note) && note.is_empty() == notes.is_empty(),
+            "{notes}"
+        );
     };
     let div = with(vec![node("Div", &["x", "k0"], "flat", &[])], scalars(&[255.0]));
     check(
@@ -256,8 +260,8 @@ fn inputs_are_pixels_of_a_byte_or_of_one() {
         &|x| x,
         "divides its input by 255.0000, so that it was taken to expect pixels of 0 to 255",
     );
-    check(&div, Some(Inputs::Byte), &|x| x, "");
-    check(&div, Some(Inputs::Unit), &|x| x / 255.0, "");
+    check(&div, Some(PixelRange::Byte), &|x| x, "");
+    check(&div, Some(PixelRange::Unit), &|x| x / 255.0, "");
     // torchvision's Normalize, and both after a division.
     let normalise =
         |from: &str| [node("Sub", &[from, "k0"], "s", &[]), node("Div", &["s", "k1"], "flat", &[])];
@@ -281,7 +285,7 @@ fn inputs_are_pixels_of_a_byte_or_of_one() {
         why.contains("divides its input by 4.0000, which fits neither") && why.contains("`--inputs byte`"),
         "{why}"
     );
-    check(&odd, Some(Inputs::Byte), &|x| x * 255.0 / 4.0, "");
+    check(&odd, Some(PixelRange::Byte), &|x| x * 255.0 / 4.0, "");
     // An input of bytes says it itself.
     let mut bytes = with(vec![node("Cast", &["x"], "flat", &[attribute("to", 1, 0.0)])], vec![]);
     bytes.input = vec![input("x", dtype::UINT8, &[0, 3])];
@@ -359,7 +363,8 @@ fn two_classes_of_one_sigmoid() {
     ]);
     let found = taken(g.clone());
     let z = logits(&found, &X);
-    let hidden = logits(&Read { layers: vec![taken(graph()).layers.remove(0)], ..Read::default() }, &X);
+    let hidden =
+        logits(&OnnxNetwork { layers: vec![taken(graph()).layers.remove(0)], ..OnnxNetwork::default() }, &X);
     close(&z, &[0.0, hidden[0].max(0.0) + 2.0 * hidden[1].max(0.0) + 1.0]);
     g.node.last_mut().unwrap().input.reverse();
     assert!(read(&file(g), None, None).is_err());
