@@ -5,7 +5,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`error`] | the one error type: a line for the user and an exit code |
-//! | [`files`] | atomic writes, checksums, file types by their signatures |
+//! | [`files`] | atomic writes, checksums, safetensors and ONNX files, file types by their signatures |
 //! | [`memory`] | aligned memory for parameters and workspaces |
 //! | [`data`] | data sets: IDX files, the demo, downloads, PNG images, normalisation |
 //! | [`sampling`] | everything random in a run: the split, initial weights, the order of the images |
@@ -14,7 +14,7 @@
 //! | [`evaluate`] | accuracy, loss and confusion matrix |
 //! | [`model`] | model files |
 //! | [`mod@quantize`] | from a model to an integer flash file |
-//! | [`exchange`] | import and export: safetensors, ONNX, npz, C |
+//! | [`mod@import`], [`export`] | models from and for other programs: safetensors, ONNX; npz, C, Rust, firmware |
 //! | [`model::network`] | a model or flash file ready to run |
 //! | [`train`] | the training loop |
 //! | [`run`] | run folders and checkpoints |
@@ -36,10 +36,11 @@ pub mod data;
 pub mod error;
 pub mod estimate;
 pub mod evaluate;
-pub mod exchange;
+pub mod export;
 pub mod files;
 pub mod firmware;
 pub mod flash;
+pub mod import;
 pub mod memory;
 pub mod model;
 pub mod quantize;

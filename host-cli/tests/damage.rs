@@ -7,8 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use host_cli::data::{Reading, Source};
-use host_cli::exchange::{self, Options};
-use host_cli::files::checksum;
+use host_cli::files;
+use host_cli::import::{self, ImportOptions};
 use host_cli::model::Model;
 use host_cli::run::Folder;
 use host_cli::run::checkpoint;
@@ -97,7 +97,7 @@ fn every_flipped_bit_of_a_model_is_refused() {
         assert!(tried > 4_000 && taken == 0, "{file}: {taken} of {tried}");
         // Import has a reader of its own.
         let import = |bytes: &[u8]| {
-            exchange::parse(bytes, None, &Options::default()).ok().map(|imported| of(imported.model))
+            import::parse(bytes, None, &ImportOptions::default()).ok().map(|imported| of(imported.model))
         };
         assert_eq!(attack(file, &bytes, import).1, 0, "{file}");
     }
@@ -255,7 +255,7 @@ fn without_checksums(run: &Path) {
     {
         let Ok(bytes) = fs::read(run.join(file)) else { continue };
         let tensors = SafeTensors::deserialize(&bytes).unwrap();
-        let json = checksum::read_tensors(&bytes, key).unwrap().unwrap();
+        let json = files::safetensors::read_metadata(&bytes, key).unwrap().unwrap();
         let metadata = [(key.to_string(), without(&json, &["data_sha256"]))].into();
         let views: Vec<(String, TensorView<'_>)> = tensors.tensors();
         fs::write(run.join(file), safetensors::serialize(views, Some(metadata)).unwrap()).unwrap();

@@ -6,7 +6,7 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use host_cli::files::checksum;
+use host_cli::files;
 use serde_json::Value;
 use support::{TRAIN, fails, folder_with_data, run, small_data, succeeds, with};
 
@@ -132,14 +132,14 @@ fn models_that_are_none() {
     let end = nan.len();
     nan[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
     // With the right checksum, so that what lies behind it is met.
-    checksum::sign_tensors(&mut nan);
+    files::safetensors::sign(&mut nan);
     assert!(refused(&nan).contains("holds NaN at position"), "{}", refused(&nan));
     let swap = |from: &str, to: &str| {
         assert_eq!(from.len(), to.len());
         let at = good.windows(from.len()).position(|w| w == from.as_bytes()).unwrap();
         let mut bytes = good.clone();
         bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
-        checksum::sign_tensors(&mut bytes);
+        files::safetensors::sign(&mut bytes);
         refused(&bytes)
     };
     assert!(

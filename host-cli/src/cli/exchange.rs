@@ -7,7 +7,8 @@ use selvedge::format::{Dtype, Packing};
 
 use super::{DataArgs, FirmwareArgs};
 use crate::estimate::{Bytes, Hertz};
-use crate::exchange::{Format, Inputs};
+use crate::export::Format;
+use crate::import::PixelRange;
 use crate::quantize::clip::Clip;
 
 /// `import`.
@@ -28,7 +29,7 @@ pub struct Import {
     /// Set the range of the inputs that the network was trained on [default: byte if an ONNX graph takes integers or
     /// divides its input by 255, else unit]
     #[arg(long, value_enum, conflicts_with_all = ["mean", "std"])]
-    pub inputs: Option<Inputs>,
+    pub inputs: Option<PixelRange>,
     /// Fold in the mean that was subtracted from inputs in 0..1, as in torchvision's Normalize
     #[arg(long, default_value_t = 0.0)]
     pub mean: f32,

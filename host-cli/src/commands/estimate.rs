@@ -1,11 +1,11 @@
-//! `selvedge estimate`: what a model takes on a microcontroller, or on each, and whether that is there.
+//! `selvedge estimate`: flash, RAM, instructions and time of a model on one core or on all, checked against a budget.
 
 use selvedge::format::{Dtype, Header};
 use serde_json::{Value, json};
 
 use crate::cli::Estimate;
 use crate::error::{Error, Exit, Result, typed};
-use crate::estimate::{Budget, CORES, Core, target};
+use crate::estimate::{CORES, Core, Requirements, target};
 use crate::flash;
 use crate::memory::Bytes;
 use crate::model::{self, Model};
@@ -22,27 +22,27 @@ pub fn run(args: &Estimate) -> Result<()> {
     }
 }
 
-/// What a file takes on a core, and why it does not fit.
+/// The estimate for one core, and why it exceeds the budget.
 struct Estimated {
     core: &'static Core,
     header: Header,
-    budget: Budget,
+    requirements: Requirements,
     over: Option<String>,
 }
 
 impl Estimated {
     fn new(args: &Estimate, core: &'static Core, header: Header) -> Self {
-        let budget = Budget::new(&header, core);
-        Self { core, header, budget, over: over(args, &header, &budget) }
+        let requirements = Requirements::new(&header, core);
+        Self { core, header, requirements, over: over(args, &header, &requirements) }
     }
 
     fn json(&self) -> Value {
         json!({
             "target": self.core.name,
-            "flash_bytes": self.budget.flash,
-            "ram_bytes": self.budget.ram,
-            "macs": self.budget.macs,
-            "instructions": self.budget.instructions,
+            "flash_bytes": self.requirements.flash,
+            "ram_bytes": self.requirements.ram,
+            "macs": self.requirements.macs,
+            "instructions": self.requirements.instructions,
             "fits": self.over.is_none(),
         })
     }
@@ -54,9 +54,9 @@ fn one(args: &Estimate, core: &'static Core) -> Result<()> {
     if args.json {
         output.json(&estimated.json())?;
     } else {
-        let Estimated { header, budget, .. } = &estimated;
-        output.line(text(args, header, core, budget))?;
-        if let Some(hint) = faster(args, header, core, budget)? {
+        let Estimated { header, requirements, .. } = &estimated;
+        output.line(text(args, header, core, requirements))?;
+        if let Some(hint) = faster(args, header, core, requirements)? {
             say(hint);
         }
     }
@@ -100,16 +100,16 @@ fn columns(args: &Estimate) -> Vec<String> {
     names.map(String::from).collect()
 }
 
-fn row(args: &Estimate, Estimated { core, budget, over, .. }: &Estimated) -> Vec<String> {
+fn row(args: &Estimate, Estimated { core, requirements, over, .. }: &Estimated) -> Vec<String> {
     let unknown = || "not measured".to_string();
-    let time = budget.seconds(core, core.clock).map_or_else(unknown, |[best, worst]| {
+    let time = requirements.seconds(core, core.clock).map_or_else(unknown, |[best, worst]| {
         format!("{:.2} to {:.2} at {} MHz", 1e3 * best, 1e3 * worst, core.clock / 1e6)
     });
     let mut row = vec![
         format!("{:5} {}", core.name, core.processors),
-        budget.flash.to_string(),
-        budget.ram.to_string(),
-        budget.instructions.map_or_else(unknown, |n| n.to_string()),
+        requirements.flash.to_string(),
+        requirements.ram.to_string(),
+        requirements.instructions.map_or_else(unknown, |n| n.to_string()),
         time,
     ];
     if has_budget(args) {
@@ -122,7 +122,7 @@ fn has_budget(args: &Estimate) -> bool {
     args.flash.is_some() || args.ram.is_some()
 }
 
-/// Of a flash file its own, of a model that of the file that `quantize` and `export` would make for the target.
+/// The header of a flash file, or of the file that `quantize` and `export` would make of a model for the core.
 fn header_of(args: &Estimate, core: &Core) -> Result<Header> {
     if let Some(bytes) = model::flash(&args.model)? {
         return Ok(*model::parse_flash(&args.model, &bytes)?.header());
@@ -132,33 +132,39 @@ fn header_of(args: &Estimate, core: &Core) -> Result<Header> {
     header.map_err(|e| Error::model(format!("{}: {e}", args.model.display())))
 }
 
-/// Of a flash file packed for the core, if there is a packing of its type for cores.
+/// The header of a flash file packed for the core; floats have one packing only.
 fn packed_for(args: &Estimate, bytes: &Bytes, core: &Core) -> Result<Header> {
-    let image = model::parse_flash(&args.model, bytes)?;
-    let header = *image.header();
+    let model = model::parse_flash(&args.model, bytes)?;
+    let header = *model.header();
     if !header.dtype().is_integer() {
         return Ok(header);
     }
-    let packed = flash::repack(&image, header.dtype(), core.packing)?;
+    let packed = flash::repack(&model, header.dtype(), core.packing)?;
     Ok(*model::parse_flash(&args.model, &packed)?.header())
 }
 
-/// Why it does not fit.
-fn over(args: &Estimate, header: &Header, budget: &Budget) -> Option<String> {
-    let short = budget.short_of(args.flash, args.ram)?;
-    let i4 = args.flash.is_some_and(|flash| budget.flash > flash.0) && header.dtype() != Dtype::I4;
+/// Why the estimate exceeds the budget; `None` if it does not.
+fn over(args: &Estimate, header: &Header, requirements: &Requirements) -> Option<String> {
+    let short = requirements.short_of(args.flash, args.ram)?;
+    let i4 = args.flash.is_some_and(|flash| requirements.flash > flash.0) && header.dtype() != Dtype::I4;
     let hint = if i4 { ", or `selvedge quantize --dtype i4`" } else { "" };
     Some(format!("{short}; take fewer or narrower layers{hint}"))
 }
 
-/// How the core's own kernel would do better, where the file is packed for others.
-fn faster(args: &Estimate, header: &Header, core: &Core, budget: &Budget) -> Result<Option<String>> {
+/// A hint to pack the file for the core, if it is packed for others.
+fn faster(
+    args: &Estimate,
+    header: &Header,
+    core: &Core,
+    requirements: &Requirements,
+) -> Result<Option<String>> {
     if !header.dtype().is_integer() || core.runs(header) {
         return Ok(None);
     }
     let Some(bytes) = model::flash(&args.model)? else { return Ok(None) };
-    let packed = Budget::new(&packed_for(args, &bytes, core)?, core);
-    let times = budget.instructions.zip(packed.instructions).map(|(now, then)| now as f64 / then as f64);
+    let packed = Requirements::new(&packed_for(args, &bytes, core)?, core);
+    let times =
+        requirements.instructions.zip(packed.instructions).map(|(now, then)| now as f64 / then as f64);
     let (file, packing) = (typed(&args.model), core.packing.name());
     Ok(times.map(|times| {
         format!(
@@ -168,29 +174,33 @@ fn faster(args: &Estimate, header: &Header, core: &Core, budget: &Budget) -> Res
     }))
 }
 
-fn text(args: &Estimate, header: &Header, core: &Core, budget: &Budget) -> String {
+fn text(args: &Estimate, header: &Header, core: &Core, requirements: &Requirements) -> String {
     let clock = args.clock.map_or(core.clock, |c| c.0);
-    let way = core.way(header);
+    let profile = core.profile(header);
     let rows = [
         [
             "flash".into(),
-            format!("{} bytes", budget.flash),
-            format!("file {}, program {}", header.file_bytes(), way.code),
+            format!("{} bytes", requirements.flash),
+            format!("file {}, program {}", header.file_bytes(), profile.code),
         ],
         [
             "RAM".into(),
-            format!("{} bytes", budget.ram),
-            format!("image, activations and logits {}, stack {}", budget.ram - way.stack, way.stack),
+            format!("{} bytes", requirements.ram),
+            format!(
+                "image, activations and logits {}, stack {}",
+                requirements.ram - profile.stack,
+                profile.stack
+            ),
         ],
-        ["multiply-adds".into(), budget.macs.to_string(), "of an image".into()],
+        ["multiply-adds".into(), requirements.macs.to_string(), "of an image".into()],
         [
             "instructions".into(),
-            budget.instructions.map_or("not measured".into(), |n| format!("about {n}")),
+            requirements.instructions.map_or("not measured".into(), |n| format!("about {n}")),
             assumption(header, core),
         ],
         [
             "time".into(),
-            budget.seconds(core, clock).map_or("not measured".into(), |[best, worst]| {
+            requirements.seconds(core, clock).map_or("not measured".into(), |[best, worst]| {
                 format!("{:.2} to {:.2} ms", 1e3 * best, 1e3 * worst)
             }),
             format!("at {} MHz, {} to {} cycles an instruction", clock / 1e6, core.cycles[0], core.cycles[1]),
@@ -206,13 +216,16 @@ fn text(args: &Estimate, header: &Header, core: &Core, budget: &Budget) -> Strin
     )
 }
 
-/// Where the figure comes from, and what takes fewer.
+/// The assumption behind the number of instructions.
 fn assumption(header: &Header, core: &Core) -> String {
     let dtype = header.dtype();
     let busy = || {
-        let cost = core.way(header).cost;
-        let of =
-            if cost.together == 1 { "pixels".into() } else { format!("groups of {} pixels", cost.together) };
+        let cost = core.profile(header).cost;
+        let of = if cost.group_inputs == 1 {
+            "pixels".into()
+        } else {
+            format!("groups of {} pixels", cost.group_inputs)
+        };
         format!("{:.0} % of the image's {of} not all 0", 100.0 * cost.busy)
     };
     match dtype {

@@ -6,7 +6,7 @@ use super::{check_classes, load_data};
 use crate::cli::{Eval, SplitName};
 use crate::error::{Error, Result};
 use crate::evaluate::Evaluation;
-use crate::exchange;
+use crate::export;
 use crate::files;
 use crate::model;
 use crate::model::network::Network;
@@ -43,7 +43,7 @@ pub fn run(args: &Eval) -> Result<()> {
     let evaluation = network.evaluate(&ThreadPool::new(args.threads), set, &index)?;
     if let Some(out) = &args.logits {
         let logits = network.exact_logits(&set.images.pixels, &index)?;
-        files::write_atomic(out, &exchange::logits(set, &index, &logits)?)?;
+        files::write_atomic(out, &export::logits(set, &index, &logits)?)?;
     }
     let mut output = Output::default();
     if args.json {

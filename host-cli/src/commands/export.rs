@@ -1,100 +1,76 @@
 //! `selvedge export`: a model in another program's format.
 
-use std::path::PathBuf;
-
-use selvedge::format::{Dtype, Packing};
-use serde_json::json;
-
 use super::firmware;
 use crate::cli::Export;
 use crate::error::{Error, Result};
-use crate::exchange::{self, Format, Net};
+use crate::export::{Destination, ExportOption, ExportOptions, Exporter, FirmwareOptions, ModelFile};
 use crate::files;
-use crate::flash;
-use crate::memory::size;
-use crate::model::fold;
-use crate::model::network::Network;
 use crate::model::{self, Model};
 use crate::terminal::Output;
 
 /// Exports a model.
 ///
 /// # Errors
-/// Exit code 4 for an invalid model, 1 where the file cannot be written.
+/// Exit code 4 for an invalid model, 2 for a folder that is taken or options that do not go with the format, 6 if the model
+/// does not fit the board, 1 if a file cannot be written.
 pub fn run(args: &Export) -> Result<()> {
-    if args.format == Format::Firmware {
-        return firmware::run(args);
-    }
-    if let Some(word) = args.firmware.said() {
-        return Err(Error::misused(format!("{word} goes with --format firmware alone")));
-    }
-    let flash_file = matches!(args.format, Format::Selv | Format::Rust);
-    if !flash_file && (args.packing.is_some() || args.dtype.is_some()) {
-        return Err(Error::misused("--packing and --dtype go with --format selv and rust"));
-    }
-    files::check_output(&args.out, &model::file_of(&args.model))?;
-    if flash_file {
-        return flash_or_module(args);
+    let exporter = args.format.exporter();
+    let firmware = check_options(args, exporter)?;
+    if exporter.destination() == Destination::Files {
+        files::check_output(&args.out, &model::file_of(&args.model))?;
     }
     let bytes = model::flash(&args.model)?;
-    let image = bytes.as_ref().map(|bytes| model::parse_flash(&args.model, bytes)).transpose()?;
-    let (folded, classes): (_, Vec<String>);
-    let net = match &image {
-        Some(image) if image.header().dtype().is_integer() => Net::Integer(image),
-        Some(image) => {
-            (folded, classes) = (fold::of_file(image)?, image.labels().map(String::from).collect());
-            Net::Float(&folded, &classes)
-        }
-        None => {
-            let model = Model::load(&args.model)?;
-            (folded, classes) = (fold::fold(&model)?, model.about.classes);
-            Net::Float(&folded, &classes)
-        }
+    let source = match &bytes {
+        Some(bytes) => ModelFile::Flash(model::parse_flash(&args.model, bytes)?),
+        None => ModelFile::Model(Box::new(Model::load(&args.model)?)),
     };
-    let written = exchange::export(net, args.format, &args.out, args.prefix.as_deref())?;
-    for (path, bytes) in &written {
-        files::write_atomic(path, bytes)?;
+    exporter.accepts(source.dtype(), &args.model)?;
+    let options = ExportOptions {
+        model: &args.model,
+        out: &args.out,
+        prefix: args.prefix.as_deref(),
+        dtype: args.dtype,
+        packing: args.packing,
+        firmware,
+    };
+    let exported = exporter.write(&source, &options)?;
+    match exporter.destination() {
+        Destination::Files => {
+            for (path, bytes) in &exported.files {
+                files::write_atomic(path, bytes)?;
+            }
+        }
+        Destination::Folder(marks) => {
+            files::write_folder(&args.out, &exported.files, args.firmware.overwrite.then_some(marks))?;
+        }
     }
     let mut output = Output::default();
-    let of = |(path, bytes): &(PathBuf, Vec<u8>)| (path.display().to_string(), bytes.len());
-    for (file, bytes) in written.iter().map(of) {
-        if args.json {
-            output.json(&json!({"file": file, "bytes": bytes}))?;
-        } else {
-            output.line(format!("{file}, {}", size(bytes as u64)))?;
-        }
+    for (text, json) in &exported.report {
+        if args.json { output.json(json)? } else { output.line(text)? }
     }
     Ok(())
 }
 
-/// A flash file, or a Rust module around one.
-fn flash_or_module(args: &Export) -> Result<()> {
-    if args.prefix.is_some() {
-        return Err(Error::misused("--prefix goes with --format c alone"));
-    }
-    let bytes = match Network::load(&args.model)? {
-        Network::Master(model) => flash::of_model(
-            &model,
-            args.dtype.unwrap_or(Dtype::F32),
-            args.packing.unwrap_or(Packing::Generic),
-        )?,
-        Network::Flash(flash) => {
-            let image = flash.image();
-            let (dtype, packing) = (image.header().dtype(), image.header().packing());
-            flash::repack(&image, args.dtype.unwrap_or(dtype), args.packing.unwrap_or(packing))?
+/// Refuses options that the format does not take; returns those of firmware.
+fn check_options<'a>(args: &'a Export, exporter: &dyn Exporter) -> Result<Option<FirmwareOptions<'a>>> {
+    let takes = |option| exporter.options().contains(&option);
+    let weights = args.packing.is_some() || args.dtype.is_some();
+    if takes(ExportOption::Board) {
+        if weights || args.prefix.is_some() {
+            return Err(Error::misused(
+                "--packing, --dtype and --prefix do not go with --format firmware: the board decides",
+            ));
         }
-    };
-    let image = flash::parse_own(&bytes)?;
-    match args.format {
-        Format::Rust => files::write_atomic(&args.out, flash::module(&image).as_bytes())?,
-        _ => files::write_atomic(&args.out, &bytes)?,
+        return firmware::options(&args.firmware).map(Some);
     }
-    let header = image.header();
-    let (file, dtype, packing) =
-        (args.out.display().to_string(), header.dtype().name(), header.packing().name());
-    let mut output = Output::default();
-    if args.json {
-        return output.json(&json!({"file": file, "bytes": bytes.len(), "dtype": dtype, "packing": packing}));
+    if let Some(flag) = args.firmware.said() {
+        return Err(ExportOption::Board.refusal(flag));
     }
-    output.line(format!("{file}, {} of flash, {dtype} packed as {packing}", size(bytes.len() as u64)))
+    if weights && !takes(ExportOption::Weights) {
+        return Err(ExportOption::Weights.refusal("--packing and --dtype"));
+    }
+    if args.prefix.is_some() && !takes(ExportOption::Prefix) {
+        return Err(ExportOption::Prefix.refusal("--prefix"));
+    }
+    Ok(None)
 }

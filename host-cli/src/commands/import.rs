@@ -5,14 +5,14 @@ use serde_json::json;
 use crate::cli::Import;
 use crate::data::classes::read_names;
 use crate::error::{Error, Result};
-use crate::exchange::{self, Imported, Options};
 use crate::files;
+use crate::import::{self, ImportOptions, Imported};
 use crate::terminal::{Output, Warnings, listing};
 
 /// Imports a model.
 ///
 /// # Errors
-/// Exit code 2 for a deviation that nothing can be divided by, 3 for class names that cannot be read, 4 for a file that
+/// Exit code 2 for a standard deviation that nothing can be divided by, 3 for class names that cannot be read, 4 for a file that
 /// is no multilayer perceptron.
 pub fn run(args: &Import) -> Result<()> {
     if !args.mean.is_finite() || !args.std.is_finite() || args.std <= 0.0 {
@@ -28,13 +28,13 @@ pub fn run(args: &Import) -> Result<()> {
         )));
     }
     files::check_output(&args.out, &args.file)?;
-    let options = Options { order: args.order.clone(), inputs: args.inputs };
-    let mut imported = exchange::import(&args.file, &options)?;
+    let options = ImportOptions { order: args.order.clone(), inputs: args.inputs };
+    let mut imported = import::import(&args.file, &options)?;
     if (args.mean, args.std) != (0.0, 1.0) {
-        exchange::fold_normalisation(&mut imported, args.mean, args.std)?;
+        import::fold_normalisation(&mut imported, args.mean, args.std)?;
     }
-    let Imported { mut model, names, mut notes, says_inputs, own } = imported;
-    if !(own || says_inputs) && args.inputs.is_none() && (args.mean, args.std) == (0.0, 1.0) {
+    let Imported { mut model, names, mut notes, defines_inputs, is_own } = imported;
+    if !(is_own || defines_inputs) && args.inputs.is_none() && (args.mean, args.std) == (0.0, 1.0) {
         notes.push(
             "the file does not say what its inputs are: pixels of 0 to 1 were taken; `--inputs byte` says 0 to 255, `--mean` \
              and `--std` say how they were normalised"
@@ -75,7 +75,7 @@ pub fn run(args: &Import) -> Result<()> {
             "model": out, "shape": shape.to_string(), "tensors": tensors, "warnings": warnings.list(),
         }));
     }
-    // What is folded into a layer without biases gives it some, of no tensor.
+    // A map folded into a layer without biases gives it biases that come from no tensor.
     let rows = tensors.map(|(from, to, dims)| [from.unwrap_or("(none)".into()), to, format!("{dims:?}")]);
     output.line(listing(["tensor", "became", "shape"].map(String::from), rows))?;
     output.line(format!("\nModel = {}, {shape}, {} parameters", args.out.display(), shape.params()))

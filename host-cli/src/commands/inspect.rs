@@ -1,4 +1,4 @@
-//! `selvedge inspect`: what a model file holds, or what this CPU can do.
+//! `selvedge inspect`: describes a model file, or the backends of this CPU.
 
 use selvedge::{Activations, Backend, Workspace};
 use serde::Serialize;
@@ -23,7 +23,7 @@ pub fn run(args: &Inspect) -> Result<()> {
         return if args.json { output.json(&backends_json()) } else { output.line(backends()) };
     };
     match Network::load(path)? {
-        Network::Master(model) if args.json => output.json(&Master::new(&model)),
+        Network::Master(model) if args.json => output.json(&ModelDescription::new(&model)),
         Network::Master(model) => output.line(describe(&model)),
         Network::Flash(flash) => {
             let description = flash::Description::new(&flash.image());
@@ -46,12 +46,12 @@ fn backends() -> String {
     listing(["backend", "lanes", ""].map(String::from), rows)
 }
 
-/// The batch of the memory that training is said to take.
-const BATCH: usize = 64;
+/// The batch size for which the memory of training is given.
+const TRAIN_BATCH: usize = 64;
 
 /// A model as JSON; the keys are the fields' names.
 #[derive(Serialize)]
-struct Master<'a> {
+struct ModelDescription<'a> {
     kind: &'static str,
     shape: String,
     widths: Vec<usize>,
@@ -74,7 +74,7 @@ struct Master<'a> {
     layers: Vec<serde_json::Value>,
 }
 
-impl<'a> Master<'a> {
+impl<'a> ModelDescription<'a> {
     fn new(Model { shape, about, .. }: &'a Model) -> Self {
         let layers = (0..shape.layers()).map(|l| {
             let (i, o) = (shape.width(l), shape.width(l + 1));
@@ -89,8 +89,8 @@ impl<'a> Master<'a> {
             parameters: shape.params(),
             macs: shape.macs(),
             predict_bytes: 4 * Activations::floats(*shape, 1),
-            train_bytes: 4 * Workspace::floats(*shape, BATCH),
-            train_batch: BATCH,
+            train_bytes: 4 * Workspace::floats(*shape, TRAIN_BATCH),
+            train_batch: TRAIN_BATCH,
             image: about.image.map(|(rows, cols)| [rows, cols]),
             gamma: about.normalisation.gamma(),
             standardised: about.normalisation.standardises(),
@@ -113,9 +113,9 @@ fn describe(model: &Model) -> String {
         format!("parameters   {} ({} as f32)", shape.params(), floats(shape.params())),
         format!("multiplies   {} an image", shape.macs()),
         format!(
-            "memory       {} to predict one image, {} to train at batch {BATCH}",
+            "memory       {} to predict one image, {} to train at batch {TRAIN_BATCH}",
             floats(Activations::floats(*shape, 1)),
-            floats(Workspace::floats(*shape, BATCH))
+            floats(Workspace::floats(*shape, TRAIN_BATCH))
         ),
     ];
     if shape.layers() > 1 {

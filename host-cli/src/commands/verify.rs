@@ -1,4 +1,4 @@
-//! `selvedge verify`: whether two files hold the same network, image by image and layer by layer.
+//! `selvedge verify`: checks that two files compute the same, image by image and layer by layer.
 
 use selvedge::naive;
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{check_classes, load_data};
 use crate::cli::Verify;
 use crate::error::{Error, Exit, Result};
-use crate::flash::{Difference, Trace, first_difference};
+use crate::flash::{Difference, NaiveNetwork, first_difference};
 use crate::model::network::Network;
 use crate::terminal::{Output, Warnings};
 
@@ -26,19 +26,19 @@ pub fn run(args: &Verify) -> Result<()> {
         )));
     }
     let mut warnings = Warnings::default();
-    // Of a flash file nothing is known, so the other one is asked.
+    // A flash file does not name its data set, so the other file is asked.
     let (path, known) = if a.about().is_some() { (&args.a, &a) } else { (&args.b, &b) };
     let dataset = load_data(&args.data, path, known.about(), &mut warnings)?;
     a.check_fit(&dataset.test)?;
     check_classes(a.shape().outputs(), |c| a.class(c), &dataset, &mut warnings)?;
     let test = dataset.test;
-    let (left, right) = (Trace::new(&a)?, Trace::new(&b)?);
+    let (left, right) = (NaiveNetwork::new(&a)?, NaiveNetwork::new(&b)?);
     let real = !(left.is_integer() && right.is_integer());
     let (mut differing, mut classes, mut first) = (0, 0, None::<(usize, Difference)>);
     let images = test.labels.len();
     for n in 0..images {
         let pixels = test.images.image(n).unwrap_or_default();
-        let (of_a, of_b) = (left.layers(pixels, real), right.layers(pixels, real));
+        let (of_a, of_b) = (left.layer_outputs(pixels, real), right.layer_outputs(pixels, real));
         if let Some(difference) = first_difference(&of_a, &of_b) {
             differing += 1;
             first.get_or_insert((n, difference));

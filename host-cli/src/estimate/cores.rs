@@ -1,6 +1,7 @@
-//! The cores that are known, and what a kernel spends on each part of its work on each: one table, measured on emulated
-//! cores with Fashion-MNIST; `tests/firmware/run` compares it with the programs that it builds and fails where one is more
-//! than 3 % off.
+//! The supported cores, and the instructions that each part of a kernel's work takes on each.
+//!
+//! The table was measured on emulated cores with Fashion-MNIST. `tests/firmware/run` compares it with the programs that it
+//! builds, and fails if one is more than 3 % off.
 
 use selvedge::format::{Dtype, Header, Packing};
 
@@ -9,120 +10,120 @@ use crate::error::{Error, Result};
 /// A family of cores and its kernels.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Core {
-    /// As `--target` calls it.
+    /// The name for `--target`.
     pub name: &'static str,
-    /// The processors that it stands for.
+    /// The processors of the family.
     pub processors: &'static str,
-    /// What its kernel relies on.
+    /// The feature that its kernel relies on.
     pub about: &'static str,
     /// The packing that its kernel reads.
     pub packing: Packing,
-    /// Its kernel, for i8 weights in its packing.
-    pub own: Way,
-    /// Its kernel for i4 weights in its packing.
-    pub own_half: Way,
-    /// The way of i8 weights in the packing of no core.
-    pub generic: Way,
-    /// The way of i4 weights in the packing of no core.
-    pub generic_half: Way,
-    /// The way of floats.
-    pub float: Way,
-    /// Cycles for an instruction, at best and at worst.
+    /// The kernel of i8 weights in its packing.
+    pub packed_i8: KernelProfile,
+    /// The kernel of i4 weights in its packing.
+    pub packed_i4: KernelProfile,
+    /// The portable kernel of i8 weights.
+    pub generic_i8: KernelProfile,
+    /// The portable kernel of i4 weights.
+    pub generic_i4: KernelProfile,
+    /// The kernel of floats.
+    pub float: KernelProfile,
+    /// Cycles per instruction, at best and at worst.
     pub cycles: [f64; 2],
-    /// The clock where `--clock` says nothing, in Hz.
+    /// The default of `--clock`, in Hz.
     pub clock: f64,
 }
 
-/// A way to infer.
+/// The size and the cost of inference with one kernel.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Way {
+pub struct KernelProfile {
     /// Bytes of the program that `export --format firmware` writes, without model and images: start-up, check of the
     /// file, inference, console.
     pub code: usize,
-    /// Bytes of stack of an inference.
+    /// Bytes of stack that an inference takes.
     pub stack: usize,
-    /// Instructions for an image.
+    /// Instructions per image.
     pub cost: Cost,
 }
 
-/// What a way spends, in instructions.
+/// Instructions for each part of a kernel's work.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Cost {
-    /// Inputs that are multiplied together and skipped together.
-    pub together: usize,
-    /// Rows that are summed together.
-    pub rows: usize,
-    /// For each `together` inputs of each `rows` rows, unless the inputs are all 0.
+    /// Inputs in a group, which are multiplied together, and skipped together if all are 0.
+    pub group_inputs: usize,
+    /// Outputs that are summed together.
+    pub group_outputs: usize,
+    /// For each group of inputs and group of outputs, unless the inputs are all 0.
     pub product: f64,
-    /// For each `together` inputs, to prepare them.
+    /// For the preparation of each group of inputs.
     pub prepare: f64,
-    /// For each row, to requantize it.
-    pub row: f64,
-    /// For each `together` pixels, to look their inputs up, if the file has a table.
+    /// For the requantization of each output.
+    pub output: f64,
+    /// For the table lookups of each group of pixels, if the file has a table.
     pub look_up: f64,
-    /// The part of the first layer's inputs, taken `together`, that is not all 0 in an image of Fashion-MNIST.
+    /// The fraction of the first layer's groups that are not all 0 in an image of Fashion-MNIST.
     pub busy: f64,
 }
 
 impl Cost {
-    /// That much more for every `together` pixels of a file with a table.
+    /// With that many instructions for the table lookups of a group.
     const fn look_up(self, look_up: f64) -> Self {
         Self { look_up, ..self }
     }
 }
 
-/// Four inputs of four rows.
-const fn quads(product: f64, prepare: f64, row: f64) -> Cost {
-    Cost { together: 4, rows: 4, product, prepare, row, look_up: 0.0, busy: 118.0 / 196.0 }
+/// Four inputs of four outputs.
+const fn quads(product: f64, prepare: f64, output: f64) -> Cost {
+    Cost { group_inputs: 4, group_outputs: 4, product, prepare, output, look_up: 0.0, busy: 118.0 / 196.0 }
 }
 
-/// Four inputs of one row.
-const fn rows(product: f64, prepare: f64, row: f64) -> Cost {
-    Cost { rows: 1, ..quads(product, prepare, row) }
+/// Four inputs of one output.
+const fn rows(product: f64, prepare: f64, output: f64) -> Cost {
+    Cost { group_outputs: 1, ..quads(product, prepare, output) }
 }
 
-/// Eight inputs of one row.
-const fn octets(product: f64, prepare: f64, row: f64) -> Cost {
-    Cost { together: 8, busy: 0.7, ..rows(product, prepare, row) }
+/// Eight inputs of one output.
+const fn octets(product: f64, prepare: f64, output: f64) -> Cost {
+    Cost { group_inputs: 8, busy: 0.7, ..rows(product, prepare, output) }
 }
 
-/// Sixteen inputs of eight rows, in patches.
-const fn blocks(product: f64, prepare: f64, row: f64) -> Cost {
-    Cost { together: 16, rows: 8, busy: 0.67, ..quads(product, prepare, row) }
+/// Sixteen inputs of eight outputs, in blocks.
+const fn blocks(product: f64, prepare: f64, output: f64) -> Cost {
+    Cost { group_inputs: 16, group_outputs: 8, busy: 0.67, ..quads(product, prepare, output) }
 }
 
-/// One by one.
-const fn products(product: f64, prepare: f64, row: f64) -> Cost {
-    Cost { together: 1, busy: 0.5, ..rows(product, prepare, row) }
+/// One input of one output.
+const fn products(product: f64, prepare: f64, output: f64) -> Cost {
+    Cost { group_inputs: 1, busy: 0.5, ..rows(product, prepare, output) }
 }
 
-/// Whose kernels Cortex-M7 runs too.
+/// Cortex-M7 runs the same kernels.
 const M4: Core = Core {
     name: "m4",
     processors: "Cortex-M4 and M33",
     about: "the DSP extension",
     packing: Packing::CortexM4,
-    own: Way { code: 11_580, stack: 160, cost: quads(15.4, 20.1, 19.8).look_up(10.0) },
-    own_half: Way { code: 11_960, stack: 224, cost: quads(19.5, 22.5, 28.7).look_up(10.0) },
-    generic: Way { code: 12_516, stack: 160, cost: rows(20.0, 53.9, 50.9) },
-    generic_half: Way { code: 12_516, stack: 176, cost: octets(24.0, 95.6, 105.0) },
-    float: Way { code: 14_260, stack: 136, cost: products(8.92, 22.2, 0.0) },
+    packed_i8: KernelProfile { code: 11_580, stack: 160, cost: quads(15.4, 20.1, 19.8).look_up(10.0) },
+    packed_i4: KernelProfile { code: 11_960, stack: 224, cost: quads(19.5, 22.5, 28.7).look_up(10.0) },
+    generic_i8: KernelProfile { code: 12_516, stack: 160, cost: rows(20.0, 53.9, 50.9) },
+    generic_i4: KernelProfile { code: 12_516, stack: 176, cost: octets(24.0, 95.6, 105.0) },
+    float: KernelProfile { code: 14_260, stack: 136, cost: products(8.92, 22.2, 0.0) },
     cycles: [1.0, 1.6],
     clock: 168e6,
 };
 
-/// The cores that are known.
+/// The supported cores.
 pub const CORES: [Core; 6] = [
     Core {
         name: "m0",
         processors: "Cortex-M0 and M0+",
         about: "two products in a multiplication of one cycle",
         packing: Packing::CortexM0,
-        own: Way { code: 11_596, stack: 216, cost: quads(43.0, 45.1, 50.0).look_up(14.0) },
-        own_half: Way { code: 11_768, stack: 272, cost: quads(41.0, 45.1, 52.0).look_up(14.0) },
-        generic: Way { code: 12_092, stack: 204, cost: rows(35.2, 68.6, 111.6) },
-        generic_half: Way { code: 12_092, stack: 212, cost: octets(52.2, 122.2, 178.4) },
-        float: Way { code: 15_996, stack: 252, cost: products(221.5, 501.0, 0.0) },
+        packed_i8: KernelProfile { code: 11_596, stack: 216, cost: quads(43.0, 45.1, 50.0).look_up(14.0) },
+        packed_i4: KernelProfile { code: 11_768, stack: 272, cost: quads(41.0, 45.1, 52.0).look_up(14.0) },
+        generic_i8: KernelProfile { code: 12_092, stack: 204, cost: rows(35.2, 68.6, 111.6) },
+        generic_i4: KernelProfile { code: 12_092, stack: 212, cost: octets(52.2, 122.2, 178.4) },
+        float: KernelProfile { code: 15_996, stack: 252, cost: products(221.5, 501.0, 0.0) },
         cycles: [1.2, 2.0],
         clock: 48e6,
     },
@@ -131,11 +132,11 @@ pub const CORES: [Core; 6] = [
         processors: "Cortex-M3",
         about: "two products in a multiplication",
         packing: Packing::CortexM0,
-        own: Way { code: 11_608, stack: 164, cost: quads(28.2, 23.5, 23.2).look_up(10.0) },
-        own_half: Way { code: 11_744, stack: 228, cost: quads(24.0, 23.5, 33.4).look_up(10.0) },
-        generic: Way { code: 12_516, stack: 160, cost: rows(20.0, 53.9, 52.9) },
-        generic_half: Way { code: 12_516, stack: 160, cost: octets(24.0, 95.7, 107.0) },
-        float: Way { code: 15_536, stack: 136, cost: products(132.3, 209.8, 0.0) },
+        packed_i8: KernelProfile { code: 11_608, stack: 164, cost: quads(28.2, 23.5, 23.2).look_up(10.0) },
+        packed_i4: KernelProfile { code: 11_744, stack: 228, cost: quads(24.0, 23.5, 33.4).look_up(10.0) },
+        generic_i8: KernelProfile { code: 12_516, stack: 160, cost: rows(20.0, 53.9, 52.9) },
+        generic_i4: KernelProfile { code: 12_516, stack: 160, cost: octets(24.0, 95.7, 107.0) },
+        float: KernelProfile { code: 15_536, stack: 136, cost: products(132.3, 209.8, 0.0) },
         cycles: [1.1, 1.8],
         clock: 72e6,
     },
@@ -153,11 +154,11 @@ pub const CORES: [Core; 6] = [
         processors: "Cortex-M55",
         about: "MVE, whose vectors take two cycles for most of their instructions",
         packing: Packing::CortexM55,
-        own: Way { code: 12_996, stack: 236, cost: blocks(19.5, 21.6, 16.0).look_up(1.0) },
-        own_half: Way { code: 13_196, stack: 236, cost: blocks(23.6, 21.6, 16.0).look_up(1.0) },
-        generic: Way { code: 13_912, stack: 216, cost: rows(7.9, 45.4, 74.9) },
-        generic_half: Way { code: 13_912, stack: 216, cost: octets(22.5, 82.6, 106.2) },
-        float: Way { code: 14_172, stack: 136, cost: products(6.93, 25.0, 0.0) },
+        packed_i8: KernelProfile { code: 12_996, stack: 236, cost: blocks(19.5, 21.6, 16.0).look_up(1.0) },
+        packed_i4: KernelProfile { code: 13_196, stack: 236, cost: blocks(23.6, 21.6, 16.0).look_up(1.0) },
+        generic_i8: KernelProfile { code: 13_912, stack: 216, cost: rows(7.9, 45.4, 74.9) },
+        generic_i4: KernelProfile { code: 13_912, stack: 216, cost: octets(22.5, 82.6, 106.2) },
+        float: KernelProfile { code: 14_172, stack: 136, cost: products(6.93, 25.0, 0.0) },
         cycles: [1.3, 2.2],
         clock: 400e6,
     },
@@ -166,17 +167,17 @@ pub const CORES: [Core; 6] = [
         processors: "RV32IMC",
         about: "two products in a multiplication of one cycle",
         packing: Packing::CortexM0,
-        own: Way { code: 13_174, stack: 172, cost: quads(46.2, 30.5, 32.1).look_up(18.0) },
-        own_half: Way { code: 13_218, stack: 232, cost: quads(42.0, 30.5, 34.0).look_up(18.0) },
-        generic: Way { code: 13_966, stack: 264, cost: rows(23.6, 60.7, 132.3) },
-        generic_half: Way { code: 13_966, stack: 264, cost: octets(33.4, 108.8, 190.6) },
-        float: Way { code: 16_954, stack: 160, cost: products(127.5, 198.4, 0.0) },
+        packed_i8: KernelProfile { code: 13_174, stack: 172, cost: quads(46.2, 30.5, 32.1).look_up(18.0) },
+        packed_i4: KernelProfile { code: 13_218, stack: 232, cost: quads(42.0, 30.5, 34.0).look_up(18.0) },
+        generic_i8: KernelProfile { code: 13_966, stack: 264, cost: rows(23.6, 60.7, 132.3) },
+        generic_i4: KernelProfile { code: 13_966, stack: 264, cost: octets(33.4, 108.8, 190.6) },
+        float: KernelProfile { code: 16_954, stack: 160, cost: products(127.5, 198.4, 0.0) },
         cycles: [1.0, 1.8],
         clock: 160e6,
     },
 ];
 
-/// The core of a name, `m4` or `cortex-m4`.
+/// The core of a name, such as `m4` or `cortex-m4`.
 pub fn core(name: &str) -> Option<&'static Core> {
     CORES.iter().find(|core| core.name == name.strip_prefix("cortex-").unwrap_or(name))
 }
@@ -184,7 +185,7 @@ pub fn core(name: &str) -> Option<&'static Core> {
 /// The core that `--target` names.
 ///
 /// # Errors
-/// Exit code 2 with the names that there are.
+/// Exit code 2 with the supported names.
 pub fn target(name: &str) -> Result<&'static Core> {
     core(name).ok_or_else(|| {
         let names: Vec<_> = CORES.iter().map(|core| core.name).collect();
@@ -193,18 +194,18 @@ pub fn target(name: &str) -> Result<&'static Core> {
 }
 
 impl Core {
-    /// Whether it has a kernel for a file with this header.
+    /// Whether its kernel runs a file with this header.
     pub fn runs(&self, header: &Header) -> bool {
         header.dtype().is_integer() && header.packing() == self.packing
     }
 
-    /// How it runs a file with this header.
-    pub fn way(&self, header: &Header) -> &Way {
+    /// The kernel that runs a file with this header.
+    pub fn profile(&self, header: &Header) -> &KernelProfile {
         match header.dtype() {
-            Dtype::I8 if self.runs(header) => &self.own,
-            Dtype::I4 if self.runs(header) => &self.own_half,
-            Dtype::I8 => &self.generic,
-            Dtype::I4 => &self.generic_half,
+            Dtype::I8 if self.runs(header) => &self.packed_i8,
+            Dtype::I4 if self.runs(header) => &self.packed_i4,
+            Dtype::I8 => &self.generic_i8,
+            Dtype::I4 => &self.generic_i4,
             Dtype::F32 | Dtype::F16 | Dtype::Bf16 => &self.float,
         }
     }

@@ -1,55 +1,55 @@
-//! What a flash file will take on a microcontroller: bytes of flash and RAM, instructions, and a range of time.
+//! Estimates the flash, RAM, instructions and time that a flash file takes on a microcontroller.
 //!
-//! Bytes of weights, inputs and activations are exact, since they follow from the header. The rest is one table, [`CORES`]:
-//! code, stack, and what a kernel spends on each part of its work. Instructions are not cycles; what a cycle brings is a
-//! range, from code in fast memory to code behind the flash's wait states.
+//! Bytes of weights, inputs and activations are exact, since they follow from the header. The rest comes from one table,
+//! [`CORES`]: code, stack, and instructions per part of a kernel's work. Cycles per instruction are a range, from code in
+//! fast memory to code in flash with wait states.
 
 mod cores;
 mod units;
 
-pub use cores::{CORES, Core, Cost, Way, core, target};
+pub use cores::{CORES, Core, Cost, KernelProfile, core, target};
 pub use units::{Bytes, Hertz};
 
 use selvedge::format::{Dtype, Header, Packing};
 use selvedge::{infer::float, infer::integer, infer::mcu};
 
-/// What a file takes.
+/// The requirements of a flash file on a core.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Budget {
-    /// The file and the code.
+pub struct Requirements {
+    /// Bytes of flash: the file and the code.
     pub flash: usize,
-    /// Image, activations, logits and stack.
+    /// Bytes of RAM: image, activations, logits and stack.
     pub ram: usize,
-    /// Multiply-adds of an image.
+    /// Multiply-adds per image.
     pub macs: usize,
-    /// Instructions of an image, where weights of this type were measured.
+    /// Instructions per image, if weights of this type were measured.
     pub instructions: Option<u64>,
 }
 
-impl Budget {
-    /// Of a file with this header on a core.
+impl Requirements {
+    /// The requirements of a file with this header.
     pub fn new(header: &Header, core: &Core) -> Self {
-        let way = core.way(header);
+        let profile = core.profile(header);
         let ram = match header.dtype() {
             Dtype::I8 | Dtype::I4 if core.runs(header) => mcu::ram_bytes_on(header, core.packing),
             Dtype::I8 | Dtype::I4 => integer::ram_bytes(header),
             Dtype::F32 | Dtype::F16 | Dtype::Bf16 => float::ram_bytes(header),
         };
         let measured = match header.dtype() {
-            // In the packing of another core the loops take up to nine times as many.
+            // A file packed for another core runs in the portable loops, which take up to nine times as many.
             Dtype::I8 | Dtype::I4 => core.runs(header) || header.packing() == Packing::Generic,
             Dtype::F32 => true,
             Dtype::F16 | Dtype::Bf16 => false,
         };
         Self {
-            flash: header.file_bytes() + way.code,
-            ram: ram + way.stack,
+            flash: header.file_bytes() + profile.code,
+            ram: ram + profile.stack,
             macs: header.shape().macs(),
-            instructions: measured.then(|| instructions(header, &way.cost).round() as u64),
+            instructions: measured.then(|| instructions(header, &profile.cost).round() as u64),
         }
     }
 
-    /// What of `flash` and `ram` is missing, in words.
+    /// The shortage of flash and RAM for a message; `None` if they suffice.
     pub fn short_of(&self, flash: Option<Bytes>, ram: Option<Bytes>) -> Option<String> {
         let short = |name: &str, needed: usize, there: Option<Bytes>| {
             let there = there.filter(|t| needed > t.0)?.0;
@@ -60,24 +60,25 @@ impl Budget {
         (!short.is_empty()).then(|| short.join(", "))
     }
 
-    /// Seconds for an image at a clock, at best and at worst.
+    /// Seconds per image at a clock, at best and at worst.
     pub fn seconds(&self, core: &Core, clock: f64) -> Option<[f64; 2]> {
         self.instructions.map(|n| core.cycles.map(|cycles| n as f64 * cycles / clock))
     }
 }
 
+/// Instructions per image.
 fn instructions(header: &Header, cost: &Cost) -> f64 {
     let shape = header.shape();
     let layer = |l: usize| {
-        let together = shape.width(l).div_ceil(cost.together) as f64;
-        let groups = shape.width(l + 1).div_ceil(cost.rows) as f64;
+        let input_groups = shape.width(l).div_ceil(cost.group_inputs) as f64;
+        let output_groups = shape.width(l + 1).div_ceil(cost.group_outputs) as f64;
         let (busy, look_up) = match l {
             0 => (cost.busy, if header.has_table() { cost.look_up } else { 0.0 }),
             _ => (1.0, 0.0),
         };
-        groups * together * busy * cost.product
-            + together * (cost.prepare + look_up)
-            + shape.width(l + 1) as f64 * cost.row
+        output_groups * input_groups * busy * cost.product
+            + input_groups * (cost.prepare + look_up)
+            + shape.width(l + 1) as f64 * cost.output
     };
     (0..shape.layers()).map(layer).sum()
 }

@@ -1,8 +1,8 @@
-//! Bytes and clocks as people write them.
+//! Parses sizes and clocks with units.
 
 use std::str::FromStr;
 
-/// A number of bytes as people write it: `2048`, `8K`, `1M`.
+/// A number of bytes, written such as `2048`, `8K` or `1M`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bytes(pub usize);
 
@@ -21,7 +21,7 @@ impl FromStr for Bytes {
     }
 }
 
-/// A frequency as people write it: `168MHz`, `16000000`.
+/// A frequency, written such as `168MHz` or `16000000`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Hertz(pub f64);
 
@@ -33,9 +33,9 @@ impl FromStr for Hertz {
         let (digits, unit) = units
             .into_iter()
             .find_map(|(name, unit)| Some((lower.strip_suffix(name)?, unit)))
-            .expect("the last fits all");
+            .expect("the empty unit fits every text");
         let hertz = digits.trim().parse::<f64>().ok().map(|n| n * unit);
-        // Nobody's core runs at 168 Hz.
+        // Below 1 kHz the unit was forgotten.
         let hertz = hertz.filter(|h| h.is_finite() && *h >= 1e3);
         hertz.map(Self).ok_or("write a clock with its unit, such as 168MHz".into())
     }

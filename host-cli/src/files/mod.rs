@@ -2,6 +2,8 @@
 
 pub mod checksum;
 pub mod kind;
+pub(crate) mod onnx;
+pub mod safetensors;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};

@@ -1,17 +1,17 @@
-//! The boards that firmware is written for: where their memory lies, what compiles for them, what starts a program there.
+//! The supported boards: memory map, compiler target, and how to start a program.
 //!
-//! One table. The build script of `tests/firmware` reads it too, so this file needs nothing but `std`.
+//! The build script of `tests/firmware` includes this file, so it needs nothing but `std`.
 
-/// A piece of memory.
+/// A memory region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Region {
-    /// Its address.
+    /// The address.
     pub start: u32,
-    /// Its bytes.
+    /// Bytes.
     pub size: usize,
 }
 
-/// What a boot loader wants to find in front of the program.
+/// What the chip's boot loader needs in front of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loader {
     /// Nothing: the vector table comes first.
@@ -25,25 +25,25 @@ pub enum Loader {
 /// A board.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Board<'a> {
-    /// As `--board` calls it.
+    /// The name for `--board`.
     pub name: &'a str,
-    /// Its processor.
+    /// The processor.
     pub about: &'a str,
-    /// The family of cores, as `estimate --target` calls it.
+    /// The family of cores, by its name for `estimate --target`.
     pub core: &'static str,
     /// Rust's target.
     pub target: &'a str,
     /// `-Ctarget-cpu`, where the target alone does not say what the core has.
     pub cpu: Option<&'a str>,
-    /// Where the program lies.
+    /// The memory of the program.
     pub flash: Region,
-    /// Where its variables lie.
+    /// The memory of variables.
     pub ram: Region,
-    /// The chip as probe-rs calls it.
+    /// The chip, by its name in probe-rs.
     pub chip: Option<&'a str>,
-    /// QEMU's machine, which starts programs in place of the board.
+    /// QEMU's machine that emulates the board.
     pub machine: Option<&'a str>,
-    /// What comes in front of the program.
+    /// The boot loader's needs.
     pub loader: Loader,
 }
 
@@ -54,7 +54,7 @@ const fn region(start: u32, size: usize) -> Region {
     Region { start, size }
 }
 
-/// A board that needs nothing special.
+/// A board without optional settings.
 const fn plain(
     name: &'static str,
     about: &'static str,
@@ -77,7 +77,7 @@ impl Board<'static> {
     const fn loader(self, loader: Loader) -> Self {
         Self { loader, ..self }
     }
-    /// With an emulator of that machine.
+    /// With a machine of QEMU.
     const fn emulated_as(self, machine: &'static str) -> Self {
         Self { machine: Some(machine), ..self }
     }
@@ -88,12 +88,12 @@ const V7M: &str = "thumbv7m-none-eabi";
 const V7EM: &str = "thumbv7em-none-eabihf";
 const V8M: &str = "thumbv8m.main-none-eabihf";
 const RV32: &str = "riscv32imc-unknown-none-elf";
-/// Where STM32 have their flash, the Picos theirs, and nearly every Cortex-M its memory.
+/// Flash of the STM32 and of the Picos, and RAM of nearly every Cortex-M.
 const STM32: u32 = 0x0800_0000;
 const PICO: u32 = 0x1000_0000;
 const RAM: u32 = 0x2000_0000;
 
-/// The boards that are known.
+/// The supported boards.
 #[rustfmt::skip] // A table: a line a board.
 pub static BOARDS: &[Board<'static>] = &[
     plain("microbit", "nRF51822, Cortex-M0", "m0", V6M, region(0, 256 * K), region(RAM, 16 * K))
@@ -139,7 +139,7 @@ pub fn board(name: &str) -> Option<&'static Board<'static>> {
         .find(|b| b.name == name || b.name.split_once("-an").is_some_and(|(_, n)| name == format!("an{n}")))
 }
 
-/// The family of cores that a target's instructions come from; the core crate's build script chooses its kernels alike.
+/// The family of cores of a target. The core crate's build script chooses its kernels by the same rule.
 pub fn core_of(target: &str, cpu: Option<&str>) -> Option<&'static str> {
     Some(match (target.split('-').next().unwrap_or_default(), cpu) {
         ("thumbv8.1m.main", _) | ("thumbv8m.main", Some("cortex-m52" | "cortex-m55" | "cortex-m85")) => "m55",

@@ -1,7 +1,7 @@
-//! A cargo project that classifies images on a board: the program of `firmware/`, which `tests/firmware` builds and runs
-//! too, with a flash file, some images, and the board's memory and runner.
+//! Generates a cargo project that classifies images on a board: the program in `firmware/`, which `tests/firmware` builds
+//! and runs too, with a flash file, some images, and the board's memory map and runner.
 //!
-//! What a board needs is in [`boards`]; everything else is the same for all. Nothing here touches the disk.
+//! [`boards`] holds what differs between boards. Nothing here touches the disk.
 
 pub mod boards;
 
@@ -12,7 +12,7 @@ use selvedge::format::{Dtype, Header};
 
 use crate::data::idx::{self, Images};
 use crate::error::{Error, Exit, Result};
-use crate::estimate::{self, Budget, Bytes};
+use crate::estimate::{self, Bytes, Requirements};
 use boards::{Board, Loader};
 
 const MAIN: &str = include_str!("../../firmware/src/main.rs");
@@ -22,35 +22,36 @@ const BUILD: &str = include_str!("../../firmware/build.rs");
 const BOOT_RP2040: &str = include_str!("../../firmware/src/boot_rp2040.rs");
 const BOOT_RP2350: &str = include_str!("../../firmware/src/boot_rp2350.rs");
 
-/// Images that a project is given, if there is room.
-const IMAGES: usize = 10;
+/// The number of images in a project, if there is room.
+const MAX_IMAGES: usize = 10;
 
 /// The files of a project, with their paths inside it.
 pub type Files = Vec<(PathBuf, Vec<u8>)>;
 
-/// What a program for a board takes of it.
+/// The memory that a program takes on a board.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Needs {
     /// Bytes of flash: model, code and images.
     pub flash: usize,
     /// Bytes of RAM.
     pub ram: usize,
-    /// How many images there is room for.
+    /// The number of images that fit.
     pub images: usize,
 }
 
-/// What the flash file of this header needs on a board.
+/// The memory that a program with a flash file of this header takes on a board.
 ///
 /// # Errors
-/// Exit code 6 with the figures where the board has less.
+/// Exit code 6 with the numbers if the board has less.
 pub fn needs(header: &Header, board: &Board<'_>) -> Result<Needs> {
-    let core = estimate::core(board.core).expect("the boards' cores are those of the budget");
-    let bare = Budget::new(header, core);
+    let core = estimate::core(board.core).expect("the boards' cores are those of the estimate");
+    let bare = Requirements::new(header, core);
     let inputs = header.shape().inputs();
-    let images = IMAGES.min(board.flash.size.saturating_sub(bare.flash) / inputs);
-    let budget = Budget { flash: bare.flash + images.max(1) * inputs, ..bare };
-    let Some(short) = budget.short_of(Some(Bytes(board.flash.size)), Some(Bytes(board.ram.size))) else {
-        return Ok(Needs { flash: budget.flash, ram: budget.ram, images });
+    let images = MAX_IMAGES.min(board.flash.size.saturating_sub(bare.flash) / inputs);
+    let requirements = Requirements { flash: bare.flash + images.max(1) * inputs, ..bare };
+    let Some(short) = requirements.short_of(Some(Bytes(board.flash.size)), Some(Bytes(board.ram.size)))
+    else {
+        return Ok(Needs { flash: requirements.flash, ram: requirements.ram, images });
     };
     let exit = Exit::Budget;
     let message = format!(
@@ -61,8 +62,8 @@ pub fn needs(header: &Header, board: &Board<'_>) -> Result<Needs> {
     Err(Error { exit, message })
 }
 
-/// The project: `file` is a flash file of integers in the board's packing, `selvedge` the core crate's folder, if it does
-/// not come from the registry.
+/// The project. `file` is a flash file of integers in the board's packing; `selvedge` is the core crate's folder, unless it
+/// comes from the registry.
 pub fn project(
     header: &Header,
     file: &[u8],

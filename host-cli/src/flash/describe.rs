@@ -1,4 +1,4 @@
-//! What a flash file holds: gathered once, then told in words and a table, or as JSON, whose keys are the fields' names.
+//! Describes a flash file, as text with a table or as JSON, whose keys are the fields' names.
 
 use selvedge::format::{Dtype, LayerView, ModelView};
 use selvedge::{infer::float, infer::integer};
@@ -8,7 +8,7 @@ use super::self_test;
 use crate::memory::size;
 use crate::terminal::table;
 
-/// Everything that there is to see: sizes, scales, multipliers, packing, CRC, self-test.
+/// Sizes, scales, multipliers, packing, CRC and self-test.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Description {
     kind: &'static str,
@@ -22,32 +22,32 @@ pub struct Description {
     ram_bytes: usize,
     /// As eight hexadecimal digits.
     crc32: String,
-    self_test: Option<Tested>,
+    self_test: Option<SelfTestResult>,
     /// Rows and columns.
     image: Option<[usize; 2]>,
-    /// What a pixel becomes; without it integers take half of it, and floats a 255th.
+    /// The input of each byte; without a table, integers take half the byte, floats a 255th.
     input_table: Option<Vec<u8>>,
     classes: Vec<String>,
-    /// What one unit of the logits is; floats are what they are.
+    /// The real value of one unit of an integer logit.
     logit_unit: Option<f32>,
-    layers: Vec<Layer>,
+    layers: Vec<LayerDescription>,
 }
 
-/// A self-test, and what came of it here.
+/// A self-test, and its result on this machine.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-struct Tested {
+struct SelfTestResult {
     seed: u32,
-    /// Of the logits that the file asks for.
+    /// The expected CRC of the logits.
     crc32: String,
     passed: bool,
-    /// What this machine got, or could not get, where that is something else.
+    /// The result on this machine, or its error.
     #[serde(skip)]
     found: String,
 }
 
-/// A layer as it is stored. What only integers have is empty for floats.
+/// A layer as it is stored. Fields of integers are empty for floats.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-struct Layer {
+struct LayerDescription {
     name: String,
     inputs: usize,
     outputs: usize,
@@ -55,18 +55,18 @@ struct Layer {
     weight_bytes: usize,
     bias_bytes: usize,
     multiplier_bytes: usize,
-    /// What one unit of the inputs is.
+    /// The real value of one unit of the inputs.
     input_unit: Option<f32>,
-    /// What one unit of the weights of a row is; one for all rows of the last layer.
+    /// The real value of one unit of each output's weights; one for all outputs of the last layer.
     row_scales: Vec<f64>,
-    /// Of the rows; the last layer has none.
+    /// The multiplier of each output; the last layer has none.
     multipliers: Vec<u16>,
 }
 
 impl Description {
-    /// Of a file.
-    pub fn new(image: &ModelView<'_>) -> Self {
-        let header = image.header();
+    /// The description of a file.
+    pub fn new(model: &ModelView<'_>) -> Self {
+        let header = model.header();
         let shape = header.shape();
         let integer = header.dtype().is_integer();
         Self {
@@ -80,16 +80,21 @@ impl Description {
             flash_bytes: header.file_bytes(),
             ram_bytes: if integer { integer::ram_bytes(header) } else { float::ram_bytes(header) },
             crc32: format!("{:08x}", header.crc()),
-            self_test: Tested::new(image),
+            self_test: SelfTestResult::new(model),
             image: header.image().map(|(rows, cols)| [rows, cols]),
-            input_table: image.table().map(|t| t.to_vec()),
-            classes: image.labels().map(String::from).collect(),
-            logit_unit: integer.then(|| image.scale(shape.layers())),
-            layers: image.layers().iter().enumerate().map(|(l, layer)| Layer::new(image, l, layer)).collect(),
+            input_table: model.table().map(|t| t.to_vec()),
+            classes: model.labels().map(String::from).collect(),
+            logit_unit: integer.then(|| model.scale(shape.layers())),
+            layers: model
+                .layers()
+                .iter()
+                .enumerate()
+                .map(|(l, layer)| LayerDescription::new(model, l, layer))
+                .collect(),
         }
     }
 
-    /// The words and the table.
+    /// The text and the table.
     pub fn text(&self) -> String {
         let mut lines = vec![
             format!("shape        {}", self.shape),
@@ -99,7 +104,7 @@ impl Description {
             format!("flash        {} bytes ({})", self.flash_bytes, size(self.flash_bytes as u64)),
             format!("memory       {} bytes to predict one image", self.ram_bytes),
             format!("CRC-32       {}, as it should be", self.crc32),
-            format!("self-test    {}", self.self_test.as_ref().map_or("none".into(), Tested::text)),
+            format!("self-test    {}", self.self_test.as_ref().map_or("none".into(), SelfTestResult::text)),
         ];
         if let Some([rows, cols]) = self.image {
             lines.push(format!("input        {cols} x {rows} pixels, {}", self.input()));
@@ -125,10 +130,10 @@ impl Description {
     }
 }
 
-impl Tested {
-    fn new(image: &ModelView<'_>) -> Option<Self> {
-        let test = image.header().self_test()?;
-        let found = self_test(test.seed, image);
+impl SelfTestResult {
+    fn new(model: &ModelView<'_>) -> Option<Self> {
+        let test = model.header().self_test()?;
+        let found = self_test(test.seed, model);
         Some(Self {
             seed: test.seed,
             crc32: format!("{:08x}", test.crc),
@@ -144,22 +149,22 @@ impl Tested {
     }
 }
 
-impl Layer {
-    fn new(image: &ModelView<'_>, l: usize, layer: &LayerView<'_>) -> Self {
-        let integer = image.header().dtype().is_integer();
-        let spans = image.header().layout().layers[l];
+impl LayerDescription {
+    fn new(model: &ModelView<'_>, l: usize, layer: &LayerView<'_>) -> Self {
+        let integer = model.header().dtype().is_integer();
+        let spans = model.header().layout().layers[l];
         let multipliers: Vec<u16> = match layer.multipliers().is_empty() {
             true => Vec::new(),
             false => (0..layer.outputs()).map(|r| layer.multiplier(r)).collect(),
         };
-        // The stored i4 is a sixteenth of the weight that is multiplied.
-        let step = if image.header().dtype() == Dtype::I4 { 16.0 } else { 1.0 };
+        // A stored i4 is a sixteenth of the weight that is multiplied.
+        let step = if model.header().dtype() == Dtype::I4 { 16.0 } else { 1.0 };
         let row_scales = match (integer, multipliers.is_empty()) {
             (false, _) => Vec::new(),
-            (true, true) => vec![step * f64::from(image.scale(l + 1)) / f64::from(image.scale(l))],
-            // A row's multiplier is its scale, in units of what comes in and goes out.
+            (true, true) => vec![step * f64::from(model.scale(l + 1)) / f64::from(model.scale(l))],
+            // An output's multiplier is its scale, in units of the inputs and outputs.
             (true, false) => {
-                let out = f64::from(image.scale(l + 1)) / f64::from(image.scale(l)) / f64::from(1 << 24);
+                let out = f64::from(model.scale(l + 1)) / f64::from(model.scale(l)) / f64::from(1 << 24);
                 multipliers.iter().map(|&r| step * out * f64::from(r)).collect()
             }
         };
@@ -171,7 +176,7 @@ impl Layer {
             weight_bytes: spans.weights.len,
             bias_bytes: spans.biases.len,
             multiplier_bytes: spans.multipliers.len,
-            input_unit: integer.then(|| image.scale(l)),
+            input_unit: integer.then(|| model.scale(l)),
             row_scales,
             multipliers,
         }

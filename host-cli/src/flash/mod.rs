@@ -1,11 +1,11 @@
-//! Flash files as the program writes them: from a trained model in floats, or from another flash file in another packing.
+//! Writes flash files: of a trained model in a float type, or of another flash file in another packing.
 //!
-//! Packing again moves bytes and changes no weight, so that the new file computes what the old one did. Integers are made
-//! by `quantize`, which needs images; here they only come from integers.
+//! Repacking moves bytes and changes no weight, so the new file computes the same. Integer weights are made by `quantize`,
+//! which needs images; here they come from integer files only.
 
+mod compare;
 mod describe;
-mod rust;
-mod trace;
+mod rust_module;
 
 use selvedge::format::{Builder, Dtype, Header, ModelView, Packing};
 use selvedge::infer::float;
@@ -16,14 +16,14 @@ use crate::model::Model;
 use crate::model::fold::{Folded, fold};
 use crate::quantize::{SELF_TEST, evaluation};
 
+pub use compare::{Difference, NaiveNetwork, first_difference};
 pub use describe::Description;
-pub use rust::module;
-pub use trace::{Difference, Trace, first_difference};
+pub use rust_module::module;
 
 /// A flash file of a trained model, in a float type.
 ///
 /// # Errors
-/// Exit code 2 for an integer type or a packing that floats do not come in, 4 where a parameter is beyond the type.
+/// Exit code 2 for an integer type or a packing of integers, 4 if a parameter is beyond the type's range.
 pub fn of_model(model: &Model, dtype: Dtype, packing: Packing) -> Result<Bytes> {
     if dtype.is_integer() {
         return Err(Error::misused(format!(
@@ -50,12 +50,12 @@ pub fn of_model(model: &Model, dtype: Dtype, packing: Packing) -> Result<Bytes> 
 /// Parses a flash file that this program has just made.
 ///
 /// # Errors
-/// Exit code 1 where it is not sound.
+/// Exit code 1 if it is not valid.
 pub fn parse_own(bytes: &[u8]) -> Result<ModelView<'_>> {
     ModelView::parse(bytes).map_err(|e| Error::failed(format!("the file is not sound: {e}")))
 }
 
-/// Refuses a packing that weights of a type do not come in.
+/// Refuses the packings of cores for weights of floats.
 ///
 /// # Errors
 /// Exit code 2.
@@ -71,10 +71,10 @@ pub fn check_packing(dtype: Dtype, packing: Packing) -> Result<()> {
     )))
 }
 
-/// A flash file of what another one holds, in another packing, or in another float type.
+/// The network of a flash file in another packing, or in another float type.
 ///
 /// # Errors
-/// Exit code 2 where the weights cannot become that type or do not come in that packing.
+/// Exit code 2 if the weights cannot be converted to that type or packing.
 pub fn repack(from: &ModelView<'_>, dtype: Dtype, packing: Packing) -> Result<Bytes> {
     let old = from.header();
     if dtype != old.dtype() && (dtype.is_integer() || old.dtype().is_integer()) {
@@ -117,7 +117,7 @@ fn refused(e: selvedge::Error) -> Error {
     Error::model(format!("the network does not go into a flash file: {e}"))
 }
 
-/// The CRC of the logits of a self-test, of any type.
+/// The CRC of the logits of a self-test, for weights of any type.
 ///
 /// # Errors
 /// What the core refuses.

@@ -7,15 +7,13 @@
 
 pub mod fold;
 pub mod network;
+pub mod state_dict;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use safetensors::SafeTensors;
-use safetensors::tensor::TensorView;
 use selvedge::Shape;
 use selvedge::format::{Dtype, Header, MAGIC, ModelView, Packing};
-use selvedge::shape::MAX_LAYERS;
 use serde::{Deserialize, Serialize};
 
 use crate::data::normalise::Normalisation;
@@ -23,6 +21,7 @@ use crate::error::{Error, Exit, Result, typed};
 use crate::files;
 use crate::files::checksum;
 use crate::files::kind::{self, Kind};
+use crate::files::safetensors;
 use crate::memory::{Bytes, Floats};
 use crate::recipe::Recipe;
 
@@ -92,6 +91,22 @@ impl About {
         Ok(if self.normalisation.table().is_some() { header.with_table() } else { header })
     }
 
+    /// The same with a normalisation that does to the pixels what a table of 256 bytes does.
+    ///
+    /// # Errors
+    /// One clause, if no gamma gives that table.
+    pub fn with_table(self, table: Option<[u8; 256]>) -> std::result::Result<Self, String> {
+        let Some(table) = table else { return Ok(self) };
+        if self.normalisation.table() == Some(table) {
+            return Ok(self);
+        }
+        let normalisation = Normalisation::from_table(&table).ok_or(
+            "the table of its pixels is none of a gamma, which is all that a model can have; import the model that the \
+             file was exported from",
+        )?;
+        Ok(Self { normalisation, ..self })
+    }
+
     /// The entry of a safetensors file's metadata, under [`KEY`].
     ///
     /// # Errors
@@ -133,20 +148,11 @@ impl Model {
     /// One clause without the file's name.
     pub fn parse(bytes: &[u8]) -> std::result::Result<Self, String> {
         let about = about_own(bytes)?.ok_or_else(|| foreign("FILE"))?;
-        let tensors =
-            SafeTensors::deserialize(bytes).map_err(|e| format!("not a readable safetensors file: {e}"))?;
-        let shape = shape_of(&tensors)?;
+        let (tensors, shape) = state_dict::parse(bytes)?;
         classifies(shape)?;
         check_classes(&about.classes, shape)?;
         about.normalisation.check(shape.inputs())?;
-        let mut params = Floats::zeroed(shape.params(), &format!("{shape}")).map_err(|e| e.message)?;
-        let layers = shape.split_mut(&mut params).map_err(|e| e.to_string())?;
-        for (n, (layer, i)) in layers.into_iter().zip(shape.widths()).enumerate() {
-            let o = layer.biases.len();
-            let weights = floats(&tensors, &weight_name(n))?;
-            selvedge::kernel::transpose(o, i, &weights, layer.weights);
-            layer.biases.copy_from_slice(&floats(&tensors, &bias_name(n))?);
-        }
+        let params = state_dict::params(&tensors, shape)?;
         Ok(Self { shape, params, about })
     }
 
@@ -156,22 +162,8 @@ impl Model {
     /// Exit code 1 where the numbers cannot be written.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let failed = |e: String| Error::failed(format!("cannot write the model: {e}"));
-        let layers = self.shape.split(&self.params).map_err(|e| failed(e.to_string()))?;
-        let mut tensors = Vec::new();
-        for (n, (layer, i)) in layers.iter().zip(self.shape.widths()).enumerate() {
-            let o = layer.biases.len();
-            let mut weights = vec![0.0; i * o];
-            selvedge::kernel::transpose(i, o, layer.weights, &mut weights);
-            tensors.push((weight_name(n), vec![o, i], little_endian(&weights)));
-            tensors.push((bias_name(n), vec![o], little_endian(layer.biases)));
-        }
-        let views = tensors.iter().map(|(name, shape, bytes)| {
-            let view = TensorView::new(safetensors::Dtype::F32, shape.clone(), bytes)
-                .map_err(|e| failed(e.to_string()))?;
-            Ok((name.clone(), view))
-        });
-        let views = views.collect::<Result<Vec<_>>>()?;
-        checksum::write_tensors(views, KEY, &self.about.json()?).map_err(failed)
+        let tensors = state_dict::tensors(self.shape, &self.params).map_err(failed)?;
+        safetensors::write(&tensors, KEY, &self.about.json()?).map_err(failed)
     }
 
     /// Writes the model's file.
@@ -244,7 +236,7 @@ fn foreign(file: &str) -> String {
 /// # Errors
 /// One clause without the file's name.
 pub fn about_own(bytes: &[u8]) -> std::result::Result<Option<About>, String> {
-    let json = checksum::read_tensors(bytes, KEY).map_err(|why| match why.ends_with(checksum::MISMATCH) {
+    let json = safetensors::read_metadata(bytes, KEY).map_err(|why| match why.ends_with(checksum::MISMATCH) {
         true => format!(
             "{why}; take another copy of it, or train it again (a program that changed it on purpose leaves the \
              metadata's key `{KEY}` out)"
@@ -270,81 +262,4 @@ pub fn about_own(bytes: &[u8]) -> std::result::Result<Option<About>, String> {
 /// `path`, or the model in it where it is a folder.
 pub fn file_of(path: &Path) -> PathBuf {
     if path.is_dir() { path.join(FILE) } else { path.to_path_buf() }
-}
-
-fn weight_name(n: usize) -> String {
-    format!("fc{}.weight", n + 1)
-}
-
-fn bias_name(n: usize) -> String {
-    format!("fc{}.bias", n + 1)
-}
-
-/// The widths that the tensors' shapes make, if they make any.
-fn shape_of(tensors: &SafeTensors<'_>) -> std::result::Result<Shape, String> {
-    let layers = (0..).take_while(|&n| tensors.tensor(&weight_name(n)).is_ok()).count();
-    if layers == 0 {
-        return Err("it has no tensor fc1.weight".into());
-    }
-    if layers > MAX_LAYERS {
-        return Err(format!("{layers} layers: a network has 1 to {MAX_LAYERS}"));
-    }
-    let mut widths = Vec::new();
-    for n in 0..layers {
-        let name = weight_name(n);
-        let weight = tensors.tensor(&name).map_err(|e| e.to_string())?;
-        let &[o, i] = weight.shape() else {
-            return Err(format!("{name} has shape {:?}, expected [out, in]", weight.shape()));
-        };
-        match widths.last() {
-            None => widths.push(i),
-            Some(&before) if before == i => {}
-            Some(&before) => {
-                return Err(format!("{name} has {i} inputs, but the layer before it has {before} outputs"));
-            }
-        }
-        let name = bias_name(n);
-        let bias = tensors.tensor(&name).map_err(|_| format!("it has no tensor {name}"))?;
-        if bias.shape() != [o] {
-            return Err(format!("{name} has shape {:?}, expected [{o}]", bias.shape()));
-        }
-        widths.push(o);
-    }
-    if tensors.len() != 2 * layers {
-        let mut names = tensors.names();
-        names.sort_unstable();
-        let known: Vec<_> = (0..layers).flat_map(|n| [weight_name(n), bias_name(n)]).collect();
-        let other = names.iter().find(|n| !known.contains(&(**n).to_string())).copied().unwrap_or_default();
-        return Err(format!("it has a tensor {other} that belongs to no layer of a multilayer perceptron"));
-    }
-    Shape::new(&widths).map_err(|e| e.to_string())
-}
-
-/// The values of an f32 tensor, all finite.
-fn floats(tensors: &SafeTensors<'_>, name: &str) -> std::result::Result<Vec<f32>, String> {
-    let tensor = tensors.tensor(name).map_err(|e| e.to_string())?;
-    if tensor.dtype() != safetensors::Dtype::F32 {
-        return Err(format!("{name} is {:?}, expected F32", tensor.dtype()));
-    }
-    let values: Vec<f32> = tensor
-        .data()
-        .chunks_exact(4)
-        .map(|b| f32::from_le_bytes(b.try_into().expect("a chunk of four")))
-        .collect();
-    all_finite(name, values)
-}
-
-/// A tensor's values, unless one is infinite or not a number.
-///
-/// # Errors
-/// One clause with the tensor's name.
-pub fn all_finite(name: &str, values: Vec<f32>) -> std::result::Result<Vec<f32>, String> {
-    match values.iter().position(|x| !x.is_finite()) {
-        Some(at) => Err(format!("{name} holds {} at position {at}", values[at])),
-        None => Ok(values),
-    }
-}
-
-fn little_endian(values: &[f32]) -> Vec<u8> {
-    values.iter().flat_map(|x| x.to_le_bytes()).collect()
 }

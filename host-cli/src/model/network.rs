@@ -11,7 +11,6 @@ use selvedge::{Backend, Mlp, Shape, naive};
 use crate::data::{Dataset, Samples};
 use crate::error::{Error, Result};
 use crate::evaluate::{Evaluation, check_fit, evaluate, finite, logits};
-use crate::exchange::Logits;
 use crate::memory::Bytes;
 use crate::model::fold;
 use crate::model::{self, About, Model};
@@ -19,6 +18,15 @@ use crate::quantize::calibrate::Images;
 use crate::quantize::evaluation;
 use crate::recipe::Recipe;
 use crate::thread_pool::{ThreadPool, Threads};
+
+/// The logits of images, image by image.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Logits {
+    /// Of a network of floats.
+    Float(Vec<f32>),
+    /// Of a file of integers.
+    Integer(Vec<i32>),
+}
 
 /// A network from a file.
 #[derive(Debug)]

@@ -5,14 +5,13 @@
 
 use std::path::Path;
 
-use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
+use ::safetensors::SafeTensors;
 use selvedge::Shape;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, typed};
 use crate::files;
-use crate::files::checksum;
+use crate::files::safetensors::{self, Dtype, Tensor};
 use crate::recipe::Recipe;
 use crate::train::{Epoch, Position, State};
 
@@ -38,14 +37,11 @@ struct About {
 /// Exit code 1 where it cannot be written.
 pub fn save(folder: &Path, recipe: &Recipe, data: &str, state: &State) -> Result<()> {
     let failed = |e: String| Error::failed(format!("cannot write the checkpoint: {e}"));
-    let tensors = state.tensors().map(|(name, values)| {
-        let bytes: Vec<u8> = values.iter().flat_map(|x| x.to_le_bytes()).collect();
-        (name, values.len(), bytes)
-    });
-    let views = tensors.iter().map(|(name, len, bytes)| {
-        let view = TensorView::new(Dtype::F32, vec![*len], bytes).map_err(|e| failed(e.to_string()))?;
-        Ok((name.to_string(), view))
-    });
+    let tensors: Vec<Tensor> = state
+        .tensors()
+        .iter()
+        .map(|(name, values)| Tensor::from_f32(*name, &[values.len()], values))
+        .collect();
     let about = About {
         recipe: recipe.clone(),
         data: data.into(),
@@ -54,8 +50,7 @@ pub fn save(folder: &Path, recipe: &Recipe, data: &str, state: &State) -> Result
         epochs: state.epochs.clone(),
     };
     let json = serde_json::to_string(&about).map_err(|e| failed(e.to_string()))?;
-    let views = views.collect::<Result<Vec<_>>>()?;
-    let bytes = checksum::write_tensors(views, KEY, &json).map_err(failed)?;
+    let bytes = safetensors::write(&tensors, KEY, &json).map_err(failed)?;
     files::write_atomic(&folder.join(FILE), &bytes)
 }
 
@@ -66,7 +61,7 @@ fn read(folder: &Path) -> Result<Option<(Vec<u8>, About)>> {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         bytes => bytes.map_err(|e| Error::io("read", &path, &e))?,
     };
-    let json = checksum::read_tensors(&bytes, KEY).map_err(|why| {
+    let json = safetensors::read_metadata(&bytes, KEY).map_err(|why| {
         refused(
             folder,
             &if why.starts_with("damaged") { why } else { format!("no readable checkpoint: {why}") },
@@ -102,7 +97,7 @@ pub fn recipe_and_data(folder: &Path) -> Option<(Recipe, String)> {
 pub fn load(folder: &Path, recipe: &Recipe, data: &str, shape: Shape) -> Result<Option<State>> {
     let Some((bytes, about)) = read(folder)? else { return Ok(None) };
     let refuse = |why: String| refused(folder, &why);
-    let unreadable = |e: safetensors::SafeTensorError| refuse(format!("no readable checkpoint: {e}"));
+    let unreadable = |e: ::safetensors::SafeTensorError| refuse(format!("no readable checkpoint: {e}"));
     let tensors = SafeTensors::deserialize(&bytes).map_err(unreadable)?;
     if about.recipe != *recipe {
         return Err(refuse("it is of another recipe than config.toml".into()));
@@ -116,9 +111,7 @@ pub fn load(folder: &Path, recipe: &Recipe, data: &str, shape: Shape) -> Result<
         if tensor.dtype() != Dtype::F32 || tensor.shape() != [values.len()] {
             return Err(refuse(format!("{name} is {:?}, expected {} floats", tensor.shape(), values.len())));
         }
-        for (x, bytes) in values.iter_mut().zip(tensor.data().chunks_exact(4)) {
-            *x = f32::from_le_bytes(bytes.try_into().expect("a chunk of four"));
-        }
+        values.iter_mut().zip(safetensors::f32_values(tensor.data())).for_each(|(to, from)| *to = from);
     }
     (state.at, state.kept_epoch, state.epochs) = (about.at, about.kept_epoch, about.epochs);
     if state.at.epoch != state.epochs.len() || state.kept_epoch > state.at.epoch {

@@ -8,7 +8,7 @@ use selvedge::format::Dtype;
 use crate::data::Dataset;
 use crate::data::normalise::Normalisation;
 use crate::error::{Error, Result};
-use crate::estimate::{Budget, Bytes, Core, core, target};
+use crate::estimate::{Bytes, Core, Requirements, core, target};
 use crate::model::About;
 use crate::recipe::{Recipe, Standardisation};
 
@@ -19,7 +19,7 @@ pub const TARGET: &str = "m4";
 ///
 /// # Errors
 /// Exit code 3 where the images make no network, 4 where its file would be too large for the format.
-pub fn cost(recipe: &Recipe, dataset: &Dataset, core: &Core) -> Result<Budget> {
+pub fn cost(recipe: &Recipe, dataset: &Dataset, core: &Core) -> Result<Requirements> {
     let images = &dataset.train.images;
     let shape = recipe.shape(images.pixels_per_image(), dataset.classes.len())?;
     let about = About {
@@ -29,7 +29,7 @@ pub fn cost(recipe: &Recipe, dataset: &Dataset, core: &Core) -> Result<Budget> {
         ..About::default()
     };
     let header = about.header(shape, Dtype::I8, core.packing);
-    Ok(Budget::new(&header.map_err(|e| Error::model(format!("{shape}: {e}")))?, core))
+    Ok(Requirements::new(&header.map_err(|e| Error::model(format!("{shape}: {e}")))?, core))
 }
 
 /// What a network may take: `flash=128K,ram=8K,target=m4`, each if it matters.

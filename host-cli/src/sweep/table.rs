@@ -7,7 +7,7 @@ use toml::Table as Keys;
 use super::reference;
 use super::trials::Outcome;
 use super::{Plan, Tested};
-use crate::estimate::Budget;
+use crate::estimate::Requirements;
 use crate::files::checksum;
 
 /// A mean and how far the values lie around it.
@@ -116,7 +116,7 @@ pub struct Table {
 impl Table {
     /// The table of a plan whose trials, in its order, came to `outcomes`, and whose recipes cost `costs`; no row is
     /// tested yet.
-    pub fn new(plan: &Plan, outcomes: &[Outcome], costs: &[Budget]) -> Self {
+    pub fn new(plan: &Plan, outcomes: &[Outcome], costs: &[Requirements]) -> Self {
         let varied = plan.varied();
         let of = |config: usize| &outcomes[config * plan.seeds.len()..][..plan.seeds.len()];
         let mut rows: Vec<Row> = (plan.recipes.iter().enumerate())
@@ -174,7 +174,7 @@ pub fn agrees(ours: &Spread, mean: f64, deviation: f64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{Outcome, Spread, Table, agrees};
-    use crate::estimate::Budget;
+    use crate::estimate::Requirements;
     use crate::sweep::{Plan, Tested};
 
     #[test]
@@ -193,7 +193,7 @@ mod tests {
             .iter()
             .map(|&v| Outcome { val_accuracy: (v > 0.0).then_some(v), epochs: 5, parameters: 1 })
             .collect();
-        let costs = [Budget { flash: 100_000, ram: 2000, macs: 1, instructions: None }; 6];
+        let costs = [Requirements { flash: 100_000, ram: 2000, macs: 1, instructions: None }; 6];
         let table = Table::new(&plan, &outcomes, &costs);
         let ranks: Vec<_> = table.rows.iter().map(|r| r.rank).collect();
         assert_eq!(ranks, [3, 2, 4, 1, 5, 6]);

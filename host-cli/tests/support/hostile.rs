@@ -5,8 +5,8 @@
 use host_cli::data::classes::{self, Classes};
 use host_cli::data::idx;
 use host_cli::data::png;
-use host_cli::exchange;
-use host_cli::files::checksum;
+use host_cli::files;
+use host_cli::import::{self, ImportOptions};
 use host_cli::model::Model;
 use host_cli::recipe::Recipe;
 use host_cli::recipe::config::{self, MergedConfig, Origin};
@@ -31,8 +31,8 @@ pub const PARSERS: [Parser; 10] = [
     Parser { name: "idx-labels", takes: idx_labels, mend: leave },
     Parser { name: "class-names", takes: class_names, mend: leave },
     Parser { name: "flash", takes: flash, mend: mend_flash },
-    Parser { name: "master", takes: master, mend: checksum::sign_tensors },
-    Parser { name: "safetensors", takes: import, mend: checksum::sign_tensors },
+    Parser { name: "master", takes: master, mend: files::safetensors::sign },
+    Parser { name: "safetensors", takes: import, mend: files::safetensors::sign },
     Parser { name: "onnx", takes: import, mend: leave },
     Parser { name: "png", takes: picture, mend: mend_png },
     Parser { name: "recipe", takes: recipe, mend: leave },
@@ -103,7 +103,7 @@ fn master(bytes: &[u8]) -> bool {
 /// A network of another program's, safetensors or ONNX; no file beside it is there.
 fn import(bytes: &[u8]) -> bool {
     let folder = std::path::Path::new("/nonexistent");
-    exchange::parse(bytes, Some(folder), &exchange::Options::default())
+    import::parse(bytes, Some(folder), &ImportOptions::default())
         .is_ok_and(|imported| survives(&imported.model))
 }
 

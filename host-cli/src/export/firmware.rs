@@ -1,0 +1,174 @@
+//! Firmware: a cargo project that runs a flash file of integers on a board.
+
+use std::path::{Path, PathBuf};
+
+use selvedge::format::{Dtype, Header, ModelView, SelfTest};
+use serde_json::json;
+
+use super::{Destination, ExportOption, ExportOptions, Exported, Exporter, ModelFile};
+use crate::data::idx::Images;
+use crate::data::{Reading, Source as DataSource};
+use crate::error::{Error, Result, typed};
+use crate::estimate;
+use crate::firmware::boards::{Board, Region};
+use crate::firmware::{Needs, needs, project};
+use crate::flash;
+use crate::memory::size;
+use crate::terminal::Warnings;
+
+/// The options of firmware.
+#[derive(Debug)]
+pub struct FirmwareOptions<'a> {
+    /// The board.
+    pub board: Board<'a>,
+    /// The data set of the images.
+    pub data: Option<&'a DataSource>,
+    /// The folder of the data set's files.
+    pub data_dir: Option<&'a Path>,
+    /// The interpretation of the data set's files.
+    pub reading: Reading,
+    /// The folder of the core crate.
+    pub core_crate: Option<&'a Path>,
+}
+
+/// `--format firmware`.
+pub(super) struct Firmware;
+
+impl Exporter for Firmware {
+    fn name(&self) -> &'static str {
+        "firmware"
+    }
+
+    fn description(&self) -> &'static str {
+        "A cargo project that runs a flash file on a board"
+    }
+
+    fn options(&self) -> &'static [ExportOption] {
+        &[ExportOption::Board]
+    }
+
+    fn destination(&self) -> Destination {
+        Destination::Folder(&["Cargo.toml", "memory.x", "model.selv"])
+    }
+
+    fn accepts(&self, dtype: Dtype, path: &Path) -> Result<()> {
+        if dtype.is_integer() { Ok(()) } else { Err(needs_integers(path)) }
+    }
+
+    fn write(&self, model: &ModelFile<'_>, options: &ExportOptions<'_>) -> Result<Exported> {
+        let firmware = options.firmware.as_ref().ok_or_else(|| Error::misused("firmware needs a board"))?;
+        match model {
+            ModelFile::Flash(model) if model.header().dtype().is_integer() => write(model, options, firmware),
+            _ => Err(needs_integers(options.model)),
+        }
+    }
+}
+
+fn needs_integers(model: &Path) -> Error {
+    Error::misused(format!(
+        "{} holds floats, and firmware runs integers: `selvedge quantize MODEL --dtype i8 -o FILE.selv` makes them; floats \
+         run on a microcontroller too, from `selvedge export --format rust`",
+        model.display()
+    ))
+}
+
+/// The project with the model packed for the board's core.
+fn write(
+    model: &ModelView<'_>,
+    options: &ExportOptions<'_>,
+    firmware: &FirmwareOptions<'_>,
+) -> Result<Exported> {
+    let board = &firmware.board;
+    let core = estimate::core(board.core).expect("the boards' cores are those of the estimate");
+    let packed = flash::repack(model, model.header().dtype(), core.packing)?;
+    let model = flash::parse_own(&packed)?;
+    let header = model.header();
+    let needs = needs(header, board)?;
+    let mut warnings = Warnings::default();
+    let images = images(firmware, header, needs.images, &mut warnings)?;
+    let selvedge = core_crate(firmware.core_crate)?;
+    let files = project(header, &packed, board, &images, selvedge.as_deref());
+
+    let folder = options.out.display().to_string();
+    let packing = header.packing().name();
+    let json = json!({
+        "folder": folder, "board": board.name, "target": board.target, "packing": packing,
+        "flash_bytes": needs.flash, "ram_bytes": needs.ram, "images": needs.images,
+        "warnings": warnings.list(),
+    });
+    Ok(Exported { files, report: vec![(summary(options.out, board, packing, &needs), json)] })
+}
+
+/// The project in words, and how to run it.
+fn summary(out: &Path, board: &Board<'_>, packing: &str, needs: &Needs) -> String {
+    let of =
+        |needed: usize, region: Region| format!("{} of {}", size(needed as u64), size(region.size as u64));
+    format!(
+        "{}, a cargo project for {} ({}); the model is packed as {packing}\n\
+         about {} of flash, {} of RAM\n\
+         next: rustup target add {}; cd {}; cargo run --release",
+        out.display(),
+        board.name,
+        board.about,
+        of(needs.flash, board.flash),
+        of(needs.ram, board.ram),
+        board.target,
+        typed(out),
+    )
+}
+
+/// `count` images, the first of each class first: from the named data set, else the demo, else noise.
+fn images(
+    options: &FirmwareOptions<'_>,
+    header: &Header,
+    count: usize,
+    warnings: &mut Warnings,
+) -> Result<Images> {
+    let inputs = header.shape().inputs();
+    let named = options.data.or_else(|| options.data_dir.is_some().then_some(&DataSource::FashionMnist));
+    let demo = header.image().is_none_or(|size| size == (28, 28)) && inputs == 28 * 28;
+    let Some(source) = named.or_else(|| demo.then_some(&DataSource::Demo)) else {
+        let (rows, cols) = header.image().unwrap_or((1, inputs));
+        let noise = (1..=count).flat_map(|seed| SelfTest::pixels(seed as u32).take(inputs));
+        return Ok(Images { pixels: noise.collect(), count, rows, cols });
+    };
+    let dataset = source.load(options.data_dir, options.reading)?;
+    dataset.warnings.iter().for_each(|text| warnings.add(text));
+    let set = dataset.test;
+    let (rows, cols) = (set.images.rows, set.images.cols);
+    if rows * cols != inputs || header.image().is_some_and(|size| size != (rows, cols)) {
+        return Err(Error::model(format!(
+            "the images of {source} are {rows} x {cols} pixels, but the model takes {inputs} inputs"
+        )));
+    }
+    let mut pixels = Vec::new();
+    let firsts = (0..=u8::MAX).filter_map(|class| set.labels.iter().position(|l| *l == class));
+    let others = 0..set.labels.len();
+    let mut chosen = Vec::new();
+    for n in firsts.chain(others) {
+        if chosen.len() < count && !chosen.contains(&n) {
+            chosen.push(n);
+            pixels.extend_from_slice(set.images.image(n).unwrap_or_default());
+        }
+    }
+    Ok(Images { pixels, count: chosen.len(), rows, cols })
+}
+
+/// The folder of the core crate: the named one, or the one that this program was built with.
+fn core_crate(named: Option<&Path>) -> Result<Option<PathBuf>> {
+    let ours = |folder: &Path| {
+        let text = std::fs::read_to_string(folder.join("Cargo.toml")).ok()?;
+        let manifest: toml::Table = text.parse().ok()?;
+        let package = manifest.get("package")?.get("name")?.as_str()?;
+        (package == "selvedge").then(|| folder.canonicalize().ok()).flatten()
+    };
+    match named {
+        None => Ok(ours(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")))),
+        Some(folder) => ours(folder).map(Some).ok_or_else(|| {
+            Error::misused(format!(
+                "--selvedge-path {}: the crate selvedge is not there; name the folder with its Cargo.toml",
+                folder.display()
+            ))
+        }),
+    }
+}

@@ -1,0 +1,240 @@
+//! Export: a model in another program's format.
+//!
+//! Each format is an [`Exporter`] in its own module, and [`FORMATS`] lists them all: the values of `--format`, their help
+//! and the errors of options that do not fit come from that list. A new format is one module and one entry.
+//!
+//! Exporters do not touch the disk: they return the [`Exported`] files, and the command writes them. Numbers pass
+//! unchanged: a network that is exported and imported again gives the same logits.
+
+mod c;
+mod firmware;
+mod flash;
+mod npz;
+mod onnx;
+mod state_dict;
+mod tensors;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
+use selvedge::format::{Dtype, ModelView, Packing};
+use serde_json::{Value, json};
+
+use crate::error::{Error, Result};
+use crate::memory::size;
+use crate::model::Model;
+use crate::model::fold::{self, Folded};
+
+pub use firmware::FirmwareOptions;
+pub use npz::logits;
+
+/// The formats, in the order of the help.
+pub static FORMATS: [Format; 8] = [
+    Format(&state_dict::StateDict),
+    Format(&onnx::Onnx),
+    Format(&onnx::OnnxInteger),
+    Format(&npz::Npz),
+    Format(&c::C),
+    Format(&flash::FlashFile),
+    Format(&flash::RustModule),
+    Format(&firmware::Firmware),
+];
+
+/// What a format has to provide.
+pub trait Exporter: Sync {
+    /// The value of `--format`.
+    fn name(&self) -> &'static str;
+
+    /// Its help text.
+    fn description(&self) -> &'static str;
+
+    /// The options that it takes; all others are refused.
+    fn options(&self) -> &'static [ExportOption] {
+        &[]
+    }
+
+    /// Where its files go.
+    fn destination(&self) -> Destination {
+        Destination::Files
+    }
+
+    /// Refuses a model, read from `path`, with weights of a type that the format cannot hold.
+    ///
+    /// # Errors
+    /// Exit code 2 with what to export instead.
+    fn accepts(&self, _dtype: Dtype, _path: &Path) -> Result<()> {
+        Ok(())
+    }
+
+    /// Makes the files.
+    ///
+    /// # Errors
+    /// Exit code 1 if the format cannot hold the network, 2 for options with bad values.
+    fn write(&self, model: &ModelFile<'_>, options: &ExportOptions<'_>) -> Result<Exported>;
+}
+
+/// The formats, as `--format` chooses one.
+#[derive(Clone, Copy)]
+pub struct Format(&'static dyn Exporter);
+
+impl Format {
+    /// The format's exporter.
+    pub fn exporter(self) -> &'static dyn Exporter {
+        self.0
+    }
+}
+
+impl fmt::Debug for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.name())
+    }
+}
+
+impl ValueEnum for Format {
+    fn value_variants<'a>() -> &'a [Self] {
+        &FORMATS
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.0.name()).help(self.0.description()))
+    }
+}
+
+/// Options of `export` that only some formats take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExportOption {
+    /// `--prefix`.
+    Prefix,
+    /// `--packing` and `--dtype`.
+    Weights,
+    /// `--board` and everything else of [`FirmwareOptions`].
+    Board,
+}
+
+impl ExportOption {
+    /// The error of giving the option, typed as `flag`, with a format that does not take it.
+    pub fn refusal(self, flag: &str) -> Error {
+        let takes = |format: &&Format| format.0.options().contains(&self);
+        let names: Vec<_> = FORMATS.iter().filter(takes).map(|format| format.0.name()).collect();
+        let (verb, alone) = match (flag.contains(" and "), names.len()) {
+            (true, 1) => ("go", " alone"),
+            (true, _) => ("go", ""),
+            (false, 1) => ("goes", " alone"),
+            (false, _) => ("goes", ""),
+        };
+        Error::misused(format!("{flag} {verb} with --format {}{alone}", names.join(" and ")))
+    }
+}
+
+/// Where an exporter's files go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Destination {
+    /// To the paths that it returns.
+    Files,
+    /// Into the folder `--out`, which may be replaced if it holds files of these names.
+    Folder(&'static [&'static str]),
+}
+
+/// A model as it was read.
+#[derive(Debug)]
+pub enum ModelFile<'a> {
+    /// A model file.
+    Model(Box<Model>),
+    /// A flash file.
+    Flash(ModelView<'a>),
+}
+
+/// The parameters of a network, in the arithmetic that it computes in.
+#[derive(Debug)]
+pub enum Parameters<'a> {
+    /// A network of floats, and the names of its classes.
+    Float(Folded, Vec<String>),
+    /// A flash file of integers.
+    Integer(&'a ModelView<'a>),
+}
+
+impl<'a> ModelFile<'a> {
+    /// The type of its weights.
+    pub fn dtype(&self) -> Dtype {
+        match self {
+            Self::Model(_) => Dtype::F32,
+            Self::Flash(model) => model.header().dtype(),
+        }
+    }
+
+    /// Its parameters.
+    ///
+    /// # Errors
+    /// Exit code 1 without the memory.
+    pub fn parameters(&'a self) -> Result<Parameters<'a>> {
+        Ok(match self {
+            Self::Flash(model) if model.header().dtype().is_integer() => Parameters::Integer(model),
+            Self::Flash(model) => {
+                Parameters::Float(fold::of_file(model)?, model.labels().map(String::from).collect())
+            }
+            Self::Model(model) => Parameters::Float(fold::fold(model)?, model.about.classes.clone()),
+        })
+    }
+}
+
+/// The options of an export.
+#[derive(Debug)]
+pub struct ExportOptions<'a> {
+    /// The path of the model.
+    pub model: &'a Path,
+    /// The file or folder to write.
+    pub out: &'a Path,
+    /// The start of names in C; the file's name if it is not given.
+    pub prefix: Option<&'a str>,
+    /// The type of a flash file's weights.
+    pub dtype: Option<Dtype>,
+    /// The packing of a flash file's weights.
+    pub packing: Option<Packing>,
+    /// The board and its program.
+    pub firmware: Option<FirmwareOptions<'a>>,
+}
+
+/// The files of an export, and what to tell the user.
+#[derive(Debug)]
+pub struct Exported {
+    /// Paths and contents. In a folder the paths are relative to it.
+    pub files: Vec<(PathBuf, Vec<u8>)>,
+    /// Lines for people, each with the JSON object for `--json`.
+    pub report: Vec<(String, Value)>,
+}
+
+impl Exported {
+    /// Files that are reported by their names and sizes.
+    fn files(files: Vec<(PathBuf, Vec<u8>)>) -> Self {
+        let line = |(path, bytes): &(PathBuf, Vec<u8>)| {
+            let (file, bytes) = (path.display().to_string(), bytes.len());
+            (format!("{file}, {}", size(bytes as u64)), json!({"file": file, "bytes": bytes}))
+        };
+        let report = files.iter().map(line).collect();
+        Self { files, report }
+    }
+
+    /// One file, or the reason why the format cannot hold the network.
+    fn one(out: &Path, bytes: std::result::Result<Vec<u8>, String>) -> Result<Self> {
+        let bytes = bytes.map_err(|why| Error::failed(format!("cannot export the model: {why}")))?;
+        Ok(Self::files(vec![(out.to_path_buf(), bytes)]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ExportOption::{Board, Prefix, Weights};
+
+    #[test]
+    fn options_name_the_formats_that_take_them() {
+        for (option, flag, expected) in [
+            (Prefix, "--prefix", "--prefix goes with --format c alone"),
+            (Weights, "--packing and --dtype", "--packing and --dtype go with --format selv and rust"),
+            (Board, "--cpu", "--cpu goes with --format firmware alone"),
+        ] {
+            assert_eq!(option.refusal(flag).message, expected);
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! A network as named tensors, the contents of a state dict or an npz file: names and orientation are PyTorch's.
+
+use selvedge::format::ModelView;
+
+use super::Parameters;
+use crate::data::Samples;
+use crate::files::safetensors::{Dtype, Tensor};
+use crate::model::network::Logits;
+use crate::model::state_dict;
+
+/// The tensors of a network.
+pub(super) fn of(parameters: &Parameters<'_>) -> Result<Vec<Tensor>, String> {
+    let folded = match parameters {
+        Parameters::Float(folded, _) => folded,
+        Parameters::Integer(model) => return Ok(integers(model)),
+    };
+    let mut tensors = state_dict::tensors(folded.shape, &folded.params)?;
+    tensors.extend(folded.table.map(|table| tensor("table", Dtype::U8, &[256], table.to_vec())));
+    Ok(tensors)
+}
+
+/// The integers of a flash file, as its arithmetic uses them: a weight of i4 is a multiple of 16.
+fn integers(model: &ModelView<'_>) -> Vec<Tensor> {
+    let mut tensors = Vec::new();
+    for (n, layer) in model.layers().iter().enumerate() {
+        let (i, o) = (layer.inputs(), layer.outputs());
+        let name = |part: &str| format!("fc{}.{part}", n + 1);
+        let weights = (0..o).flat_map(|r| (0..i).map(move |c| layer.weight(r, c) as u8)).collect();
+        let biases = (0..o).flat_map(|r| layer.bias(r).to_le_bytes()).collect();
+        tensors.push(tensor(&name("weight"), Dtype::I8, &[o, i], weights));
+        tensors.push(tensor(&name("bias"), Dtype::I32, &[o], biases));
+        if n + 1 < model.layers().len() {
+            let multipliers = (0..o).flat_map(|r| layer.multiplier(r).to_le_bytes()).collect();
+            tensors.push(tensor(&name("multiplier"), Dtype::U16, &[o], multipliers));
+        }
+    }
+    let scales: Vec<f32> = (0..=model.layers().len()).map(|l| model.scale(l)).collect();
+    tensors.push(Tensor::from_f32("scales", &[scales.len()], &scales));
+    if let Some(table) = model.table() {
+        tensors.push(tensor("table", Dtype::U8, &[256], table.to_vec()));
+    }
+    tensors
+}
+
+/// The images at `index` of a set, their classes and their logits.
+pub(super) fn of_images(set: &Samples, index: &[u32], logits: &Logits) -> Vec<Tensor> {
+    let images = index.len();
+    let (kind, bytes): (_, Vec<u8>) = match logits {
+        Logits::Float(z) => (Dtype::F32, z.iter().flat_map(|z| z.to_le_bytes()).collect()),
+        Logits::Integer(z) => (Dtype::I32, z.iter().flat_map(|z| z.to_le_bytes()).collect()),
+    };
+    let outputs = bytes.len() / 4 / images.max(1);
+    let (rows, cols) = (set.images.rows, set.images.cols);
+    let pixels = index.iter().flat_map(|&n| set.images.image(n as usize).unwrap_or_default()).copied();
+    let labels = index.iter().map(|&n| set.labels[n as usize]);
+    vec![
+        tensor("images", Dtype::U8, &[images, rows, cols], pixels.collect()),
+        tensor("labels", Dtype::U8, &[images], labels.collect()),
+        tensor("logits", kind, &[images, outputs], bytes),
+    ]
+}
+
+fn tensor(name: &str, dtype: Dtype, dims: &[usize], bytes: Vec<u8>) -> Tensor {
+    Tensor { name: name.into(), dtype, dims: dims.to_vec(), bytes }
+}

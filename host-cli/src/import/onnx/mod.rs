@@ -1,0 +1,228 @@
+//! ONNX: a graph that is one chain of dense layers, however its exporter wrote it.
+//!
+//! Three passes: decode the [messages](crate::files::onnx); take the operators that the outputs need and either evaluate
+//! each on constants ([`constant_folding`]) or follow it as a step of the chain ([`symbolic`]); make dense [`layers`] of the
+//! steps. Operators are taken in the file's order, as the format demands, so a cycle shows as a value that is used before
+//! it is computed. Any other graph is refused by the name of its operator: a network that is nearly the same is another
+//! network.
+
+mod arithmetic;
+mod constant_folding;
+mod initializer;
+mod layers;
+mod node;
+mod operators;
+mod outputs;
+mod reshape;
+mod symbolic;
+mod tensor;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+
+use prost::Message;
+
+use super::{Clause, Dense, PixelRange};
+use crate::files::onnx::{Graph, Model, Tensor, ValueInfo, dtype};
+use constant_folding::FoldingLimit;
+use initializer::{array, constant};
+use node::called;
+use symbolic::{Row, Trace, Value, unsupported};
+
+/// The network in a graph.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct OnnxNetwork {
+    /// Its layers in order.
+    pub layers: Vec<Dense>,
+    /// The names of the classes; empty if the graph has none.
+    pub classes: Vec<String>,
+    /// Rows and columns of the images, if the input has these dimensions.
+    pub image: Option<(usize, usize)>,
+    /// The table that pixels go through first.
+    pub table: Option<[u8; 256]>,
+    /// Whether the graph defines the normalisation of its inputs.
+    pub defines_inputs: bool,
+    /// Whether its input is of integers: pixels of 0 to 255.
+    pub has_integer_input: bool,
+    /// Assumptions about what the graph leaves open.
+    pub notes: Vec<String>,
+}
+
+/// Reads the network of a file. Tensors that it keeps in other files are looked for in `folder`.
+///
+/// # Errors
+/// One clause without the file's name.
+pub(super) fn read(bytes: &[u8], folder: Option<&Path>, inputs: Option<PixelRange>) -> Clause<OnnxNetwork> {
+    let model = Model::decode(bytes).map_err(|e| format!("a damaged ONNX file: {e}"))?;
+    let graph =
+        model.graph.as_ref().filter(|g| !g.node.is_empty()).ok_or("an ONNX file without operators")?;
+    let (input, row) = input(graph)?;
+    let version =
+        model.opset_import.iter().find(|o| matches!(&o.domain[..], "" | "ai.onnx")).map(|o| o.version);
+    let mut trace = Trace {
+        steps: vec![layers::input()],
+        limit: FoldingLimit(16 * bytes.len() as u64 + (1 << 24)),
+        opset: version.unwrap_or(17),
+        classes: Vec::new(),
+        notes: Vec::new(),
+    };
+    let has_integer_input = row.is_integer;
+    let image = image(&row);
+    let values = run(graph, (input, row), folder, &mut trace)?;
+    let at = logits_step(graph, &values)?;
+    let chain = layers::of(&mut trace, at, has_integer_input, inputs)?;
+    let mut classes = trace.classes;
+    if let Some(own) =
+        model.metadata_props.iter().find(|e| e.key == "classes").filter(|_| model.producer_name == "selvedge")
+    {
+        classes =
+            serde_json::from_str(&own.value).map_err(|e| format!("its class names are damaged: {e}"))?;
+    }
+    let mut notes = trace.notes;
+    let nameless = |name: &String| name.trim().is_empty() || name.chars().any(char::is_control);
+    if classes.iter().any(nameless) {
+        notes.push(
+            "some of its class names are empty or hold line breaks: none was taken, name them with --classes"
+                .into(),
+        );
+        classes.clear();
+    }
+    if is_double(graph) {
+        notes.push("its weights are of 64 bits (DOUBLE) and were rounded to f32".into());
+    }
+    let image = image.filter(|(rows, cols)| rows.checked_mul(*cols) == Some(chain.layers[0].dims[1]));
+    let layers::Chain { layers, table, defines_inputs } = chain;
+    Ok(OnnxNetwork { layers, classes, image, table, defines_inputs, has_integer_input, notes })
+}
+
+fn is_double(graph: &Graph) -> bool {
+    let held = graph.node.iter().flat_map(|n| &n.attribute).filter_map(|a| a.t.as_ref());
+    graph.initializer.iter().chain(held).any(|t| t.data_type == dtype::DOUBLE && t.dims.len() == 2)
+}
+
+/// The name of the one input, and its value.
+fn input(graph: &Graph) -> Clause<(&str, Row)> {
+    let constants: HashSet<&str> = graph.initializer.iter().map(|t| &t.name[..]).collect();
+    let inputs: Vec<&ValueInfo> = graph.input.iter().filter(|v| !constants.contains(&v.name[..])).collect();
+    let [input] = inputs[..] else {
+        return Err(format!("its graph has {} inputs, expected 1", inputs.len()));
+    };
+    let tensor = input.kind.as_ref().and_then(|k| k.tensor.as_ref());
+    let is_integer = match tensor.map_or(dtype::FLOAT, |t| t.elem_type) {
+        0 | dtype::FLOAT | dtype::DOUBLE | dtype::FLOAT16 | dtype::BFLOAT16 => false,
+        dtype::UINT8 | dtype::UINT16 | dtype::INT16 | dtype::INT32 | dtype::INT64 => true,
+        other => {
+            return Err(format!(
+                "its input {} is {}, expected FLOAT or UINT8",
+                input.name,
+                dtype::name(other)
+            ));
+        }
+    };
+    let mut row = Row { at: 0, batch: None, dims: None, is_integer };
+    if let Some(shape) = tensor.and_then(|t| t.shape.as_ref()) {
+        let Some((batch, rest)) = shape.dim.split_first().filter(|(_, rest)| !rest.is_empty()) else {
+            return Err(format!(
+                "its input {} has {} dimensions, expected a batch of rows or of images",
+                input.name,
+                shape.dim.len()
+            ));
+        };
+        row.batch = batch.value;
+        row.dims = rest.iter().map(|d| usize::try_from(d.value?).ok().filter(|&d| d > 0)).collect();
+    }
+    if let Some(channels) = row.dims.as_deref().and_then(colour_channels) {
+        return Err(format!(
+            "its input {} is images of {channels} channels: colour is not read yet; train it on grey images",
+            input.name
+        ));
+    }
+    Ok((&input.name, row))
+}
+
+/// The channels of images that are not grey: three or four, in front of rows and columns or after them.
+fn colour_channels(dims: &[usize]) -> Option<usize> {
+    let is_colour =
+        |channels: usize, rows: usize, cols: usize| (3..=4).contains(&channels) && rows > 4 && cols > 4;
+    match *dims {
+        [channels, rows, cols] if is_colour(channels, rows, cols) => Some(channels),
+        [rows, cols, channels] if is_colour(channels, rows, cols) => Some(channels),
+        _ => None,
+    }
+}
+
+/// Rows and columns of images of one channel.
+fn image(row: &Row) -> Option<(usize, usize)> {
+    match row.dims.as_deref()? {
+        &[rows, cols] | &[1, rows, cols] | &[rows, cols, 1] if rows > 1 && cols > 1 => Some((rows, cols)),
+        _ => None,
+    }
+}
+
+/// Evaluates the operators that the outputs need, and returns all values by name.
+fn run<'a>(
+    graph: &'a Graph,
+    (input, row): (&'a str, Row),
+    folder: Option<&Path>,
+    trace: &mut Trace,
+) -> Clause<HashMap<&'a str, Value>> {
+    let mut needed: HashSet<&str> = graph.output.iter().map(|v| &v.name[..]).collect();
+    let mut live = Vec::new();
+    for node in graph.node.iter().rev() {
+        if node.output.iter().any(|name| needed.contains(&name[..])) {
+            needed.extend(node.input.iter().map(|name| &name[..]).filter(|n| !n.is_empty()));
+            live.push(node);
+        }
+    }
+    let tensors: HashMap<&str, &Tensor> = graph.initializer.iter().map(|t| (&t.name[..], t)).collect();
+    let mut values = HashMap::from([(input, Value::Row(row))]);
+    for node in live.into_iter().rev() {
+        if !matches!(&node.domain[..], "" | "ai.onnx" | "ai.onnx.ml") {
+            return Err(unsupported(node));
+        }
+        for name in node.input.iter().filter(|name| !name.is_empty()) {
+            if !values.contains_key(&name[..]) {
+                let missing =
+                    || format!("{}: {name} is neither a constant nor computed in front of it", called(node));
+                let tensor = tensors.get(&name[..]).ok_or_else(missing)?;
+                values.insert(&tensor.name, Value::Constant(array(tensor, folder)?));
+            }
+        }
+        let first = if node.op_type == "Constant" && node.domain.is_empty() {
+            Value::Constant(constant(node, folder)?)
+        } else {
+            let inputs: Vec<Option<&Value>> = node.input.iter().map(|name| values.get(&name[..])).collect();
+            trace.apply(node, &inputs)?
+        };
+        let firsts = [first].into_iter().chain(std::iter::repeat(Value::Nothing));
+        for (name, value) in node.output.iter().zip(firsts).filter(|(name, _)| !name.is_empty()) {
+            if values.insert(name, value).is_some() {
+                return Err(format!("{}: {name} is computed twice", called(node)));
+            }
+        }
+    }
+    Ok(values)
+}
+
+/// The step that computes the logits from which all outputs are computed.
+fn logits_step(graph: &Graph, values: &HashMap<&str, Value>) -> Clause<usize> {
+    let mut found = None;
+    for output in &graph.output {
+        let at = match values.get(&output.name[..]) {
+            Some(Value::Row(row)) => row.at,
+            Some(&(Value::Scores(at) | Value::Label(at))) => at,
+            Some(_) => return Err(format!("its output {} is none of a classifier", output.name)),
+            None => return Err(format!("its output {} is not computed", output.name)),
+        };
+        if found.is_some_and(|before| before != at) {
+            return Err(format!(
+                "its output {} is not the last layer's; export the logits alone",
+                output.name
+            ));
+        }
+        found = Some(at);
+    }
+    found.ok_or_else(|| "its graph has no output".into())
+}
