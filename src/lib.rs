@@ -25,7 +25,7 @@
 //! | [`parallel`] | executors: how work is spread over threads |
 //! | [`optim`] | what a step does with the gradient |
 //! | [`mlp`] | forward, backward by the chain rule, the training step |
-//! | [`infer`] | inference from flash files in place: [`infer::float`], [`infer::integer`], and [`infer::mcu`] with a kernel for each family of microcontrollers |
+//! | [`infer`] | inference from flash files in place: one engine over the kernels of [`infer::float`], [`infer::integer`], and [`infer::mcu`] with some for each family of microcontrollers |
 //! | [`mod@quantize`] | from trained parameters to an integer network |
 //!
 //! A module uses only modules above it in this table. Shape letters are fixed once: `b` rows of a batch, `i` inputs and
@@ -68,17 +68,17 @@
 //!
 //! ```
 //! use selvedge::format::{Header, ModelView};
-//! use selvedge::infer::mcu;
+//! use selvedge::infer::mcu::I8Engine;
 //!
 //! const MODEL: &[u8] = selvedge::include_model!("../fixtures/i8-cortex-m0.selv");
 //! const HEADER: Header = match Header::read(MODEL) { Ok(header) => header, Err(_) => panic!() };
-//! const _: () = assert!(mcu::runs(&HEADER) && mcu::ram_bytes(&HEADER) <= 512); // or no build
+//! const _: () = assert!(I8Engine::runs(&HEADER) && I8Engine::ram_bytes(&HEADER) <= 512); // or no build
 //!
-//! fn classify(pixels: &[u8; HEADER.shape().inputs()]) -> Result<usize, selvedge::Error> {
-//!     let model = mcu::Model::new(ModelView::parse(MODEL)?)?; // refuses every flipped bit
-//!     let mut scratch = [0; mcu::scratch_words(&HEADER)];
-//!     let mut logits = [0; HEADER.shape().outputs()];
-//!     model.classify(pixels, &mut scratch, &mut logits)
+//! fn classify(pixels: &[u8; HEADER.inputs()]) -> Result<usize, selvedge::Error> {
+//!     let engine = I8Engine::new(ModelView::parse(MODEL)?)?; // refuses every flipped bit
+//!     let mut scratch = [0; I8Engine::scratch_words(&HEADER)];
+//!     let mut logits = [0; HEADER.outputs()];
+//!     engine.classify(pixels, &mut scratch, &mut logits)
 //! }
 //! # assert!(classify(&[0; 64])? < 5);
 //! # Ok::<(), selvedge::Error>(())

@@ -1,6 +1,6 @@
 //! The specification of integer inference: what every kernel for quantized layers computes, to the bit.
 //!
-//! Activations are 0..=127, weights −127..=127. Nothing is negative behind a ReLU, so there are no zero points; the clamp
+//! Activations are 0..=127, weights −127..=127. Nothing is negative after a ReLU, so there are no zero points; the clamp
 //! of [`requantize`] is the ReLU.
 
 /// What a hidden layer passes on: `(acc * r + 2^23) >> 24`, rounded once, half up, and clamped to 0..=127.

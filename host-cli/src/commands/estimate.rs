@@ -1,12 +1,11 @@
 //! `selvedge estimate`: what a model takes on a microcontroller, or on each, and whether that is there.
 
-use selvedge::format::{Dtype, Header};
+use selvedge::format::{Dtype, Header, HeaderBuf};
 use serde_json::{Value, json};
 
 use crate::cli::Estimate;
 use crate::error::{Error, Exit, Result, typed};
 use crate::estimate::{Budget, CORES, Core, target};
-use crate::flash;
 use crate::memory::Bytes;
 use crate::model::{self, Model};
 use crate::terminal::{Output, listing, say, table};
@@ -25,15 +24,16 @@ pub fn run(args: &Estimate) -> Result<()> {
 /// What a file takes on a core, and why it does not fit.
 struct Estimated {
     core: &'static Core,
-    header: Header,
+    header: HeaderBuf,
     budget: Budget,
     over: Option<String>,
 }
 
 impl Estimated {
-    fn new(args: &Estimate, core: &'static Core, header: Header) -> Self {
-        let budget = Budget::new(&header, core);
-        Self { core, header, budget, over: over(args, &header, &budget) }
+    fn new(args: &Estimate, core: &'static Core, header: HeaderBuf) -> Self {
+        let budget = Budget::new(&header.header(), core);
+        let over = over(args, &header.header(), &budget);
+        Self { core, header, budget, over }
     }
 
     fn json(&self) -> Value {
@@ -55,6 +55,7 @@ fn one(args: &Estimate, core: &'static Core) -> Result<()> {
         output.json(&estimated.json())?;
     } else {
         let Estimated { header, budget, .. } = &estimated;
+        let header = &header.header();
         output.line(text(args, header, core, budget))?;
         if let Some(hint) = faster(args, header, core, budget)? {
             say(hint);
@@ -76,7 +77,8 @@ fn all(args: &Estimate) -> Result<()> {
     if args.json {
         estimates.iter().try_for_each(|estimated| output.json(&estimated.json()))?;
     } else {
-        let (shape, dtype) = (estimates[0].header.shape(), estimates[0].header.dtype());
+        let header = estimates[0].header.header();
+        let (shape, dtype) = (header, header.dtype());
         let packed = if dtype.is_integer() { ", packed for each core" } else { "" };
         let table = table(columns(args), estimates.iter().map(|estimated| row(args, estimated)));
         output.line(format!("{shape}, {dtype}{packed}\n\n{table}"))?;
@@ -123,9 +125,10 @@ fn has_budget(args: &Estimate) -> bool {
 }
 
 /// Of a flash file its own, of a model that of the file that `quantize` and `export` would make for the target.
-fn header_of(args: &Estimate, core: &Core) -> Result<Header> {
+fn header_of(args: &Estimate, core: &Core) -> Result<HeaderBuf> {
     if let Some(bytes) = model::flash(&args.model)? {
-        return Ok(*model::parse_flash(&args.model, &bytes)?.header());
+        let view = model::parse_flash(&args.model, &bytes)?;
+        return Ok(HeaderBuf::like(view.header(), view.header().dtype(), view.header().packing())?);
     }
     let model = Model::load(&args.model)?;
     let header = model.about.header(model.shape, Dtype::I8, core.packing);
@@ -133,18 +136,15 @@ fn header_of(args: &Estimate, core: &Core) -> Result<Header> {
 }
 
 /// Of a flash file packed for the core, if there is a packing of its type for cores.
-fn packed_for(args: &Estimate, bytes: &Bytes, core: &Core) -> Result<Header> {
+fn packed_for(args: &Estimate, bytes: &Bytes, core: &Core) -> Result<HeaderBuf> {
     let image = model::parse_flash(&args.model, bytes)?;
-    let header = *image.header();
-    if !header.dtype().is_integer() {
-        return Ok(header);
-    }
-    let packed = flash::repack(&image, header.dtype(), core.packing)?;
-    Ok(*model::parse_flash(&args.model, &packed)?.header())
+    let header = image.header();
+    let packing = if header.dtype().is_integer() { core.packing } else { header.packing() };
+    Ok(HeaderBuf::like(header, header.dtype(), packing)?)
 }
 
 /// Why it does not fit.
-fn over(args: &Estimate, header: &Header, budget: &Budget) -> Option<String> {
+fn over(args: &Estimate, header: &Header<'_>, budget: &Budget) -> Option<String> {
     let short = budget.short_of(args.flash, args.ram)?;
     let i4 = args.flash.is_some_and(|flash| budget.flash > flash.0) && header.dtype() != Dtype::I4;
     let hint = if i4 { ", or `selvedge quantize --dtype i4`" } else { "" };
@@ -152,7 +152,7 @@ fn over(args: &Estimate, header: &Header, budget: &Budget) -> Option<String> {
 }
 
 /// How the core's own kernel would do better, where the file is packed for others.
-fn faster(args: &Estimate, header: &Header, core: &Core, budget: &Budget) -> Result<Option<String>> {
+fn faster(args: &Estimate, header: &Header<'_>, core: &Core, budget: &Budget) -> Result<Option<String>> {
     if !header.dtype().is_integer() || core.runs(header) {
         return Ok(None);
     }
@@ -168,7 +168,7 @@ fn faster(args: &Estimate, header: &Header, core: &Core, budget: &Budget) -> Res
     }))
 }
 
-fn text(args: &Estimate, header: &Header, core: &Core, budget: &Budget) -> String {
+fn text(args: &Estimate, header: &Header<'_>, core: &Core, budget: &Budget) -> String {
     let clock = args.clock.map_or(core.clock, |c| c.0);
     let way = core.way(header);
     let rows = [
@@ -199,7 +199,7 @@ fn text(args: &Estimate, header: &Header, core: &Core, budget: &Budget) -> Strin
     let head = [core.name.into(), String::new(), format!("{}, {}", core.processors, core.about)];
     format!(
         "{}, {}, packing {}\n\n{}",
-        header.shape(),
+        header,
         header.dtype().name(),
         header.packing().name(),
         listing(head, rows)
@@ -207,7 +207,7 @@ fn text(args: &Estimate, header: &Header, core: &Core, budget: &Budget) -> Strin
 }
 
 /// Where the figure comes from, and what takes fewer.
-fn assumption(header: &Header, core: &Core) -> String {
+fn assumption(header: &Header<'_>, core: &Core) -> String {
     let dtype = header.dtype();
     let busy = || {
         let cost = core.way(header).cost;

@@ -64,7 +64,7 @@ fn floats(model: &Path) -> Error {
 fn report(
     args: &Export,
     board: &Board<'_>,
-    header: &Header,
+    header: &Header<'_>,
     needs: &Needs,
     warnings: &Warnings,
 ) -> Result<()> {
@@ -160,8 +160,8 @@ fn custom(args: &FirmwareArgs) -> Result<Board<'_>> {
 }
 
 /// The first image of each class, `count` in all: of the data set that is named, else of the demo, else noise.
-fn images(args: &FirmwareArgs, header: &Header, count: usize, warnings: &mut Warnings) -> Result<Images> {
-    let inputs = header.shape().inputs();
+fn images(args: &FirmwareArgs, header: &Header<'_>, count: usize, warnings: &mut Warnings) -> Result<Images> {
+    let inputs = header.inputs();
     let named =
         args.data.data.clone().or_else(|| args.data.data_dir.is_some().then_some(Source::FashionMnist));
     let demo = header.image().is_none_or(|size| size == (28, 28)) && inputs == 28 * 28;

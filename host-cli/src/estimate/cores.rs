@@ -194,12 +194,12 @@ pub fn target(name: &str) -> Result<&'static Core> {
 
 impl Core {
     /// Whether it has a kernel for a file with this header.
-    pub fn runs(&self, header: &Header) -> bool {
+    pub fn runs(&self, header: &Header<'_>) -> bool {
         header.dtype().is_integer() && header.packing() == self.packing
     }
 
     /// How it runs a file with this header.
-    pub fn way(&self, header: &Header) -> &Way {
+    pub fn way(&self, header: &Header<'_>) -> &Way {
         match header.dtype() {
             Dtype::I8 if self.runs(header) => &self.own,
             Dtype::I4 if self.runs(header) => &self.own_half,

@@ -10,8 +10,8 @@ mod units;
 pub use cores::{CORES, Core, Cost, Way, core, target};
 pub use units::{Bytes, Hertz};
 
-use selvedge::format::{Dtype, Header, Packing};
-use selvedge::{infer::float, infer::integer, infer::mcu};
+use selvedge::format::{Dtype, Header, InputMap, Packing};
+use selvedge::infer::Profile;
 
 /// What a file takes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,12 +28,12 @@ pub struct Budget {
 
 impl Budget {
     /// Of a file with this header on a core.
-    pub fn new(header: &Header, core: &Core) -> Self {
+    pub fn new(header: &Header<'_>, core: &Core) -> Self {
         let way = core.way(header);
-        let ram = match header.dtype() {
-            Dtype::I8 | Dtype::I4 if core.runs(header) => mcu::ram_bytes_on(header, core.packing),
-            Dtype::I8 | Dtype::I4 => integer::ram_bytes(header),
-            Dtype::F32 | Dtype::F16 | Dtype::Bf16 => float::ram_bytes(header),
+        let profile = match header.dtype() {
+            dtype @ (Dtype::I8 | Dtype::I4) if core.runs(header) => Profile::Core(dtype, core.packing),
+            Dtype::I8 | Dtype::I4 => Profile::Integer,
+            Dtype::F32 | Dtype::F16 | Dtype::Bf16 => Profile::Float,
         };
         let measured = match header.dtype() {
             // In the packing of another core the loops take up to nine times as many.
@@ -43,8 +43,8 @@ impl Budget {
         };
         Self {
             flash: header.file_bytes() + way.code,
-            ram: ram + way.stack,
-            macs: header.shape().macs(),
+            ram: profile.ram_bytes(header) + way.stack,
+            macs: header.macs(),
             instructions: measured.then(|| instructions(header, &way.cost).round() as u64),
         }
     }
@@ -66,18 +66,17 @@ impl Budget {
     }
 }
 
-fn instructions(header: &Header, cost: &Cost) -> f64 {
-    let shape = header.shape();
+fn instructions(header: &Header<'_>, cost: &Cost) -> f64 {
     let layer = |l: usize| {
-        let together = shape.width(l).div_ceil(cost.together) as f64;
-        let groups = shape.width(l + 1).div_ceil(cost.rows) as f64;
+        let together = header.width(l).div_ceil(cost.together) as f64;
+        let groups = header.width(l + 1).div_ceil(cost.rows) as f64;
         let (busy, look_up) = match l {
-            0 => (cost.busy, if header.has_table() { cost.look_up } else { 0.0 }),
+            0 => (cost.busy, if header.input_map() == InputMap::Table { cost.look_up } else { 0.0 }),
             _ => (1.0, 0.0),
         };
         groups * together * busy * cost.product
             + together * (cost.prepare + look_up)
-            + shape.width(l + 1) as f64 * cost.row
+            + header.width(l + 1) as f64 * cost.row
     };
-    (0..shape.layers()).map(layer).sum()
+    (0..header.layers()).map(layer).sum()
 }

@@ -46,7 +46,7 @@ pub(super) fn of(net: &Folded) -> Clause<Vec<Tensor>> {
 /// A file of integers: the numbers of its arithmetic, where a weight of i4 is a multiple of 16.
 pub(super) fn of_integers(image: &ModelView<'_>) -> Vec<Tensor> {
     let mut tensors = Vec::new();
-    for (n, layer) in image.layers().iter().enumerate() {
+    for (n, layer) in image.layers().enumerate() {
         let (i, o) = (layer.inputs(), layer.outputs());
         let name = |part: &str| format!("fc{}.{part}", n + 1);
         let weights = (0..o).flat_map(|r| (0..i).map(move |c| layer.weight(r, c) as u8)).collect();

@@ -1,7 +1,7 @@
 //! What a flash file holds: gathered once, then told in words and a table, or as JSON, whose keys are the fields' names.
 
 use selvedge::format::{Dtype, LayerView, ModelView};
-use selvedge::{infer::float, infer::integer};
+use selvedge::infer::Profile;
 use serde::Serialize;
 
 use super::self_test;
@@ -12,6 +12,8 @@ use crate::terminal::table;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Description {
     kind: &'static str,
+    /// Of the flash format.
+    format_version: u8,
     shape: String,
     widths: Vec<usize>,
     dtype: &'static str,
@@ -67,31 +69,33 @@ impl Description {
     /// Of a file.
     pub fn new(image: &ModelView<'_>) -> Self {
         let header = image.header();
-        let shape = header.shape();
+        let layers = header.layers();
         let integer = header.dtype().is_integer();
         Self {
             kind: "flash",
-            shape: shape.to_string(),
-            widths: shape.widths().collect(),
+            format_version: header.version(),
+            shape: header.to_string(),
+            widths: header.widths().collect(),
             dtype: header.dtype().name(),
             packing: header.packing().name(),
-            parameters: shape.params(),
-            macs: shape.macs(),
+            parameters: header.params(),
+            macs: header.macs(),
             flash_bytes: header.file_bytes(),
-            ram_bytes: if integer { integer::ram_bytes(header) } else { float::ram_bytes(header) },
+            ram_bytes: if integer { Profile::Integer } else { Profile::Float }.ram_bytes(header),
             crc32: format!("{:08x}", header.crc()),
             self_test: Tested::new(image),
             image: header.image().map(|(rows, cols)| [rows, cols]),
             input_table: image.table().map(|t| t.to_vec()),
             classes: image.labels().map(String::from).collect(),
-            logit_unit: integer.then(|| image.scale(shape.layers())),
-            layers: image.layers().iter().enumerate().map(|(l, layer)| Layer::new(image, l, layer)).collect(),
+            logit_unit: integer.then(|| image.scale(layers)),
+            layers: image.layers().enumerate().map(|(l, layer)| Layer::new(image, l, &layer)).collect(),
         }
     }
 
     /// The words and the table.
     pub fn text(&self) -> String {
         let mut lines = vec![
+            format!("format       version {}", self.format_version),
             format!("shape        {}", self.shape),
             format!("parameters   {} as {}", self.parameters, self.dtype),
             format!("packing      {}", self.packing),
@@ -147,7 +151,7 @@ impl Tested {
 impl Layer {
     fn new(image: &ModelView<'_>, l: usize, layer: &LayerView<'_>) -> Self {
         let integer = image.header().dtype().is_integer();
-        let spans = image.header().layout().layers[l];
+        let spans = image.header().layer_spans(l);
         let multipliers: Vec<u16> = match layer.multipliers().is_empty() {
             true => Vec::new(),
             false => (0..layer.outputs()).map(|r| layer.multiplier(r)).collect(),

@@ -95,7 +95,7 @@ fn integers(image: &ModelView<'_>) -> Trace {
     Trace::Integer {
         layers: Layer::of(image),
         input: Box::new(plain::input_values(image)),
-        scales: (1..=image.layers().len()).map(|l| f64::from(image.scale(l))).collect(),
+        scales: (1..=image.header().layers()).map(|l| f64::from(image.scale(l))).collect(),
     }
 }
 

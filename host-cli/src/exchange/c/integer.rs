@@ -9,7 +9,7 @@ use super::{Files, array, classify, header};
 
 /// The C of a flash file.
 pub fn write(image: &ModelView<'_>, name: &str) -> Files {
-    let (shape, four_bits) = (image.header().shape(), image.header().dtype() == Dtype::I4);
+    let (shape, four_bits) = (crate::model::shape_of(image), image.header().dtype() == Dtype::I4);
     let labels: Vec<String> = image.labels().map(String::from).collect();
     let notes = format!(
         "Integers only: i{} weights.\n * A logit of 1 is worth {:e}.",
@@ -17,12 +17,12 @@ pub fn write(image: &ModelView<'_>, name: &str) -> Files {
         image.scale(shape.layers())
     );
     let mut source = String::from("/* See HEADER. */\n#include \"HEADER\"\n");
-    for (l, layer) in image.layers().iter().enumerate() {
+    for (l, layer) in image.layers().enumerate() {
         let weights = format!("{name}_weights{}", l + 1);
         if four_bits {
-            array(&mut source, "uint8_t", &weights, nibbles(layer).into_iter());
+            array(&mut source, "uint8_t", &weights, nibbles(&layer).into_iter());
         } else {
-            array(&mut source, "int8_t", &weights, fours(layer).flatten().collect::<Vec<_>>().into_iter());
+            array(&mut source, "int8_t", &weights, fours(&layer).flatten().collect::<Vec<_>>().into_iter());
         }
         let rows = 0..layer.outputs();
         array(
@@ -72,7 +72,7 @@ fn nibbles(layer: &LayerView<'_>) -> Vec<u8> {
 }
 
 fn logits(image: &ModelView<'_>, name: &str) -> String {
-    let shape = image.header().shape();
+    let shape = crate::model::shape_of(image);
     let table = image.table().is_some();
     let input = if table { format!("{name}_table[pixels[i]]") } else { "(uint8_t)(pixels[i] >> 1)".into() };
     super::logits(name, shape, ["uint8_t", "int32_t"], &input, |l, from, to| {

@@ -12,7 +12,7 @@ use super::proto::dtype;
 
 /// The graph of a file of integer weights: from bytes to its logits, i32.
 pub fn write(image: &ModelView<'_>) -> Vec<u8> {
-    let shape = image.header().shape();
+    let shape = image.header();
     let mut graph = Builder::default();
     look_up(&mut graph, image, dtype::UINT8);
     let hidden = shape.layers() > 1;
@@ -21,10 +21,10 @@ pub fn write(image: &ModelView<'_>) -> Vec<u8> {
             graph.constant(name, dtype::INT64, &[], value.to_le_bytes().to_vec());
         }
     }
-    for (l, layer) in image.layers().iter().enumerate() {
+    for (l, layer) in image.layers().enumerate() {
         let (i, o, n) = (layer.inputs(), layer.outputs(), l + 1);
         let of = |part: &str| format!("fc{n}.{part}");
-        let weights = row_weights(layer);
+        let weights = row_weights(&layer);
         let turned = (0..i * o).map(|at| weights[at % o * i + at / o]).collect();
         graph.constant(&of("weight"), dtype::INT8, &[i, o], turned);
         let biases = (0..o).flat_map(|r| layer.bias(r).to_le_bytes()).collect();
