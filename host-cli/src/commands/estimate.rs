@@ -157,7 +157,7 @@ fn faster(args: &Estimate, header: &Header<'_>, core: &Core, budget: &Budget) ->
         return Ok(None);
     }
     let Some(bytes) = model::flash(&args.model)? else { return Ok(None) };
-    let packed = Budget::new(&packed_for(args, &bytes, core)?, core);
+    let packed = Budget::new(&packed_for(args, &bytes, core)?.header(), core);
     let times = budget.instructions.zip(packed.instructions).map(|(now, then)| now as f64 / then as f64);
     let (file, packing) = (typed(&args.model), core.packing.name());
     Ok(times.map(|times| {

@@ -238,7 +238,7 @@ pub fn parse_flash<'a>(path: &Path, bytes: &'a Bytes) -> Result<ModelView<'a>> {
 }
 
 /// The shape of a flash file that [`parse_flash`] took, or that was made of a model.
-pub fn shape_of(view: &ModelView<'_>) -> Shape {
+pub fn flash_shape(view: &ModelView<'_>) -> Shape {
     view.header().shape().expect("files of more layers than a shape has are refused where they are read")
 }
 

@@ -9,7 +9,7 @@ use super::{Files, array, classify, header};
 
 /// The C of a flash file.
 pub fn write(image: &ModelView<'_>, name: &str) -> Files {
-    let (shape, four_bits) = (crate::model::shape_of(image), image.header().dtype() == Dtype::I4);
+    let (shape, four_bits) = (crate::model::flash_shape(image), image.header().dtype() == Dtype::I4);
     let labels: Vec<String> = image.labels().map(String::from).collect();
     let notes = format!(
         "Integers only: i{} weights.\n * A logit of 1 is worth {:e}.",
@@ -72,7 +72,7 @@ fn nibbles(layer: &LayerView<'_>) -> Vec<u8> {
 }
 
 fn logits(image: &ModelView<'_>, name: &str) -> String {
-    let shape = crate::model::shape_of(image);
+    let shape = crate::model::flash_shape(image);
     let table = image.table().is_some();
     let input = if table { format!("{name}_table[pixels[i]]") } else { "(uint8_t)(pixels[i] >> 1)".into() };
     super::logits(name, shape, ["uint8_t", "int32_t"], &input, |l, from, to| {
