@@ -9,7 +9,7 @@ use core::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
-    /// A shape needs 2..=9 widths, that is 1..=8 layers.
+    /// No layer, or more than a shape or a flash file has.
     Layers {
         /// Layers asked for.
         layers: usize,
@@ -99,8 +99,17 @@ pub enum Error {
     Version {
         /// Its version.
         found: u8,
-        /// The version that this crate reads.
+        /// The latest version that this crate reads.
         known: u8,
+    },
+    /// A flash file that is sound and uses what only a later version of this crate reads.
+    Newer {
+        /// The byte that says so.
+        at: usize,
+        /// The code that it holds.
+        code: u8,
+        /// What the code stands for.
+        what: &'static str,
     },
     /// A flash file of another length than its header says, or too short for a header.
     Truncated {
@@ -217,7 +226,10 @@ impl fmt::Display for Error {
             }
             Self::NoModel => f.write_str("not a flash file"),
             Self::Version { found, known } => {
-                write!(f, "a flash file of version {found}: this program reads version {known}")
+                write!(f, "a flash file of version {found}: this program reads versions 1 to {known}")
+            }
+            Self::Newer { at, code, what } => {
+                write!(f, "the flash file has {what} (code {code} at byte {at}): it needs a newer selvedge")
             }
             Self::Truncated { expected, actual } => {
                 write!(f, "the flash file is damaged: {expected} bytes expected, {actual} there")
@@ -227,7 +239,7 @@ impl fmt::Display for Error {
             Self::PackedFor { found, expected } => write!(
                 f,
                 "the flash file is packed for {found} and this core reads {expected}: export it with --packing \
-                 {expected}, or run it with integer::Model, which reads any packing slowly"
+                 {expected}, or run it with integer::Engine, which reads any packing slowly"
             ),
             Self::Misaligned { align } => {
                 write!(

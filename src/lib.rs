@@ -64,17 +64,17 @@
 //!
 //! ```
 //! use selvedge::format::{Header, ModelView};
-//! use selvedge::infer::mcu;
+//! use selvedge::infer::mcu::I8Engine;
 //!
 //! const MODEL: &[u8] = selvedge::include_model!("../fixtures/i8-cortex-m0.selv");
 //! const HEADER: Header = match Header::read(MODEL) { Ok(header) => header, Err(_) => panic!() };
-//! const _: () = assert!(mcu::runs(&HEADER) && mcu::ram_bytes(&HEADER) <= 512); // or no build
+//! const _: () = assert!(I8Engine::runs(&HEADER) && I8Engine::ram_bytes(&HEADER) <= 512); // or no build
 //!
-//! fn classify(pixels: &[u8; HEADER.shape().inputs()]) -> Result<usize, selvedge::Error> {
-//!     let model = mcu::Model::new(ModelView::parse(MODEL)?)?; // refuses every flipped bit
-//!     let mut scratch = [0; mcu::scratch_words(&HEADER)];
-//!     let mut logits = [0; HEADER.shape().outputs()];
-//!     model.classify(pixels, &mut scratch, &mut logits)
+//! fn classify(pixels: &[u8; HEADER.inputs()]) -> Result<usize, selvedge::Error> {
+//!     let engine = I8Engine::new(ModelView::parse(MODEL)?)?; // refuses every flipped bit
+//!     let mut scratch = [0; I8Engine::scratch_words(&HEADER)];
+//!     let mut logits = [0; HEADER.outputs()];
+//!     engine.classify(pixels, &mut scratch, &mut logits)
 //! }
 //! # assert!(classify(&[0; 64])? < 5);
 //! # Ok::<(), selvedge::Error>(())
@@ -101,7 +101,7 @@
 //! | [`parallel`] | executors: how work is divided over threads |
 //! | [`optim`] | optimizers and learning-rate schedules |
 //! | [`mlp`] | forward, loss, backward, the training step |
-//! | [`infer`] | inference from flash files in place: [`infer::float`], [`infer::integer`], and [`infer::mcu`] with a kernel for each family of microcontrollers |
+//! | [`infer`] | inference from flash files in place: one engine over the kernels of [`infer::float`], [`infer::integer`] and [`infer::mcu`] |
 //! | [`mod@quantize`] | from trained parameters to an integer network |
 //! | `network` | [`Network`]: the front that owns its memory (feature `alloc`) |
 //!

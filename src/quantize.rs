@@ -47,8 +47,8 @@ pub fn largest_weights(shape: Shape, dtype: Dtype, params: &[f32], rows: &mut [f
     for layer in shape.split(params)? {
         let o = layer.biases.len();
         for (row, scale) in (0..o).zip(&mut rows) {
-            let most = layer.weights.iter().skip(row).step_by(o).fold(0.0f32, |m, w| m.max(w.abs()));
-            *scale = if most > 0.0 { most / dtype.largest() as f32 } else { 1.0 };
+            let max = layer.weights.iter().skip(row).step_by(o).fold(0.0f32, |m, w| m.max(w.abs()));
+            *scale = if max > 0.0 { max / dtype.largest() as f32 } else { 1.0 };
         }
     }
     Ok(())
@@ -63,9 +63,8 @@ pub fn largest_weights(shape: Shape, dtype: Dtype, params: &[f32], rows: &mut [f
 /// [`Error::Length`] for the wrong number of parameters or scales, [`Error::Scale`] where a scale is not a finite number
 /// above 0, [`Error::Weight`] and [`Error::RowBound`] where a weight or a bias is not finite, [`Error::Dtype`] for a file of floats.
 pub fn quantize(builder: &mut Builder<'_>, params: &[f32], scales: &mut Scales<'_>) -> Result<(), Error> {
-    let header = *builder.header();
-    let shape = header.shape();
-    let dtype = header.dtype();
+    let header = builder.header();
+    let (dtype, shape) = (header.dtype(), header.shape()?);
     if !dtype.is_integer() {
         return Err(Error::Dtype { found: dtype.name() });
     }
@@ -150,7 +149,7 @@ impl<'a> Layer<'a> {
     /// The largest scale of the rows that have weights; 0 where none has.
     fn largest(&self, rows: &[f32]) -> f32 {
         let rows = rows.iter().enumerate().filter(|&(row, _)| self.has_weights(row));
-        rows.fold(0.0, |most, (_, &scale)| most.max(scale))
+        rows.fold(0.0, |max, (_, &scale)| max.max(scale))
     }
 
     /// The scales of a hidden layer's rows, coarsened to their bound, and the scale of its outputs, raised where a
@@ -159,9 +158,9 @@ impl<'a> Layer<'a> {
         for (row, scale) in rows.iter_mut().enumerate().filter(|&(row, _)| self.has_weights(row)) {
             *scale = self.coarse_enough(row, *scale);
         }
-        let least = self.unit(self.largest(rows)) * UNIT / f64::from(u16::MAX);
-        let raised = least as f32 * (1.0 + 2.0 * f32::EPSILON);
-        let output = if f64::from(output) < least { raised } else { output };
+        let min = self.unit(self.largest(rows)) * UNIT / f64::from(u16::MAX);
+        let raised = min as f32 * (1.0 + 2.0 * f32::EPSILON);
+        let output = if f64::from(output) < min { raised } else { output };
         // A unit without weights is constant. Any scale states it whose multiplier is neither small nor over 16 bits.
         let constant = (f64::from(output) / 512.0 / f64::from(self.input)) as f32;
         for (_, scale) in rows.iter_mut().enumerate().filter(|&(row, _)| !self.has_weights(row)) {
@@ -175,11 +174,11 @@ impl<'a> Layer<'a> {
         let mut shared = self.largest(rows);
         if shared == 0.0 {
             // The logits are the biases, whatever the input: a scale that tells them apart.
-            let most = self.params.biases.iter().fold(0.0f32, |most, b| most.max(b.abs()));
-            let scale = f64::from(most) / f64::from(1 << 20) / f64::from(self.input);
-            shared = if most > 0.0 { (scale as f32).max(f32::MIN_POSITIVE) } else { 1.0 };
+            let max = self.params.biases.iter().fold(0.0f32, |max, b| max.max(b.abs()));
+            let scale = f64::from(max) / f64::from(1 << 20) / f64::from(self.input);
+            shared = if max > 0.0 { (scale as f32).max(f32::MIN_POSITIVE) } else { 1.0 };
         }
-        shared = (0..rows.len()).fold(shared, |most, row| most.max(self.coarse_enough(row, shared)));
+        shared = (0..rows.len()).fold(shared, |max, row| max.max(self.coarse_enough(row, shared)));
         rows.fill(shared);
     }
 
@@ -198,8 +197,8 @@ impl<'a> Layer<'a> {
         // Below this no input makes the unit fire. A unit without weights has a scale at which no more than the limit is
         // needed for its largest output.
         let never = -127.0 * f64::from(positive);
-        let most = if self.has_weights(row) { f64::INFINITY } else { f64::from(ACCUMULATOR_LIMIT - 1) };
-        (bias.clamp(never, most), all)
+        let max = if self.has_weights(row) { f64::INFINITY } else { f64::from(ACCUMULATOR_LIMIT - 1) };
+        (bias.clamp(never, max), all)
     }
 
     /// The scale, or the finest coarser one at which the row's sum keeps its bound.
@@ -237,8 +236,8 @@ const UNIT: f64 = (1 << 24) as f64;
 /// The integer weight, in the units of the arithmetic, nearest to a real one.
 pub fn weight(dtype: Dtype, real: f32, scale: f32) -> i8 {
     let step = if matches!(dtype, Dtype::I4) { 16.0 } else { 1.0 };
-    let most = dtype.largest() as f32;
-    (libm::roundf(real / scale / step) * step).clamp(-most, most) as i8
+    let max = dtype.largest() as f32;
+    (libm::roundf(real / scale / step) * step).clamp(-max, max) as i8
 }
 
 fn check_rows(shape: Shape, given: usize) -> Result<(), Error> {

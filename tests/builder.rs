@@ -3,11 +3,11 @@
 mod common;
 
 use common::flash::{Aligned, Network, kinds};
-use selvedge::format::{Builder, Dtype, Header, ModelView, Packing};
+use selvedge::format::{Builder, Dtype, HeaderBuf, ModelView, Packing};
 use selvedge::{Error, Shape};
 
-fn header(dtype: Dtype, packing: Packing) -> Header {
-    Header::new(Shape::new(&[5, 3, 2]).unwrap(), dtype, packing).unwrap().with_table()
+fn header(dtype: Dtype, packing: Packing) -> HeaderBuf {
+    HeaderBuf::new(Shape::new(&[5, 3, 2]).unwrap(), dtype, packing).unwrap().with_table()
 }
 
 #[test]
@@ -51,7 +51,11 @@ fn weights_are_set_in_any_order() {
         let image = builder.finish().unwrap();
         for (row, column) in all() {
             let expected = i32::from(value(dtype, 5 * row + column));
-            assert_eq!(image.layers()[0].weight(row, column), expected, "{dtype} {packing} {row} {column}");
+            assert_eq!(
+                image.layers().next().unwrap().weight(row, column),
+                expected,
+                "{dtype} {packing} {row} {column}"
+            );
         }
     }
 }
@@ -78,7 +82,7 @@ fn misuse_is_refused() {
     let file = header.file_bytes();
     let mut memory = Aligned::zeroed(file);
     let short = Error::Length { what: "file bytes", expected: file, actual: file - 1 };
-    assert_eq!(Builder::new(header, &mut memory.get_mut()[1..]).err(), Some(short));
+    assert_eq!(Builder::new(header.clone(), &mut memory.get_mut()[1..]).err(), Some(short));
 
     let mut builder = Builder::new(header, memory.get_mut()).unwrap();
     assert_eq!(builder.labels("a\nbc"), Err(Error::Labels));

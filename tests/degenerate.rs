@@ -35,9 +35,9 @@ fn images() -> impl Iterator<Item = Vec<u8>> {
 /// The multipliers of the rows of each hidden layer, without `unit`.
 fn multipliers(file: &[u8], unit: usize) -> Vec<u16> {
     let image = ModelView::parse(file).unwrap();
-    let hidden = image.layers().iter().take(image.layers().len() - 1);
+    let hidden = image.layers().take(image.layers().len() - 1);
     hidden
-        .flat_map(|layer| (0..layer.outputs()).filter(|&r| r != unit).map(|r| layer.multiplier(r)))
+        .flat_map(|layer| (0..layer.outputs()).filter(move |&r| r != unit).map(move |r| layer.multiplier(r)))
         .collect()
 }
 
@@ -53,7 +53,7 @@ fn a_row_without_weights_costs_the_others_nothing() {
             let file = constant.file(dtype, Packing::Generic);
             assert_eq!(multipliers(file.get(), 3), multipliers(whole.get(), 3), "{bias}");
             let image = ModelView::parse(file.get()).unwrap();
-            let layer = image.layers()[0];
+            let layer = image.layers().next().unwrap();
             let y = (i64::from(layer.bias(3)) * i64::from(layer.multiplier(3)) + (1 << 23)) >> 24;
             let expected = (f64::from(bias) / f64::from(image.scale(1))).round().clamp(0.0, 127.0);
             assert_eq!(y.clamp(0, 127) as f64, expected, "{bias}");
@@ -106,7 +106,7 @@ fn a_layer_without_weights_answers_with_its_biases() {
 fn weights_beyond_all_scales_are_refused() {
     let shape = selvedge::Shape::new(&[2, 2, 2]).unwrap();
     let params = [1e30; 12];
-    let header = selvedge::format::Header::new(shape, Dtype::I8, Packing::Generic).unwrap();
+    let header = selvedge::format::HeaderBuf::new(shape, Dtype::I8, Packing::Generic).unwrap();
     let mut memory = common::flash::Aligned::zeroed(header.file_bytes());
     let mut builder = Builder::new(header, memory.get_mut()).unwrap();
     let mut rows = vec![0.0; Scales::rows_of(shape)];

@@ -8,19 +8,10 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::flash::{Aligned, Network, float_logits, integer_logits, kinds};
+use common::flash::{Aligned, Network, file_name, float_logits, forged, integer_logits, kinds};
 use proptest::prelude::*;
-use selvedge::format::crc::Crc;
-use selvedge::format::{Dtype, HEADER_BYTES, Header, ModelView, Packing, SelfTest};
+use selvedge::format::{Dtype, HEADER_BYTES, Header, HeaderBuf, ModelView, Packing, SelfTest};
 use selvedge::{Error, Shape, infer::integer};
-
-/// `i8-cortex-m4.selv`; the generic packing has no name of its own.
-fn file_name(dtype: Dtype, packing: Packing) -> String {
-    match packing {
-        Packing::Generic => format!("{}.selv", dtype.name()),
-        _ => format!("{}-{}.selv", dtype.name(), packing.name()),
-    }
-}
 
 #[test]
 fn golden_files_are_what_this_program_writes() {
@@ -124,82 +115,6 @@ fn a_file_of_the_real_size_refuses_flips_and_truncations() {
     assert!(Network::new(&[784, 128, 10], 3).file(Dtype::I4, Packing::Generic).get().len() <= 54_000);
 }
 
-/// `file` with some bytes overwritten and the CRC set right again.
-fn forged(file: &Aligned, changes: &[(usize, &[u8])]) -> Aligned {
-    let mut forged = file.clone();
-    let bytes = forged.get_mut();
-    for &(at, change) in changes {
-        bytes[at..at + change.len()].copy_from_slice(change);
-    }
-    let crc = Crc::new().of(&bytes[..36]).of(&bytes[40..]).value();
-    bytes[36..40].copy_from_slice(&crc.to_le_bytes());
-    forged
-}
-
-#[test]
-fn hostile_headers_are_refused_with_their_numbers() {
-    let file = Network::golden().file(Dtype::I8, Packing::CortexM4);
-    let refused =
-        |at: usize, bytes: &[u8]| ModelView::parse(forged(&file, &[(at, bytes)]).get()).unwrap_err();
-    assert_eq!(refused(0, b"SELF"), Error::NoModel);
-    assert_eq!(refused(4, &[2]), Error::Version { found: 2, known: 1 });
-    assert_eq!(refused(5, &[5]), Error::Field { at: 5, value: 5 });
-    assert_eq!(refused(6, &[4]), Error::Field { at: 6, value: 4 });
-    assert_eq!(refused(5, &[0]), Error::PackingOf { packing: "cortex-m4", dtype: "f32" });
-    assert_eq!(refused(7, &[0]), Error::Field { at: 10, value: 19 });
-    assert_eq!(refused(7, &[9]), Error::Layers { layers: 9, max: 8 });
-    assert_eq!(refused(7, &[255]), Error::Layers { layers: 255, max: 8 });
-    assert_eq!(refused(7, &[3]), Error::Width { position: 3, width: 0, max: 32_768 });
-    assert_eq!(refused(8, &[0xff; 4]), Error::Width { position: 0, width: 65_535, max: 32_768 });
-    assert!(matches!(refused(8, &[0, 0x80]), Error::Length { what: "image pixels", .. }));
-    let huge: Vec<u8> = [0, 0x80].repeat(9);
-    let changes: [(usize, &[u8]); 3] = [(7, &[8]), (8, &huge), (26, &[0; 4])];
-    assert_eq!(ModelView::parse(forged(&file, &changes).get()).unwrap_err(), Error::TooLarge);
-    assert!(matches!(refused(26, &[7]), Error::Length { what: "image pixels", expected: 64, actual: 56 }));
-    assert_eq!(refused(30, &[4]), Error::Field { at: 30, value: 4 });
-    assert!(matches!(refused(30, &[2]), Error::Length { what: "payload bytes", .. }));
-    assert!(matches!(
-        refused(32, &[0xff; 4]),
-        Error::Length { what: "payload bytes", actual: 0xffff_ffff, .. }
-    ));
-    assert!(matches!(refused(40, &[0xff; 2]), Error::Length { what: "payload bytes", .. }));
-    for at in [42, 43, 52, 63] {
-        assert_eq!(refused(at, &[1]), Error::Field { at, value: 1 });
-    }
-    // A seed or a CRC of a self-test that the flags do not announce.
-    let crc = Header::read(file.get()).unwrap().self_test().unwrap().crc;
-    for (seed, crc) in [(7, crc), (0, crc), (7, 0)] {
-        let test = [u32::to_le_bytes(seed), crc.to_le_bytes()].concat();
-        let changes: [(usize, &[u8]); 2] = [(30, &[1]), (44, &test)];
-        let expected = Error::Field { at: 44, value: seed | crc };
-        assert_eq!(ModelView::parse(forged(&file, &changes).get()).unwrap_err(), expected);
-    }
-    let zero_layers: [(usize, &[u8]); 2] = [(7, &[0]), (8, &[0; 18])];
-    assert_eq!(
-        ModelView::parse(forged(&file, &zero_layers).get()).unwrap_err(),
-        Error::Layers { layers: 0, max: 8 }
-    );
-}
-
-#[test]
-fn a_header_is_read_from_its_own_bytes() {
-    let file = Network::golden().file(Dtype::I8, Packing::CortexM4);
-    let whole = Header::read(file.get()).unwrap();
-    assert_eq!(Header::read(&file.get()[..HEADER_BYTES]), Ok(whole));
-    let short = HEADER_BYTES - 1;
-    let expected = Error::Truncated { expected: HEADER_BYTES, actual: short };
-    assert_eq!(Header::read(&file.get()[..short]), Err(expected));
-    assert_eq!(whole.image(), Some((8, 8)));
-    for (rows, cols) in [(64, 1), (1, 64), (16, 4)] {
-        assert_eq!(whole.with_image(rows, cols).unwrap().image(), Some((rows, cols)));
-    }
-    for (rows, cols) in [(65, 1), (1, 65), (0, 64), (usize::MAX, 2), (8, 7)] {
-        whole.with_image(rows, cols).unwrap_err();
-    }
-    assert_eq!(whole.with_label_bytes(65_535).unwrap().file_bytes(), whole.file_bytes() - 32 + 65_536);
-    assert_eq!(whole.with_label_bytes(65_536), Err(Error::Labels));
-}
-
 /// Three gigabytes of layers are the most, so that the whole file is addressed with 32 bits.
 #[cfg(target_pointer_width = "64")]
 #[test]
@@ -213,7 +128,7 @@ fn the_largest_files() {
     ] {
         for layers in 1..=8 {
             let shape = Shape::new(&[WIDE; 9][..=layers]).unwrap();
-            let header = Header::new(shape, dtype, packing).map(|header| header.with_table());
+            let header = HeaderBuf::new(shape, dtype, packing).map(|header| header.with_table());
             assert_eq!(header.is_ok(), layers <= most, "{} {layers}", dtype.name());
             if let Ok(header) = header {
                 let full = header.with_label_bytes(65_535).unwrap();
@@ -228,10 +143,11 @@ fn the_largest_files() {
 #[test]
 fn hostile_payloads_are_refused() {
     let file = Network::golden().file(Dtype::I8, Packing::Generic);
-    let layout = Header::read(file.get()).unwrap().layout();
+    let header = Header::read(file.get()).unwrap();
+    let layout = header.layout();
     let refused =
         |at: usize, bytes: &[u8]| ModelView::parse(forged(&file, &[(at, bytes)]).get()).unwrap_err();
-    let first = layout.layers[0];
+    let first = header.layer_spans(0);
     assert_eq!(refused(layout.table.at + 9, &[128]), Error::Field { at: layout.table.at + 9, value: 128 });
     for scale in [0.0, -1.0, f32::NAN, f32::INFINITY] {
         let bits = scale.to_bits();
@@ -249,7 +165,7 @@ fn hostile_payloads_are_refused() {
     assert_eq!(refused(layout.labels.at, &[0xff]), Error::Labels);
     assert_eq!(refused(layout.labels.at, b"\x1b"), Error::Labels);
     let floats = Network::golden().file(Dtype::F32, Packing::Generic);
-    let at = Header::read(floats.get()).unwrap().layout().layers[1].weights.at;
+    let at = Header::read(floats.get()).unwrap().layer_spans(1).weights.at;
     let nan = forged(&floats, &[(at, &f32::NAN.to_le_bytes())]);
     assert_eq!(ModelView::parse(nan.get()).unwrap_err(), Error::Weight { layer: 1, row: 0, column: 0 });
 }
@@ -264,9 +180,9 @@ fn what_only_fills_a_group_is_zero() {
         let file = network.file(dtype, packing);
         let header = Header::read(file.get()).unwrap();
         let refused = |at: usize, bytes: &[u8]| ModelView::parse(forged(&file, &[(at, bytes)]).get()).err();
-        for (l, spans) in header.layout().layers.iter().enumerate().take(2) {
-            let place = header.place(l);
-            let (outputs, inputs) = (header.shape().width(l + 1), header.shape().width(l));
+        for (l, spans) in (0..2).map(|l| header.layer_spans(l)).enumerate() {
+            let place = header.weight_layout(l);
+            let (outputs, inputs) = (header.width(l + 1), header.width(l));
             assert!(place.columns() > inputs);
             let fills = |&(row, column): &(usize, usize)| row >= outputs || column >= inputs;
             let all = (0..place.rows()).flat_map(|row| (0..place.columns()).map(move |column| (row, column)));
@@ -309,7 +225,7 @@ proptest! {
         file = Aligned::of(&file.get()[..len]);
         let file = forged(&file, &[]);
         if let Ok(image) = ModelView::parse(file.get()) {
-            let inputs = image.header().shape().inputs();
+            let inputs = image.header().inputs();
             let pixels: Vec<u8> = pixels.into_iter().cycle().take(inputs).collect();
             if dtype.is_integer() && image.header().dtype().is_integer() {
                 integer_logits(file.get(), &pixels);
@@ -323,11 +239,11 @@ proptest! {
 #[test]
 fn self_tests_catch_other_logits() {
     let good = Network::golden().file(Dtype::I8, Packing::CortexM0);
-    let bad = forged(&good, &[(48, &[1, 2, 3, 4])]);
+    let bad = forged(&good, &[(44, &[1, 2, 3, 4])]);
     let check = |file: &Aligned| {
         let image = ModelView::parse(file.get()).unwrap();
-        let mut scratch = vec![0; integer::scratch_words(image.header())];
-        integer::Model::new(image).unwrap().self_test(&mut scratch, &mut [0; 5])
+        let mut scratch = vec![0; integer::Engine::scratch_words(image.header())];
+        integer::Engine::new(image).unwrap().self_test(&mut scratch, &mut [0; 5])
     };
     assert_eq!(check(&good), Ok(()));
     assert!(matches!(check(&bad), Err(Error::SelfTest { expected: 0x0403_0201, .. })));
@@ -337,28 +253,28 @@ fn self_tests_catch_other_logits() {
 fn misuse_is_an_error_with_its_numbers() {
     let file = Network::golden().file(Dtype::I8, Packing::Generic);
     let image = ModelView::parse(file.get()).unwrap();
-    let model = integer::Model::new(image.clone()).unwrap();
-    let words = integer::scratch_words(image.header());
+    let engine = integer::Engine::new(image.clone()).unwrap();
+    let words = integer::Engine::scratch_words(image.header());
     assert_eq!(words, 16 + 6);
     assert_eq!(
-        model.logits(&[0; 63], &mut vec![0; words], &mut [0; 5]),
+        engine.logits(&[0; 63], &mut vec![0; words], &mut [0; 5]),
         Err(Error::Length { what: "pixels", expected: 64, actual: 63 })
     );
     assert_eq!(
-        model.logits(&[0; 64], &mut vec![0; words - 1], &mut [0; 5]),
+        engine.logits(&[0; 64], &mut vec![0; words - 1], &mut [0; 5]),
         Err(Error::Length { what: "scratch words", expected: words, actual: words - 1 })
     );
     assert_eq!(
-        model.logits(&[0; 64], &mut vec![0; words], &mut [0; 4]),
+        engine.logits(&[0; 64], &mut vec![0; words], &mut [0; 4]),
         Err(Error::Length { what: "logits", expected: 5, actual: 4 })
     );
-    assert_eq!(selvedge::infer::float::Model::new(image).err(), Some(Error::Dtype { found: "i8" }));
+    assert_eq!(selvedge::infer::float::Engine::new(image).err(), Some(Error::Dtype { found: "i8" }));
     let shifted = Aligned::of(&[&[0][..], file.get()].concat());
     assert_eq!(ModelView::parse(&shifted.get()[1..]).unwrap_err(), Error::Misaligned { align: 16 });
     assert_eq!(ModelView::parse(&[]).unwrap_err(), Error::Truncated { expected: HEADER_BYTES, actual: 0 });
     let odd = Shape::new(&[3, 2]).unwrap();
     assert_eq!(
-        Header::new(odd, Dtype::F16, Packing::CortexM4),
+        HeaderBuf::new(odd, Dtype::F16, Packing::CortexM4),
         Err(Error::PackingOf { packing: "cortex-m4", dtype: "f16" })
     );
 }

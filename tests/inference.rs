@@ -4,7 +4,7 @@ mod common;
 
 use common::flash::{Aligned, Network, float_logits, integer_logits, kinds};
 use proptest::prelude::*;
-use selvedge::format::{Builder, Dtype, ModelView, Packing, SelfTest, row_bound};
+use selvedge::format::{Builder, Dtype, HeaderBuf, ModelView, Packing, SelfTest, row_bound};
 use selvedge::naive;
 use selvedge::{Activations, Arena, Backend, Mlp, Serial, infer::integer, infer::mcu, kernel};
 
@@ -27,17 +27,17 @@ proptest! {
 }
 
 /// A batch on a backend, between guards that nobody may touch.
-fn prepared_logits(file: &[u8], backend: Backend, pixels: &[u8]) -> Vec<i32> {
+fn integer_batch_logits(file: &[u8], backend: Backend, pixels: &[u8]) -> Vec<i32> {
     const GUARD: usize = 40;
-    let model = integer::Model::new(ModelView::parse(file).unwrap()).unwrap();
-    let header = *model.image().header();
-    let b = pixels.len() / header.shape().inputs();
-    let mut memory = vec![0xa5; integer::Prepared::bytes(&header)];
-    let prepared = integer::Prepared::new(&model, backend, &mut memory).unwrap();
-    let mut scratch = vec![0xa5; integer::Prepared::scratch_bytes(&header, b) + GUARD];
-    let mut logits = vec![i32::MIN; b * header.shape().outputs() + 2 * GUARD];
+    let engine = integer::Engine::new(ModelView::parse(file).unwrap()).unwrap();
+    let header = engine.view().header();
+    let b = pixels.len() / header.inputs();
+    let mut memory = vec![0xa5; integer::BatchEngine::bytes(header)];
+    let batch = integer::BatchEngine::new(&engine, backend, &mut memory).unwrap();
+    let mut scratch = vec![0xa5; integer::BatchEngine::scratch_bytes(header, b) + GUARD];
+    let mut logits = vec![i32::MIN; b * header.outputs() + 2 * GUARD];
     let (end, guard) = (logits.len() - GUARD, scratch.len() - GUARD);
-    prepared.logits(pixels, &mut scratch[..guard], &mut logits[GUARD..end]).unwrap();
+    batch.logits(pixels, &mut scratch[..guard], &mut logits[GUARD..end]).unwrap();
     assert!(scratch[guard..].iter().all(|&b| b == 0xa5), "{} wrote behind its scratch", backend.name());
     assert!(logits[..GUARD].iter().chain(&logits[end..]).all(|&z| z == i32::MIN), "{}", backend.name());
     logits[GUARD..end].to_vec()
@@ -65,7 +65,7 @@ fn every_backend_gives_the_same_integers() {
             assert_eq!(expected[..*widths.last().unwrap()], specification(file.get(), &images[..widths[0]]));
             for backend in common::backends() {
                 for b in [0, 1, 2, 3, 7, 8, 13, 64, 65, 131] {
-                    let got = prepared_logits(file.get(), backend, &images[..b * widths[0]]);
+                    let got = integer_batch_logits(file.get(), backend, &images[..b * widths[0]]);
                     assert_eq!(got, expected[..got.len()], "{} {widths:?} {b}", backend.name());
                 }
             }
@@ -87,17 +87,22 @@ fn the_narrowest_and_the_widest_layers() {
             for (image, expected) in images.chunks(widths[0]).zip(expected.chunks(*widths.last().unwrap())) {
                 assert_eq!(integer_logits(file.get(), image), expected, "{what}");
                 if packing == mcu::PACKING {
-                    let new = if dtype == Dtype::I4 { mcu::Model::new_i4 } else { mcu::Model::new };
-                    let model = new(ModelView::parse(file.get()).unwrap()).unwrap();
-                    let mut scratch = vec![0; mcu::scratch_words(model.image().header())];
+                    let view = ModelView::parse(file.get()).unwrap();
+                    let mut scratch = vec![0; mcu::I8Engine::scratch_words(view.header())];
                     let mut logits = vec![0; expected.len()];
-                    model.logits(image, &mut scratch, &mut logits).unwrap();
+                    match dtype {
+                        Dtype::I4 => {
+                            mcu::I4Engine::new(view).unwrap().logits(image, &mut scratch, &mut logits)
+                        }
+                        _ => mcu::I8Engine::new(view).unwrap().logits(image, &mut scratch, &mut logits),
+                    }
+                    .unwrap();
                     assert_eq!(logits, expected, "{what}");
                 }
             }
             for backend in common::backends() {
                 assert_eq!(
-                    prepared_logits(file.get(), backend, &images),
+                    integer_batch_logits(file.get(), backend, &images),
                     expected,
                     "{what} {}",
                     backend.name()
@@ -142,8 +147,8 @@ fn extremes_stay_in_range() {
                 let got = integer_logits(file.get(), &pixels);
                 assert_eq!(got, specification(file.get(), &pixels), "{}", packing.name());
                 for backend in common::backends() {
-                    assert_eq!(prepared_logits(file.get(), backend, &pixels), got, "{}", backend.name());
-                    let twice = prepared_logits(file.get(), backend, &[pixels, pixels].concat());
+                    assert_eq!(integer_batch_logits(file.get(), backend, &pixels), got, "{}", backend.name());
+                    let twice = integer_batch_logits(file.get(), backend, &[pixels, pixels].concat());
                     assert_eq!(twice, [&got[..], &got[..]].concat(), "{}", backend.name());
                 }
             }
@@ -157,7 +162,7 @@ fn multipliers_that_would_pass_sixteen_bits_make_the_outputs_coarser() {
     network.maxima = vec![1e-3];
     let file = network.file(Dtype::I8, Packing::Generic);
     let image = ModelView::parse(file.get()).unwrap();
-    let most = (0..3).map(|row| image.layers()[0].multiplier(row)).max().unwrap();
+    let most = (0..3).map(|row| image.layers().next().unwrap().multiplier(row)).max().unwrap();
     assert!(most > 65_000, "{most}");
     assert!(image.scale(1) > 1e-3 / 127.0);
 }
@@ -221,4 +226,63 @@ fn a_table_in_a_file_of_floats_makes_other_pixels() {
     selvedge::infer::float::store(&mut builder, &network.problem.params).unwrap();
     builder.finish().unwrap();
     assert_eq!(float_logits(memory.get(), &pixels), float_logits(plain.get(), &negative));
+}
+
+/// Files of more layers than are trained: every engine, against plain loops.
+#[test]
+fn files_of_up_to_32_layers() {
+    const WIDTH: usize = 9;
+    let pixels: Vec<u8> = SelfTest::pixels(3).take(3 * WIDTH).collect();
+    for layers in [1, 2, 8, 32] {
+        for (dtype, packing) in kinds() {
+            let header = HeaderBuf::from_widths(&[WIDTH; 33][..=layers], dtype, packing).unwrap();
+            let mut memory = Aligned::zeroed(header.file_bytes());
+            let mut builder = Builder::new(header, memory.get_mut()).unwrap();
+            for (l, row, column) in
+                (0..layers).flat_map(|l| (0..WIDTH * WIDTH).map(move |at| (l, at / WIDTH, at % WIDTH)))
+            {
+                let weight = if row == column { 7 } else { ((l + 3 * row + 5 * column) % 3) as i8 - 1 };
+                if dtype.is_integer() {
+                    builder.weight(l, row, column, 16 * weight);
+                    builder.bias(l, row, 100 * (row as i32 - 4));
+                    builder.multiplier(l, row, 60_000);
+                } else {
+                    builder.float_weight(l, row, column, f32::from(weight) / 8.0);
+                    builder.float_bias(l, row, (row as f32 - 4.0) / 256.0);
+                }
+            }
+            let view = builder.finish_with(7, common::flash::self_test_crc).unwrap();
+            assert_eq!((view.header().layers(), view.layers().count()), (layers, layers));
+            let file = memory.get();
+            for image in pixels.chunks(WIDTH) {
+                if dtype.is_integer() {
+                    assert_eq!(integer_logits(file, image), specification(file, image), "{layers} {packing}");
+                } else {
+                    assert_eq!(float_logits(file, image), plain(file, image), "{layers} {dtype}");
+                }
+            }
+            for backend in common::backends().filter(|_| dtype.is_integer()) {
+                let expected: Vec<i32> = pixels.chunks(WIDTH).flat_map(|x| specification(file, x)).collect();
+                assert_eq!(
+                    integer_batch_logits(file, backend, &pixels),
+                    expected,
+                    "{layers} {}",
+                    backend.name()
+                );
+            }
+        }
+    }
+}
+
+/// The logits of a file of floats by plain loops.
+fn plain(file: &[u8], pixels: &[u8]) -> Vec<f32> {
+    let view = ModelView::parse(file).unwrap();
+    let mut x: Vec<f32> = pixels.iter().map(|&p| naive::unit(p)).collect();
+    for (l, layer) in view.layers().enumerate() {
+        let sum = |row| x.iter().enumerate().fold(0.0, |z, (c, x)| z + x * layer.float_weight(row, c));
+        let z = (0..layer.outputs()).map(|row| sum(row) + layer.float_bias(row));
+        let hidden = l + 1 < view.header().layers();
+        x = z.map(|z| if hidden { z.max(0.0) } else { z }).collect();
+    }
+    x
 }

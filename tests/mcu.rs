@@ -18,18 +18,18 @@ fn another_cores_file_is_an_error_that_says_what_to_do() {
     const M4: &[u8] = selvedge::include_model!("../fixtures/i8-cortex-m4.selv");
     const M0: &[u8] = selvedge::include_model!("../fixtures/i8-cortex-m0.selv");
     assert_eq!(mcu::PACKING, Packing::CortexM0);
-    let refused = mcu::Model::new(ModelView::parse(M4).unwrap()).unwrap_err();
+    let refused = mcu::I8Engine::new(ModelView::parse(M4).unwrap()).unwrap_err();
     assert_eq!(refused, Error::PackedFor { found: "cortex-m4", expected: "cortex-m0" });
     assert!(refused.to_string().contains("--packing cortex-m0"), "{refused}");
 
     // The way that reads any packing runs it, and gives what the core's own way gives.
     let (image, other) =
-        (ModelView::parse(M0).unwrap(), integer::Model::new(ModelView::parse(M4).unwrap()).unwrap());
-    let own = mcu::Model::new(image).unwrap();
-    let shape = own.image().header().shape();
+        (ModelView::parse(M0).unwrap(), integer::Engine::new(ModelView::parse(M4).unwrap()).unwrap());
+    let own = mcu::I8Engine::new(image).unwrap();
+    let shape = own.view().header();
     let pixels: Vec<u8> = (0..shape.inputs()).map(|i| (i * 37 % 256) as u8).collect();
-    let mut scratch = vec![0; mcu::scratch_words(own.image().header())];
-    let mut words = vec![0; integer::scratch_words(other.image().header())];
+    let mut scratch = vec![0; mcu::I8Engine::scratch_words(own.view().header())];
+    let mut words = vec![0; integer::Engine::scratch_words(other.view().header())];
     let (mut a, mut b) = (vec![0; shape.outputs()], vec![1; shape.outputs()]);
     let class = own.classify(&pixels, &mut scratch, &mut a).unwrap();
     assert_eq!(other.classify(&pixels, &mut words, &mut b).unwrap(), class);
@@ -41,17 +41,17 @@ fn another_cores_file_is_an_error_that_says_what_to_do() {
 fn each_type_of_weights_has_its_model() {
     const I8: &[u8] = selvedge::include_model!("../fixtures/i8-cortex-m0.selv");
     const I4: &[u8] = selvedge::include_model!("../fixtures/i4-cortex-m0.selv");
-    const _: () = assert!(mcu::runs(&header(I8)) && !mcu::runs(&header(I4)));
-    const _: () = assert!(mcu::runs_i4(&header(I4)) && !mcu::runs_i4(&header(I8)));
+    const _: () = assert!(mcu::I8Engine::runs(&header(I8)) && !mcu::I8Engine::runs(&header(I4)));
+    const _: () = assert!(mcu::I4Engine::runs(&header(I4)) && !mcu::I4Engine::runs(&header(I8)));
     let refused = |e: Option<Error>| matches!(e, Some(Error::Dtype { .. }));
-    assert!(refused(mcu::Model::new(ModelView::parse(I4).unwrap()).err()));
-    assert!(refused(mcu::Model::new_i4(ModelView::parse(I8).unwrap()).err()));
-    let model = mcu::Model::new_i4(ModelView::parse(I4).unwrap()).unwrap();
-    let mut scratch = [0; mcu::scratch_words(&header(I4))];
-    model.self_test(&mut scratch, &mut [0; 5]).unwrap();
+    assert!(refused(mcu::I8Engine::new(ModelView::parse(I4).unwrap()).err()));
+    assert!(refused(mcu::I4Engine::new(ModelView::parse(I8).unwrap()).err()));
+    let engine = mcu::I4Engine::new(ModelView::parse(I4).unwrap()).unwrap();
+    let mut scratch = [0; mcu::I4Engine::scratch_words(&header(I4))];
+    engine.self_test(&mut scratch, &mut [0; 5]).unwrap();
 }
 
-const fn header(file: &[u8]) -> Header {
+const fn header(file: &[u8]) -> Header<'_> {
     match Header::read(file) {
         Ok(header) => header,
         Err(_) => panic!(),
@@ -61,10 +61,9 @@ const fn header(file: &[u8]) -> Header {
 #[test]
 fn wrong_lengths_are_errors() {
     const M0: &[u8] = selvedge::include_model!("../fixtures/i8-cortex-m0.selv");
-    let model = mcu::Model::new(ModelView::parse(M0).unwrap()).unwrap();
-    let header = *model.image().header();
-    let (words, inputs, outputs) =
-        (mcu::scratch_words(&header), header.shape().inputs(), header.shape().outputs());
+    let engine = mcu::I8Engine::new(ModelView::parse(M0).unwrap()).unwrap();
+    let header = engine.view().header();
+    let (words, inputs, outputs) = (mcu::I8Engine::scratch_words(header), header.inputs(), header.outputs());
     let mut scratch = vec![0; words];
     let mut logits = vec![0; outputs];
     let pixels = vec![9; inputs];
@@ -72,9 +71,9 @@ fn wrong_lengths_are_errors() {
         Err(Error::Length { what, .. }) => what,
         other => panic!("{other:?}"),
     };
-    assert_eq!(what(model.logits(&pixels[1..], &mut scratch, &mut logits)), "pixels");
-    assert_eq!(what(model.logits(&pixels, &mut scratch[1..], &mut logits)), "scratch words");
-    assert_eq!(what(model.logits(&pixels, &mut scratch, &mut logits[1..])), "logits");
-    assert!(model.pixels(&mut scratch[1..]).is_empty());
-    assert_eq!(model.pixels(&mut scratch).len(), inputs);
+    assert_eq!(what(engine.logits(&pixels[1..], &mut scratch, &mut logits)), "pixels");
+    assert_eq!(what(engine.logits(&pixels, &mut scratch[1..], &mut logits)), "scratch words");
+    assert_eq!(what(engine.logits(&pixels, &mut scratch, &mut logits[1..])), "logits");
+    assert!(engine.pixels(&mut scratch[1..]).is_empty());
+    assert_eq!(engine.pixels(&mut scratch).len(), inputs);
 }

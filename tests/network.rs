@@ -74,13 +74,13 @@ fn learns_pixels_and_quantizes() {
     {
         let file = network.quantize(dtype, packing, &train[..1600]).unwrap();
         let view = file.view().unwrap();
-        let model = integer::Model::new(view).unwrap();
-        let header = *model.image().header();
+        let engine = integer::Engine::new(view).unwrap();
+        let header = engine.view().header();
         assert_eq!((header.dtype(), header.packing()), (dtype, packing));
-        let (mut scratch, mut logits) = (vec![0; integer::scratch_words(&header)], [0; 4]);
-        model.self_test(&mut scratch, &mut logits).unwrap();
+        let (mut scratch, mut logits) = (vec![0; integer::Engine::scratch_words(header)], [0; 4]);
+        engine.self_test(&mut scratch, &mut logits).unwrap();
         let right = test.chunks(16).zip(&test_labels).filter(|&(pixels, &label)| {
-            model.classify(pixels, &mut scratch, &mut logits).unwrap() == usize::from(label)
+            engine.classify(pixels, &mut scratch, &mut logits).unwrap() == usize::from(label)
         });
         assert!(right.count() > 280, "{dtype} {packing}");
     }
@@ -90,11 +90,11 @@ fn learns_pixels_and_quantizes() {
 #[test]
 fn quantized_xor_is_xor() {
     let file = xor().quantize(Dtype::I8, Packing::CortexM0, &X).unwrap();
-    let model = integer::Model::new(file.view().unwrap()).unwrap();
-    let mut scratch = vec![0; integer::scratch_words(model.image().header())];
+    let engine = integer::Engine::new(file.view().unwrap()).unwrap();
+    let mut scratch = vec![0; integer::Engine::scratch_words(engine.view().header())];
     for (x, y) in X.chunks(2).zip(Y) {
         let bytes = [255.0 * x[0], 255.0 * x[1]].map(|x| x as u8);
-        assert_eq!(model.classify(&bytes, &mut scratch, &mut [0; 2]).unwrap(), usize::from(y));
+        assert_eq!(engine.classify(&bytes, &mut scratch, &mut [0; 2]).unwrap(), usize::from(y));
     }
 }
 
@@ -110,9 +110,10 @@ fn float_files_give_the_network_back_bit_for_bit() {
         assert_eq!(bits(Network::from_bytes(&shifted[start..]).unwrap().params()), bits(network.params()));
     }
     // A file is run in place with the same bits.
-    let model = float::Model::new(file.view().unwrap()).unwrap();
-    let (mut scratch, mut logits) = (vec![0.0; float::scratch_floats(model.image().header())], [0.0; 2]);
-    model.logits(&[255, 0], &mut scratch, &mut logits).unwrap();
+    let engine = float::Engine::new(file.view().unwrap()).unwrap();
+    let (mut scratch, mut logits) =
+        (vec![0.0; float::Engine::scratch_words(engine.view().header())], [0.0; 2]);
+    engine.logits(&[255, 0], &mut scratch, &mut logits).unwrap();
     assert_eq!(bits(&logits), bits(&network.logits(&[255u8, 0]).unwrap()));
     // Half precision rounds.
     let half = Network::from_bytes(&network.quantize(Dtype::F16, Packing::Generic, &X).unwrap()).unwrap();

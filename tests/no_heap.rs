@@ -77,13 +77,13 @@ fn parsing_and_inference_allocate_nothing() {
         let count = allocations(|| {
             let image = ModelView::parse(file.get()).unwrap();
             if dtype.is_integer() {
-                let model = integer::Model::new(image).unwrap();
-                model.self_test(&mut words, &mut [0; 5]).unwrap();
-                model.classify(&[9; 64], &mut words, &mut [0; 5]).unwrap();
+                let engine = integer::Engine::new(image).unwrap();
+                engine.self_test(&mut words, &mut [0; 5]).unwrap();
+                engine.classify(&[9; 64], &mut words, &mut [0; 5]).unwrap();
             } else {
-                let model = float::Model::new(image).unwrap();
-                model.self_test(&mut floats, &mut [0.0; 5]).unwrap();
-                model.classify(&[9; 64], &mut floats, &mut [0.0; 5]).unwrap();
+                let engine = float::Engine::new(image).unwrap();
+                engine.self_test(&mut floats, &mut [0.0; 5]).unwrap();
+                engine.classify(&[9; 64], &mut floats, &mut [0.0; 5]).unwrap();
             }
             assert!(ModelView::parse(&file.get()[1..]).is_err());
         });
@@ -94,15 +94,15 @@ fn parsing_and_inference_allocate_nothing() {
 #[test]
 fn batches_of_integers_allocate_nothing() {
     let file = Network::golden().file(Dtype::I8, Packing::Generic);
-    let model = integer::Model::new(ModelView::parse(file.get()).unwrap()).unwrap();
-    let header = *model.image().header();
-    let mut memory = vec![0; integer::Prepared::bytes(&header)];
-    let mut scratch = vec![0; integer::Prepared::scratch_bytes(&header, 3)];
+    let engine = integer::Engine::new(ModelView::parse(file.get()).unwrap()).unwrap();
+    let header = engine.view().header();
+    let mut memory = vec![0; integer::BatchEngine::bytes(header)];
+    let mut scratch = vec![0; integer::BatchEngine::scratch_bytes(header, 3)];
     for backend in Backend::available() {
         let count = allocations(|| {
-            let prepared = integer::Prepared::new(&model, backend, &mut memory).unwrap();
-            prepared.logits(&[9; 3 * 64], &mut scratch, &mut [0; 15]).unwrap();
-            prepared.logits(&[9; 64], &mut scratch, &mut [0; 5]).unwrap();
+            let batch = integer::BatchEngine::new(&engine, backend, &mut memory).unwrap();
+            batch.logits(&[9; 3 * 64], &mut scratch, &mut [0; 15]).unwrap();
+            batch.logits(&[9; 64], &mut scratch, &mut [0; 5]).unwrap();
         });
         assert_eq!(count, 0, "{}", backend.name());
     }

@@ -11,7 +11,7 @@
 mod common;
 
 use common::flash::Aligned;
-use selvedge::format::{Builder, Dtype, Header, ModelView, Packing, SelfTest};
+use selvedge::format::{Builder, Dtype, HeaderBuf, ModelView, Packing, SelfTest};
 use selvedge::naive::integer::requantize;
 use selvedge::{Backend, Shape, infer::integer};
 
@@ -117,7 +117,7 @@ const ROWS: usize = 96;
 
 /// A file whose hidden rows have the sums `acc` whatever the image is, and whose logits are their outputs.
 fn file(packing: Packing, pairs: &[(i32, u16)]) -> Aligned {
-    let header = Header::new(Shape::new(&[1, ROWS, ROWS]).unwrap(), Dtype::I8, packing).unwrap();
+    let header = HeaderBuf::new(Shape::new(&[1, ROWS, ROWS]).unwrap(), Dtype::I8, packing).unwrap();
     let mut memory = Aligned::zeroed(header.file_bytes());
     let mut builder = Builder::new(header, memory.get_mut()).unwrap();
     (0..3).for_each(|l| builder.scale(l, 1.0));
@@ -150,15 +150,15 @@ fn kernels_step_where_they_should() {
         for packing in Packing::ALL {
             let file = file(packing, pairs);
             assert_eq!(common::flash::integer_logits(file.get(), &[0]), expected, "{}", packing.name());
-            let model = integer::Model::new(ModelView::parse(file.get()).unwrap()).unwrap();
-            let header = *model.image().header();
+            let engine = integer::Engine::new(ModelView::parse(file.get()).unwrap()).unwrap();
+            let header = engine.view().header();
             for &backend in &backends {
-                let mut memory = vec![0; integer::Prepared::bytes(&header)];
-                let prepared = integer::Prepared::new(&model, backend, &mut memory).unwrap();
+                let mut memory = vec![0; integer::BatchEngine::bytes(header)];
+                let batch = integer::BatchEngine::new(&engine, backend, &mut memory).unwrap();
                 let mut logits = vec![0; 3 * ROWS];
-                let mut scratch = vec![0; integer::Prepared::scratch_bytes(&header, 3)];
+                let mut scratch = vec![0; integer::BatchEngine::scratch_bytes(header, 3)];
                 let images: Vec<u8> = SelfTest::pixels(1).take(3).collect();
-                prepared.logits(&images, &mut scratch, &mut logits).unwrap();
+                batch.logits(&images, &mut scratch, &mut logits).unwrap();
                 assert!(logits.chunks(ROWS).all(|logits| logits == expected), "{}", backend.name());
             }
         }

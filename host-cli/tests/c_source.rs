@@ -59,13 +59,13 @@ fn integer_c_gives_the_files_logits() {
         succeeds(here, &["export", "net.selv", "--format", "c", "-o", "net.c", "--prefix", "net"]);
         let bytes = Bytes::copy_of(&fs::read(here.join("net.selv")).unwrap(), "the file").unwrap();
         let image = ModelView::parse(&bytes).unwrap();
-        let model = integer::Model::new(image.clone()).unwrap();
-        let mut scratch = vec![0; integer::scratch_words(image.header())];
+        let engine = integer::Engine::new(image.clone()).unwrap();
+        let mut scratch = vec![0; integer::Engine::scratch_words(image.header())];
         let (words, classes) = run(here, "net", "int32_t", 10, &test.images.pixels);
         assert_eq!(classes.len(), test.labels.len());
         let mut logits = [0; 10];
         for (n, pixels) in test.images.pixels.chunks_exact(784).enumerate() {
-            let class = model.classify(pixels, &mut scratch, &mut logits).unwrap();
+            let class = engine.classify(pixels, &mut scratch, &mut logits).unwrap();
             let found: Vec<i32> = words[10 * n..][..10].iter().map(|w| i32::from_ne_bytes(*w)).collect();
             assert_eq!((&found[..], classes[n] as usize), (&logits[..], class), "{dtype}, image {n}");
         }

@@ -59,7 +59,7 @@ fn a_project_is_whole_and_packed_for_its_board() {
         let image = ModelView::parse(&bytes).unwrap();
         assert_eq!(image.header().packing(), packing);
         let images = idx::parse_images("images", &fs::read(here.join("fw/images.idx")).unwrap()).unwrap().0;
-        assert_eq!(images.rows * images.cols, image.header().shape().inputs());
+        assert_eq!(images.rows * images.cols, image.header().inputs());
         assert_eq!(said["images"], images.count);
         let config = text(here, ".cargo/config.toml");
         assert!(config.contains(runner), "{config}");

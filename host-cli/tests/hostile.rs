@@ -67,6 +67,7 @@ fn corpus(parser: &Parser) -> [Vec<(String, Vec<u8>)>; 2] {
     if parser.name == "flash" {
         // The golden files of the core: every type of weight and every packing.
         good.extend(files(&root.join("fixtures"), |name| name.ends_with(".selv")));
+        good.extend(files(&root.join("fixtures/v1"), |name| name.ends_with(".selv")));
         assert!(good.len() >= 8);
     }
     assert!(!good.is_empty(), "{}: no good file", parser.name);

@@ -75,7 +75,7 @@ fn inspect_says_of_integers_what_their_file_holds() {
         let parts = ["weight_bytes", "bias_bytes", "multiplier_bytes"].map(|key| told[key].as_u64().unwrap());
         assert_eq!(told["bytes"], parts.iter().sum::<u64>());
     }
-    let stored = image.layers()[0];
+    let stored = image.layers().next().unwrap();
     let multipliers: Vec<f64> = (0..16).map(|row| f64::from(stored.multiplier(row))).collect();
     assert_eq!(
         (numbers(&layers[0]["multipliers"]), numbers(&layers[1]["multipliers"])),

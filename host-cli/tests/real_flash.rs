@@ -31,25 +31,25 @@ fn accuracy(folder: &Path, model: &str) -> f64 {
 
 /// The logits of all images, one by one from the file as it lies.
 fn in_place(file: &[u8], pixels: &[u8]) -> Vec<i32> {
-    let model = integer::Model::new(ModelView::parse(file).unwrap()).unwrap();
-    let header = *model.image().header();
-    let (i, o) = (header.shape().inputs(), header.shape().outputs());
-    let mut scratch = vec![0; integer::scratch_words(&header)];
+    let engine = integer::Engine::new(ModelView::parse(file).unwrap()).unwrap();
+    let header = engine.view().header();
+    let (i, o) = (header.inputs(), header.outputs());
+    let mut scratch = vec![0; integer::Engine::scratch_words(header)];
     let mut logits = vec![0; pixels.len() / i * o];
     for (image, logits) in pixels.chunks_exact(i).zip(logits.chunks_exact_mut(o)) {
-        model.logits(image, &mut scratch, logits).unwrap();
+        engine.logits(image, &mut scratch, logits).unwrap();
     }
     logits
 }
 
 /// The same from weights packed for a backend, `b` images at a time.
 fn prepared(file: &[u8], backend: Backend, b: usize, pixels: &[u8]) -> Vec<i32> {
-    let model = integer::Model::new(ModelView::parse(file).unwrap()).unwrap();
-    let header = *model.image().header();
-    let (i, o) = (header.shape().inputs(), header.shape().outputs());
-    let mut memory = vec![0; integer::Prepared::bytes(&header)];
-    let network = integer::Prepared::new(&model, backend, &mut memory).unwrap();
-    let mut scratch = vec![0; integer::Prepared::scratch_bytes(&header, b)];
+    let engine = integer::Engine::new(ModelView::parse(file).unwrap()).unwrap();
+    let header = engine.view().header();
+    let (i, o) = (header.inputs(), header.outputs());
+    let mut memory = vec![0; integer::BatchEngine::bytes(header)];
+    let network = integer::BatchEngine::new(&engine, backend, &mut memory).unwrap();
+    let mut scratch = vec![0; integer::BatchEngine::scratch_bytes(header, b)];
     let mut logits = vec![0; pixels.len() / i * o];
     for (images, logits) in pixels.chunks(b * i).zip(logits.chunks_mut(b * o)) {
         network.logits(images, &mut scratch, logits).unwrap();

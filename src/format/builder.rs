@@ -4,69 +4,88 @@
 //! nothing leaves that a reader would refuse.
 
 use super::Dtype;
-use super::header::{HEADER_BYTES, Header, Layout, SelfTest, Span};
+use super::header::{Header, SelfTest};
+use super::header_buf::HeaderBuf;
+use super::layout::{LayerSpans, Layout, Span};
+use super::version2::CRC_AT;
 use super::view::ModelView;
+use super::weight_layout::WeightLayout;
 use crate::error::Error;
 
 /// A file in the making.
 ///
 /// ```
-/// use selvedge::format::{Builder, Dtype, Header, Packing};
-/// use selvedge::quantize::{HALVED_PIXELS, largest_weights};
-/// use selvedge::infer::integer;
-/// use selvedge::quantize::{Scales, quantize};
+/// use selvedge::format::{Builder, Dtype, HeaderBuf, Packing};
+/// use selvedge::infer::integer::Engine;
+/// use selvedge::quantize::{HALVED_PIXELS, Scales, largest_weights, quantize};
 /// use selvedge::{Init, Rng, Shape};
 ///
 /// const SHAPE: Shape = match Shape::new(&[4, 8, 2]) { Ok(shape) => shape, Err(_) => panic!() };
 /// let mut params = [0.0; SHAPE.params()];
 /// Init::He.draw(SHAPE, &mut Rng::new(1), &mut params)?; // in place of training
 ///
-/// let header = Header::new(SHAPE, Dtype::I8, Packing::Generic)?;
+/// let header = HeaderBuf::new(SHAPE, Dtype::I8, Packing::Generic)?;
 /// let mut memory = vec![0; header.file_bytes() + 15];
 /// let start = memory.as_ptr().align_offset(16);
-/// let mut builder = Builder::new(header, &mut memory[start..][..header.file_bytes()])?;
+/// let file = &mut memory[start..][..header.file_bytes()];
+/// let mut builder = Builder::new(header, file)?;
 ///
 /// let mut activations = [HALVED_PIXELS, 2.0 / 127.0]; // the hidden units reach 2
 /// let mut rows = [0.0; Scales::rows_of(SHAPE)];
 /// largest_weights(SHAPE, Dtype::I8, &params, &mut rows)?;
 /// quantize(&mut builder, &params, &mut Scales { activations: &mut activations, rows: &mut rows })?;
 ///
-/// let model = integer::Model::new(builder.finish()?)?; // what was built, parsed
-/// let mut scratch = vec![0; integer::scratch_words(&header)];
-/// let class = model.classify(&[0, 255, 128, 7], &mut scratch, &mut [0; SHAPE.outputs()])?;
+/// let engine = Engine::new(builder.finish()?)?; // what was built, parsed
+/// let mut scratch = vec![0; Engine::scratch_words(engine.view().header())];
+/// let class = engine.classify(&[0, 255, 128, 7], &mut scratch, &mut [0; SHAPE.outputs()])?;
 /// # assert!(class < 2);
 /// # Ok::<(), selvedge::Error>(())
 /// ```
 #[derive(Debug)]
 pub struct Builder<'m> {
-    header: Header,
+    header: HeaderBuf,
     layout: Layout,
+    /// The layer that was written to last: numbers come layer by layer.
+    layer: (usize, WeightLayout, LayerSpans),
     bytes: &'m mut [u8],
 }
 
 impl<'m> Builder<'m> {
     /// Starts a file of zero weights and scales of 1, whose table gives the inputs that there would be without one, in
-    /// exactly [`Header::file_bytes`] bytes, aligned to [`ALIGN`](super::ALIGN).
+    /// exactly [`HeaderBuf::file_bytes`] bytes, aligned to [`ALIGN`](super::ALIGN).
     ///
     /// # Errors
     /// [`Error::Length`] where `bytes` are not that many.
-    pub fn new(header: Header, bytes: &'m mut [u8]) -> Result<Self, Error> {
-        let layout = header.layout();
+    pub fn new(header: HeaderBuf, bytes: &'m mut [u8]) -> Result<Self, Error> {
+        let view = header.header();
+        let (layout, layers, integer) = (view.layout(), view.layers(), view.dtype().is_integer());
+        let layer = (0, view.weight_layout(0), view.layer_spans(0));
         if bytes.len() != layout.file {
             return Err(Error::Length { what: "file bytes", expected: layout.file, actual: bytes.len() });
         }
         bytes.fill(0);
-        let mut builder = Self { header, layout, bytes };
+        let mut builder = Self { header, layout, layer, bytes };
         for (p, x) in builder.part(layout.table).iter_mut().enumerate() {
-            *x = if header.dtype().is_integer() { p >> 1 } else { p } as u8;
+            *x = if integer { p >> 1 } else { p } as u8;
         }
-        for l in 0..=header.shape().layers() {
+        for l in 0..=layers {
             builder.scale(l, 1.0);
         }
-        for (l, spans) in layout.layers.iter().enumerate().take(header.shape().layers()) {
-            builder.part(spans.weights).fill(header.place(l).zero());
+        for l in 0..layers {
+            let (weights, spans) = builder.layer(l);
+            builder.part(spans.weights).fill(weights.zero());
         }
         Ok(builder)
+    }
+
+    /// Where the weights of layer `l` lie in their section, and its sections in the file.
+    fn layer(&mut self, l: usize) -> (WeightLayout, LayerSpans) {
+        if l != self.layer.0 {
+            let header = self.header.header();
+            assert!(l < header.layers(), "layer {l} of {}", header.layers());
+            self.layer = (l, header.weight_layout(l), header.layer_spans(l));
+        }
+        (self.layer.1, self.layer.2)
     }
 
     fn part(&mut self, span: Span) -> &mut [u8] {
@@ -80,13 +99,13 @@ impl<'m> Builder<'m> {
     }
 
     /// The header that the file will have.
-    pub const fn header(&self) -> &Header {
-        &self.header
+    pub const fn header(&self) -> Header<'_> {
+        self.header.header()
     }
 
     /// Sets what turns a pixel into an input; ignored where the header has no table.
     pub fn table(&mut self, table: &[u8; 256]) {
-        if self.header.has_table() {
+        if self.layout.table.len > 0 {
             self.part(self.layout.table).copy_from_slice(table);
         }
     }
@@ -101,9 +120,9 @@ impl<'m> Builder<'m> {
     /// # Panics
     /// Outside the layer.
     pub fn weight(&mut self, l: usize, row: usize, column: usize, weight: i8) {
-        let place = self.header.place(l);
-        assert!(row < place.outputs && column < place.inputs, "weight ({row}, {column}) of layer {l}");
-        place.set_weight(self.part(self.layout.layers[l].weights), row, column, weight);
+        let (layout, spans) = self.layer(l);
+        assert!(row < layout.outputs && column < layout.inputs, "weight ({row}, {column}) of layer {l}");
+        layout.set_weight(self.part(spans.weights), row, column, weight);
     }
 
     /// Sets a weight of a float type, rounded to it.
@@ -111,30 +130,33 @@ impl<'m> Builder<'m> {
     /// # Panics
     /// Outside the layer.
     pub fn float_weight(&mut self, l: usize, row: usize, column: usize, weight: f32) {
-        let place = self.header.place(l);
-        assert!(row < place.outputs && column < place.inputs, "weight ({row}, {column}) of layer {l}");
-        let (spans, at) = (self.layout.layers[l].weights, place.byte(row, column));
-        match self.header.dtype() {
-            Dtype::F32 => self.put(spans, at / 4, weight.to_le_bytes()),
-            Dtype::F16 => self.put(spans, at / 2, half::f16::from_f32(weight).to_le_bytes()),
-            Dtype::Bf16 => self.put(spans, at / 2, half::bf16::from_f32(weight).to_le_bytes()),
+        let (layout, spans) = self.layer(l);
+        assert!(row < layout.outputs && column < layout.inputs, "weight ({row}, {column}) of layer {l}");
+        let (span, at) = (spans.weights, layout.byte(row, column));
+        match layout.dtype {
+            Dtype::F32 => self.put(span, at / 4, weight.to_le_bytes()),
+            Dtype::F16 => self.put(span, at / 2, half::f16::from_f32(weight).to_le_bytes()),
+            Dtype::Bf16 => self.put(span, at / 2, half::bf16::from_f32(weight).to_le_bytes()),
             Dtype::I8 | Dtype::I4 => {}
         }
     }
 
     /// Sets a bias of an integer type.
     pub fn bias(&mut self, l: usize, row: usize, bias: i32) {
-        self.put(self.layout.layers[l].biases, row, bias.to_le_bytes());
+        let span = self.layer(l).1.biases;
+        self.put(span, row, bias.to_le_bytes());
     }
 
     /// Sets a bias of a float type.
     pub fn float_bias(&mut self, l: usize, row: usize, bias: f32) {
-        self.put(self.layout.layers[l].biases, row, bias.to_le_bytes());
+        let span = self.layer(l).1.biases;
+        self.put(span, row, bias.to_le_bytes());
     }
 
     /// Sets a multiplier; ignored in the last layer.
     pub fn multiplier(&mut self, l: usize, row: usize, multiplier: u16) {
-        self.put(self.layout.layers[l].multipliers, row, multiplier.to_le_bytes());
+        let span = self.layer(l).1.multipliers;
+        self.put(span, row, multiplier.to_le_bytes());
     }
 
     /// Sets the class names, as many bytes as the header promises.
@@ -150,34 +172,32 @@ impl<'m> Builder<'m> {
         Ok(())
     }
 
-    /// Copies everything but the header from a file of the same network and type, whatever its packing.
+    /// Copies the numbers of a file of the same network and type, whatever its version and packing.
     ///
     /// # Errors
     /// [`Error::Length`] for another network, [`Error::PackingOf`] between integer and float types.
     pub fn copy(&mut self, from: &ModelView<'_>) -> Result<(), Error> {
-        let (to, source) = (self.header, from.header());
-        if to.shape() != source.shape() {
-            return Err(Error::Length {
-                what: "parameters",
-                expected: to.shape().params(),
-                actual: source.shape().params(),
-            });
+        let (to, source) = (self.header(), from.header());
+        if !to.widths().eq(source.widths()) {
+            let (expected, actual) = (to.params(), source.params());
+            return Err(Error::Length { what: "parameters", expected, actual });
         }
         if to.dtype() != source.dtype() {
             return Err(Error::PackingOf { packing: source.dtype().name(), dtype: to.dtype().name() });
         }
+        let (layers, integer) = (to.layers(), to.dtype().is_integer());
         if let Some(table) = from.table() {
             self.table(table);
         }
-        for l in 0..=to.shape().layers() {
+        for l in 0..=layers {
             self.scale(l, from.scale(l));
         }
-        for (l, layer) in from.layers().iter().enumerate() {
+        for (l, layer) in from.layers().enumerate() {
             for row in 0..layer.outputs() {
                 self.bias(l, row, layer.bias(row));
                 self.multiplier(l, row, layer.multiplier(row));
                 for column in 0..layer.inputs() {
-                    if to.dtype().is_integer() {
+                    if integer {
                         self.weight(l, row, column, layer.weight(row, column) as i8);
                     } else {
                         self.float_weight(l, row, column, layer.float_weight(row, column));
@@ -193,7 +213,7 @@ impl<'m> Builder<'m> {
     /// # Errors
     /// What a reader would refuse.
     pub fn finish(self) -> Result<ModelView<'m>, Error> {
-        seal(self.header, self.bytes)
+        seal(&self.header, self.bytes)
     }
 
     /// The finished file with the self-test of `seed`, whose logits `crc_of` computes.
@@ -205,15 +225,16 @@ impl<'m> Builder<'m> {
         seed: u32,
         crc_of: impl FnOnce(u32, &ModelView<'_>) -> Result<u32, Error>,
     ) -> Result<ModelView<'m>, Error> {
-        let crc = crc_of(seed, &seal(self.header, &mut *self.bytes)?)?;
-        seal(self.header.with_self_test(SelfTest { seed, crc }), self.bytes)
+        let crc = crc_of(seed, &seal(&self.header, &mut *self.bytes)?)?;
+        seal(&self.header.with_self_test(SelfTest { seed, crc }), self.bytes)
     }
 }
 
 /// Writes the header with the CRC, and reads everything back.
-fn seal<'m>(header: Header, bytes: &'m mut [u8]) -> Result<ModelView<'m>, Error> {
-    bytes[..HEADER_BYTES].copy_from_slice(&header.to_bytes());
-    let crc = ModelView::crc_of(bytes);
-    bytes[36..40].copy_from_slice(&crc.to_le_bytes());
+fn seal<'m>(header: &HeaderBuf, bytes: &'m mut [u8]) -> Result<ModelView<'m>, Error> {
+    let start = header.bytes();
+    bytes[..start.len()].copy_from_slice(start);
+    let (_, crc) = ModelView::crcs(bytes, CRC_AT);
+    bytes[CRC_AT..CRC_AT + 4].copy_from_slice(&crc.to_le_bytes());
     ModelView::parse(bytes)
 }

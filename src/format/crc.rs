@@ -26,7 +26,7 @@ static NIBBLES: [u32; 16] = {
     table
 };
 
-/// `BYTES[t]`: a byte with `t` bytes of zeros behind it.
+/// `BYTES[t]`: a byte followed by `t` bytes of zeros.
 #[cfg(not(target_os = "none"))]
 static BYTES: [[u32; 256]; 8] = {
     let mut tables = [[0; 256]; 8];
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn both_ways_agree() {
+    fn both_methods_agree() {
         let bytes: [u8; 100] = core::array::from_fn(|i| (i * 89 % 251) as u8);
         for len in 0..=bytes.len() {
             let crc = Crc::new().of(b"x");

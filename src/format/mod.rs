@@ -1,34 +1,56 @@
-//! The flash file: a header, and a payload whose layout follows from it; used in place.
+//! The flash file: a header, layer records, and a payload whose layout follows from them; used in place.
 //!
-//! # The format, version 1
+//! # The format, version 2
 //!
 //! All numbers are little-endian. The file starts at a multiple of 16 in memory and its length is a multiple of 16.
 //!
 //! | bytes | header |
 //! |---|---|
 //! | 0..4 | `SELV` |
-//! | 4 | version, 1 |
-//! | 5 | type of the weights: 0 `f32`, 1 `f16`, 2 `bf16`, 3 `i8`, 4 `i4` |
-//! | 6 | packing: 0 `generic`, 1 `cortex-m4`, 2 `cortex-m0`, 3 `cortex-m55`; floats are `generic` |
-//! | 7 | layers L, 1 to 8 |
-//! | 8..26 | nine u16: the L + 1 widths, the input first, each 1 to 32768, then zeros |
-//! | 26..30 | two u16: rows and columns of the image, whose product is the first width, or zeros |
-//! | 30..32 | u16: 1 if there is an input table, plus 2 if there is a self-test |
-//! | 32..36 | u32: bytes behind the header |
-//! | 36..40 | u32: CRC-32 (IEEE, as in zip) of bytes 0..36 and 40.. to the end |
-//! | 40..42 | u16: bytes of the class names |
-//! | 42..44 | zeros |
-//! | 44..52 | two u32: the self-test's seed and the CRC-32 of its logits, or zeros |
-//! | 52..64 | zeros |
+//! | 4 | version, 2 |
+//! | 5 | packing: 0 `generic`, 1 `cortex-m4`, 2 `cortex-m0`, 3 `cortex-m55`; floats are `generic` |
+//! | 6 | number of layers L, 1 to 32 |
+//! | 7 | flags: 1 if there is a self-test |
+//! | 8..12 | u32: bytes of the file |
+//! | 12..16 | u32: CRC-32 (IEEE, as in zip) of bytes 0..12 and 16.. to the end |
+//! | 16 | type of a raw input: 0 u8 |
+//! | 17 | input map: 0 plain, 1 a table for all inputs; *reserved* 2 affine, 3 affine per feature, 4 a table per feature |
+//! | 18 | resizing of the image before the map: 0 none |
+//! | 20..24 | two u16: rows and columns of the image, whose product is the number of inputs, or zeros |
+//! | 24..28 | two u16: rows and columns before resizing: zeros |
+//! | 28 | task: 0 the class of the largest logit, the first of equals; *reserved* 1 several labels, 2 real values, 3 a reconstruction of the input |
+//! | 30..32 | u16: bytes of the class names |
+//! | 32..36 | f32: threshold of the outputs: 0 |
+//! | 36..40 | f32: margin that the largest logit must have: 0 |
+//! | 40..48 | two u32: the self-test's seed and the CRC-32 of its logits, or zeros |
 //!
-//! The CRC is integrity, not authenticity. Behind the header lie, each padded with zeros to a multiple of 16 bytes:
+//! and for each layer a record of 16 bytes, the first at byte 64:
 //!
-//! 1. the input table, 256 bytes, where the header says so; of 0..=127 in `i8` and `i4`;
+//! | bytes | layer |
+//! |---|---|
+//! | 0..2, 2..4 | u16: inputs i and outputs o, each 1 to 32768; the inputs are the outputs of the layer before |
+//! | 4 | type of the weights: 0 `f32`, 1 `f16`, 2 `bf16`, 3 `i8`, 4 `i4`; *reserved* 5 `i2`, 6 ternary. The same in all layers |
+//! | 5 | activation: 1 ReLU in every layer but the last, 0 none in the last; *reserved* 2 leaky ReLU, 3 ReLU6, 4 sigmoid, 5 tanh, 6 hard sigmoid, 7 hard swish, 8 GELU, 9 SiLU |
+//! | 6 | bits of a multiplier: 16 in hidden layers of `i8` and `i4`, else 0 |
+//! | 7 | bits of a bias: 32 |
+//! | 8 | kind of the layer: 0 dense |
+//! | 12..16 | f32: parameter of the activation: 0 |
+//!
+//! All other bytes are 0. **Another code or another value there is no damage but a later time**: a reader refuses it by
+//! name ([`Error::Newer`](crate::Error::Newer)), after the CRC has shown that the file is sound. What is reserved may bring sections of its own,
+//! so that the version need not change.
+//!
+//! The CRC is integrity, not authenticity. After the records follow, each padded with zeros to a multiple of 16 bytes:
+//!
+//! 1. the input table, 256 bytes, where the input map is one; of 0..=127 in `i8` and `i4`;
 //! 2. L + 1 f32, in `i8` and `i4` only: what one unit of the inputs of each layer, and of the logits, is worth;
-//! 3. for each layer with `i` inputs and `o` outputs: the weights; a bias for each row, i32, or f32 in the float types; a
-//!    multiplier for each row, u16, in `i8` and `i4` except for the last layer. Packings in groups of rows have biases
-//!    and multipliers for whole groups; all numbers of rows and columns that only fill a group are 0;
+//! 3. for each layer: the weights; a bias for each row, i32, or f32 in the float types; a multiplier for each row, u16,
+//!    where there are multipliers. Packings in groups of rows have biases and multipliers for whole groups; all numbers of
+//!    rows and columns of padding are 0;
 //! 4. the class names in UTF-8 with a line feed between them, one for each output, or nothing.
+//!
+//! No offset is stored: [`Header::layout`] and [`Header::layer_spans`] serve the writer and the reader. Layers are read
+//! where they lie, one after another, so that the memory of a reader does not depend on their number.
 //!
 //! **Arithmetic** of `i8` and `i4`. Inputs are `x = p >> 1` of a pixel `p`, or `x = table[p]`. A row adds up
 //! `a = bias + Σ x·w` with w in −127..=127, and the file guarantees `127·Σ|w| + |bias| < 2²³`. A hidden layer passes on
@@ -68,142 +90,49 @@
 //! | `i8.selv`, `i8-cortex-m4.selv`, `i8-cortex-m0.selv`, `i8-cortex-m55.selv` | 2655, 8592, -3689, -4908, 2455 |
 //! | `i4.selv`, `i4-cortex-m4.selv`, `i4-cortex-m0.selv`, `i4-cortex-m55.selv` | 2318, 8582, -3608, -4585, 2806 |
 //!
+//! # The format, version 1
+//!
+//! It is read, with the same logits, and no longer written. The payload is that of version 2; there are no records, and
+//! the header is
+//!
+//! | bytes | header |
+//! |---|---|
+//! | 0..4, 4 | `SELV`, version, 1 |
+//! | 5, 6 | type of the weights, packing |
+//! | 7 | number of layers L, 1 to 8 |
+//! | 8..26 | nine u16: the L + 1 widths, the input first, then zeros |
+//! | 26..30 | two u16: rows and columns of the image, or zeros |
+//! | 30..32 | u16: 1 if there is an input table, plus 2 if there is a self-test |
+//! | 32..36 | u32: bytes after the header |
+//! | 36..40 | u32: CRC-32 of bytes 0..36 and 40.. to the end |
+//! | 40..42 | u16: bytes of the class names |
+//! | 44..52 | two u32: the self-test's seed and the CRC-32 of its logits, or zeros |
+//!
+//! All other bytes of the 64 are 0. `fixtures/v1/` holds the test vectors in it.
+//!
 //! [`Packing`] says which cores each order is for.
 
 mod builder;
+mod codes;
 pub mod crc;
+mod fields;
 mod header;
+mod header_buf;
+mod layout;
+mod version1;
+mod version2;
 mod view;
 mod weight_layout;
 mod words;
 
-use core::fmt;
-
 pub use builder::Builder;
-pub use header::{
-    ALIGN, HEADER_BYTES, Header, LayerSpans, Layout, MAGIC, MAX_LABEL_BYTES, SelfTest, Span, VERSION,
-};
-pub use view::{LayerView, ModelView};
+pub use codes::{Activation, Dtype, InputMap, Packing, Task};
+pub use header::{HEADER_BYTES, Header, MAGIC, MAX_LABEL_BYTES, MAX_LAYERS, RECORD_BYTES, SelfTest, VERSION};
+pub use header_buf::HeaderBuf;
+pub use layout::{ALIGN, LayerSpans, Layout, Span};
+pub use view::{LayerView, Layers, ModelView};
 pub use weight_layout::WeightLayout;
 pub(crate) use words::{bytes, bytes_mut, words};
-
-/// The type of a file's weights.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Dtype {
-    /// Single precision.
-    F32,
-    /// Half precision, IEEE.
-    F16,
-    /// The upper half of single precision.
-    Bf16,
-    /// −127..=127, computed in integers.
-    I8,
-    /// −7..=7, two to a byte, computed in integers.
-    I4,
-}
-
-impl Dtype {
-    /// All of them, by code.
-    pub const ALL: [Self; 5] = [Self::F32, Self::F16, Self::Bf16, Self::I8, Self::I4];
-
-    /// `f32`, `f16`, `bf16`, `i8` or `i4`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "f32",
-            Self::F16 => "f16",
-            Self::Bf16 => "bf16",
-            Self::I8 => "i8",
-            Self::I4 => "i4",
-        }
-    }
-
-    /// Whether inference is in integers.
-    pub const fn is_integer(self) -> bool {
-        matches!(self, Self::I8 | Self::I4)
-    }
-
-    /// The largest weight of the integer types, in the units of the arithmetic.
-    pub const fn largest(self) -> i32 {
-        if matches!(self, Self::I4) { 112 } else { 127 }
-    }
-
-    const fn code(self) -> u8 {
-        self as u8
-    }
-
-    const fn from_code(code: u8) -> Option<Self> {
-        if (code as usize) < Self::ALL.len() { Some(Self::ALL[code as usize]) } else { None }
-    }
-}
-
-/// The order of a file's integer weights: which cores read it fastest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Packing {
-    /// Row after row; for any core, and the only one of floats.
-    Generic,
-    /// Quads of four rows, prepared for `SMLAD`: Cortex-M4, M7, M33 and others with the DSP extension.
-    CortexM4,
-    /// Quads of four rows, biased to be positive for two products in one multiplication: Cortex-M0, M0+, M3, RISC-V.
-    CortexM0,
-    /// Blocks of 16 columns of eight rows: Cortex-M55 and M85, with MVE.
-    CortexM55,
-}
-
-impl Packing {
-    /// All of them, by code.
-    pub const ALL: [Self; 4] = [Self::Generic, Self::CortexM4, Self::CortexM0, Self::CortexM55];
-
-    /// `generic`, `cortex-m4`, `cortex-m0` or `cortex-m55`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Generic => "generic",
-            Self::CortexM4 => "cortex-m4",
-            Self::CortexM0 => "cortex-m0",
-            Self::CortexM55 => "cortex-m55",
-        }
-    }
-
-    /// Rows that lie together.
-    pub const fn rows_together(self) -> usize {
-        match self {
-            Self::Generic => 1,
-            Self::CortexM4 | Self::CortexM0 => 4,
-            Self::CortexM55 => 8,
-        }
-    }
-
-    /// Columns of a row that lie together, and to which rows are filled up.
-    pub const fn columns_together(self, dtype: Dtype) -> usize {
-        match (self, dtype) {
-            (Self::CortexM55, _) => 16,
-            (Self::Generic, Dtype::I4) => 8,
-            _ => 4,
-        }
-    }
-
-    const fn code(self) -> u8 {
-        self as u8
-    }
-
-    const fn from_code(code: u8) -> Option<Self> {
-        if (code as usize) < Self::ALL.len() { Some(Self::ALL[code as usize]) } else { None }
-    }
-}
-
-/// Its [`name`](Dtype::name).
-impl fmt::Display for Dtype {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-/// Its [`name`](Packing::name).
-impl fmt::Display for Packing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
 
 /// Every accumulator stays below this in magnitude, whatever the input.
 pub const ACCUMULATOR_LIMIT: u32 = 1 << 23;
@@ -220,9 +149,9 @@ pub const fn row_bound(sum: u32, bias: i32) -> bool {
 /// use selvedge::format::{Header, ModelView};
 /// const MODEL: &[u8] = selvedge::include_model!("../../fixtures/i8.selv");
 /// const HEADER: Header = match Header::read(MODEL) { Ok(header) => header, Err(_) => panic!() };
-/// const INPUTS: usize = HEADER.shape().inputs();
-/// let image = ModelView::parse(MODEL)?;
-/// # assert_eq!(image.header().shape().inputs(), INPUTS);
+/// const INPUTS: usize = HEADER.inputs();
+/// let view = ModelView::parse(MODEL)?;
+/// # assert_eq!(view.header().inputs(), INPUTS);
 /// # Ok::<(), selvedge::Error>(())
 /// ```
 #[macro_export]

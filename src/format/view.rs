@@ -2,61 +2,73 @@
 //!
 //! [`ModelView::parse`] checks everything that a reader relies on: the CRC, every length, the padding, the range of every
 //! weight, the bound of every row. What it returned `Ok` for cannot make a reader panic, read outside the file or
-//! overflow an accumulator, whoever wrote the file. It allocates nothing.
+//! overflow an accumulator, whoever wrote the file. It allocates nothing, and its stack does not grow with the number of
+//! layers: [`Layers`] walks over them in the file.
 
 use core::str;
 
-use heapless::Vec;
-
 use super::crc::Crc;
-use super::header::{ALIGN, Header, Span};
+use super::fields::Preamble;
+use super::header::{Header, LayerList};
+use super::layout::{ALIGN, LayerSpans, Span};
 use super::weight_layout::WeightLayout;
 use super::words::words;
-use super::{Dtype, row_bound};
+use super::{Dtype, Packing, row_bound};
 use crate::error::Error;
-use crate::shape::MAX_LAYERS;
 
 /// A checked file.
 #[derive(Debug, Clone)]
 pub struct ModelView<'a> {
-    header: Header,
+    header: Header<'a>,
     bytes: &'a [u8],
     table: Option<&'a [u8; 256]>,
     scales: &'a [u32],
-    layers: Vec<LayerView<'a>, MAX_LAYERS>,
+    /// The layers' numbers, from the first layer on.
+    layers: &'a [u8],
     labels: &'a str,
 }
 
 /// The parts of a layer as they are stored.
 #[derive(Debug, Clone, Copy)]
 pub struct LayerView<'a> {
-    place: WeightLayout,
+    layout: WeightLayout,
     weights: &'a [u8],
     biases: &'a [i32],
     multipliers: &'a [u16],
+}
+
+/// The layers of a file, the first first. Each is found where the one before it ends.
+#[derive(Debug, Clone)]
+pub struct Layers<'a> {
+    list: LayerList<'a>,
+    /// How many were returned.
+    done: usize,
+    /// What follows them.
+    rest: &'a [u8],
 }
 
 impl<'a> ModelView<'a> {
     /// Checks a file; `bytes` are exactly the file, at an address that is a multiple of [`ALIGN`].
     ///
     /// # Errors
-    /// What is wrong with it. Nothing but an intact file passes.
+    /// What is wrong with it: damage first, so that only a sound file is said to need a newer version of this crate.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
-        let header = Header::read(bytes)?;
-        let layout = header.layout();
-        if bytes.len() != layout.file {
-            return Err(Error::Truncated { expected: layout.file, actual: bytes.len() });
+        let preamble = Preamble::read(bytes)?;
+        if bytes.len() != preamble.file_bytes {
+            return Err(Error::Truncated { expected: preamble.file_bytes, actual: bytes.len() });
         }
         if !(bytes.as_ptr() as usize).is_multiple_of(ALIGN) {
             return Err(Error::Misaligned { align: ALIGN });
         }
-        let actual = Self::crc_of(bytes);
-        if actual != header.crc() {
-            return Err(Error::Crc { expected: header.crc(), actual });
+        let (expected, actual) = Self::crcs(bytes, preamble.crc_at);
+        if actual != expected {
+            return Err(Error::Crc { expected, actual });
         }
+        let header = Header::read(bytes)?;
+        let layout = header.layout();
         let table = section(bytes, layout.table)?;
-        let most = if header.dtype().is_integer() { 127 } else { u8::MAX };
-        if let Some(at) = table.iter().position(|&x| x > most) {
+        let max = if header.dtype().is_integer() { 127 } else { u8::MAX };
+        if let Some(at) = table.iter().position(|&x| x > max) {
             return Err(Error::Field { at: layout.table.at + at, value: u32::from(table[at]) });
         }
         let scales = words(section(bytes, layout.scales)?).ok_or(Error::Misaligned { align: ALIGN })?;
@@ -66,37 +78,41 @@ impl<'a> ModelView<'a> {
                 return Err(Error::Field { at: layout.scales.at + 4 * at, value: u32::from_le(bits) });
             }
         }
-        let mut layers = Vec::new();
-        for (l, spans) in layout.layers.iter().enumerate().take(header.shape().layers()) {
-            let misaligned = Error::Misaligned { align: ALIGN };
-            let layer = LayerView {
-                place: header.place(l),
-                weights: section(bytes, spans.weights)?,
-                biases: words(section(bytes, spans.biases)?).ok_or(misaligned)?,
-                multipliers: words(section(bytes, spans.multipliers)?).ok_or(misaligned)?,
-            };
-            layer.check(l)?;
-            // There are never more layers than the vector holds.
-            let _ = layers.push(layer);
-        }
+        let layers = bytes.get(layout.layers..).unwrap_or_default();
         let labels = str::from_utf8(section(bytes, layout.labels)?).map_err(|_| Error::Labels)?;
-        if !labels.is_empty()
-            && labels.bytes().filter(|&b| b == b'\n').count() + 1 != header.shape().outputs()
+        let view = Self { header, bytes, table: table.first_chunk(), scales, layers, labels };
+        view.check_layers(layout.layers)?;
+        if !labels.is_empty() && labels.bytes().filter(|&b| b == b'\n').count() + 1 != header.outputs()
             || labels.chars().any(|c| c.is_control() && c != '\n')
         {
             return Err(Error::Labels);
         }
-        Ok(Self { header, bytes, table: table.first_chunk(), scales, layers, labels })
+        Ok(view)
     }
 
-    /// The CRC-32 that `bytes` should carry: of everything but the CRC itself.
-    pub(super) fn crc_of(bytes: &[u8]) -> u32 {
-        let behind = bytes.get(40..).unwrap_or_default();
-        Crc::new().of(bytes.get(..36).unwrap_or_default()).of(behind).value()
+    /// Checks the layers, of which the first starts at byte `at`.
+    fn check_layers(&self, mut at: usize) -> Result<(), Error> {
+        let mut layers = self.layers();
+        for l in 0..self.header.layers() {
+            let spans = LayerSpans::new(&self.header.weight_layout(l), l + 1 < self.header.layers(), at);
+            for span in [spans.weights, spans.biases, spans.multipliers] {
+                section(self.bytes, span)?;
+            }
+            at = spans.multipliers.end();
+            layers.next().ok_or(Error::Misaligned { align: ALIGN })?.check(l)?;
+        }
+        Ok(())
+    }
+
+    /// The CRC-32 that `bytes` carry at byte `at`, and that of everything else in them.
+    pub(super) fn crcs(bytes: &[u8], at: usize) -> (u32, u32) {
+        let (before, rest) = bytes.split_at_checked(at).unwrap_or_default();
+        let (stored, after) = rest.split_first_chunk::<4>().unwrap_or((&[0; 4], &[]));
+        (u32::from_le_bytes(*stored), Crc::new().of(before).of(after).value())
     }
 
     /// What the file says of itself.
-    pub const fn header(&self) -> &Header {
+    pub const fn header(&self) -> &Header<'a> {
         &self.header
     }
 
@@ -105,8 +121,7 @@ impl<'a> ModelView<'a> {
         self.bytes
     }
 
-    /// What turns a pixel into an input, where it does not go in as it is: in the integer types one of 0..=127 in place
-    /// of half the pixel, in the float types another pixel.
+    /// The table of [`InputMap::Table`](super::InputMap::Table).
     pub const fn table(&self) -> Option<&'a [u8; 256]> {
         self.table
     }
@@ -118,8 +133,9 @@ impl<'a> ModelView<'a> {
     }
 
     /// The layers, the first first.
-    pub fn layers(&self) -> &[LayerView<'a>] {
-        &self.layers
+    #[inline]
+    pub const fn layers(&self) -> Layers<'a> {
+        Layers { list: self.header.layers, done: 0, rest: self.layers }
     }
 
     /// The classes' names; none where the file has none.
@@ -147,20 +163,59 @@ fn section(bytes: &[u8], span: Span) -> Result<&[u8], Error> {
     }
 }
 
+impl<'a> Layers<'a> {
+    /// The next layer of a file whose type and packing the caller knows while it is compiled: kernels for a core are as
+    /// small as they can be then.
+    #[inline(always)]
+    pub(crate) fn next_of(&mut self, dtype: Dtype, packing: Packing) -> Option<LayerView<'a>> {
+        let l = self.done;
+        if l >= self.list.count {
+            return None;
+        }
+        let layout = WeightLayout { dtype, packing, ..self.list.weight_layout(l) };
+        let spans = LayerSpans::new(&layout, l + 1 < self.list.count, 0);
+        let part = |span: Span| self.rest.get(span.at..)?.get(..span.len);
+        let layer = LayerView {
+            layout,
+            weights: part(spans.weights)?,
+            biases: words(part(spans.biases)?)?,
+            multipliers: words(part(spans.multipliers)?)?,
+        };
+        self.rest = self.rest.get(spans.multipliers.end()..)?;
+        self.done = l + 1;
+        Some(layer)
+    }
+}
+
+impl<'a> Iterator for Layers<'a> {
+    type Item = LayerView<'a>;
+
+    fn next(&mut self) -> Option<LayerView<'a>> {
+        self.next_of(self.list.dtype, self.list.packing)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.list.count - self.done;
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for Layers<'_> {}
+
 impl<'a> LayerView<'a> {
     /// Where the weights lie.
-    pub const fn place(&self) -> &WeightLayout {
-        &self.place
+    pub const fn weight_layout(&self) -> &WeightLayout {
+        &self.layout
     }
 
     /// Inputs of the layer.
     pub const fn inputs(&self) -> usize {
-        self.place.inputs
+        self.layout.inputs
     }
 
     /// Outputs of the layer.
     pub const fn outputs(&self) -> usize {
-        self.place.outputs
+        self.layout.outputs
     }
 
     /// The weights as stored.
@@ -171,10 +226,10 @@ impl<'a> LayerView<'a> {
     /// The integer weight `(row, column)`: an i8 as it is, sixteen times an i4.
     #[inline]
     pub const fn weight(&self, row: usize, column: usize) -> i32 {
-        self.place.weight(self.weights, row, column)
+        self.layout.weight(self.weights, row, column)
     }
 
-    /// The stored biases of the integer types, little-endian, zeros for the rows that only fill a group.
+    /// The stored biases of the integer types, little-endian, zeros for the rows of padding.
     pub const fn biases(&self) -> &'a [i32] {
         self.biases
     }
@@ -191,7 +246,7 @@ impl<'a> LayerView<'a> {
         f32::from_bits(self.bias(row) as u32)
     }
 
-    /// The stored multipliers, little-endian, zeros for the rows that only fill a group; none in the last layer.
+    /// The stored multipliers, little-endian, zeros for the rows of padding; none in the last layer.
     pub const fn multipliers(&self) -> &'a [u16] {
         self.multipliers
     }
@@ -205,9 +260,9 @@ impl<'a> LayerView<'a> {
     /// The float weight `(row, column)`.
     #[inline]
     pub fn float_weight(&self, row: usize, column: usize) -> f32 {
-        let at = self.place.byte(row, column);
+        let at = self.layout.byte(row, column);
         let bytes = self.weights.get(at..).unwrap_or_default();
-        match self.place.dtype {
+        match self.layout.dtype {
             Dtype::F32 => bytes.first_chunk().map_or(0.0, |b| f32::from_le_bytes(*b)),
             Dtype::F16 => bytes.first_chunk().map_or(0.0, |b| half::f16::from_le_bytes(*b).to_f32()),
             Dtype::Bf16 => bytes.first_chunk().map_or(0.0, |b| half::bf16::from_le_bytes(*b).to_f32()),
@@ -215,20 +270,20 @@ impl<'a> LayerView<'a> {
         }
     }
 
-    /// Whether the numbers of layer `l` are such that no sum overflows, and those that only fill a group are 0: kernels
-    /// compute with them.
+    /// Whether the numbers of layer `l` are such that no sum overflows, and those of the padding are 0: kernels compute
+    /// with them.
     fn check(&self, l: usize) -> Result<(), Error> {
-        let least = match self.place.dtype {
+        let min = match self.layout.dtype {
             Dtype::I8 => -127,
             Dtype::I4 => -112,
             Dtype::F32 | Dtype::F16 | Dtype::Bf16 => return self.check_floats(l),
         };
-        for row in 0..self.place.rows() {
+        for row in 0..self.layout.rows() {
             let real = row < self.outputs();
             let mut sum = 0;
-            for column in 0..self.place.columns() {
+            for column in 0..self.layout.columns() {
                 let w = self.weight(row, column);
-                if w < least || w != 0 && !(real && column < self.inputs()) {
+                if w < min || w != 0 && !(real && column < self.inputs()) {
                     return Err(Error::Weight { layer: l, row, column });
                 }
                 sum += w.unsigned_abs();

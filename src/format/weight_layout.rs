@@ -1,4 +1,4 @@
-//! Where weight `(row, column)` of a layer lies, and how it is stored: one `const fn` for each question.
+//! Where weight `(row, column)` of a layer lies, and how it is stored.
 //!
 //! A row is an output, a column an input. Integer weights lie in the order in which the cores of a [`Packing`] read
 //! them; any host can find any weight by asking here. Float weights lie `(i, o)`, as in training, so that a sum runs over
@@ -28,12 +28,12 @@ impl WeightLayout {
         self.packing
     }
 
-    /// Rows with those that only fill the last group of rows.
+    /// Rows, padded to a whole group.
     pub const fn rows(&self) -> usize {
         self.outputs.next_multiple_of(self.packing.rows_together())
     }
 
-    /// Columns with those that only fill the last word or block; inputs there count as 0.
+    /// Columns, padded to a whole word or block; inputs there count as 0.
     pub const fn columns(&self) -> usize {
         self.inputs.next_multiple_of(self.packing.columns_together(self.dtype))
     }

@@ -1,6 +1,6 @@
 //! Inference from flash files of f32, f16 and bf16 weights, in place.
 //!
-//! One way for every machine: sums in f32 over the inputs in order, each product and each sum rounded. That is what the
+//! The same on every machine: sums in f32 over the inputs in order, each product and each sum rounded. That is what the
 //! `portable` backend does with a batch, so a file of f32 gives the same bits as the network it was made from does there.
 //! An input of 0 adds nothing and costs nothing.
 
@@ -8,27 +8,23 @@ use core::slice::ChunksExact;
 
 use crate::error::Error;
 use crate::format::{Builder, Dtype, Header, LayerView, ModelView};
-use crate::infer::{self, Numbers};
+use crate::infer::{self, Profile, kernel::Kernel, profile};
 use crate::naive;
-use crate::shape::Shape;
 
-/// A checked file of float weights, ready to run in [`scratch_floats`] floats.
-pub type Model<'a> = infer::Model<'a, Floats>;
+/// Runs a file of float weights; `scratch` is of `f32`.
+pub type Engine<'a> = infer::Engine<'a, Float>;
 
 /// f32, f16 and bf16 weights.
 #[derive(Debug, Clone)]
-pub enum Floats {}
+pub struct Float;
 
-impl infer::sealed::Sealed for Floats {}
-
-impl Numbers for Floats {
+impl Kernel for Float {
+    const PROFILE: Profile = Profile::Float;
     type Scratch = f32;
     type Logit = f32;
-    const INTEGERS: bool = false;
-    const SCRATCH: &'static str = "scratch floats";
 
-    fn split(header: &Header) -> (usize, usize) {
-        scratch_split(header)
+    fn new(_: &Header<'_>) -> Self {
+        Self
     }
 
     fn bytes(logit: f32) -> [u8; 4] {
@@ -36,23 +32,24 @@ impl Numbers for Floats {
     }
 
     fn run(
-        image: &ModelView<'_>,
+        &self,
+        view: &ModelView<'_>,
         pixels: impl Iterator<Item = u8>,
-        even: &mut [f32],
-        odd: &mut [f32],
+        scratch: &mut [f32],
         logits: &mut [f32],
     ) {
-        let (mut x, mut y) = (even, odd);
-        let table = image.table();
+        let (even, _) = profile::float_areas(view.header());
+        let (mut x, mut y) = scratch.split_at_mut_checked(even).unwrap_or_default();
+        let table = view.table();
         let mut pixels = Some(pixels.map(|p| naive::unit(table.map_or(p, |t| t[usize::from(p)]))));
-        let layers = image.layers();
-        for (l, layer) in layers.iter().enumerate() {
-            let last = l + 1 == layers.len();
-            let z = if last { Some(&mut *logits) } else { y.get_mut(..layer.outputs()) };
+        let layers = view.layers();
+        let last = layers.len().saturating_sub(1);
+        for (l, layer) in layers.enumerate() {
+            let z = if l == last { Some(&mut *logits) } else { y.get_mut(..layer.outputs()) };
             let z = z.unwrap_or_default();
             match pixels.take() {
-                Some(pixels) => dense(layer, pixels, !last, z),
-                None => dense(layer, x.iter().copied().take(layer.inputs()), !last, z),
+                Some(pixels) => dense(&layer, pixels, l < last, z),
+                None => dense(&layer, x.iter().copied().take(layer.inputs()), l < last, z),
             }
             core::mem::swap(&mut x, &mut y);
         }
@@ -61,7 +58,7 @@ impl Numbers for Floats {
 
 /// A layer of any float type.
 fn dense(layer: &LayerView<'_>, x: impl Iterator<Item = f32>, relu: bool, z: &mut [f32]) {
-    match layer.place().dtype() {
+    match layer.weight_layout().dtype() {
         Dtype::F16 => sums(x, layer.weights().chunks_exact(2 * z.len().max(1)), z, |b| {
             half::f16::from_le_bytes(b).to_f32()
         }),
@@ -95,43 +92,19 @@ fn sums<const N: usize>(
     }
 }
 
-/// Floats of the hidden layers before layers of even and of odd position; the pixels are never kept.
-const fn scratch_split(header: &Header) -> (usize, usize) {
-    let shape = header.shape();
-    let mut floats = [0; 2];
-    let mut l = 1;
-    while l < shape.layers() {
-        if shape.width_or_zero(l) > floats[l % 2] {
-            floats[l % 2] = shape.width_or_zero(l);
-        }
-        l += 1;
-    }
-    (floats[0], floats[1])
-}
-
-/// Floats of caller-provided memory that [`Model`] needs to run a file.
-pub const fn scratch_floats(header: &Header) -> usize {
-    let (even, odd) = scratch_split(header);
-    even + odd
-}
-
-/// Bytes of RAM of an inference: the image, [`scratch_floats`] and the logits.
-pub const fn ram_bytes(header: &Header) -> usize {
-    let shape: Shape = header.shape();
-    shape.inputs() + 4 * scratch_floats(header) + 4 * shape.outputs()
-}
-
 /// Fills a file of a float type with the network of `params`, rounded to it. Labels and self-test are not touched.
 ///
 /// # Errors
-/// [`Error::Length`] for the wrong number of parameters, [`Error::Dtype`] for a file of integers. Parameters outside
+/// [`Error::Length`] for the wrong number of parameters, [`Error::Dtype`] for a file of integers, [`Error::Layers`] for
+/// one of more layers than a [`Shape`](crate::Shape) has. Parameters outside
 /// the type's range are refused when the file is finished.
 pub fn store(builder: &mut Builder<'_>, params: &[f32]) -> Result<(), Error> {
-    let header = *builder.header();
-    if header.dtype().is_integer() {
-        return Err(Error::Dtype { found: header.dtype().name() });
+    let header = builder.header();
+    let (dtype, shape) = (header.dtype(), header.shape()?);
+    if dtype.is_integer() {
+        return Err(Error::Dtype { found: dtype.name() });
     }
-    for (l, layer) in header.shape().split(params)?.iter().enumerate() {
+    for (l, layer) in shape.split(params)?.iter().enumerate() {
         let o = layer.biases.len();
         for (at, &w) in layer.weights.iter().enumerate() {
             builder.float_weight(l, at % o, at / o, w);

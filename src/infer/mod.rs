@@ -1,92 +1,139 @@
-//! Inference from a flash file where it lies, one image at a time, in caller-provided memory: what all types of weights share.
+//! Inference from a flash file where it lies, one image at a time, in caller-provided memory.
 //!
-//! [`integer`] and [`float`] say how their numbers go through the layers.
-
-use core::fmt::Debug;
-use core::marker::PhantomData;
+//! One [`Engine`] runs every file. Which kernels it runs is a type, so that firmware holds no others:
+//!
+//! | engine | files |
+//! |---|---|
+//! | [`float::Engine`] | f32, f16 and bf16 |
+//! | [`integer::Engine`] | i8 and i4 in any packing |
+//! | [`mcu::I8Engine`], [`mcu::I4Engine`] | i8 and i4 in the packing of this core, several times as fast |
+//!
+//! A [`Profile`] is the same choice as a value: it says whether a file runs and how much memory that needs, also on a
+//! desktop for a microcontroller. [`integer::BatchEngine`] runs many images at once with a desktop's vectors.
 
 pub mod float;
 pub mod integer;
 pub mod mcu;
+mod profile;
+
+pub use profile::Profile;
 
 use crate::error::Error;
 use crate::format::crc::Crc;
-use crate::format::{Header, LayerView, ModelView, SelfTest};
+use crate::format::{Header, ModelView, SelfTest};
 use crate::naive;
-use sealed::Sealed;
+use kernel::Kernel;
 
-/// How the weights of a family of types compute: [`Integers`](crate::infer::integer::Integers) or
-/// [`Floats`](crate::infer::float::Floats), and no others.
-pub trait Numbers: Sealed + Debug + Clone {
-    /// What the caller-provided memory consists of.
-    type Scratch;
-    /// A logit.
-    type Logit: Copy + PartialOrd;
-    /// Whether the weights are integers; files of others are refused.
-    const INTEGERS: bool;
-    /// What errors call the caller-provided memory.
-    const SCRATCH: &'static str;
+/// Not public: the engines of this crate are all that there are.
+pub(crate) mod kernel {
+    use core::fmt::Debug;
 
-    /// How much of the caller-provided memory the layers of even and of odd position read their inputs from.
-    fn split(header: &Header) -> (usize, usize);
+    use super::Profile;
+    use crate::format::{Header, ModelView};
 
-    /// The bytes of a logit in the checksum of a self-test.
-    fn bytes(logit: Self::Logit) -> [u8; 4];
+    /// The kernels of an engine.
+    pub trait Kernel: Debug + Clone {
+        /// The files that they run, and the memory that they need.
+        const PROFILE: Profile;
+        /// What the caller-provided memory consists of; four bytes each.
+        type Scratch;
+        /// A logit.
+        type Logit: Copy + PartialOrd;
 
-    /// Takes the pixels through all layers. `even` and `odd` have the lengths of [`split`](Self::split), `logits` one for
-    /// each class.
-    fn run(
-        image: &ModelView<'_>,
-        pixels: impl Iterator<Item = u8>,
-        even: &mut [Self::Scratch],
-        odd: &mut [Self::Scratch],
-        logits: &mut [Self::Logit],
-    );
-}
+        /// What they keep of a file that they run.
+        fn new(header: &Header<'_>) -> Self;
 
-pub(crate) mod sealed {
-    pub trait Sealed {}
+        /// The bytes of a logit in the checksum of a self-test.
+        fn bytes(logit: Self::Logit) -> [u8; 4];
+
+        /// Takes as many pixels as the network has inputs through all layers. `scratch` has the length that the profile
+        /// asks for, `logits` one for each output.
+        fn run(
+            &self,
+            view: &ModelView<'_>,
+            pixels: impl Iterator<Item = u8>,
+            scratch: &mut [Self::Scratch],
+            logits: &mut [Self::Logit],
+        );
+    }
 }
 
 /// A checked file, ready to run.
 #[derive(Debug, Clone)]
-pub struct Model<'a, N> {
-    image: ModelView<'a>,
-    numbers: PhantomData<N>,
+pub struct Engine<'a, K> {
+    view: ModelView<'a>,
+    kernel: K,
+    /// What `PROFILE` asks for.
+    scratch_words: usize,
 }
 
-impl<'a, N: Numbers> Model<'a, N> {
-    /// The model in a file.
+impl<'a, K: Kernel> Engine<'a, K> {
+    /// The engine for a file.
     ///
     /// # Errors
-    /// [`Error::Dtype`] where its weights are of the other family.
-    pub fn new(image: ModelView<'a>) -> Result<Self, Error> {
-        let dtype = image.header().dtype();
-        if dtype.is_integer() == N::INTEGERS {
-            Ok(Self { image, numbers: PhantomData })
-        } else {
-            Err(Error::Dtype { found: dtype.name() })
-        }
+    /// [`Error::Dtype`] where its weights are of another type, [`Error::PackedFor`] where they lie in another core's
+    /// order.
+    pub fn new(view: ModelView<'a>) -> Result<Self, Error> {
+        let header = view.header();
+        K::PROFILE.check(header)?;
+        let (kernel, scratch_words) = (K::new(header), Self::scratch_words(header));
+        Ok(Self { view, kernel, scratch_words })
+    }
+
+    /// Whether [`new`](Self::new) takes a file. A constant, so that firmware with a file for something else need not
+    /// compile.
+    pub const fn runs(header: &Header<'_>) -> bool {
+        K::PROFILE.check(header).is_ok()
+    }
+
+    /// Words of caller-provided memory that an inference needs, four bytes each.
+    pub const fn scratch_words(header: &Header<'_>) -> usize {
+        K::PROFILE.scratch_words(header)
+    }
+
+    /// Bytes of RAM of an inference: the image, [`scratch_words`](Self::scratch_words) and the logits, without the stack
+    /// of at most a few hundred bytes. A constant, so that firmware can assert what it has:
+    ///
+    /// ```
+    /// use selvedge::{format::Header, infer::integer::Engine};
+    /// const MODEL: &[u8] = selvedge::include_model!("../../fixtures/i8.selv");
+    /// const HEADER: Header = match Header::read(MODEL) { Ok(header) => header, Err(_) => panic!() };
+    /// const _: () = assert!(HEADER.file_bytes() <= 16 * 1024 && Engine::ram_bytes(&HEADER) <= 1024);
+    /// ```
+    ///
+    /// An over-budget model does not compile:
+    ///
+    /// ```compile_fail,E0080
+    /// use selvedge::format::Header;
+    /// const MODEL: &[u8] = selvedge::include_model!("../../fixtures/i8.selv");
+    /// const HEADER: Header = match Header::read(MODEL) { Ok(header) => header, Err(_) => panic!() };
+    /// const _: () = assert!(HEADER.file_bytes() <= 1024, "the model does not fit the flash");
+    /// ```
+    pub const fn ram_bytes(header: &Header<'_>) -> usize {
+        K::PROFILE.ram_bytes(header)
     }
 
     /// The file.
-    pub const fn image(&self) -> &ModelView<'a> {
-        &self.image
+    pub const fn view(&self) -> &ModelView<'a> {
+        &self.view
     }
 
     /// The logits of an image of `inputs` bytes; one unit of them is worth [`scale`](ModelView::scale)`(layers)`.
-    /// `scratch` is at least [`integer::scratch_words`] or
-    /// [`float::scratch_floats`] long.
+    /// `scratch` has at least [`scratch_words`](Self::scratch_words) elements.
     ///
     /// # Errors
     /// [`Error::Length`] where a slice has not the length that the network needs.
     pub fn logits(
         &self,
         pixels: &[u8],
-        scratch: &mut [N::Scratch],
-        logits: &mut [N::Logit],
+        scratch: &mut [K::Scratch],
+        logits: &mut [K::Logit],
     ) -> Result<(), Error> {
-        self.run(pixels.len(), pixels.iter().copied(), scratch, logits)
+        let expected = self.view.header().inputs();
+        if pixels.len() != expected {
+            return Err(Error::Length { what: "pixels", expected, actual: pixels.len() });
+        }
+        self.run_on(pixels.iter().copied(), scratch, logits)
     }
 
     /// The class of an image: the position of its largest logit, the first of equals.
@@ -96,8 +143,8 @@ impl<'a, N: Numbers> Model<'a, N> {
     pub fn classify(
         &self,
         pixels: &[u8],
-        scratch: &mut [N::Scratch],
-        logits: &mut [N::Logit],
+        scratch: &mut [K::Scratch],
+        logits: &mut [K::Logit],
     ) -> Result<usize, Error> {
         self.logits(pixels, scratch, logits)?;
         Ok(naive::argmax(logits))
@@ -107,8 +154,8 @@ impl<'a, N: Numbers> Model<'a, N> {
     ///
     /// # Errors
     /// [`Error::SelfTest`] where the logits are others than when the file was written, and as [`logits`](Self::logits).
-    pub fn self_test(&self, scratch: &mut [N::Scratch], logits: &mut [N::Logit]) -> Result<(), Error> {
-        let Some(SelfTest { seed, crc: expected }) = self.image.header().self_test() else { return Ok(()) };
+    pub fn self_test(&self, scratch: &mut [K::Scratch], logits: &mut [K::Logit]) -> Result<(), Error> {
+        let Some(SelfTest { seed, crc: expected }) = self.view.header().self_test() else { return Ok(()) };
         let actual = self.self_test_crc(seed, scratch, logits)?;
         if actual == expected { Ok(()) } else { Err(Error::SelfTest { expected, actual }) }
     }
@@ -120,33 +167,36 @@ impl<'a, N: Numbers> Model<'a, N> {
     pub fn self_test_crc(
         &self,
         seed: u32,
-        scratch: &mut [N::Scratch],
-        logits: &mut [N::Logit],
+        scratch: &mut [K::Scratch],
+        logits: &mut [K::Logit],
     ) -> Result<u32, Error> {
-        let inputs = self.image.header().shape().inputs();
-        self.run(inputs, SelfTest::pixels(seed), scratch, logits)?;
-        Ok(logits.iter().fold(Crc::new(), |crc, z| crc.of(&N::bytes(*z))).value())
+        self.run_on(SelfTest::pixels(seed), scratch, logits)?;
+        Ok(logits.iter().fold(Crc::new(), |crc, z| crc.of(&K::bytes(*z))).value())
     }
 
-    fn run(
+    fn run_on(
         &self,
-        given: usize,
         pixels: impl Iterator<Item = u8>,
-        scratch: &mut [N::Scratch],
-        logits: &mut [N::Logit],
+        scratch: &mut [K::Scratch],
+        logits: &mut [K::Logit],
     ) -> Result<(), Error> {
-        let layers = self.image.layers();
-        let length = |what, expected, actual| {
-            if expected == actual { Ok(()) } else { Err(Error::Length { what, expected, actual }) }
-        };
-        let inputs = layers.first().map_or(0, LayerView::inputs);
-        length("pixels", inputs, given)?;
-        length("logits", layers.last().map_or(0, LayerView::outputs), logits.len())?;
-        let (even, odd) = N::split(self.image.header());
-        let short = Error::Length { what: N::SCRATCH, expected: even + odd, actual: scratch.len() };
-        let (even, odd) =
-            scratch.get_mut(..even + odd).and_then(|s| s.split_at_mut_checked(even)).ok_or(short)?;
-        N::run(&self.image, pixels.take(inputs), even, odd, logits);
+        let scratch = self.checked(scratch, logits.len())?;
+        self.kernel.run(&self.view, pixels.take(self.view.header().inputs()), scratch, logits);
         Ok(())
+    }
+
+    /// The part of `scratch` that an inference uses.
+    #[inline]
+    fn checked<'s>(
+        &self,
+        scratch: &'s mut [K::Scratch],
+        logits: usize,
+    ) -> Result<&'s mut [K::Scratch], Error> {
+        let expected = self.view.header().outputs();
+        if logits != expected {
+            return Err(Error::Length { what: "logits", expected, actual: logits });
+        }
+        let (expected, actual) = (self.scratch_words, scratch.len());
+        scratch.get_mut(..expected).ok_or(Error::Length { what: "scratch words", expected, actual })
     }
 }

@@ -12,7 +12,7 @@ use std::{fs, io, path::Path};
 use super::Network;
 use super::memory::FileBytes;
 use crate::error::Error;
-use crate::format::{Builder, Dtype, Header, ModelView, Packing};
+use crate::format::{Builder, Dtype, HeaderBuf, ModelView, Packing};
 use crate::infer::{float, integer};
 use crate::quantize::{self, HALVED_PIXELS, Scales};
 use crate::samples::Samples;
@@ -109,11 +109,11 @@ impl Network {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let file = ModelFile::from_bytes(bytes)?;
         let view = file.view()?;
-        let (shape, dtype) = (view.header().shape(), view.header().dtype());
+        let (shape, dtype) = (view.header().shape()?, view.header().dtype());
         if dtype.is_integer() {
             return Err(Error::Dtype { found: dtype.name() });
         }
-        if view.header().has_table() {
+        if view.table().is_some() {
             return Err(Error::InputTable);
         }
         let mut params = vec![0.0; shape.params()];
@@ -161,26 +161,27 @@ impl Network {
         calibration: impl Into<Samples<'a>>,
     ) -> Result<ModelFile, Error> {
         let shape = self.shape();
-        let header = Header::new(shape, dtype, packing)?;
+        let header = HeaderBuf::new(shape, dtype, packing)?;
         if !dtype.is_integer() {
             return self.float_file(dtype);
         }
         let mut activations = self.activation_scales(calibration.into())?;
         let mut rows = vec![0.0; Scales::rows_of(shape)];
         quantize::largest_weights(shape, dtype, &self.params, &mut rows)?;
+        let mut scratch = vec![0; integer::Engine::scratch_words(&header.header())];
+        let mut logits = vec![0; shape.outputs()];
         let mut bytes = FileBytes::zeroed(header.file_bytes())?;
         let mut builder = Builder::new(header, &mut bytes)?;
         let mut scales = Scales { activations: &mut activations, rows: &mut rows };
         quantize::quantize(&mut builder, &self.params, &mut scales)?;
-        let (mut scratch, mut logits) = (vec![0; integer::scratch_words(&header)], vec![0; shape.outputs()]);
         builder.finish_with(SELF_TEST_SEED, |seed, view| {
-            integer::Model::new(view.clone())?.self_test_crc(seed, &mut scratch, &mut logits)
+            integer::Engine::new(view.clone())?.self_test_crc(seed, &mut scratch, &mut logits)
         })?;
         Ok(ModelFile(bytes))
     }
 
     fn float_file(&self, dtype: Dtype) -> Result<ModelFile, Error> {
-        let header = Header::new(self.shape(), dtype, Packing::Generic)?;
+        let header = HeaderBuf::new(self.shape(), dtype, Packing::Generic)?;
         let mut bytes = FileBytes::zeroed(header.file_bytes())?;
         let mut builder = Builder::new(header, &mut bytes)?;
         float::store(&mut builder, &self.params)?;

@@ -1,10 +1,10 @@
 //! Flash files for tests: aligned memory, small trained-looking networks, files of every type and packing.
 
-use selvedge::format::{ALIGN, Builder, Dtype, Header, ModelView, Packing};
-use selvedge::infer::integer;
-use selvedge::quantize::{self, Scales};
-use selvedge::quantize::{HALVED_PIXELS, largest_weights};
-use selvedge::{Error, Shape, infer::float};
+use selvedge::format::crc::Crc;
+use selvedge::format::{ALIGN, Builder, Dtype, HeaderBuf, ModelView, Packing};
+use selvedge::infer::{float, integer};
+use selvedge::quantize::{self, HALVED_PIXELS, Scales, largest_weights};
+use selvedge::{Error, Shape};
 
 use super::Problem;
 
@@ -72,8 +72,8 @@ impl Network {
         network
     }
 
-    pub fn header(&self, dtype: Dtype, packing: Packing) -> Header {
-        let header = Header::new(self.problem.shape, dtype, packing).unwrap();
+    pub fn header(&self, dtype: Dtype, packing: Packing) -> HeaderBuf {
+        let header = HeaderBuf::new(self.problem.shape, dtype, packing).unwrap();
         let header = header.with_label_bytes(self.labels.len()).unwrap();
         let header = match self.image {
             Some((rows, cols)) => header.with_image(rows, cols).unwrap(),
@@ -108,13 +108,13 @@ impl Network {
 }
 
 pub fn self_test_crc(seed: u32, image: &ModelView<'_>) -> Result<u32, Error> {
-    let outputs = image.header().shape().outputs();
+    let outputs = image.header().outputs();
     if image.header().dtype().is_integer() {
-        let mut scratch = vec![0; integer::scratch_words(image.header())];
-        integer::Model::new(image.clone())?.self_test_crc(seed, &mut scratch, &mut vec![0; outputs])
+        let mut scratch = vec![0; integer::Engine::scratch_words(image.header())];
+        integer::Engine::new(image.clone())?.self_test_crc(seed, &mut scratch, &mut vec![0; outputs])
     } else {
-        let mut scratch = vec![0.0; float::scratch_floats(image.header())];
-        float::Model::new(image.clone())?.self_test_crc(seed, &mut scratch, &mut vec![0.0; outputs])
+        let mut scratch = vec![0.0; float::Engine::scratch_words(image.header())];
+        float::Engine::new(image.clone())?.self_test_crc(seed, &mut scratch, &mut vec![0.0; outputs])
     }
 }
 
@@ -125,20 +125,46 @@ pub fn kinds() -> impl Iterator<Item = (Dtype, Packing)> {
     floats.chain(packed(Dtype::I8)).chain(packed(Dtype::I4))
 }
 
+/// The logits of an image, of whichever engine.
+macro_rules! logits {
+    ($engine:ident, $zero:literal, $file:expr, $pixels:expr) => {{
+        let engine = $engine::Engine::new(ModelView::parse($file).unwrap()).unwrap();
+        let header = engine.view().header();
+        let mut logits = vec![$zero; header.outputs()];
+        engine
+            .logits($pixels, &mut vec![$zero; $engine::Engine::scratch_words(header)], &mut logits)
+            .unwrap();
+        logits
+    }};
+}
+
 /// The integer logits of an image.
 pub fn integer_logits(file: &[u8], pixels: &[u8]) -> Vec<i32> {
-    let model = integer::Model::new(ModelView::parse(file).unwrap()).unwrap();
-    let header = *model.image().header();
-    let mut logits = vec![0; header.shape().outputs()];
-    model.logits(pixels, &mut vec![0; integer::scratch_words(&header)], &mut logits).unwrap();
-    logits
+    logits!(integer, 0, file, pixels)
 }
 
 /// The float logits of an image.
 pub fn float_logits(file: &[u8], pixels: &[u8]) -> Vec<f32> {
-    let model = float::Model::new(ModelView::parse(file).unwrap()).unwrap();
-    let header = *model.image().header();
-    let mut logits = vec![0.0; header.shape().outputs()];
-    model.logits(pixels, &mut vec![0.0; float::scratch_floats(&header)], &mut logits).unwrap();
-    logits
+    logits!(float, 0.0, file, pixels)
+}
+
+/// `i8-cortex-m4.selv`; the generic packing has no name of its own.
+pub fn file_name(dtype: Dtype, packing: Packing) -> String {
+    match packing {
+        Packing::Generic => format!("{}.selv", dtype.name()),
+        _ => format!("{}-{}.selv", dtype.name(), packing.name()),
+    }
+}
+
+/// `file` with some bytes overwritten and the CRC set right again, where its version has it.
+pub fn forged(file: &Aligned, changes: &[(usize, &[u8])]) -> Aligned {
+    let mut forged = file.clone();
+    let bytes = forged.get_mut();
+    for &(at, change) in changes {
+        bytes[at..at + change.len()].copy_from_slice(change);
+    }
+    let at = if bytes[4] == 1 { 36 } else { 12 };
+    let crc = Crc::new().of(&bytes[..at]).of(&bytes[at + 4..]).value();
+    bytes[at..at + 4].copy_from_slice(&crc.to_le_bytes());
+    forged
 }

@@ -10,11 +10,11 @@ mod static_buffer;
 
 #[cfg(target_arch = "arm")]
 use cortex_m_rt::entry;
-use static_buffer::StaticBuffer;
 #[cfg(target_arch = "riscv32")]
 use riscv_rt::entry;
-use selvedge::format::{Header, ModelView};
-use selvedge::infer::mcu as network;
+use selvedge::format::{Dtype, Header, ModelView};
+use selvedge::infer::mcu;
+use static_buffer::StaticBuffer;
 
 /// The network, as `selvedge quantize` made it and `selvedge export` packed it for this core.
 const FILE: &[u8] = selvedge::include_model!("../model.selv");
@@ -23,11 +23,13 @@ const HEADER: Header = match Header::read(FILE) {
     Ok(header) => header,
     Err(_) => panic!(),
 };
-const _: () = assert!(network::runs(&HEADER), "model.selv is not packed for this core: README.md says how");
-const INPUTS: usize = HEADER.shape().inputs();
-const CLASSES: usize = HEADER.shape().outputs();
+/// The kernels of this core for the type of its weights.
+type Engine = mcu::Engine<'static, { matches!(HEADER.dtype(), Dtype::I4) }>;
+const _: () = assert!(Engine::runs(&HEADER), "model.selv is not packed for this core: README.md says how");
+const INPUTS: usize = HEADER.inputs();
+const CLASSES: usize = HEADER.outputs();
 /// Words of memory that an inference works in.
-const WORDS: usize = network::scratch_words(&HEADER);
+const WORDS: usize = Engine::scratch_words(&HEADER);
 
 /// Grey images, light on black, behind a header of 16 bytes. A camera takes their place in the end.
 const IMAGES: &[u8] = include_bytes!("../images.idx");
@@ -37,14 +39,14 @@ fn main() -> ! {
     static SCRATCH: StaticBuffer<[u32; WORDS]> = StaticBuffer::new([0; WORDS]);
     let Some(scratch) = SCRATCH.take() else { console::exit(false) };
     let mut logits = [0; CLASSES];
-    let Some(model) = boot(scratch, &mut logits) else { console::exit(false) };
+    let Some(engine) = boot(scratch, &mut logits) else { console::exit(false) };
     let images = IMAGES.get(16..).unwrap_or_default().chunks_exact(INPUTS);
     for (n, pixels) in images.enumerate() {
-        let Ok(class) = model.classify(pixels, scratch, &mut logits) else { console::exit(false) };
+        let Ok(class) = engine.classify(pixels, scratch, &mut logits) else { console::exit(false) };
         console::text("image ");
         console::number(n as i32);
         console::text(": ");
-        match model.image().label(class) {
+        match engine.view().label(class) {
             Some(name) => console::text(name),
             None => console::number(class as i32),
         }
@@ -54,19 +56,19 @@ fn main() -> ! {
 }
 
 /// The checked network, or the reason why there is none.
-fn boot(scratch: &mut [u32], logits: &mut [i32]) -> Option<network::Model<'static>> {
-    let Ok(model) = ModelView::parse(FILE).and_then(network::Model::new) else {
+fn boot(scratch: &mut [u32], logits: &mut [i32]) -> Option<Engine> {
+    let Ok(engine) = ModelView::parse(FILE).and_then(Engine::new) else {
         console::text("the flash file is damaged or packed for another core: no inference\n");
         return None;
     };
-    if model.self_test(scratch, logits).is_err() {
+    if engine.self_test(scratch, logits).is_err() {
         console::text("the self-test failed: no inference\n");
         return None;
     }
     console::text("checked ");
     console::text(HEADER.packing().name());
     console::text("\n");
-    Some(model)
+    Some(engine)
 }
 
 #[panic_handler]

@@ -3,8 +3,8 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use selvedge::format::{ALIGN, Builder, Dtype, Header, ModelView, Packing};
-use selvedge::infer::integer::{self, Prepared};
+use selvedge::format::{ALIGN, Builder, Dtype, HeaderBuf, ModelView, Packing};
+use selvedge::infer::integer::{BatchEngine, Engine};
 use selvedge::quantize;
 use selvedge::{Backend, Shape, naive};
 
@@ -33,11 +33,11 @@ impl Plain {
 }
 
 /// Quantizes a network of random weights into `bytes`.
-fn file<'m>(header: Header, bytes: &'m mut [u8], widths: &[usize]) -> Result<ModelView<'m>> {
+fn file<'m>(header: HeaderBuf, bytes: &'m mut [u8], widths: &[usize]) -> Result<ModelView<'m>> {
     /// The clip limit of activations, near the largest for these weights and images.
     const MAX_ACTIVATION: f32 = 4.0;
     let net = Net::new(Backend::PORTABLE, widths, 1)?;
-    let shape = header.shape();
+    let shape = Shape::new(widths)?;
     let mut builder = Builder::new(header, bytes)?;
     let mut rows = vec![0.0; quantize::Scales::rows_of(shape)];
     quantize::largest_weights(shape, Dtype::I8, &net.params, &mut rows)?;
@@ -53,25 +53,27 @@ fn file<'m>(header: Header, bytes: &'m mut [u8], widths: &[usize]) -> Result<Mod
 pub(super) fn infer(case: &Case) -> Result<Measurement> {
     let (count, widths) = (case.shape[0], &case.shape[1..]);
     let shape = Shape::new(widths)?;
-    let header = Header::new(shape, Dtype::I8, Packing::Generic)?;
+    let header = HeaderBuf::new(shape, Dtype::I8, Packing::Generic)?;
     let mut bytes = vec![0; header.file_bytes() + ALIGN];
     let start = bytes.as_ptr().align_offset(ALIGN);
-    let image = file(header, &mut bytes[start..][..header.file_bytes()], widths)?;
-    let plain = Plain(IntegerLayer::from_model(&image));
-    let model = integer::Model::new(image)?;
-    let mut memory = vec![0; Prepared::bytes(&header)];
-    let prepared = Prepared::new(&model, case.backend, &mut memory)?;
+    let file_bytes = header.file_bytes();
+    let view = file(header, &mut bytes[start..][..file_bytes], widths)?;
+    let plain = Plain(IntegerLayer::from_model(&view));
+    let engine = Engine::new(view)?;
+    let header = engine.view().header();
+    let mut memory = vec![0; BatchEngine::bytes(header)];
+    let batch_engine = BatchEngine::new(&engine, case.backend, &mut memory)?;
 
     let pixels = images(count.max(DRAWN)).0;
     let (inputs, outputs) = (shape.inputs(), shape.outputs());
     let thread_pool = thread_pool(1);
     let mut comparison = Comparison::new();
     let (mut scratch, mut logits) =
-        (vec![0; Prepared::scratch_bytes(&header, count)], vec![0; count * outputs]);
+        (vec![0; BatchEngine::scratch_bytes(header, count)], vec![0; count * outputs]);
     let mut batches = pixels.chunks_exact(count * inputs).cycle();
     let own = comparison.add(move || {
         let pixels = batches.next().expect("images without end");
-        prepared.logits(pixels, &mut scratch, &mut logits).expect("lengths that fit");
+        batch_engine.logits(pixels, &mut scratch, &mut logits).expect("lengths that fit");
         black_box(&logits);
     });
     let mut logits = vec![0; outputs];

@@ -148,7 +148,7 @@ pub struct Estimate {
 }
 
 fn packing(text: &str) -> Result<Packing, String> {
-    let of = |name: &str| selvedge::infer::integer::packing_for(name);
+    let of = |name: &str| selvedge::format::Packing::for_core(name);
     of(text).or_else(|| of(&format!("cortex-{text}"))).ok_or_else(|| {
         "write generic, cortex-m0, cortex-m3, cortex-m4, cortex-m7, cortex-m33, cortex-m55 or rv32".into()
     })

@@ -1,12 +1,11 @@
 //! `selvedge estimate`: flash, RAM, instructions and time of a model on one core or on all, checked against a budget.
 
-use selvedge::format::{Dtype, Header};
+use selvedge::format::{Dtype, Header, HeaderBuf};
 use serde_json::{Value, json};
 
 use crate::cli::Estimate;
 use crate::error::{Error, Exit, Result, typed};
 use crate::estimate::{CORES, Core, Requirements, target};
-use crate::flash;
 use crate::memory::Bytes;
 use crate::model::{self, Model};
 use crate::terminal::{Output, listing, say, table};
@@ -25,15 +24,16 @@ pub fn run(args: &Estimate) -> Result<()> {
 /// The estimate for one core, and why it exceeds the budget.
 struct Estimated {
     core: &'static Core,
-    header: Header,
+    header: HeaderBuf,
     requirements: Requirements,
     over: Option<String>,
 }
 
 impl Estimated {
-    fn new(args: &Estimate, core: &'static Core, header: Header) -> Self {
-        let requirements = Requirements::new(&header, core);
-        Self { core, header, requirements, over: over(args, &header, &requirements) }
+    fn new(args: &Estimate, core: &'static Core, header: HeaderBuf) -> Self {
+        let requirements = Requirements::new(&header.header(), core);
+        let over = over(args, &header.header(), &requirements);
+        Self { core, header, requirements, over }
     }
 
     fn json(&self) -> Value {
@@ -55,6 +55,7 @@ fn one(args: &Estimate, core: &'static Core) -> Result<()> {
         output.json(&estimated.json())?;
     } else {
         let Estimated { header, requirements, .. } = &estimated;
+        let header = &header.header();
         output.line(text(args, header, core, requirements))?;
         if let Some(hint) = faster(args, header, core, requirements)? {
             say(hint);
@@ -76,7 +77,8 @@ fn all(args: &Estimate) -> Result<()> {
     if args.json {
         estimates.iter().try_for_each(|estimated| output.json(&estimated.json()))?;
     } else {
-        let (shape, dtype) = (estimates[0].header.shape(), estimates[0].header.dtype());
+        let header = estimates[0].header.header();
+        let (shape, dtype) = (header, header.dtype());
         let packed = if dtype.is_integer() { ", packed for each core" } else { "" };
         let table = table(columns(args), estimates.iter().map(|estimated| row(args, estimated)));
         output.line(format!("{shape}, {dtype}{packed}\n\n{table}"))?;
@@ -123,9 +125,10 @@ fn has_budget(args: &Estimate) -> bool {
 }
 
 /// The header of a flash file, or of the file that `quantize` and `export` would make of a model for the core.
-fn header_of(args: &Estimate, core: &Core) -> Result<Header> {
+fn header_of(args: &Estimate, core: &Core) -> Result<HeaderBuf> {
     if let Some(bytes) = model::flash(&args.model)? {
-        return Ok(*model::parse_flash(&args.model, &bytes)?.header());
+        let view = model::parse_flash(&args.model, &bytes)?;
+        return Ok(HeaderBuf::like(view.header(), view.header().dtype(), view.header().packing())?);
     }
     let model = Model::load(&args.model)?;
     let header = model.about.header(model.shape, Dtype::I8, core.packing);
@@ -133,18 +136,15 @@ fn header_of(args: &Estimate, core: &Core) -> Result<Header> {
 }
 
 /// The header of a flash file packed for the core; floats have one packing only.
-fn packed_for(args: &Estimate, bytes: &Bytes, core: &Core) -> Result<Header> {
+fn packed_for(args: &Estimate, bytes: &Bytes, core: &Core) -> Result<HeaderBuf> {
     let model = model::parse_flash(&args.model, bytes)?;
-    let header = *model.header();
-    if !header.dtype().is_integer() {
-        return Ok(header);
-    }
-    let packed = flash::repack(&model, header.dtype(), core.packing)?;
-    Ok(*model::parse_flash(&args.model, &packed)?.header())
+    let header = model.header();
+    let packing = if header.dtype().is_integer() { core.packing } else { header.packing() };
+    Ok(HeaderBuf::like(header, header.dtype(), packing)?)
 }
 
 /// Why the estimate exceeds the budget; `None` if it does not.
-fn over(args: &Estimate, header: &Header, requirements: &Requirements) -> Option<String> {
+fn over(args: &Estimate, header: &Header<'_>, requirements: &Requirements) -> Option<String> {
     let short = requirements.short_of(args.flash, args.ram)?;
     let i4 = args.flash.is_some_and(|flash| requirements.flash > flash.0) && header.dtype() != Dtype::I4;
     let hint = if i4 { ", or `selvedge quantize --dtype i4`" } else { "" };
@@ -154,7 +154,7 @@ fn over(args: &Estimate, header: &Header, requirements: &Requirements) -> Option
 /// A hint to pack the file for the core, if it is packed for others.
 fn faster(
     args: &Estimate,
-    header: &Header,
+    header: &Header<'_>,
     core: &Core,
     requirements: &Requirements,
 ) -> Result<Option<String>> {
@@ -162,7 +162,7 @@ fn faster(
         return Ok(None);
     }
     let Some(bytes) = model::flash(&args.model)? else { return Ok(None) };
-    let packed = Requirements::new(&packed_for(args, &bytes, core)?, core);
+    let packed = Requirements::new(&packed_for(args, &bytes, core)?.header(), core);
     let times =
         requirements.instructions.zip(packed.instructions).map(|(now, then)| now as f64 / then as f64);
     let (file, packing) = (typed(&args.model), core.packing.name());
@@ -174,7 +174,7 @@ fn faster(
     }))
 }
 
-fn text(args: &Estimate, header: &Header, core: &Core, requirements: &Requirements) -> String {
+fn text(args: &Estimate, header: &Header<'_>, core: &Core, requirements: &Requirements) -> String {
     let clock = args.clock.map_or(core.clock, |c| c.0);
     let profile = core.profile(header);
     let rows = [
@@ -209,7 +209,7 @@ fn text(args: &Estimate, header: &Header, core: &Core, requirements: &Requiremen
     let head = [core.name.into(), String::new(), format!("{}, {}", core.processors, core.about)];
     format!(
         "{}, {}, packing {}\n\n{}",
-        header.shape(),
+        header,
         header.dtype().name(),
         header.packing().name(),
         listing(head, rows)
@@ -217,7 +217,7 @@ fn text(args: &Estimate, header: &Header, core: &Core, requirements: &Requiremen
 }
 
 /// The assumption behind the number of instructions.
-fn assumption(header: &Header, core: &Core) -> String {
+fn assumption(header: &Header<'_>, core: &Core) -> String {
     let dtype = header.dtype();
     let busy = || {
         let cost = core.profile(header).cost;

@@ -1,7 +1,7 @@
 //! `selvedge quantize`: a flash file of integers, and what that cost.
 
 use selvedge::format::{ModelView, Packing};
-use selvedge::infer::integer::ram_bytes;
+use selvedge::infer::integer::Engine;
 use serde_json::{Value, json};
 
 use super::{check_classes, load_data};
@@ -164,7 +164,7 @@ impl Proof {
             "dtype": header.dtype().name(),
             "file": args.out.display().to_string(),
             "bytes": header.file_bytes(),
-            "ram_bytes": ram_bytes(header),
+            "ram_bytes": Engine::ram_bytes(header),
             "val_accuracy_before": self.val.map(|v| v[0]),
             "val_accuracy": self.val.map(|v| v[1]),
             "test_accuracy_before": self.test[0],
@@ -192,7 +192,7 @@ impl Proof {
             self.flips,
             self.images,
             size(header.file_bytes() as u64),
-            size(ram_bytes(header) as u64)
+            size(Engine::ram_bytes(header) as u64)
         )
     }
 
@@ -202,9 +202,8 @@ impl Proof {
             [model.class(c), percent(before), percent(after), format!("{points:+.1}")]
         });
         let classes = table(["class", "before", "after", "points"].map(String::from), rows);
-        let layout = image.header().layout();
         let rows = self.noise.iter().enumerate().map(|(l, noise)| {
-            let spans = layout.layers[l];
+            let spans = image.header().layer_spans(l);
             let bytes = spans.weights.len + spans.biases.len + spans.multipliers.len;
             [format!("fc{}", l + 1), format!("{noise:.1} dB"), bytes.to_string()]
         });

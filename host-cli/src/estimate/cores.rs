@@ -195,12 +195,12 @@ pub fn target(name: &str) -> Result<&'static Core> {
 
 impl Core {
     /// Whether its kernel runs a file with this header.
-    pub fn runs(&self, header: &Header) -> bool {
+    pub fn runs(&self, header: &Header<'_>) -> bool {
         header.dtype().is_integer() && header.packing() == self.packing
     }
 
     /// The kernel that runs a file with this header.
-    pub fn profile(&self, header: &Header) -> &KernelProfile {
+    pub fn profile(&self, header: &Header<'_>) -> &KernelProfile {
         match header.dtype() {
             Dtype::I8 if self.runs(header) => &self.packed_i8,
             Dtype::I4 if self.runs(header) => &self.packed_i4,

@@ -10,8 +10,8 @@ mod units;
 pub use cores::{CORES, Core, Cost, KernelProfile, core, target};
 pub use units::{Bytes, Hertz};
 
-use selvedge::format::{Dtype, Header, Packing};
-use selvedge::{infer::float, infer::integer, infer::mcu};
+use selvedge::format::{Dtype, Header, InputMap, Packing};
+use selvedge::infer::Profile;
 
 /// The requirements of a flash file on a core.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,12 +28,12 @@ pub struct Requirements {
 
 impl Requirements {
     /// The requirements of a file with this header.
-    pub fn new(header: &Header, core: &Core) -> Self {
+    pub fn new(header: &Header<'_>, core: &Core) -> Self {
         let profile = core.profile(header);
-        let ram = match header.dtype() {
-            Dtype::I8 | Dtype::I4 if core.runs(header) => mcu::ram_bytes_on(header, core.packing),
-            Dtype::I8 | Dtype::I4 => integer::ram_bytes(header),
-            Dtype::F32 | Dtype::F16 | Dtype::Bf16 => float::ram_bytes(header),
+        let engine = match header.dtype() {
+            dtype @ (Dtype::I8 | Dtype::I4) if core.runs(header) => Profile::Core(dtype, core.packing),
+            Dtype::I8 | Dtype::I4 => Profile::Integer,
+            Dtype::F32 | Dtype::F16 | Dtype::Bf16 => Profile::Float,
         };
         let measured = match header.dtype() {
             // A file packed for another core runs in the portable loops, which take up to nine times as many.
@@ -43,8 +43,8 @@ impl Requirements {
         };
         Self {
             flash: header.file_bytes() + profile.code,
-            ram: ram + profile.stack,
-            macs: header.shape().macs(),
+            ram: engine.ram_bytes(header) + profile.stack,
+            macs: header.macs(),
             instructions: measured.then(|| instructions(header, &profile.cost).round() as u64),
         }
     }
@@ -67,18 +67,17 @@ impl Requirements {
 }
 
 /// Instructions per image.
-fn instructions(header: &Header, cost: &Cost) -> f64 {
-    let shape = header.shape();
+fn instructions(header: &Header<'_>, cost: &Cost) -> f64 {
     let layer = |l: usize| {
-        let input_groups = shape.width(l).div_ceil(cost.group_inputs) as f64;
-        let output_groups = shape.width(l + 1).div_ceil(cost.group_outputs) as f64;
+        let input_groups = header.width(l).div_ceil(cost.group_inputs) as f64;
+        let output_groups = header.width(l + 1).div_ceil(cost.group_outputs) as f64;
         let (busy, look_up) = match l {
-            0 => (cost.busy, if header.has_table() { cost.look_up } else { 0.0 }),
+            0 => (cost.busy, if header.input_map() == InputMap::Table { cost.look_up } else { 0.0 }),
             _ => (1.0, 0.0),
         };
         output_groups * input_groups * busy * cost.product
             + input_groups * (cost.prepare + look_up)
-            + shape.width(l + 1) as f64 * cost.output
+            + header.width(l + 1) as f64 * cost.output
     };
-    (0..shape.layers()).map(layer).sum()
+    (0..header.layers()).map(layer).sum()
 }

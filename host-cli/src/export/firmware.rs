@@ -120,11 +120,11 @@ fn summary(out: &Path, board: &Board<'_>, packing: &str, needs: &Needs) -> Strin
 /// `count` images, the first of each class first: from the named data set, else the demo, else noise.
 fn images(
     options: &FirmwareOptions<'_>,
-    header: &Header,
+    header: &Header<'_>,
     count: usize,
     warnings: &mut Warnings,
 ) -> Result<Images> {
-    let inputs = header.shape().inputs();
+    let inputs = header.inputs();
     let named = options.data.or_else(|| options.data_dir.is_some().then_some(&DataSource::FashionMnist));
     let demo = header.image().is_none_or(|size| size == (28, 28)) && inputs == 28 * 28;
     let Some(source) = named.or_else(|| demo.then_some(&DataSource::Demo)) else {

@@ -22,7 +22,7 @@ pub(super) fn of(parameters: &Parameters<'_>) -> Result<Vec<Tensor>, String> {
 /// The integers of a flash file, as its arithmetic uses them: a weight of i4 is a multiple of 16.
 fn integers(model: &ModelView<'_>) -> Vec<Tensor> {
     let mut tensors = Vec::new();
-    for (n, layer) in model.layers().iter().enumerate() {
+    for (n, layer) in model.layers().enumerate() {
         let (i, o) = (layer.inputs(), layer.outputs());
         let name = |part: &str| format!("fc{}.{part}", n + 1);
         let weights = (0..o).flat_map(|r| (0..i).map(move |c| layer.weight(r, c) as u8)).collect();

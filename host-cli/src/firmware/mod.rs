@@ -8,7 +8,7 @@ pub mod boards;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use selvedge::format::{Dtype, Header};
+use selvedge::format::Header;
 
 use crate::data::idx::{self, Images};
 use crate::error::{Error, Exit, Result};
@@ -43,10 +43,10 @@ pub struct Needs {
 ///
 /// # Errors
 /// Exit code 6 with the numbers if the board has less.
-pub fn needs(header: &Header, board: &Board<'_>) -> Result<Needs> {
+pub fn needs(header: &Header<'_>, board: &Board<'_>) -> Result<Needs> {
     let core = estimate::core(board.core).expect("the boards' cores are those of the estimate");
     let bare = Requirements::new(header, core);
-    let inputs = header.shape().inputs();
+    let inputs = header.inputs();
     let images = MAX_IMAGES.min(board.flash.size.saturating_sub(bare.flash) / inputs);
     let requirements = Requirements { flash: bare.flash + images.max(1) * inputs, ..bare };
     let Some(short) = requirements.short_of(Some(Bytes(board.flash.size)), Some(Bytes(board.ram.size)))
@@ -65,7 +65,7 @@ pub fn needs(header: &Header, board: &Board<'_>) -> Result<Needs> {
 /// The project. `file` is a flash file of integers in the board's packing; `selvedge` is the core crate's folder, unless it
 /// comes from the registry.
 pub fn project(
-    header: &Header,
+    header: &Header<'_>,
     file: &[u8],
     board: &Board<'_>,
     images: &Images,
@@ -79,10 +79,6 @@ pub fn project(
     let mut main = MAIN.to_string();
     if boot.is_some() {
         main = main.replace("mod console;", "mod boot;\nmod console;");
-    }
-    if header.dtype() == Dtype::I4 {
-        main = main.replace("network::runs(", "network::runs_i4(");
-        main = main.replace("network::Model::new", "network::Model::new_i4");
     }
     let mut files: Files = [
         ("Cargo.toml", manifest(board, selvedge)),
@@ -170,7 +166,7 @@ fn emulator(board: &Board<'_>, machine: &str) -> String {
     )
 }
 
-fn readme(header: &Header, board: &Board<'_>) -> String {
+fn readme(header: &Header<'_>, board: &Board<'_>) -> String {
     let starts = match (board.machine, board.chip) {
         (Some(_), None) => {
             "QEMU (Debian: `qemu-system-arm`, for RISC-V `qemu-system-misc`) takes the place of the board."
@@ -193,12 +189,12 @@ fn readme(header: &Header, board: &Board<'_>) -> String {
          | `images.idx` | images of {inputs} bytes behind a header of 16 |\n\
          | `memory.x` | where flash and RAM lie |\n\
          | `.cargo/config.toml` | target, linker, what `cargo run` starts |\n",
-        shape = header.shape(),
+        shape = header,
         name = board.name,
         about = board.about,
         target = board.target,
         dtype = header.dtype().name(),
         packing = header.packing().name(),
-        inputs = header.shape().inputs(),
+        inputs = header.inputs(),
     )
 }

@@ -1,7 +1,7 @@
 //! Describes a flash file, as text with a table or as JSON, whose keys are the fields' names.
 
 use selvedge::format::{Dtype, LayerView, ModelView};
-use selvedge::{infer::float, infer::integer};
+use selvedge::infer::Profile;
 use serde::Serialize;
 
 use super::self_test;
@@ -12,6 +12,8 @@ use crate::terminal::table;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Description {
     kind: &'static str,
+    /// Of the flash format.
+    format_version: u8,
     shape: String,
     widths: Vec<usize>,
     dtype: &'static str,
@@ -67,29 +69,28 @@ impl Description {
     /// The description of a file.
     pub fn new(model: &ModelView<'_>) -> Self {
         let header = model.header();
-        let shape = header.shape();
         let integer = header.dtype().is_integer();
         Self {
             kind: "flash",
-            shape: shape.to_string(),
-            widths: shape.widths().collect(),
+            format_version: header.version(),
+            shape: header.to_string(),
+            widths: header.widths().collect(),
             dtype: header.dtype().name(),
             packing: header.packing().name(),
-            parameters: shape.params(),
-            macs: shape.macs(),
+            parameters: header.params(),
+            macs: header.macs(),
             flash_bytes: header.file_bytes(),
-            ram_bytes: if integer { integer::ram_bytes(header) } else { float::ram_bytes(header) },
+            ram_bytes: if integer { Profile::Integer } else { Profile::Float }.ram_bytes(header),
             crc32: format!("{:08x}", header.crc()),
             self_test: SelfTestResult::new(model),
             image: header.image().map(|(rows, cols)| [rows, cols]),
             input_table: model.table().map(|t| t.to_vec()),
             classes: model.labels().map(String::from).collect(),
-            logit_unit: integer.then(|| model.scale(shape.layers())),
+            logit_unit: integer.then(|| model.scale(header.layers())),
             layers: model
                 .layers()
-                .iter()
                 .enumerate()
-                .map(|(l, layer)| LayerDescription::new(model, l, layer))
+                .map(|(l, layer)| LayerDescription::new(model, l, &layer))
                 .collect(),
         }
     }
@@ -97,6 +98,7 @@ impl Description {
     /// The text and the table.
     pub fn text(&self) -> String {
         let mut lines = vec![
+            format!("format       version {}", self.format_version),
             format!("shape        {}", self.shape),
             format!("parameters   {} as {}", self.parameters, self.dtype),
             format!("packing      {}", self.packing),
@@ -152,7 +154,7 @@ impl SelfTestResult {
 impl LayerDescription {
     fn new(model: &ModelView<'_>, l: usize, layer: &LayerView<'_>) -> Self {
         let integer = model.header().dtype().is_integer();
-        let spans = model.header().layout().layers[l];
+        let spans = model.header().layer_spans(l);
         let multipliers: Vec<u16> = match layer.multipliers().is_empty() {
             true => Vec::new(),
             false => (0..layer.outputs()).map(|r| layer.multiplier(r)).collect(),

@@ -7,7 +7,7 @@ mod compare;
 mod describe;
 mod rust_module;
 
-use selvedge::format::{Builder, Dtype, Header, ModelView, Packing};
+use selvedge::format::{Builder, Dtype, HeaderBuf, ModelView, Packing};
 use selvedge::infer::float;
 
 use crate::error::{Error, Result};
@@ -87,15 +87,7 @@ pub fn repack(from: &ModelView<'_>, dtype: Dtype, packing: Packing) -> Result<By
     let names: Vec<&str> = from.labels().collect();
     let names = names.join("\n");
     check_packing(dtype, packing)?;
-    let mut header = Header::new(old.shape(), dtype, packing)
-        .and_then(|h| h.with_label_bytes(names.len()))
-        .map_err(|e| Error::misused(e.to_string()))?;
-    if let Some((rows, cols)) = old.image() {
-        header = header.with_image(rows, cols).map_err(refused)?;
-    }
-    if old.has_table() {
-        header = header.with_table();
-    }
+    let header = HeaderBuf::like(old, dtype, packing).map_err(|e| Error::misused(e.to_string()))?;
     let mut bytes = Bytes::zeroed(header.file_bytes(), "the file")?;
     let mut builder = Builder::new(header, &mut bytes).map_err(refused)?;
     if dtype == old.dtype() {
@@ -126,7 +118,7 @@ pub fn self_test(seed: u32, image: &ModelView<'_>) -> std::result::Result<u32, s
     if header.dtype().is_integer() {
         return evaluation::self_test(seed, image);
     }
-    let mut scratch = vec![0.0; float::scratch_floats(header)];
-    let mut logits = vec![0.0; header.shape().outputs()];
-    float::Model::new(image.clone())?.self_test_crc(seed, &mut scratch, &mut logits)
+    let mut scratch = vec![0.0; float::Engine::scratch_words(header)];
+    let mut logits = vec![0.0; header.outputs()];
+    float::Engine::new(image.clone())?.self_test_crc(seed, &mut scratch, &mut logits)
 }

@@ -11,33 +11,31 @@ const TEMPLATE: &str = include_str!("../../templates/module.rs.in");
 /// core's kernels, a generic one anywhere.
 pub fn module(model: &ModelView<'_>) -> String {
     let header = model.header();
-    let shape = header.shape();
     let (dtype, packing) = (header.dtype().name(), header.packing().name());
-    let (module, number, logit, scratch) = match (header.dtype().is_integer(), header.packing()) {
-        (false, _) => ("float", "f32", "f32", "scratch_floats"),
-        (true, Packing::Generic) => ("integer", "u32", "i32", "scratch_words"),
-        (true, _) => ("mcu", "u32", "i32", "scratch_words"),
+    let (engine, number, logit) = match (header.dtype(), header.packing()) {
+        (Dtype::I8 | Dtype::I4, Packing::Generic) => ("integer::Engine", "u32", "i32"),
+        (Dtype::I8, _) => ("mcu::I8Engine as Engine", "u32", "i32"),
+        (Dtype::I4, _) => ("mcu::I4Engine as Engine", "u32", "i32"),
+        _ => ("float::Engine", "f32", "f32"),
     };
-    let new = if module == "mcu" && header.dtype() == Dtype::I4 { "new_i4" } else { "new" };
-    let wrong_core = if module == "mcu" { ", or the file is packed for another core than this" } else { "" };
+    let of_core = header.packing() != Packing::Generic;
+    let wrong_core = if of_core { ", or the file is packed for another core than this" } else { "" };
     let zero = if number == "f32" { "0.0" } else { "0" };
-    let labels: Vec<String> = (0..shape.outputs())
+    let labels: Vec<String> = (0..header.outputs())
         .map(|c| format!("    {:?},\n", model.label(c).map_or_else(|| c.to_string(), String::from)))
         .collect();
     // Labels come last, so that no placeholder is replaced inside a user's text.
-    let fields: [(&str, &dyn Display); 15] = [
-        ("shape", &shape),
+    let fields: [(&str, &dyn Display); 13] = [
+        ("shape", &header),
         ("dtype", &dtype),
         ("packing", &packing),
-        ("module", &module),
-        ("new", &new),
-        ("scratch", &scratch),
+        ("engine", &engine),
         ("number", &number),
         ("logit", &logit),
         ("zero", &zero),
         ("wrong_core", &wrong_core),
-        ("inputs", &shape.inputs()),
-        ("outputs", &shape.outputs()),
+        ("inputs", &header.inputs()),
+        ("outputs", &header.outputs()),
         ("bytes", &model.bytes().len()),
         ("text", &literal(model.bytes())),
         ("labels", &labels.concat()),

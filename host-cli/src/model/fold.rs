@@ -44,7 +44,7 @@ pub fn fold(model: &Model) -> Result<Folded> {
 /// # Errors
 /// Exit code 1 without the memory.
 pub fn of_file(image: &ModelView<'_>) -> Result<Folded> {
-    let shape = image.header().shape();
+    let shape = image.header().shape()?;
     let mut params = Floats::zeroed(shape.params(), "the parameters")?;
     let layers = shape.split_mut(&mut params)?;
     for (to, from) in layers.into_iter().zip(image.layers()) {

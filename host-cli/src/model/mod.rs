@@ -13,7 +13,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use selvedge::Shape;
-use selvedge::format::{Dtype, Header, MAGIC, ModelView, Packing};
+use selvedge::format::{Dtype, HeaderBuf, MAGIC, ModelView, Packing};
 use serde::{Deserialize, Serialize};
 
 use crate::data::normalise::Normalisation;
@@ -82,8 +82,9 @@ impl About {
         shape: Shape,
         dtype: Dtype,
         packing: Packing,
-    ) -> std::result::Result<Header, selvedge::Error> {
-        let header = Header::new(shape, dtype, packing)?.with_label_bytes(self.classes.join("\n").len())?;
+    ) -> std::result::Result<HeaderBuf, selvedge::Error> {
+        let header =
+            HeaderBuf::new(shape, dtype, packing)?.with_label_bytes(self.classes.join("\n").len())?;
         let header = match self.image {
             Some((rows, cols)) => header.with_image(rows, cols)?,
             None => header,
@@ -216,12 +217,21 @@ pub fn flash(path: &Path) -> Result<Option<Bytes>> {
 /// # Errors
 /// Exit code 4 with what is wrong with them.
 pub fn parse_flash<'a>(path: &Path, bytes: &'a Bytes) -> Result<ModelView<'a>> {
-    ModelView::parse(bytes).map_err(|e| {
-        Error::model(format!(
-            "{}: {e}; copy it again, or make it again with `selvedge quantize`",
-            path.display()
-        ))
-    })
+    let file = path.display();
+    let view = ModelView::parse(bytes).map_err(|e| {
+        let again = "; copy it again, or make it again with `selvedge quantize`";
+        let sound = matches!(e, selvedge::Error::Newer { .. });
+        Error::model(format!("{file}: {e}{}", if sound { "" } else { again }))
+    })?;
+    match view.header().shape() {
+        Ok(_) => Ok(view),
+        Err(e) => Err(Error::model(format!("{file}: {e}"))),
+    }
+}
+
+/// The shape of a flash file that [`parse_flash`] took, or that was made of a model.
+pub fn flash_shape(view: &ModelView<'_>) -> Shape {
+    view.header().shape().expect("files of more layers than a shape has are refused where they are read")
 }
 
 /// Why a state dict that this program did not write is no model; `file` is how it is typed.

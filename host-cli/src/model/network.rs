@@ -59,7 +59,7 @@ impl Network {
     /// Exit code 4 with what is wrong with it.
     pub fn load(path: &Path) -> Result<Self> {
         let Some(bytes) = model::flash(path)? else { return Ok(Self::Master(Box::new(Model::load(path)?))) };
-        let shape = model::parse_flash(path, &bytes)?.header().shape();
+        let shape = model::flash_shape(&model::parse_flash(path, &bytes)?);
         model::classifies(shape).map_err(|why| Error::model(format!("{}: {why}", path.display())))?;
         Ok(Self::Flash(Flash { bytes, shape }))
     }

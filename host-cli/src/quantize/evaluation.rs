@@ -1,7 +1,7 @@
 //! The cost of quantization: the classes before and after, image by image, and the quantization noise of each layer.
 
 use selvedge::format::ModelView;
-use selvedge::infer::integer::{self, Prepared};
+use selvedge::infer::integer::{BatchEngine, Engine};
 use selvedge::naive;
 use selvedge::{Backend, Mlp};
 
@@ -18,10 +18,10 @@ use crate::model::fold::{Folded, fold};
 /// # Errors
 /// What the core refuses.
 pub fn self_test(seed: u32, image: &ModelView<'_>) -> std::result::Result<u32, selvedge::Error> {
-    let model = integer::Model::new(image.clone())?;
-    let mut scratch = vec![0; integer::scratch_words(image.header())];
-    let mut logits = vec![0; image.header().shape().outputs()];
-    model.self_test_crc(seed, &mut scratch, &mut logits)
+    let engine = Engine::new(image.clone())?;
+    let mut scratch = vec![0; Engine::scratch_words(image.header())];
+    let mut logits = vec![0; image.header().outputs()];
+    engine.self_test_crc(seed, &mut scratch, &mut logits)
 }
 
 /// The class of each image at `index`, by the float network.
@@ -56,15 +56,15 @@ fn float_logits(model: &Model, pixels: &[u8], index: &[u32]) -> Result<Vec<f32>>
 /// Exit code 1 without the memory, or where the core refuses the file.
 pub fn integer_logits(image: &ModelView<'_>, pixels: &[u8], index: &[u32]) -> Result<Vec<i32>> {
     let header = image.header();
-    let (i, o) = (header.shape().inputs(), header.shape().outputs());
-    let model = integer::Model::new(image.clone())?;
-    let mut memory = Bytes::zeroed(Prepared::bytes(header), "the model")?;
-    let prepared = Prepared::new(&model, Backend::detect(), &mut memory)?;
-    let mut scratch = Bytes::zeroed(Prepared::scratch_bytes(header, BATCH), "a forward pass")?;
+    let (i, o) = (header.inputs(), header.outputs());
+    let engine = Engine::new(image.clone())?;
+    let mut memory = Bytes::zeroed(BatchEngine::bytes(header), "the model")?;
+    let batch = BatchEngine::new(&engine, Backend::detect(), &mut memory)?;
+    let mut scratch = Bytes::zeroed(BatchEngine::scratch_bytes(header, BATCH), "a forward pass")?;
     let mut logits = vec![0; index.len() * o];
     for (index, logits) in index.chunks(BATCH).zip(logits.chunks_mut(BATCH * o)) {
         let rows: Vec<u8> = index.iter().flat_map(|&n| &pixels[n as usize * i..][..i]).copied().collect();
-        prepared.logits(&rows, &mut scratch, logits)?;
+        batch.logits(&rows, &mut scratch, logits)?;
     }
     Ok(logits)
 }
@@ -74,7 +74,7 @@ pub fn integer_logits(image: &ModelView<'_>, pixels: &[u8], index: &[u32]) -> Re
 /// # Errors
 /// As [`integer_logits`].
 pub fn integer_classes(image: &ModelView<'_>, pixels: &[u8], index: &[u32]) -> Result<Vec<u8>> {
-    Ok(classes(&integer_logits(image, pixels, index)?, image.header().shape().outputs()))
+    Ok(classes(&integer_logits(image, pixels, index)?, image.header().outputs()))
 }
 
 /// The signal-to-noise ratio of each layer's outputs in decibels: the mean square of the float outputs over that of the

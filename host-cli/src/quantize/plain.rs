@@ -19,7 +19,7 @@ impl IntegerLayer {
     /// The layers of an integer flash file.
     pub fn from_model(image: &ModelView<'_>) -> Vec<Self> {
         debug_assert!(image.header().dtype().is_integer());
-        let layers = image.layers().iter().map(|layer| {
+        let layers = image.layers().map(|layer| {
             let rows = 0..layer.outputs();
             let row = |r: usize| (0..layer.inputs()).map(move |c| layer.weight(r, c) as i8);
             let hidden = !layer.multipliers().is_empty();

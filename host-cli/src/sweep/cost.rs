@@ -29,7 +29,8 @@ pub fn cost(recipe: &Recipe, dataset: &Dataset, core: &Core) -> Result<Requireme
         ..About::default()
     };
     let header = about.header(shape, Dtype::I8, core.packing);
-    Ok(Requirements::new(&header.map_err(|e| Error::model(format!("{shape}: {e}")))?, core))
+    let header = header.map_err(|e| Error::model(format!("{shape}: {e}")))?;
+    Ok(Requirements::new(&header.header(), core))
 }
 
 /// What a network may take: `flash=128K,ram=8K,target=m4`, each if it matters.

@@ -149,30 +149,32 @@ fn flash(bytes: &[u8]) -> bool {
     aligned[..bytes.len()].copy_from_slice(bytes);
     let Ok(image) = ModelView::parse(&aligned[..bytes.len()]) else { return false };
     let header = *image.header();
-    let pixels: Vec<u8> = (0..header.shape().inputs()).map(|p| (p * 37) as u8).collect();
-    let outputs = header.shape().outputs();
+    let pixels: Vec<u8> = (0..header.inputs()).map(|p| (p * 37) as u8).collect();
+    let outputs = header.outputs();
     assert!(image.labels().count() == 0 || image.labels().count() == outputs);
-    if let Ok(model) = integer::Model::new(image.clone()) {
-        let (mut scratch, mut logits) = (vec![0; integer::scratch_words(&header)], vec![0; outputs]);
-        model.logits(&pixels, &mut scratch, &mut logits).expect("memory as asked for");
+    if let Ok(engine) = integer::Engine::new(image.clone()) {
+        let (mut scratch, mut logits) = (vec![0; integer::Engine::scratch_words(&header)], vec![0; outputs]);
+        engine.logits(&pixels, &mut scratch, &mut logits).expect("memory as asked for");
         assert!(logits.iter().all(|z| z.abs() < 1 << 23), "an accumulator left its bound");
         // The stored logits may be any; that the test runs is what counts.
-        let _ = model.self_test(&mut scratch, &mut logits);
+        let _ = engine.self_test(&mut scratch, &mut logits);
     } else {
-        let model = float::Model::new(image).expect("a type is integer or float");
-        let (mut scratch, mut logits) = (vec![0.0; float::scratch_floats(&header)], vec![0.0; outputs]);
-        model.logits(&pixels, &mut scratch, &mut logits).expect("memory as asked for");
-        let _ = model.self_test(&mut scratch, &mut logits);
+        let engine = float::Engine::new(image).expect("a type is integer or float");
+        let (mut scratch, mut logits) =
+            (vec![0.0; float::Engine::scratch_words(&header)], vec![0.0; outputs]);
+        engine.logits(&pixels, &mut scratch, &mut logits).expect("memory as asked for");
+        let _ = engine.self_test(&mut scratch, &mut logits);
     }
     true
 }
 
-/// Makes the length and the checksum right again.
+/// Makes the length and the checksum right again, where the file's version has them.
 fn mend_flash(file: &mut [u8]) {
     if file.len() >= HEADER_BYTES {
-        let payload = (file.len() - HEADER_BYTES) as u32;
-        file[32..36].copy_from_slice(&payload.to_le_bytes());
-        let crc = Crc::new().of(&file[..36]).of(&file[40..]).value();
-        file[36..40].copy_from_slice(&crc.to_le_bytes());
+        let (length, len) = if file[4] == 1 { (32, file.len() - HEADER_BYTES) } else { (8, file.len()) };
+        file[length..length + 4].copy_from_slice(&(len as u32).to_le_bytes());
+        let at = length + 4;
+        let crc = Crc::new().of(&file[..at]).of(&file[at + 4..]).value();
+        file[at..at + 4].copy_from_slice(&crc.to_le_bytes());
     }
 }

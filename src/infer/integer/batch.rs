@@ -1,55 +1,56 @@
 //! A model packed for the vectors of a desktop, in caller-provided memory.
 //!
-//! Flash files are packed for microcontrollers, or not at all. A desktop has memory to spare: [`Prepared`] takes the
+//! Flash files are packed for microcontrollers, or not at all. A desktop has memory to spare: [`BatchEngine`] takes the
 //! weights of any file and lays them out once as its backend's kernels read them. Results are those of
-//! [`Model`] to the bit.
+//! [`Engine`] to the bit.
 
 use heapless::Vec;
 
-use super::Model;
+use super::Engine;
 use crate::error::Error;
-use crate::format::Header;
+use crate::format::{Header, MAX_LAYERS};
 use crate::kernel::gemm_i8::{
     CACHE_LINE_BYTES, PackedLayer, Target, integer_layer, packed_index, padded_outputs,
 };
-use crate::shape::MAX_LAYERS;
 use crate::simd::{Backend, MAX_LANES};
 
-/// Images that go through the layers together: enough to share the weights, few enough for the second cache.
-const CHUNK: usize = 64;
+/// Images that go through the layers together: enough to share the weights, few enough for the L2 cache.
+const CHUNK_IMAGES: usize = 64;
 
 /// A model as one backend reads it.
 #[derive(Debug, Clone)]
-pub struct Prepared<'m> {
-    header: Header,
+pub struct BatchEngine<'m> {
+    inputs: usize,
+    outputs: usize,
+    strides: (usize, usize),
+    list_bytes: usize,
     backend: Backend,
     table: Option<&'m [u8; 256]>,
     layers: Vec<PackedLayer<'m>, MAX_LAYERS>,
 }
 
-impl<'m> Prepared<'m> {
+impl<'m> BatchEngine<'m> {
     /// Bytes of caller-provided memory that [`new`](Self::new) needs, on any backend.
-    pub const fn bytes(header: &Header) -> usize {
-        let shape = header.shape();
+    pub const fn bytes(header: &Header<'_>) -> usize {
         let mut sum = CACHE_LINE_BYTES;
         let mut l = 0;
-        while l < shape.layers() {
-            let rows = padded_outputs(shape.width(l + 1), MAX_LANES);
-            sum +=
-                rows * shape.width(l).next_multiple_of(4) + 2 * (4 * rows).next_multiple_of(CACHE_LINE_BYTES);
+        while l < header.layers() {
+            let rows = padded_outputs(header.width(l + 1), MAX_LANES);
+            sum += rows * header.width(l).next_multiple_of(4)
+                + 2 * (4 * rows).next_multiple_of(CACHE_LINE_BYTES);
             l += 1;
         }
         sum + 256
     }
 
-    /// Packs a model into `memory`, of at least [`bytes`](Self::bytes).
+    /// Packs the file of an engine into `memory`, of at least [`bytes`](Self::bytes).
     ///
     /// # Errors
     /// [`Error::Length`] where the memory is too small.
-    pub fn new(model: &Model<'_>, backend: Backend, memory: &'m mut [u8]) -> Result<Self, Error> {
-        let header = *model.image().header();
+    pub fn new(engine: &Engine<'_>, backend: Backend, memory: &'m mut [u8]) -> Result<Self, Error> {
+        let header = engine.view().header();
         let short =
-            Error::Length { what: "bytes to pack", expected: Self::bytes(&header), actual: memory.len() };
+            Error::Length { what: "bytes to pack", expected: Self::bytes(header), actual: memory.len() };
         let lanes = backend.dot_lanes();
         let skip = memory.as_ptr().align_offset(CACHE_LINE_BYTES);
         let mut free = memory.get_mut(skip..).ok_or(short)?;
@@ -61,7 +62,7 @@ impl<'m> Prepared<'m> {
             taken.get_mut(..n)
         };
         let mut layers = Vec::new();
-        for layer in model.image().layers() {
+        for layer in engine.view().layers() {
             let (i, o) = (layer.inputs(), layer.outputs());
             let (rows, quads) = (padded_outputs(o, lanes), i.div_ceil(4));
             let weights = take(rows * quads * 4).ok_or(short)?;
@@ -81,7 +82,7 @@ impl<'m> Prepared<'m> {
             // There are never more layers than the vector holds.
             let _ = layers.push(PackedLayer { quads, outputs: o, weights, biases, multipliers });
         }
-        let table = match model.image().table() {
+        let table = match engine.view().table() {
             Some(table) => {
                 let copy = take(256).ok_or(short)?;
                 copy.copy_from_slice(table);
@@ -89,24 +90,20 @@ impl<'m> Prepared<'m> {
             }
             None => None,
         };
-        Ok(Self { header, backend, table, layers })
-    }
-
-    /// What the file says of itself.
-    pub const fn header(&self) -> &Header {
-        &self.header
-    }
-
-    /// Who does the arithmetic.
-    pub const fn backend(&self) -> Backend {
-        self.backend
+        Ok(Self {
+            inputs: header.inputs(),
+            outputs: header.outputs(),
+            strides: strides(header),
+            list_bytes: list_bytes(header),
+            backend,
+            table,
+            layers,
+        })
     }
 
     /// Bytes of scratch for a batch of `b` images.
-    pub const fn scratch_bytes(header: &Header, b: usize) -> usize {
-        let (first, widest) = strides(header);
-        let together = if b < CHUNK { b } else { CHUNK };
-        CACHE_LINE_BYTES + together * (first + 2 * widest) + list_bytes(header)
+    pub const fn scratch_bytes(header: &Header<'_>, b: usize) -> usize {
+        scratch_bytes(strides(header), list_bytes(header), b)
     }
 
     /// The logits `(b, o)` of `b` images of `inputs` bytes each. `scratch` holds at least
@@ -115,8 +112,7 @@ impl<'m> Prepared<'m> {
     /// # Errors
     /// [`Error::Length`] where a slice has not the length that the network needs.
     pub fn logits(&self, pixels: &[u8], scratch: &mut [u8], logits: &mut [i32]) -> Result<(), Error> {
-        let shape = self.header.shape();
-        let (i, o) = (shape.inputs(), shape.outputs());
+        let (i, o) = (self.inputs, self.outputs);
         let b = pixels.len() / i;
         if pixels.len() != b * i {
             return Err(Error::Length { what: "pixels", expected: b * i, actual: pixels.len() });
@@ -124,22 +120,22 @@ impl<'m> Prepared<'m> {
         if logits.len() != b * o {
             return Err(Error::Length { what: "logits", expected: b * o, actual: logits.len() });
         }
-        let expected = Self::scratch_bytes(&self.header, b);
+        let expected = scratch_bytes(self.strides, self.list_bytes, b);
         if scratch.len() < expected {
             return Err(Error::Length { what: "scratch bytes", expected, actual: scratch.len() });
         }
         let skip = scratch.as_ptr().align_offset(CACHE_LINE_BYTES).min(CACHE_LINE_BYTES);
-        for (pixels, logits) in pixels.chunks(CHUNK * i).zip(logits.chunks_mut(CHUNK * o)) {
+        for (pixels, logits) in pixels.chunks(CHUNK_IMAGES * i).zip(logits.chunks_mut(CHUNK_IMAGES * o)) {
             self.chunk(pixels, &mut scratch[skip..], logits);
         }
         Ok(())
     }
 
     fn chunk(&self, pixels: &[u8], scratch: &mut [u8], logits: &mut [i32]) {
-        let i = self.header.shape().inputs();
+        let i = self.inputs;
         let b = pixels.len() / i;
-        let (first, widest) = strides(&self.header);
-        let (list, rest) = scratch.split_at_mut(list_bytes(&self.header));
+        let (first, widest) = self.strides;
+        let (list, rest) = scratch.split_at_mut(self.list_bytes);
         let (input, rest) = rest.split_at_mut(b * first);
         let (mut x, mut y) = rest.split_at_mut(b * widest);
         for (row, pixels) in input.chunks_exact_mut(first).zip(pixels.chunks_exact(i)) {
@@ -167,15 +163,20 @@ impl<'m> Prepared<'m> {
     }
 }
 
+/// Bytes of scratch for a batch of `b` images.
+const fn scratch_bytes((first, widest): (usize, usize), list: usize, b: usize) -> usize {
+    let together = if b < CHUNK_IMAGES { b } else { CHUNK_IMAGES };
+    CACHE_LINE_BYTES + together * (first + 2 * widest) + list
+}
+
 /// Bytes from one image to the next: of the inputs, and of the widest hidden layer.
-const fn strides(header: &Header) -> (usize, usize) {
-    let shape = header.shape();
-    (shape.inputs().next_multiple_of(CACHE_LINE_BYTES), padded_outputs(shape.widest_hidden(), MAX_LANES))
+const fn strides(header: &Header<'_>) -> (usize, usize) {
+    (header.inputs().next_multiple_of(CACHE_LINE_BYTES), padded_outputs(header.widest_hidden(), MAX_LANES))
 }
 
 /// Bytes of the list of quads.
-const fn list_bytes(header: &Header) -> usize {
-    let shape = header.shape();
-    let widest = if shape.widest_hidden() > shape.inputs() { shape.widest_hidden() } else { shape.inputs() };
+const fn list_bytes(header: &Header<'_>) -> usize {
+    let (hidden, inputs) = (header.widest_hidden(), header.inputs());
+    let widest = if hidden > inputs { hidden } else { inputs };
     (2 * widest.div_ceil(4)).next_multiple_of(CACHE_LINE_BYTES)
 }

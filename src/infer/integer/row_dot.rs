@@ -7,17 +7,12 @@
 //! (w0 | w2 << 16) * (x2 | x0 << 16) = (w0 * x0 + w2 * x2) << 16 + w0 * x2        the rest falls out of the word
 //! ```
 //!
-//! with a lower half below 2^16 and an upper half that two products, or the eight of half bytes, do not overflow.
+//! with a lower half below 2^16 and an upper half that two products, or the eight of nibbles, do not overflow.
 
 use crate::format::{Dtype, LayerView, Packing, words};
 
 const BYTES: u32 = 0x00ff_00ff;
-const HALF_BYTES: u32 = 0x000f_000f;
-
-/// Words of a number of inputs: two at a time, as half bytes want them.
-pub(super) const fn input_words(inputs: usize) -> usize {
-    2 * inputs.div_ceil(8)
-}
+const NIBBLES: u32 = 0x000f_000f;
 
 /// Puts inputs into words; zeros fill the last ones.
 pub(super) fn pack(mut inputs: impl Iterator<Item = u8>, words: &mut [u32]) {
@@ -37,16 +32,16 @@ pub(super) fn sum_of(x: &[u32]) -> u32 {
 
 /// `bias + Σ x·w` of a row of an integer type, of inputs that add up to `sum`; words of zeros cost a look.
 pub(super) fn dot(layer: &LayerView<'_>, row: usize, x: &[u32], sum: u32) -> i32 {
-    let place = layer.place();
+    let layout = layer.weight_layout();
     let weights: &[u32] = words(layer.weights()).unwrap_or_default();
-    let row_of = weights.get(place.byte(row, 0) / 4..).unwrap_or_default();
-    let at = |quad| weights.get(place.byte(row, 4 * quad) / 4).unwrap_or(&0);
+    let row_of = weights.get(layout.byte(row, 0) / 4..).unwrap_or_default();
+    let at = |quad| weights.get(layout.byte(row, 4 * quad) / 4).unwrap_or(&0);
     // Of two rows in a word.
     let nibbles = |w: u32| w >> (row % 2 * 4) & 0x0f0f_0f0f;
-    let products = match (place.dtype(), place.packing()) {
+    let products = match (layout.dtype(), layout.packing()) {
         (Dtype::I4, packing) => {
             match packing {
-                Packing::Generic => half_bytes(x, row_of),
+                Packing::Generic => i4_row(x, row_of),
                 Packing::CortexM0 | Packing::CortexM4 => {
                     bytes(x, row_of.iter().step_by(2), |w| (nibbles(w), nibbles(w) >> 8))
                 }
@@ -99,12 +94,12 @@ fn borrowed(w: u32) -> (u32, u32) {
 /// A word of eight weights two words of inputs: those of the second one in the upper halves of its bytes. A function of its
 /// own, so that it keeps its registers.
 #[inline(never)]
-fn half_bytes(x: &[u32], weights: &[u32]) -> u32 {
+fn i4_row(x: &[u32], weights: &[u32]) -> u32 {
     let mut acc = 0_u32;
     for ([a, b], &w) in x.as_chunks().0.iter().zip(weights) {
         if a | b != 0 {
             let w = u32::from_le(w) ^ 0x8888_8888;
-            let product = |x: u32, w: u32| (x & BYTES).wrapping_mul(w & HALF_BYTES);
+            let product = |x: u32, w: u32| (x & BYTES).wrapping_mul(w & NIBBLES);
             let low = product(*a, w).wrapping_add(product(a >> 8, w >> 8));
             let high = product(*b, w >> 4).wrapping_add(product(b >> 8, w >> 12));
             acc = acc.wrapping_add(low.wrapping_add(high) >> 16);

@@ -14,7 +14,7 @@ use super::dsp as this;
 use super::quads::{Core, ENTRY, quad_words};
 use crate::format::Packing;
 
-/// A place in a list.
+/// A position in a list.
 type At = *const Cell<u32>;
 type Kernel = unsafe extern "C" fn(At, *const u32, At, *mut [u32; 4]);
 
@@ -45,7 +45,7 @@ impl Core for Assembly {
     fn skipping<const I4: bool>(list: &[Cell<u32>], weights: &[u32], acc: &mut [u32; 4]) {
         debug_assert!(list.len() >= ENTRY);
         let kernel: Kernel = if I4 { selvedge_skipping_i4 } else { selvedge_skipping_i8 };
-        // SAFETY: the driver made the list: whole entries whose offsets are those of the quads of the four rows, and behind
+        // SAFETY: the driver made the list: whole entries whose offsets are those of the quads of the four rows, and after
         // them one whose offset carries.
         unsafe {
             let end = list.as_ptr_range().end.sub(ENTRY);

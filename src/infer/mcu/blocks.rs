@@ -4,30 +4,39 @@
 //! A layer's blocks stand without gaps, those that are all zero left out, and the list says where the weights of each
 //! are.
 
-use super::mve::{self, BLOCK};
-use super::sizes;
-use crate::format::{LayerView, ModelView, Packing};
+use super::mve::{self, BLOCK_WORDS};
+use crate::format::{Header, LayerView, ModelView, Packing};
+use crate::infer::profile;
 
 pub(super) const PACKING: Packing = Packing::CortexM55;
 
+/// Words of the inputs of even and odd layers, of the list, and of the pixels.
+pub(super) type Areas = [usize; 4];
+
+pub(super) const fn areas(header: &Header<'_>) -> Areas {
+    profile::block_areas(header)
+}
+
 /// Runs some layers in `scratch`, whose last words are the pixels; returns the words of the last hidden outputs.
 pub(super) fn run<'s, const I4: bool>(
-    image: &ModelView<'_>,
-    layers: &[LayerView<'_>],
+    view: &ModelView<'_>,
+    count: usize,
     dense: bool,
+    &[even, odd, blocks, _]: &Areas,
     scratch: &'s mut [u32],
     logits: &mut [i32],
 ) -> &'s [u32] {
-    let [even, odd, blocks, _] = sizes::areas(image.header());
     let (mut x, rest) = scratch.split_at_mut_checked(even).unwrap_or_default();
     let (mut y, rest) = rest.split_at_mut_checked(odd).unwrap_or_default();
     let (list, pixels) = rest.split_at_mut_checked(blocks).unwrap_or_default();
-    let mut found = read::<I4>(image, dense, pixels, x, list);
-    for (l, layer) in layers.iter().enumerate() {
-        rows::<I4>(layer, x, list.get(..found).unwrap_or_default(), y, logits);
-        if l + 1 < layers.len() {
+    let mut found = read::<I4>(view, dense, pixels, x, list);
+    let mut layers = view.layers();
+    for l in 1..=count {
+        let Some(layer) = layers.next_of(super::dtype(I4), PACKING) else { break };
+        rows::<I4>(&layer, x, list.get(..found).unwrap_or_default(), y, logits);
+        if l < count {
             let outputs = layer.outputs().div_ceil(16);
-            found = compact::<I4>(dense, y.get_mut(..BLOCK * outputs).unwrap_or_default(), list);
+            found = compact::<I4>(dense, y.get_mut(..BLOCK_WORDS * outputs).unwrap_or_default(), list);
         }
         core::mem::swap(&mut x, &mut y);
     }
@@ -36,20 +45,20 @@ pub(super) fn run<'s, const I4: bool>(
 
 /// Turns pixels into the blocks of the first layer and lists them; returns how many there are.
 fn read<const I4: bool>(
-    image: &ModelView<'_>,
+    view: &ModelView<'_>,
     dense: bool,
     pixels: &[u32],
     x: &mut [u32],
     list: &mut [u32],
 ) -> usize {
-    let patched = image.header().image().filter(|(rows, cols)| rows % 4 == 0 && cols % 4 == 0);
+    let patched = view.header().image().filter(|(rows, cols)| rows % 4 == 0 && cols % 4 == 0);
     if let Some(size) = patched {
-        return mve::patches::<I4>(pixels, size, image.table(), !dense, x, list);
+        return mve::patches::<I4>(pixels, size, view.table(), !dense, x, list);
     }
     x.fill(0);
-    let pixels = pixels.iter().flat_map(|w| w.to_le_bytes()).take(image.header().shape().inputs());
+    let pixels = pixels.iter().flat_map(|w| w.to_le_bytes()).take(view.header().inputs());
     for (x, p) in crate::format::bytes_mut(x).iter_mut().zip(pixels) {
-        *x = image.table().map_or(p >> 1, |t| t[usize::from(p)]);
+        *x = view.table().map_or(p >> 1, |t| t[usize::from(p)]);
     }
     compact::<I4>(dense, x, list)
 }
@@ -57,9 +66,9 @@ fn read<const I4: bool>(
 /// Moves the blocks that are not all zero to the front and lists them; returns how many there are.
 fn compact<const I4: bool>(dense: bool, x: &mut [u32], list: &mut [u32]) -> usize {
     let blocks = core::cell::Cell::from_mut(x).as_slice_of_cells();
-    let mut kept = blocks.chunks_exact(BLOCK).zip(list);
+    let mut kept = blocks.chunks_exact(BLOCK_WORDS).zip(list);
     let mut found = 0;
-    for (block, offset) in blocks.chunks_exact(BLOCK).zip((0..).step_by(mve::weights::<I4>())) {
+    for (block, offset) in blocks.chunks_exact(BLOCK_WORDS).zip((0..).step_by(mve::weights::<I4>())) {
         if (dense || block.iter().any(|x| x.get() != 0))
             && let Some((to, entry)) = kept.next()
         {
@@ -71,7 +80,7 @@ fn compact<const I4: bool>(dense: bool, x: &mut [u32], list: &mut [u32]) -> usiz
     found
 }
 
-/// A layer: outputs into `y`, with zeros behind the last to a whole block, or logits.
+/// A layer: outputs into `y`, padded with zeros to a whole block, or logits.
 fn rows<const I4: bool>(layer: &LayerView<'_>, x: &[u32], list: &[u32], y: &mut [u32], logits: &mut [i32]) {
     let words = crate::format::words::<u32>(layer.weights()).unwrap_or_default();
     let blocks = words.chunks_exact((layer.inputs().div_ceil(16) * mve::weights::<I4>() / 4).max(1));

@@ -155,7 +155,7 @@ struct Patched {
 }
 
 /// Words of a block of sixteen inputs.
-pub(super) const BLOCK: usize = 4;
+pub(super) const BLOCK_WORDS: usize = 4;
 /// Bytes of the weights of eight rows for a block: of i4, two rows share theirs.
 pub(super) const fn weights<const I4: bool>() -> usize {
     if I4 { 64 } else { 128 }
@@ -170,7 +170,7 @@ pub(super) fn rows<const I4: bool>(
     biases: &[i32; 8],
     acc: &mut [i32; 8],
 ) {
-    if BLOCK * list.len() > x.len() || weights.is_empty() {
+    if BLOCK_WORDS * list.len() > x.len() || weights.is_empty() {
         return;
     }
     let end = list.as_ptr_range().end;
@@ -197,7 +197,7 @@ pub(super) fn patches<const I4: bool>(
     list: &mut [u32],
 ) -> usize {
     let blocks = rows / 4 * (cols / 4);
-    let short = BLOCK * blocks > x.len().min(pixels.len()) || blocks > list.len();
+    let short = BLOCK_WORDS * blocks > x.len().min(pixels.len()) || blocks > list.len();
     if short || rows % 4 != 0 || cols % 4 != 0 || blocks == 0 {
         return 0;
     }

@@ -9,19 +9,19 @@
 //! rows      four at a time: biases, the kernel over the list, multipliers; each four outputs are one of the last words
 //! ```
 //!
-//! The list may take the place of quads that were read already: an entry of three words for a quad of one is behind it as
+//! The list may take the place of quads that were read already: an entry of three words never overtakes a quad of one as
 //! long as `2n` entries leave the front of the input free, and that is what `fits` says.
 
 use core::cell::Cell;
 
-use crate::format::{LayerView, ModelView, Packing};
+use crate::format::{Header, LayerView, ModelView, Packing};
 
 #[cfg(not(selvedge_core = "portable"))]
-use super::assembly::Assembly as This;
+use super::assembly::Assembly as ThisCore;
 #[cfg(selvedge_core = "portable")]
-use super::pairs::Portable as This;
+use super::pairs::Portable as ThisCore;
 
-pub(super) const PACKING: Packing = This::PACKING;
+pub(super) const PACKING: Packing = ThisCore::PACKING;
 
 /// The offset that ends a list: added to any address, it carries.
 pub(super) const END: u32 = u32::MAX;
@@ -33,7 +33,7 @@ pub(super) const fn quad_words<const I4: bool>() -> usize {
     if I4 { 2 } else { 4 }
 }
 
-/// What a core does in its own way.
+/// What differs from core to core.
 pub(super) trait Core {
     const PACKING: Packing;
     /// The two words that the kernel wants of four inputs of 0..=127.
@@ -53,21 +53,29 @@ pub(super) trait Core {
     fn logit(acc: u32) -> i32;
 }
 
+/// What the driver keeps of a file: nothing.
+pub(super) type Areas = ();
+
+pub(super) const fn areas(_: &Header<'_>) -> Areas {}
+
 /// Runs some layers in `scratch`, whose last words are the pixels; returns the words of the last hidden outputs.
 pub(super) fn run<'s, const I4: bool>(
-    image: &ModelView<'_>,
-    layers: &[LayerView<'_>],
+    view: &ModelView<'_>,
+    count: usize,
     dense: bool,
+    _: &Areas,
     scratch: &'s mut [u32],
     logits: &mut [i32],
 ) -> &'s [u32] {
     let words = Cell::from_mut(&mut *scratch).as_slice_of_cells();
-    let inputs = image.header().shape().inputs();
-    let mut found = read(image.table(), last(words, inputs.div_ceil(4)));
-    for layer in layers {
-        found = rows::<I4>(layer, dense, found, words, logits);
+    let mut outputs = view.header().inputs();
+    let mut found = read(view.table(), last(words, outputs.div_ceil(4)));
+    let mut layers = view.layers();
+    for _ in 0..count {
+        let Some(layer) = layers.next_of(super::dtype(I4), PACKING) else { break };
+        found = rows::<I4>(&layer, dense, found, words, logits);
+        outputs = layer.outputs();
     }
-    let outputs = layers.last().map_or(inputs, LayerView::outputs);
     scratch.get(scratch.len().saturating_sub(outputs.div_ceil(4))..).unwrap_or_default()
 }
 
@@ -85,7 +93,7 @@ fn read(table: Option<&[u8; 256]>, quads: &[Cell<u32>]) -> usize {
 }
 
 /// Replaces every pixel by its input. Written out, since a loop over four bytes stays one where code is to be small; a
-/// function of its own, so that the other way keeps its registers.
+/// function of its own, so that the path without a table keeps its registers.
 #[inline(never)]
 fn look_up(table: &[u8; 256], quads: &[Cell<u32>]) -> usize {
     let of = |pixel: u8| table[usize::from(pixel)];
@@ -129,28 +137,28 @@ fn rows<const I4: bool>(
     let mut blocks = weights.chunks_exact((quad_words::<I4>() * quads).max(1));
     let mut multipliers = layer.multipliers().chunks_exact(4);
     let (mut logits, mut outputs, mut count) = (logits.chunks_mut(4), outputs.iter(), 0);
-    let biased = This::SUMS || I4;
+    let biased = ThisCore::SUMS || I4;
     for biases in layer.biases().chunks_exact(4) {
         let (Some(weights), Some(&[a, b, c, d])) = (blocks.next(), biases.first_chunk::<4>()) else { break };
-        let start = |bias: i32| This::start(i32::from_le(bias), if biased { sum } else { 0 });
+        let start = |bias: i32| ThisCore::start(i32::from_le(bias), if biased { sum } else { 0 });
         let first = [start(a), start(b), start(c), start(d)];
         let mut acc = if I4 { [0; 4] } else { first };
         if skipping {
-            This::skipping::<I4>(list, weights, &mut acc);
+            ThisCore::skipping::<I4>(list, weights, &mut acc);
         } else {
-            This::dense::<I4>(list, weights, &mut acc);
+            ThisCore::dense::<I4>(list, weights, &mut acc);
         }
         if I4 {
             // A weight is sixteen nibbles.
             acc.iter_mut().zip(first).for_each(|(acc, first)| *acc = (*acc << 4).wrapping_add(first));
         }
         if let Some(multipliers) = multipliers.next().and_then(|m| m.first_chunk::<4>()) {
-            let quad = This::requantize(&acc, multipliers);
+            let quad = ThisCore::requantize(&acc, multipliers);
             outputs.next().into_iter().for_each(|o| o.set(quad));
             count += usize::from(quad != 0);
         } else {
             let logits = logits.next().unwrap_or_default();
-            logits.iter_mut().zip(&acc).for_each(|(z, &acc)| *z = This::logit(acc));
+            logits.iter_mut().zip(&acc).for_each(|(z, &acc)| *z = ThisCore::logit(acc));
         }
     }
     count
@@ -165,8 +173,8 @@ fn list<const I4: bool>(input: &[Cell<u32>], to: &[Cell<u32>]) -> (usize, u32) {
         if x != 0
             && let Some([at, a, b]) = entries.next()
         {
-            sum += if This::SUMS || I4 { sum_of(x) } else { 0 };
-            let pair = This::pair(x);
+            sum += if ThisCore::SUMS || I4 { sum_of(x) } else { 0 };
+            let pair = ThisCore::pair(x);
             at.set(offset);
             a.set(pair.0);
             b.set(pair.1);
@@ -186,8 +194,8 @@ fn pairs<const I4: bool>(input: &[Cell<u32>], to: &[Cell<u32>]) -> (usize, u32) 
     for (quad, entry) in input.iter().zip(to.chunks_exact(2)) {
         if let [a, b] = entry {
             let x = quad.get();
-            sum += if This::SUMS || I4 { sum_of(x) } else { 0 };
-            let pair = This::pair(x);
+            sum += if ThisCore::SUMS || I4 { sum_of(x) } else { 0 };
+            let pair = ThisCore::pair(x);
             a.set(pair.0);
             b.set(pair.1);
             len += 2;

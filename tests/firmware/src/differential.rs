@@ -3,7 +3,7 @@
 //!
 //! Runs on the devices and, from `tests/mcu.rs`, on the host. Nothing is stored but the file and the activations.
 
-use selvedge::format::{ALIGN, Builder, Dtype, Header, ModelView, row_bound};
+use selvedge::format::{ALIGN, Builder, Dtype, HeaderBuf, ModelView, row_bound};
 use selvedge::naive::integer::requantize;
 use selvedge::{Shape, infer::mcu};
 
@@ -157,15 +157,17 @@ pub fn check(memory: &mut Memory) -> Result<u32, (usize, u32, u32)> {
 fn one(memory: &mut Memory, widths: &[usize], side: usize, weights: Weights, image: u32) -> Option<bool> {
     let shape = Shape::new(widths).ok()?;
     let dtype = if weights.i4 { Dtype::I4 } else { Dtype::I8 };
-    let mut header = Header::new(shape, dtype, mcu::PACKING).ok()?;
+    let mut header = HeaderBuf::new(shape, dtype, mcu::PACKING).ok()?;
     if side > 0 {
         header = header.with_image(side, side).ok()?;
     }
     if weights.kind == 0 {
         header = header.with_table();
     }
-    assert!(header.file_bytes() <= FILE && mcu::scratch_words(&header) <= SCRATCH && ALIGN <= 16);
-    let mut builder = Builder::new(header, &mut memory.file[..header.file_bytes()]).ok()?;
+    let file_bytes = header.file_bytes();
+    let words = mcu::I8Engine::scratch_words(&header.header());
+    assert!(file_bytes <= FILE && words <= SCRATCH && ALIGN <= 16);
+    let mut builder = Builder::new(header, &mut memory.file[..file_bytes]).ok()?;
     let table = core::array::from_fn(|p| (127 - p / 3) as u8);
     builder.table(&table);
     for l in 0..shape.layers() {
@@ -176,32 +178,36 @@ fn one(memory: &mut Memory, widths: &[usize], side: usize, weights: Weights, ima
         }
     }
     let file = builder.finish().ok()?;
+    let table = file.table().copied();
     let mut expected = [0; 16];
-    plain(
-        shape,
-        weights,
-        image,
-        header.has_table().then_some(&table),
-        &mut memory.x,
-        &mut memory.y,
-        &mut expected,
-    );
+    plain(shape, weights, image, table.as_ref(), &mut memory.x, &mut memory.y, &mut expected);
     let gives = |dense| gives(&file, dense, image, &mut memory.scratch, &expected);
     Some([false, true].into_iter().all(gives))
 }
 
 fn gives(file: &ModelView<'_>, dense: bool, image: u32, scratch: &mut [u32], expected: &[i32; 16]) -> bool {
-    let i4 = file.header().dtype() == Dtype::I4;
-    let new = if i4 { mcu::Model::new_i4 } else { mcu::Model::new };
-    let Ok(mut model) = new(file.clone()) else { return false };
+    match file.header().dtype() {
+        Dtype::I4 => gives_as::<true>(file, dense, image, scratch, expected),
+        _ => gives_as::<false>(file, dense, image, scratch, expected),
+    }
+}
+
+fn gives_as<const I4: bool>(
+    file: &ModelView<'_>,
+    dense: bool,
+    image: u32,
+    scratch: &mut [u32],
+    expected: &[i32; 16],
+) -> bool {
+    let Ok(mut engine) = mcu::Engine::<I4>::new(file.clone()) else { return false };
     if dense {
-        model = model.dense();
+        engine = engine.dense();
     }
     scratch.fill(0xa5a5_a5a5);
-    model.pixels(scratch).iter_mut().enumerate().for_each(|(at, p)| *p = pixel(image, at));
-    let outputs = file.header().shape().outputs();
+    engine.pixels(scratch).iter_mut().enumerate().for_each(|(at, p)| *p = pixel(image, at));
+    let outputs = file.header().outputs();
     let mut logits = [i32::MIN; 16];
-    model.run(scratch, &mut logits[..outputs]).is_ok() && logits[..outputs] == expected[..outputs]
+    engine.run(scratch, &mut logits[..outputs]).is_ok() && logits[..outputs] == expected[..outputs]
 }
 
 /// The naive loop.

@@ -9,9 +9,9 @@ pub mod console;
 pub mod count;
 pub mod differential;
 pub mod file;
+pub mod stack;
 #[path = "../../../host-cli/firmware/src/static_buffer.rs"]
 mod static_buffer;
-pub mod stack;
 
 #[cfg(target_arch = "arm")]
 pub use cortex_m_rt::entry;
@@ -39,8 +39,8 @@ macro_rules! deployed {
             Ok(header) => header,
             Err(_) => panic!(),
         };
-        const INPUTS: usize = HEADER.shape().inputs();
-        const CLASSES: usize = HEADER.shape().outputs();
+        const INPUTS: usize = HEADER.inputs();
+        const CLASSES: usize = HEADER.outputs();
     };
 }
 

@@ -9,7 +9,7 @@ use super::{Files, array, classify, header};
 
 /// The C files of a flash file.
 pub(super) fn write(model: &ModelView<'_>, name: &str) -> Files {
-    let (shape, four_bits) = (model.header().shape(), model.header().dtype() == Dtype::I4);
+    let (shape, four_bits) = (crate::model::flash_shape(model), model.header().dtype() == Dtype::I4);
     let labels: Vec<String> = model.labels().map(String::from).collect();
     let notes = format!(
         "Integers only: i{} weights.\n * A logit of 1 is worth {:e}.",
@@ -17,16 +17,16 @@ pub(super) fn write(model: &ModelView<'_>, name: &str) -> Files {
         model.scale(shape.layers())
     );
     let mut source = String::from("/* See HEADER. */\n#include \"HEADER\"\n");
-    for (l, layer) in model.layers().iter().enumerate() {
+    for (l, layer) in model.layers().enumerate() {
         let weights = format!("{name}_weights{}", l + 1);
         if four_bits {
-            array(&mut source, "uint8_t", &weights, nibbles(layer).into_iter());
+            array(&mut source, "uint8_t", &weights, nibbles(&layer).into_iter());
         } else {
             array(
                 &mut source,
                 "int8_t",
                 &weights,
-                interleaved(layer).flatten().collect::<Vec<_>>().into_iter(),
+                interleaved(&layer).flatten().collect::<Vec<_>>().into_iter(),
             );
         }
         let outputs = 0..layer.outputs();
@@ -69,11 +69,11 @@ fn interleaved<'a>(layer: &'a LayerView<'a>) -> impl Iterator<Item = [i8; 4]> + 
 /// The same with two weights in a byte, the even output's in the low nibble.
 fn nibbles(layer: &LayerView<'_>) -> Vec<u8> {
     let pair = |low: i8, high: i8| (high / 16 * 16) as u8 | ((low / 16) as u8 & 15);
-    interleaved(layer).flat_map(|[a, b, c, d]| [pair(a, b), pair(c, d)]).collect()
+    interleaved(&layer).flat_map(|[a, b, c, d]| [pair(a, b), pair(c, d)]).collect()
 }
 
 fn logits(model: &ModelView<'_>, name: &str) -> String {
-    let shape = model.header().shape();
+    let shape = crate::model::flash_shape(model);
     let table = model.table().is_some();
     let input = if table { format!("{name}_table[pixels[i]]") } else { "(uint8_t)(pixels[i] >> 1)".into() };
     super::logits(name, shape, ["uint8_t", "int32_t"], &input, |l, from, to| {

@@ -12,7 +12,7 @@ use crate::files::onnx::dtype;
 
 /// The graph of a file of integer weights: from bytes to its logits, i32.
 pub fn write(model: &ModelView<'_>) -> Vec<u8> {
-    let shape = model.header().shape();
+    let shape = model.header();
     let mut graph = GraphBuilder::default();
     input_lookup(&mut graph, model, dtype::UINT8);
     let hidden = shape.layers() > 1;
@@ -21,10 +21,10 @@ pub fn write(model: &ModelView<'_>) -> Vec<u8> {
             graph.constant(name, dtype::INT64, &[], value.to_le_bytes().to_vec());
         }
     }
-    for (l, layer) in model.layers().iter().enumerate() {
+    for (l, layer) in model.layers().enumerate() {
         let (i, o, n) = (layer.inputs(), layer.outputs(), l + 1);
         let of = |part: &str| format!("fc{n}.{part}");
-        let weights = row_weights(layer);
+        let weights = row_weights(&layer);
         let transposed = (0..i * o).map(|at| weights[at % o * i + at / o]).collect();
         graph.constant(&of("weight"), dtype::INT8, &[i, o], transposed);
         let biases = (0..o).flat_map(|r| layer.bias(r).to_le_bytes()).collect();

@@ -14,10 +14,10 @@ use crate::files::onnx::dtype;
 
 /// The graph of a file of integer weights: from bytes to real logits.
 pub fn write(model: &ModelView<'_>) -> Vec<u8> {
-    let shape = model.header().shape();
+    let shape = model.header();
     let mut graph = GraphBuilder::default();
     input_lookup(&mut graph, model, dtype::INT8);
-    for (l, layer) in model.layers().iter().enumerate() {
+    for (l, layer) in model.layers().enumerate() {
         let (i, o, n) = (layer.inputs(), layer.outputs(), l + 1);
         let [x, x_scale, x_real] = [format!("x{l}"), format!("x{l}_scale"), format!("x{l}_real")];
         let fc = format!("fc{n}");
@@ -34,7 +34,7 @@ pub fn write(model: &ModelView<'_>) -> Vec<u8> {
         let steps: Vec<f32> = (0..o).map(|r| (unit(r) / input) as f32).collect();
         graph.floats(&x_scale, &[], &[model.scale(l)]);
         graph.constant(&format!("{x}_zero"), dtype::INT8, &[], vec![0]);
-        graph.constant(&of("weight"), dtype::INT8, &[o, i], row_weights(layer));
+        graph.constant(&of("weight"), dtype::INT8, &[o, i], row_weights(&layer));
         graph.floats(&of("weight_scale"), &[o], &steps);
         graph.constant(&of("weight_zero"), dtype::INT8, &[o], vec![0; o]);
         graph.constant(&of("bias"), dtype::INT32, &[o], biases);
@@ -85,7 +85,7 @@ pub(super) fn row_weights(layer: &LayerView<'_>) -> Vec<u8> {
 
 /// The file around a graph that takes `pixels`.
 pub(super) fn document(graph: GraphBuilder, model: &ModelView<'_>) -> Vec<u8> {
-    let shape = model.header().shape();
+    let shape = model.header();
     let doc = format!("{shape}, {} weights; pixels is a row of bytes", model.header().dtype().name());
     let labels: Vec<String> = model.labels().map(String::from).collect();
     graph.finish(("pixels", dtype::UINT8, shape.inputs()), doc, &labels)

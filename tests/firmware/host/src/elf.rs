@@ -25,7 +25,7 @@ pub fn report(path: &Path, model: Option<&Path>) -> Result<()> {
         ram += if sh_flags.0 & elf::SHF_WRITE.0 == 0 { 0 } else { section.size() };
     }
     let functions: Vec<_> = file.symbols().filter(|s| s.kind() == SymbolKind::Text).collect();
-    let inference = |name: &str| name.contains("mcu") || name.starts_with("selvedge_");
+    let inference = |name: &str| name.contains("8selvedge5infer") || name.starts_with("selvedge_");
     let infer: u64 = functions.iter().filter(|s| s.name().is_ok_and(inference)).map(ObjectSymbol::size).sum();
     let names = file.symbols().filter_map(|s| s.name().ok().map(String::from));
     let panics: Vec<_> = names.filter(|n| n.contains("panicking") || n.contains("a_panic_can")).collect();

@@ -89,7 +89,7 @@ fn learned(
     let (features, classes) = (WIDTHS[1], WIDTHS[2]);
     let shape = Shape::new(&[features, classes])?;
     let mut params = vec![0.0; shape.params()];
-    let layer = &image.layers()[1];
+    let layer = image.layers().last().expect("a file has a layer");
     let unit = image.scale(2);
     for row in 0..classes {
         params[features * classes + row] = layer.bias(row) as f32 * unit;
@@ -97,17 +97,17 @@ fn learned(
             params[column * classes + row] = layer.weight(row, column) as f32 * (unit / image.scale(1));
         }
     }
-    let model = mcu::Model::new(image.clone())?;
-    let mut scratch = vec![0; mcu::scratch_words(image.header())];
-    let mut memory = vec![0.0; Workspace::floats(shape, 1)];
+    let engine = mcu::I8Engine::new(image.clone())?;
+    let mut scratch = vec![0; mcu::I8Engine::scratch_words(image.header())];
+    let mut memory = vec![0.0; Workspace::floats(shape, 1) + 15];
     let mut workspace = Workspace::new(shape, 1, &mut Arena::new(&mut memory))?;
     let head = Mlp::new(shape, Backend::PORTABLE);
     for _ in 0..EPOCHS {
         for &n in train {
-            model
+            engine
                 .pixels(&mut scratch)
                 .copy_from_slice(&data.train.images.pixels[n * WIDTHS[0]..][..WIDTHS[0]]);
-            let y = model.features(&mut scratch)?;
+            let y = engine.features(&mut scratch)?;
             let x: Vec<_> = y.iter().map(|&y| f32::from(y) * image.scale(1)).collect();
             let fill = |_: usize, rows: &mut [f32]| rows.copy_from_slice(&x);
             let update = Update::Sgd { learning_rate: RATE };

@@ -7,7 +7,7 @@ use host_cli::error::Result;
 use host_cli::memory::Bytes;
 use host_cli::{flash, model};
 use selvedge::format::{ModelView, Packing};
-use selvedge::infer::integer;
+use selvedge::infer::integer::Engine;
 
 use crate::{core, of_each_class, write};
 
@@ -21,7 +21,7 @@ pub fn prepare(dir: &Path, i8: &Path, i4: &Path, data: &Dataset, per_class: usiz
     packings(dir, "", &deployed)?;
     packings(dir, "half-", &half)?;
     let pixels = |n: usize| {
-        let inputs = deployed.header().shape().inputs();
+        let inputs = deployed.header().inputs();
         &data.test.images.pixels[n * inputs..][..inputs]
     };
     let images: Vec<_> = chosen.iter().map(|&n| pixels(n)).collect();
@@ -38,13 +38,13 @@ fn flash_bytes(file: &Path) -> Result<Bytes> {
 
 /// The logits of all images, four bytes each.
 fn logits(image: ModelView<'_>, images: &[&[u8]]) -> Result<Vec<u8>> {
-    let model = integer::Model::new(image).map_err(core)?;
-    let header = model.image().header();
-    let mut scratch = vec![0; integer::scratch_words(header)];
-    let mut logits = vec![0; header.shape().outputs()];
+    let engine = Engine::new(image).map_err(core)?;
+    let header = engine.view().header();
+    let mut scratch = vec![0; Engine::scratch_words(header)];
+    let mut logits = vec![0; header.outputs()];
     let mut bytes = Vec::new();
     for pixels in images {
-        model.logits(pixels, &mut scratch, &mut logits).map_err(core)?;
+        engine.logits(pixels, &mut scratch, &mut logits).map_err(core)?;
         bytes.extend(logits.iter().flat_map(|z| z.to_le_bytes()));
     }
     Ok(bytes)

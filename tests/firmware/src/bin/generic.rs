@@ -1,4 +1,4 @@
-//! Classifies images in the way that reads any packing and any type of weights; what `selvedge estimate` says of files
+//! Classifies images with the engines that read any packing and any type of weights; what `selvedge estimate` says of files
 //! that no core has a kernel for was measured here.
 //!
 //! `MODEL`, when it is built, names the file. Reads `images`, writes `logits`, the bits of four bytes each; prints
@@ -7,16 +7,17 @@
 #![no_main]
 
 use selvedge::format::ModelView;
-use selvedge::{infer::float, infer::integer};
+use selvedge::infer::{Profile, float, integer};
 use selvedge_firmware::{File, StaticBuffer, console, count, entry, field, stack};
 
 selvedge_firmware::no_panics!();
 selvedge_firmware::deployed!("MODEL");
 
 const INTEGERS: bool = HEADER.dtype().is_integer();
-const WORDS: usize = if INTEGERS { integer::scratch_words(&HEADER) } else { 0 };
-const MEMORY: usize = if INTEGERS { integer::ram_bytes(&HEADER) } else { float::ram_bytes(&HEADER) };
-const FLOATS: usize = if INTEGERS { 0 } else { float::scratch_floats(&HEADER) };
+const PROFILE: Profile = if INTEGERS { Profile::Integer } else { Profile::Float };
+const WORDS: usize = if INTEGERS { PROFILE.scratch_words(&HEADER) } else { 0 };
+const FLOATS: usize = if INTEGERS { 0 } else { PROFILE.scratch_words(&HEADER) };
+const MEMORY: usize = PROFILE.ram_bytes(&HEADER);
 
 #[entry]
 fn main() -> ! {
@@ -25,17 +26,17 @@ fn main() -> ! {
     let (Some(words), Some(floats)) = (SCRATCH.take(), FLOAT_SCRATCH.take()) else { console::exit(false) };
     let Ok(image) = ModelView::parse(FILE) else { console::exit(false) };
     if INTEGERS {
-        let Ok(model) = integer::Model::new(image) else { console::exit(false) };
+        let Ok(engine) = integer::Engine::new(image) else { console::exit(false) };
         let mut logits = [0; CLASSES];
         measure(|pixels| {
-            let done = model.logits(pixels, words, &mut logits).is_ok();
+            let done = engine.logits(pixels, words, &mut logits).is_ok();
             (done, logits.map(i32::cast_unsigned))
         });
     } else {
-        let Ok(model) = float::Model::new(image) else { console::exit(false) };
+        let Ok(engine) = float::Engine::new(image) else { console::exit(false) };
         let mut logits = [0.0; CLASSES];
         measure(|pixels| {
-            let done = model.logits(pixels, floats, &mut logits).is_ok();
+            let done = engine.logits(pixels, floats, &mut logits).is_ok();
             (done, logits.map(f32::to_bits))
         });
     }

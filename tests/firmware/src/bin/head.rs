@@ -8,15 +8,15 @@
 
 use selvedge::format::ModelView;
 use selvedge::{
-    Activations, Arena, Backend, Memory, Mlp, Serial, Shape, Update, Workspace, infer::mcu, naive,
+    Activations, Arena, Backend, Memory, Mlp, Serial, Shape, Update, Workspace, infer::mcu::I8Engine, naive,
 };
 use selvedge_firmware::{File, StaticBuffer, console, count, entry, field};
 
 selvedge_firmware::printed_panics!();
 selvedge_firmware::deployed!("HEAD_MODEL");
 
-const LAYERS: usize = HEADER.shape().layers();
-const FEATURES: usize = HEADER.shape().width(LAYERS - 1);
+const LAYERS: usize = HEADER.layers();
+const FEATURES: usize = HEADER.width(LAYERS - 1);
 const HEAD: Shape = match Shape::new(&[FEATURES, CLASSES]) {
     Ok(shape) => shape,
     Err(_) => panic!(),
@@ -31,20 +31,20 @@ const NEW: usize = 8;
 fn main() -> ! {
     static PARAMS: StaticBuffer<[f32; HEAD.params()]> = StaticBuffer::new([0.0; HEAD.params()]);
     static MEMORY: StaticBuffer<Memory<FLOATS>> = StaticBuffer::new(Memory::new());
-    static SCRATCH: StaticBuffer<[u32; mcu::scratch_words(&HEADER)]> =
-        StaticBuffer::new([0; mcu::scratch_words(&HEADER)]);
+    static SCRATCH: StaticBuffer<[u32; I8Engine::scratch_words(&HEADER)]> =
+        StaticBuffer::new([0; I8Engine::scratch_words(&HEADER)]);
     let (Some(params), Some(memory), Some(scratch)) = (PARAMS.take(), MEMORY.take(), SCRATCH.take()) else {
         console::exit(false)
     };
-    let Ok(model) = ModelView::parse(FILE).and_then(mcu::Model::new) else { console::exit(false) };
-    start(model.image(), params);
+    let Ok(engine) = ModelView::parse(FILE).and_then(I8Engine::new) else { console::exit(false) };
+    start(engine.view(), params);
     let mut workspace = match Workspace::new(HEAD, 1, &mut Arena::new(memory.floats())) {
         Ok(workspace) => workspace,
         Err(_) => console::exit(false),
     };
-    report("before", &model, params, workspace.activations(), scratch);
-    let instructions = train(&model, params, &mut workspace, scratch);
-    report("after", &model, params, workspace.activations(), scratch);
+    report("before", &engine, params, workspace.activations(), scratch);
+    let instructions = train(&engine, params, &mut workspace, scratch);
+    report("after", &engine, params, workspace.activations(), scratch);
     field("head_bytes", (size_of_val(params) + 4 * FLOATS) as i32);
     field("scratch", size_of_val(scratch) as i32);
     field("step", instructions as i32);
@@ -70,7 +70,7 @@ fn start(image: &ModelView<'_>, params: &mut [f32]) {
 /// Reads the next image; makes its features.
 fn features(
     file: &mut File,
-    model: &mcu::Model<'_>,
+    engine: &I8Engine<'_>,
     scratch: &mut [u32],
     x: &mut [f32; FEATURES],
 ) -> Option<u8> {
@@ -79,9 +79,9 @@ fn features(
     if !file.read(&mut pixels) || !file.read(&mut label) {
         return None;
     }
-    model.pixels(scratch).copy_from_slice(&pixels);
-    let scale = model.image().scale(LAYERS - 1);
-    for (x, &y) in x.iter_mut().zip(model.features(scratch).ok()?) {
+    engine.pixels(scratch).copy_from_slice(&pixels);
+    let scale = engine.view().scale(LAYERS - 1);
+    for (x, &y) in x.iter_mut().zip(engine.features(scratch).ok()?) {
         *x = f32::from(y) * scale;
     }
     Some(label[0])
@@ -89,7 +89,7 @@ fn features(
 
 /// Trains the head; returns the mean instructions of a step, the features left out.
 fn train(
-    model: &mcu::Model<'_>,
+    engine: &I8Engine<'_>,
     params: &mut [f32],
     workspace: &mut Workspace<'_>,
     scratch: &mut [u32],
@@ -99,7 +99,7 @@ fn train(
     let (mut x, mut steps, mut sum) = ([0.0; FEATURES], 0, 0);
     for _ in 0..EPOCHS {
         let mut file = File::open(c"head-train");
-        while let Some(label) = features(&mut file, model, scratch, &mut x) {
+        while let Some(label) = features(&mut file, engine, scratch, &mut x) {
             let fill = |_: usize, rows: &mut [f32]| rows.copy_from_slice(&x);
             let mut step = || {
                 head.step(&Serial, params, workspace, &[label], &fill, Update::Sgd { learning_rate: RATE })
@@ -118,7 +118,7 @@ fn train(
 /// Prints how many of the test images the head gets right, in thousandths: of all classes, and of the new ones.
 fn report(
     when: &str,
-    model: &mcu::Model<'_>,
+    engine: &I8Engine<'_>,
     params: &[f32],
     activations: &mut Activations<'_>,
     scratch: &mut [u32],
@@ -126,7 +126,7 @@ fn report(
     let head = Mlp::new(HEAD, Backend::PORTABLE);
     let (mut x, mut seen, mut right) = ([0.0; FEATURES], [0; 2], [0; 2]);
     let mut file = File::open(c"head-test");
-    while let Some(label) = features(&mut file, model, scratch, &mut x) {
+    while let Some(label) = features(&mut file, engine, scratch, &mut x) {
         let fill = |_: usize, rows: &mut [f32]| rows.copy_from_slice(&x);
         let Ok(logits) = head.forward(&Serial, params, activations, 1, &fill) else { console::exit(false) };
         let group = usize::from(usize::from(label) >= NEW);

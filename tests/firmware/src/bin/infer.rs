@@ -14,61 +14,60 @@ use selvedge_firmware::{File, StaticBuffer, console, count, entry, field, stack}
 selvedge_firmware::no_panics!();
 selvedge_firmware::deployed!("MODEL");
 
-const I4: bool = matches!(HEADER.dtype(), Dtype::I4);
-const WORDS: usize = mcu::scratch_words(&HEADER);
+type Engine = mcu::Engine<'static, { matches!(HEADER.dtype(), Dtype::I4) }>;
+const WORDS: usize = Engine::scratch_words(&HEADER);
 
 #[entry]
 fn main() -> ! {
     static SCRATCH: StaticBuffer<[u32; WORDS]> = StaticBuffer::new([0; WORDS]);
     let Some(scratch) = SCRATCH.take() else { console::exit(false) };
     let mut logits = [0; CLASSES];
-    let Some(model) = boot(scratch, &mut logits) else { console::exit(false) };
-    measure(&model, scratch, &mut logits);
+    let Some(engine) = boot(scratch, &mut logits) else { console::exit(false) };
+    measure(&engine, scratch, &mut logits);
     console::exit(true)
 }
 
 /// The checked model, or the reason why there is none.
-fn boot(scratch: &mut [u32], logits: &mut [i32]) -> Option<mcu::Model<'static>> {
-    let new = if I4 { mcu::Model::new_i4 } else { mcu::Model::new };
-    let model = match ModelView::parse(FILE).and_then(new) {
-        Ok(model) => model,
+fn boot(scratch: &mut [u32], logits: &mut [i32]) -> Option<Engine> {
+    let engine = match ModelView::parse(FILE).and_then(Engine::new) {
+        Ok(engine) => engine,
         Err(_) => {
             console::text("the flash file is damaged or packed for another core: no inference\n");
             return None;
         }
     };
-    if model.self_test(scratch, logits).is_err() {
+    if engine.self_test(scratch, logits).is_err() {
         console::text("the self-test failed: no inference\n");
         return None;
     }
     console::text("checked ");
     console::text(mcu::PACKING.name());
     console::text("\n");
-    Some(model)
+    Some(engine)
 }
 
-fn measure(model: &mcu::Model<'_>, scratch: &mut [u32], logits: &mut [i32; CLASSES]) {
+fn measure(engine: &Engine, scratch: &mut [u32], logits: &mut [i32; CLASSES]) {
     let counter = count::Counter::calibrated();
-    let dense = model.clone().dense();
+    let dense = engine.clone().dense();
     let (mut images, mut file) = (File::open(c"images"), File::create(c"logits"));
     let (mut n, mut sum, mut sum_dense, mut most, mut deepest) = (0, 0_u32, 0_u32, 0, 0);
     let mut pixels = [0; INPUTS];
     while images.read(&mut pixels) {
         let mut class = 0;
-        let mut classify = |model: &mcu::Model<'_>, logits: &mut [i32]| {
+        let mut classify = |engine: &Engine, logits: &mut [i32]| {
             let mut once = |scratch: &mut [u32]| {
-                if model.run(scratch, logits).is_ok() {
+                if engine.run(scratch, logits).is_ok() {
                     class = naive::argmax(logits);
                 }
             };
-            fill(model, scratch, &pixels);
+            fill(engine, scratch, &pixels);
             deepest = stack::used(|| once(scratch)).max(deepest);
-            fill(model, scratch, &pixels);
+            fill(engine, scratch, &pixels);
             counter.count(|| once(scratch))
         };
         let mut other = [0; CLASSES];
         let slow = classify(&dense, &mut other);
-        let fast = classify(model, logits);
+        let fast = classify(engine, logits);
         for (z, y) in logits.iter().zip(other) {
             file.write(&z.to_le_bytes());
             if *z != y {
@@ -77,7 +76,7 @@ fn measure(model: &mcu::Model<'_>, scratch: &mut [u32], logits: &mut [i32; CLASS
         }
         if n < 10 {
             console::text("class=");
-            console::text(model.image().label(class).unwrap_or("?"));
+            console::text(engine.view().label(class).unwrap_or("?"));
             console::text(" logits=");
             for z in logits.iter() {
                 console::number(*z);
@@ -100,8 +99,8 @@ fn measure(model: &mcu::Model<'_>, scratch: &mut [u32], logits: &mut [i32; CLASS
 }
 
 /// Puts an image where the model expects it; a camera would write there itself.
-fn fill(model: &mcu::Model<'_>, scratch: &mut [u32], pixels: &[u8; INPUTS]) {
-    for (to, from) in model.pixels(scratch).iter_mut().zip(pixels) {
+fn fill(engine: &Engine, scratch: &mut [u32], pixels: &[u8; INPUTS]) {
+    for (to, from) in engine.pixels(scratch).iter_mut().zip(pixels) {
         *to = *from;
     }
 }

@@ -1,0 +1,159 @@
+//! The header of a file that is about to be written.
+
+use super::codes::{Activation, InputMap};
+use super::header::{
+    HEADER_BYTES, Header, MAGIC, MAX_LABEL_BYTES, MAX_LAYERS, RECORD_BYTES, SelfTest, VERSION,
+};
+use super::version2::{self, BIAS_BITS, HAS_SELF_TEST, MULTIPLIER_BITS};
+use super::{Dtype, Packing};
+use crate::error::Error;
+use crate::shape::{MAX_WIDTH, Shape};
+
+const MAX_BYTES: usize = HEADER_BYTES + MAX_LAYERS * RECORD_BYTES;
+
+/// A header in memory of its own: to a [`Header`] what a `String` is to a `str`. It is the bytes of version 2 as a file
+/// starts with them, valid by construction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeaderBuf {
+    bytes: [u8; MAX_BYTES],
+}
+
+impl HeaderBuf {
+    /// A header for the weights of a network, of some type in some order.
+    ///
+    /// # Errors
+    /// [`Error::PackingOf`] where that order is not for that type, [`Error::TooLarge`] where the file cannot be addressed
+    /// with 32 bits.
+    pub const fn new(shape: Shape, dtype: Dtype, packing: Packing) -> Result<Self, Error> {
+        let mut widths = [0; crate::shape::MAX_LAYERS + 1];
+        let mut position = 0;
+        while position <= shape.layers() {
+            widths[position] = shape.width(position);
+            position += 1;
+        }
+        Self::from_widths(widths.split_at(shape.layers() + 1).0, dtype, packing)
+    }
+
+    /// The same from a network's widths, the inputs first: of 1 to [`MAX_LAYERS`] layers.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), [`Error::Layers`] and [`Error::Width`] outside the limits.
+    pub const fn from_widths(widths: &[usize], dtype: Dtype, packing: Packing) -> Result<Self, Error> {
+        let layers = widths.len().saturating_sub(1);
+        if layers == 0 || layers > MAX_LAYERS {
+            return Err(Error::Layers { layers, max: MAX_LAYERS });
+        }
+        let mut buf = Self { bytes: [0; MAX_BYTES] };
+        buf = buf.with(0, &MAGIC).with(4, &[VERSION, packing.code(), layers as u8]);
+        let mut l = 0;
+        while l < layers {
+            let mut position = l;
+            while position <= l + 1 {
+                let width = widths[position];
+                if width == 0 || width > MAX_WIDTH {
+                    return Err(Error::Width { position, width, max: MAX_WIDTH });
+                }
+                position += 1;
+            }
+            let hidden = l + 1 < layers;
+            let multiplier = if hidden && dtype.is_integer() { MULTIPLIER_BITS } else { 0 };
+            let activation = if hidden { Activation::Relu } else { Activation::Identity };
+            let at = HEADER_BYTES + l * RECORD_BYTES;
+            buf = buf.with(at, &(widths[l] as u16).to_le_bytes());
+            buf = buf.with(at + 2, &(widths[l + 1] as u16).to_le_bytes());
+            buf = buf.with(at + 4, &[dtype.code(), activation.code(), multiplier, BIAS_BITS]);
+            l += 1;
+        }
+        buf.sized()
+    }
+
+    /// A header for what a file of any version holds, in another type or order.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn like(header: &Header<'_>, dtype: Dtype, packing: Packing) -> Result<Self, Error> {
+        let mut widths = [0; MAX_LAYERS + 1];
+        let used = &mut widths[..=header.layers()];
+        used.iter_mut().zip(header.widths()).for_each(|(to, width)| *to = width);
+        let mut buf = Self::from_widths(used, dtype, packing)?.with_label_bytes(header.label_bytes())?;
+        if let Some((rows, cols)) = header.image() {
+            buf = buf.with_image(rows, cols)?;
+        }
+        Ok(if header.input_map() == InputMap::Table { buf.with_table() } else { buf })
+    }
+
+    /// For images of `rows` by `cols` pixels.
+    ///
+    /// # Errors
+    /// [`Error::Length`] where these are not the network's inputs.
+    pub const fn with_image(self, rows: usize, cols: usize) -> Result<Self, Error> {
+        let expected = self.header().inputs();
+        if rows > expected || cols > expected || rows * cols != expected {
+            let actual = rows.saturating_mul(cols);
+            return Err(Error::Length { what: "image pixels", expected, actual });
+        }
+        // Both are at most MAX_WIDTH, which fits.
+        self.with(20, &(rows as u16).to_le_bytes()).with(22, &(cols as u16).to_le_bytes()).sized()
+    }
+
+    /// With an input table.
+    #[must_use]
+    pub const fn with_table(self) -> Self {
+        self.with(17, &[InputMap::Table.code()]).resized()
+    }
+
+    /// With `bytes` of class names.
+    ///
+    /// # Errors
+    /// [`Error::Labels`] above [`MAX_LABEL_BYTES`].
+    pub const fn with_label_bytes(self, bytes: usize) -> Result<Self, Error> {
+        if bytes > MAX_LABEL_BYTES {
+            return Err(Error::Labels);
+        }
+        Ok(self.with(30, &(bytes as u16).to_le_bytes()).resized())
+    }
+
+    pub(super) const fn with_self_test(self, test: SelfTest) -> Self {
+        self.with(7, &[HAS_SELF_TEST]).with(40, &test.seed.to_le_bytes()).with(44, &test.crc.to_le_bytes())
+    }
+
+    /// The header.
+    pub const fn header(&self) -> Header<'_> {
+        match version2::read(&self.bytes) {
+            Ok(header) => header,
+            Err(_) => panic!("a header is valid by construction"),
+        }
+    }
+
+    /// Bytes of the whole file.
+    pub const fn file_bytes(&self) -> usize {
+        self.header().file_bytes()
+    }
+
+    /// The bytes that the file starts with, the CRC left out.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.header().header_bytes()]
+    }
+
+    const fn with(mut self, at: usize, field: &[u8]) -> Self {
+        let mut i = 0;
+        while i < field.len() {
+            self.bytes[at + i] = field[i];
+            i += 1;
+        }
+        self
+    }
+
+    /// Checks the fields, and writes the length of the file.
+    const fn sized(self) -> Result<Self, Error> {
+        match version2::read(&self.bytes) {
+            Ok(_) => Ok(self.resized()),
+            Err(error) => Err(error),
+        }
+    }
+
+    const fn resized(self) -> Self {
+        let bytes = self.file_bytes() as u32;
+        self.with(8, &bytes.to_le_bytes())
+    }
+}
