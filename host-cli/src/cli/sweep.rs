@@ -7,7 +7,7 @@ use std::str::FromStr;
 use clap::{Args, Subcommand};
 
 use super::{DataArgs, RecipeValues};
-use crate::sweep::cost::Limits;
+use crate::sweep::cost::DeviceBudget;
 
 /// `sweep`.
 #[derive(Debug, Args)]
@@ -66,7 +66,7 @@ pub struct SweepRun {
     /// Leave out recipes whose i8 file would not fit a microcontroller, as `selvedge estimate` counts [default: no limits,
     /// costs on m4]
     #[arg(long, value_name = "flash=BYTES,ram=BYTES,target=CORE")]
-    pub budget: Option<Limits>,
+    pub budget: Option<DeviceBudget>,
     /// Do the K-th of N equal shares and make no table; `sweep merge` puts them together
     #[arg(long, value_name = "K/N")]
     pub shard: Option<Shard>,

@@ -4,7 +4,7 @@ use selvedge::format::{Dtype, Header};
 use serde_json::{Value, json};
 
 use crate::cli::Estimate;
-use crate::error::{Error, Exit, Result, typed};
+use crate::error::{Error, ErrorKind, Result, typed};
 use crate::estimate::{Budget, CORES, Core, target};
 use crate::flash;
 use crate::memory::Bytes;
@@ -91,7 +91,7 @@ fn all(args: &Estimate) -> Result<()> {
 }
 
 fn too_large(message: String) -> Error {
-    Error { exit: Exit::Budget, message }
+    Error::new(ErrorKind::Budget, message)
 }
 
 fn columns(args: &Estimate) -> Vec<String> {

@@ -11,9 +11,9 @@ use crate::error::{Error, Result};
 use crate::exchange::{self, Format, Net};
 use crate::files;
 use crate::flash;
+use crate::inference::network::Network;
 use crate::memory::size;
 use crate::model::fold;
-use crate::model::network::Network;
 use crate::model::{self, Model};
 use crate::terminal::Output;
 
@@ -42,7 +42,7 @@ pub fn run(args: &Export) -> Result<()> {
     let net = match &image {
         Some(image) if image.header().dtype().is_integer() => Net::Integer(image),
         Some(image) => {
-            (folded, classes) = (fold::of_file(image)?, image.labels().map(String::from).collect());
+            (folded, classes) = (fold::from_file(image)?, image.labels().map(String::from).collect());
             Net::Float(&folded, &classes)
         }
         None => {
@@ -73,7 +73,7 @@ fn flash_or_module(args: &Export) -> Result<()> {
         return Err(Error::misused("--prefix goes with --format c alone"));
     }
     let bytes = match Network::load(&args.model)? {
-        Network::Master(model) => flash::of_model(
+        Network::Float(model) => flash::of_model(
             &model,
             args.dtype.unwrap_or(Dtype::F32),
             args.packing.unwrap_or(Packing::Generic),

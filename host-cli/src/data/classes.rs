@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// The file of class names in a data set's folder, in any case.
 pub const FILE: &str = "labels.txt";
@@ -149,7 +149,7 @@ fn ranges(classes: &[usize], first: usize) -> String {
 /// # Errors
 /// Exit code 3 where the file cannot be read, is not UTF-8, leaves out a class, or names fewer than 2 or more than 256.
 pub fn read_names(path: &Path) -> Result<Vec<String>> {
-    let bytes = std::fs::read(path).map_err(|e| Error::unreadable(Exit::Data, path, &e))?;
+    let bytes = std::fs::read(path).map_err(|e| Error::unreadable(ErrorKind::Data, path, &e))?;
     parse_names(&bytes).map_err(|why| Error::data(format!("{}: {why}", path.display())))
 }
 

@@ -15,7 +15,7 @@ use ureq::http::{Response, StatusCode, header};
 
 use super::hex;
 use super::idx::GZIP;
-use crate::error::{Error, Exit, Result, why};
+use crate::error::{Error, ErrorKind, Result, why};
 use crate::files;
 use crate::terminal;
 
@@ -85,7 +85,7 @@ pub(super) fn status(path: &Path, file: &RemoteFile<'_>) -> Result<Status> {
         Ok(hash) if hash == file.sha256 => Ok(Status::Good),
         Ok(_) => Ok(Status::Corrupt),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Status::Missing),
-        Err(e) => Err(Error::unreadable(Exit::Data, path, &e)),
+        Err(e) => Err(Error::unreadable(ErrorKind::Data, path, &e)),
     }
 }
 

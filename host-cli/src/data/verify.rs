@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::fetch::{FASHION_MNIST, RemoteFile, Status, status};
 use super::{FILES, find, idx, is_fashion};
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// The state of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +67,7 @@ fn judge(path: &Path, file: &RemoteFile<'_>) -> Result<State> {
             Status::Corrupt => State::WrongHash,
         });
     }
-    let bytes = std::fs::read(path).map_err(|e| Error::unreadable(Exit::Data, path, &e))?;
+    let bytes = std::fs::read(path).map_err(|e| Error::unreadable(ErrorKind::Data, path, &e))?;
     let role = FILES.iter().position(|name| file.name.starts_with(name));
     let images = |count| {
         idx::parse_images("", &bytes).is_ok_and(|(i, _)| (i.count, i.rows, i.cols) == (count, 28, 28))

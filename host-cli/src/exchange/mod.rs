@@ -20,6 +20,7 @@ use selvedge::format::ModelView;
 
 use crate::data::Set;
 use crate::error::{Error, Result};
+use crate::inference::Logits;
 use crate::model::fold::Folded;
 
 pub use import::{Imported, Inputs, Options, Refusal, fold_normalisation, import, parse};
@@ -59,15 +60,6 @@ pub enum Format {
     Rust,
     /// A cargo project that runs a flash file on a board
     Firmware,
-}
-
-/// The logits of images, image by image.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Logits {
-    /// Of a network of floats.
-    Float(Vec<f32>),
-    /// Of a file of integers.
-    Integer(Vec<i32>),
 }
 
 /// The images at `index` of a set, their classes and their logits as an npz file, for other programs to compare with

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use selvedge::format::{Dtype, Header};
 
 use crate::data::idx::{self, Images};
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::estimate::{self, Budget, Bytes};
 use boards::{Board, Loader};
 
@@ -52,13 +52,12 @@ pub fn needs(header: &Header, board: &Board<'_>) -> Result<Needs> {
     let Some(short) = budget.short_of(Some(Bytes(board.flash.size)), Some(Bytes(board.ram.size))) else {
         return Ok(Needs { flash: budget.flash, ram: budget.ram, images });
     };
-    let exit = Exit::Budget;
     let message = format!(
         "the model does not fit {} ({}): {}; take fewer or narrower layers, `selvedge quantize --dtype i4`, or a \
          larger board",
         board.name, board.about, short
     );
-    Err(Error { exit, message })
+    Err(Error::new(ErrorKind::Budget, message))
 }
 
 /// The project: `file` is a flash file of integers in the board's packing, `selvedge` the core crate's folder, if it does

@@ -1,81 +1,12 @@
-//! What quantizing cost: classes before and after, image by image, and how much noise each layer got.
+//! The noise that quantizing adds to the outputs of each layer.
 
 use selvedge::format::ModelView;
-use selvedge::infer::integer::{self, Prepared};
-use selvedge::naive;
 use selvedge::{Backend, Mlp};
 
-use super::calibrate::Images;
 use super::plain::{self, Layer};
 use crate::error::Result;
-use crate::evaluate::BATCH;
-use crate::memory::Bytes;
-use crate::model::Model;
-use crate::model::fold::{Folded, fold};
-
-/// The CRC of the logits of a self-test.
-///
-/// # Errors
-/// What the core refuses.
-pub fn self_test(seed: u32, image: &ModelView<'_>) -> std::result::Result<u32, selvedge::Error> {
-    let model = integer::Model::new(image.clone())?;
-    let mut scratch = vec![0; integer::scratch_words(image.header())];
-    let mut logits = vec![0; image.header().shape().outputs()];
-    model.self_test_crc(seed, &mut scratch, &mut logits)
-}
-
-/// The class of each image at `index`, by the float network.
-///
-/// # Errors
-/// Exit code 1 without the memory.
-pub fn float_classes(model: &Model, pixels: &[u8], index: &[u32]) -> Result<Vec<u8>> {
-    Ok(classes(&float_logits(model, pixels, index)?, model.shape.outputs()))
-}
-
-fn classes<T: PartialOrd + Copy>(logits: &[T], outputs: usize) -> Vec<u8> {
-    logits.chunks_exact(outputs).map(|row| naive::argmax(row) as u8).collect()
-}
-
-/// The logits of each image at `index`, by the float network.
-///
-/// # Errors
-/// Exit code 1 without the memory.
-fn float_logits(model: &Model, pixels: &[u8], index: &[u32]) -> Result<Vec<f32>> {
-    let folded = fold(model)?;
-    let mlp = Mlp { shape: folded.shape, backend: Backend::detect() };
-    let values = folded.input_values();
-    let mut logits = Vec::new();
-    Images { pixels, index, values: &values }
-        .forward(&mlp, &folded.params, |activations, b| logits.extend_from_slice(activations.logits(b)))?;
-    Ok(logits)
-}
-
-/// The logits of each image at `index`, by the integer network.
-///
-/// # Errors
-/// Exit code 1 without the memory, or where the core refuses the file.
-pub fn integer_logits(image: &ModelView<'_>, pixels: &[u8], index: &[u32]) -> Result<Vec<i32>> {
-    let header = image.header();
-    let (i, o) = (header.shape().inputs(), header.shape().outputs());
-    let model = integer::Model::new(image.clone())?;
-    let mut memory = Bytes::zeroed(Prepared::bytes(header), "the model")?;
-    let prepared = Prepared::new(&model, Backend::detect(), &mut memory)?;
-    let mut scratch = Bytes::zeroed(Prepared::scratch_bytes(header, BATCH), "a forward pass")?;
-    let mut logits = vec![0; index.len() * o];
-    for (index, logits) in index.chunks(BATCH).zip(logits.chunks_mut(BATCH * o)) {
-        let rows: Vec<u8> = index.iter().flat_map(|&n| &pixels[n as usize * i..][..i]).copied().collect();
-        prepared.logits(&rows, &mut scratch, logits)?;
-    }
-    Ok(logits)
-}
-
-/// The class of each image at `index`, by the integer network.
-///
-/// # Errors
-/// As [`integer_logits`].
-pub fn integer_classes(image: &ModelView<'_>, pixels: &[u8], index: &[u32]) -> Result<Vec<u8>> {
-    Ok(classes(&integer_logits(image, pixels, index)?, image.header().shape().outputs()))
-}
+use crate::inference::float::TableInputs;
+use crate::model::fold::Folded;
 
 /// Of each layer, the mean square of its outputs over that of what quantizing adds to them, in decibels.
 ///
@@ -96,9 +27,9 @@ pub fn powers(net: &Folded, image: &ModelView<'_>, pixels: &[u8], index: &[u32])
     let values = net.input_values();
     let (layers, bytes) = (Layer::of(image), plain::input_values(image));
     let mut powers = vec![[0.0f64; 2]; shape.layers()];
-    let mut next = index.iter();
-    Images { pixels, index, values: &values }.forward(&mlp, &net.params, |activations, b| {
-        for (row, &n) in (0..b).zip(next.by_ref()) {
+    TableInputs { pixels, index, values: &values }.forward(&mlp, &net.params, |activations, index| {
+        let b = index.len();
+        for (row, &n) in index.iter().enumerate() {
             let pixels = &pixels[n as usize * shape.inputs()..][..shape.inputs()];
             let mut x: Vec<u8> = pixels.iter().map(|&p| bytes[usize::from(p)]).collect();
             for (l, layer) in layers.iter().enumerate() {

@@ -1,7 +1,7 @@
 //! From a trained model to a flash file of integers.
 //!
 //! Training images alone decide: a few of them the scales of the activations, all of them the fine-tuning. Validation and
-//! test images only tell what came of it; [`proof`] holds that.
+//! test images only measure the result.
 
 pub mod calibrate;
 pub mod clip;
@@ -18,11 +18,10 @@ use selvedge::{Backend, Mlp};
 
 use crate::data::Set;
 use crate::error::Result;
+use crate::inference::float::TableInputs;
 use crate::memory::{Bytes, Floats};
 use crate::model::Model;
 use crate::model::fold::{Folded, fold};
-use crate::sampling::{Generator, Split};
-use calibrate::Images;
 use clip::Clip;
 use equalize::equalize;
 use finetune::{QatConfig, finetune};
@@ -35,15 +34,6 @@ pub const SELF_TEST: u32 = 1;
 
 /// Images that scales are taken from where nobody says how many.
 pub const CALIBRATE: usize = 2048;
-/// The seed of a model that does not say how it was trained.
-pub const SEED: u64 = 42;
-
-/// Which of the training images a model may be quantized with, and which have validated it.
-pub fn split(model: &Model, images: usize) -> Split {
-    let recipe = model.about.recipe.as_ref();
-    recipe.map_or_else(|| Split::new(Generator::Selvedge, SEED, images), |r| r.split(images))
-}
-
 /// A flash file of integers, and where it clips.
 #[derive(Debug)]
 pub struct Quantized {
@@ -99,13 +89,13 @@ pub fn quantize(
     let some = &train[..options.calibrate.min(train.len())];
     let input = Input::new(net.table, &set.images.pixels, some, shape.inputs());
     let values = input.values();
-    let images = Images { pixels: &set.images.pixels, index: some, values: &values };
+    let images = TableInputs { pixels: &set.images.pixels, index: some, values: &values };
     let quantizer = Quantizer { model, mlp, input: &input, images, options };
     equalize(&quantizer, &mut net)?;
     let calibration = quantizer.calibrate(&net.params)?;
     let mut params = Floats::copy_of(&net.params, "a copy of the parameters")?;
     if options.qat > 0 {
-        let images = Images { index: train, ..images };
+        let images = TableInputs { index: train, ..images };
         let lesson = QatConfig { images, labels: &set.labels, epochs: options.qat, seed: options.seed };
         let choose = |params: &[f32]| quantizer.steps(params, &calibration.mean_square);
         finetune(&mlp, &mut params, lesson, &choose, after)?;

@@ -67,10 +67,10 @@ impl Split {
 }
 
 /// The draws of a run behind its split: the weights, then an order for each epoch.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Sampling(Source);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Source {
     Selvedge { seed: u64, shuffles: Rng },
     Torch(Box<Torch>),

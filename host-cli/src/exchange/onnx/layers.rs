@@ -8,7 +8,7 @@ use super::super::{Clause, Dense, Inputs};
 use super::array::Array;
 use super::proto::Node;
 use super::trace::{Op, Step, Trace, Weights};
-use crate::model::ONE_OUTPUT;
+use crate::model::fit::ONE_OUTPUT;
 
 /// What a chain comes to.
 #[derive(Debug, Default)]
