@@ -1,37 +1,38 @@
-//! The one error type of the program: a line for the person at the keyboard and an exit code for the shell.
+//! The one error type of the program: what kind of thing went wrong, and a line for the person at the keyboard.
 //!
 //! A message says what happened, why, and what to type next, in one line; it never ends in a full stop, so that
-//! callers can put it into a sentence. Exit codes are part of the command line's contract.
+//! callers can put it into a sentence. `# Errors` sections name the kinds. Exit codes are the command line's business: [`exit`](crate::exit) maps kinds to them.
 
 use std::fmt;
 use std::io;
 use std::path::Path;
 
-/// How the program ends when it does not succeed. The numbers are the process's exit codes.
+/// What went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Exit {
-    /// Something failed that was not the user's words, data or model: a full disk, a diverging run.
-    Failed = 1,
-    /// The command line does not make sense.
-    Misused = 2,
+pub enum ErrorKind {
+    /// The operating system refused: a full disk, a lost permission.
+    Io,
+    /// The command line or a recipe does not make sense.
+    Usage,
     /// The data set is missing or corrupt.
-    Data = 3,
-    /// The model file is missing or invalid.
-    Model = 4,
+    Data,
+    /// The model file is missing or invalid, or does not fit the data.
+    Model,
     /// Two models that should be the same are not.
-    Differ = 5,
+    Mismatch,
     /// The model does not fit the budget.
-    Budget = 6,
-    /// Ctrl-C, SIGTERM or SIGHUP ended the work, which goes on with the command that the message names: no failure.
-    Stopped = 130,
+    Budget,
+    /// Ctrl-C, SIGTERM or SIGHUP ended the work. The message names the command that continues it: no failure.
+    Interrupted,
+    /// Anything else: a diverging run, a damaged run folder, too little memory.
+    Failed,
 }
 
-/// One line for people and the exit code that goes with it.
+/// The kind of an error and one line for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
-    /// The exit code.
-    pub exit: Exit,
+    /// What went wrong.
+    pub kind: ErrorKind,
     /// One line: what, why, what to type next.
     pub message: String,
 }
@@ -40,27 +41,36 @@ pub struct Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// An error of exit code 1.
+    /// An error of any kind.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
+    }
+    /// An error of kind [`Failed`](ErrorKind::Failed).
     pub fn failed(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Failed, message: message.into() }
+        Self::new(ErrorKind::Failed, message)
     }
-    /// An error of exit code 2.
+    /// An error of kind [`Usage`](ErrorKind::Usage).
     pub fn misused(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Misused, message: message.into() }
+        Self::new(ErrorKind::Usage, message)
     }
-    /// An error of exit code 3.
+    /// An error of kind [`Data`](ErrorKind::Data).
     pub fn data(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Data, message: message.into() }
+        Self::new(ErrorKind::Data, message)
     }
-    /// An error of exit code 4.
+    /// An error of kind [`Model`](ErrorKind::Model).
     pub fn model(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Model, message: message.into() }
+        Self::new(ErrorKind::Model, message)
     }
-    /// As [`io`](Self::io) for a file that cannot be read, with the exit code of what it should have held.
-    pub fn unreadable(exit: Exit, path: &Path, reason: &io::Error) -> Self {
-        Self { exit, ..Self::io("read", path, reason) }
+    /// The same error with more advice after `; `.
+    #[must_use]
+    pub fn with_advice(self, advice: impl fmt::Display) -> Self {
+        Self { message: format!("{}; {advice}", self.message), ..self }
     }
-    /// `cannot VERB PATH: REASON; WHAT TO DO`, with exit code 1: the operating system refused.
+    /// As [`io`](Self::io) for a file that cannot be read, of the kind that the file's content has.
+    pub fn unreadable(kind: ErrorKind, path: &Path, reason: &io::Error) -> Self {
+        Self { kind, ..Self::io("read", path, reason) }
+    }
+    /// `cannot VERB PATH: REASON; WHAT TO DO`: the operating system refused.
     pub fn io(verb: &str, path: &Path, reason: &io::Error) -> Self {
         let hint = match reason.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
@@ -79,7 +89,7 @@ impl Error {
             }
             _ => "",
         };
-        Self::failed(format!("cannot {verb} {}: {}{hint}", path.display(), why(reason)))
+        Self::new(ErrorKind::Io, format!("cannot {verb} {}: {}{hint}", path.display(), why(reason)))
     }
 }
 
@@ -110,10 +120,10 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Of the core's refusals those that nobody's words, data or model are to blame for.
+/// The core's errors that are not about the user's arguments, data or model.
 impl From<selvedge::Error> for Error {
-    fn from(refusal: selvedge::Error) -> Self {
-        Self::failed(refusal.to_string())
+    fn from(error: selvedge::Error) -> Self {
+        Self::failed(error.to_string())
     }
 }
 

@@ -4,25 +4,23 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`error`] | the one error type: a line for the user and an exit code |
+//! | [`error`] | the one error type: a kind and a line for the user |
 //! | [`files`] | atomic writes, checksums, safetensors and ONNX files, file types by their signatures |
 //! | [`memory`] | aligned memory for parameters and workspaces |
 //! | [`data`] | data sets: IDX files, the demo, downloads, PNG images, normalisation |
 //! | [`sampling`] | everything random in a run: the split, initial weights, the order of the images |
 //! | [`recipe`] | the settings of a run, and where each comes from |
 //! | [`thread_pool`] | worker threads, and the tuner that chooses how many to use |
-//! | [`evaluate`] | accuracy, loss and confusion matrix |
-//! | [`model`] | model files |
+//! | [`model`] | model files, and whether a model fits a data set |
+//! | [`inference`] | batched forward passes of floats and integers, evaluation, and a model or flash file ready to run |
 //! | [`mod@quantize`] | from a model to an integer flash file |
 //! | [`mod@import`], [`export`] | models from and for other programs: safetensors, ONNX; npz, C, Rust, firmware |
-//! | [`model::network`] | a model or flash file ready to run |
-//! | [`train`] | the training loop |
+//! | [`pipeline`] | data, split, normalisation, training, evaluation, model: every training run |
 //! | [`run`] | run folders and checkpoints |
-//! | [`train::start`] | a run that starts from a model |
 //! | [`terminal`] | stdout, stderr, progress bars, tables |
 //! | [`flash`], [`estimate`], [`firmware`] | flash files, their cost on a microcontroller, and projects for boards |
 //! | [`sweep`], [`report`], [`mod@bench`] | comparisons of recipes, HTML reports, benchmarks |
-//! | [`cli`], [`commands`] | the command line and its commands |
+//! | [`cli`], [`commands`], [`exit`] | the command line, its commands and its exit codes |
 //!
 //! Unsafe code is in one file only: `thread_pool/workers.rs`, whose threads run closures on the stack of their caller. The
 //! program for boards that [`firmware`] writes has it in three: `src/static_buffer.rs` borrows statics, `src/boot_rp2040.rs`
@@ -35,14 +33,16 @@ pub mod commands;
 pub mod data;
 pub mod error;
 pub mod estimate;
-pub mod evaluate;
+pub mod exit;
 pub mod export;
 pub mod files;
 pub mod firmware;
 pub mod flash;
 pub mod import;
+pub mod inference;
 pub mod memory;
 pub mod model;
+pub mod pipeline;
 pub mod quantize;
 pub mod recipe;
 pub mod report;
@@ -51,4 +51,3 @@ pub mod sampling;
 pub mod sweep;
 pub mod terminal;
 pub mod thread_pool;
-pub mod train;

@@ -1,13 +1,14 @@
-//! The `selvedge` program: reads its words, carries the command out, ends with an exit code.
+//! The `selvedge` program: parses its arguments, runs the command, ends with an exit code.
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 
 use clap::CommandFactory;
-use clap::error::ErrorKind;
+use clap::error::ErrorKind as ParserErrorKind;
 use host_cli::cli::Cli;
 use host_cli::commands;
-use host_cli::error::{Error, Exit};
+use host_cli::error::{Error, ErrorKind};
+use host_cli::exit;
 use host_cli::terminal::{say, say_raw};
 
 fn main() -> ExitCode {
@@ -15,15 +16,15 @@ fn main() -> ExitCode {
     let outcome = match Cli::from_the_command_line() {
         Ok(cli) => commands::run(cli.command),
         Err(e) => match e.kind() {
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            ParserErrorKind::DisplayHelp | ParserErrorKind::DisplayVersion => {
                 // Help that nobody reads is no failure.
                 let _ = e.print();
                 return ExitCode::SUCCESS;
             }
             // `selvedge` alone, or `selvedge data`: the help, on stderr, names the commands of which one is missing.
-            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            ParserErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
                 let _ = e.print();
-                return ExitCode::from(Exit::Misused as u8);
+                return ExitCode::from(exit::code(ErrorKind::Usage));
             }
             _ => Err(Error::misused(one_line(&e))),
         },
@@ -31,14 +32,17 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let key = if error.exit == Exit::Stopped { "stopped" } else { "error" };
-            match (json, error.exit) {
-                (true, exit) => say_raw(serde_json::json!({key: error.message, "code": exit as u8})),
-                // What was asked for is no error.
-                (false, Exit::Stopped) => say(&error),
-                (false, _) => say(format_args!("error: {error}")),
+            let (interrupted, code) = (error.kind == ErrorKind::Interrupted, exit::code(error.kind));
+            match (json, interrupted) {
+                (true, _) => {
+                    let key = if interrupted { "stopped" } else { "error" };
+                    say_raw(serde_json::json!({key: error.message, "code": code}));
+                }
+                // The user asked for it: no error.
+                (false, true) => say(&error),
+                (false, false) => say(format_args!("error: {error}")),
             }
-            ExitCode::from(error.exit as u8)
+            ExitCode::from(code)
         }
     }
 }
@@ -55,10 +59,10 @@ const NUMBERS: [(&str, &str); 6] = [
 
 /// The parser's message up to its usage text, as one line.
 fn one_line(error: &clap::Error) -> String {
-    if error.kind() == ErrorKind::InvalidUtf8
-        && let Some(word) = std::env::args_os().find(|word| word.to_str().is_none())
+    if error.kind() == ParserErrorKind::InvalidUtf8
+        && let Some(argument) = std::env::args_os().find(|argument| argument.to_str().is_none())
     {
-        return format!("{} is not UTF-8; rename it, or name it by a link that is", word.display());
+        return format!("{} is not UTF-8; rename it, or name it by a link that is", argument.display());
     }
     let text = error.render().to_string();
     let message = text.split("\nUsage:").next().unwrap_or(&text);
@@ -69,16 +73,16 @@ fn one_line(error: &clap::Error) -> String {
     for (theirs, ours) in NUMBERS {
         line = line.replace(theirs, ours);
     }
-    format!("{}; see `{} --help`", line.trim_start_matches("error: "), command_named())
+    format!("{}; see `{} --help`", line.trim_start_matches("error: "), command_name())
 }
 
-/// The command whose words the parser has read, such as `selvedge data show`.
-fn command_named() -> String {
-    let (mut words, mut command) = (vec!["selvedge".to_string()], Cli::command());
-    for word in std::env::args_os().skip(1) {
-        let Some(found) = command.find_subcommand(&word).cloned() else { break };
-        words.push(found.get_name().to_string());
+/// The command whose arguments were parsed, such as `selvedge data show`.
+fn command_name() -> String {
+    let (mut names, mut command) = (vec!["selvedge".to_string()], Cli::command());
+    for argument in std::env::args_os().skip(1) {
+        let Some(found) = command.find_subcommand(&argument).cloned() else { break };
+        names.push(found.get_name().to_string());
         command = found;
     }
-    words.join(" ")
+    names.join(" ")
 }

@@ -6,7 +6,7 @@ use std::fs;
 
 use host_cli::data::normalise::Inputs;
 use host_cli::data::{Reading, Source};
-use host_cli::evaluate::Predictor;
+use host_cli::inference::float::Predictor;
 use host_cli::memory::Bytes;
 use host_cli::model::Model;
 use host_cli::thread_pool::{ThreadPool, Threads};

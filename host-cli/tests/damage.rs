@@ -10,6 +10,7 @@ use host_cli::data::{Reading, Source};
 use host_cli::files;
 use host_cli::import::{self, ImportOptions};
 use host_cli::model::Model;
+use host_cli::pipeline::State;
 use host_cli::run::Folder;
 use host_cli::run::checkpoint;
 use host_cli::sweep::trials::Trials;
@@ -79,7 +80,8 @@ fn every_flipped_bit_of_a_checkpoint_is_refused() {
     let print = data.train.fingerprint();
     let shape = recipe.shape(36, 4).unwrap();
     let (tried, taken) = attack_file(&here.join("run/checkpoint.safetensors"), || {
-        let state = checkpoint::load(&run.0, &recipe, &print, shape).ok()??;
+        let mut state = State::new(&recipe, shape, None).unwrap();
+        checkpoint::restore(&run.0, &recipe, &print, &mut state).ok()?;
         Some(format!("{state:?}"))
     });
     assert!(tried > 10_000 && taken == 0, "{taken} of {tried}");
@@ -131,7 +133,7 @@ fn every_flipped_bit_of_a_sweep_s_files_is_refused() {
     fs::write(here.join("s.toml"), text).unwrap();
     succeeds(here, &["sweep", "-c", "s.toml", "--out", "swept", "-q"]);
     let (trials, trial) = (Trials::of(&here.join("swept")), Trial { config: 0, seed: 42 });
-    assert_eq!(attack_file(&trials.outcome_path(trial), || trials.outcome(trial).ok()?).1, 0);
+    assert_eq!(attack_file(&trials.result_path(trial), || trials.result(trial).ok()?).1, 0);
     let plan = |bytes: &[u8]| sweep::read_plan(bytes, "f").ok();
     assert_eq!(attack("sweep.toml", &fs::read(here.join("swept/sweep.toml")).unwrap(), plan).1, 0);
     let table = |bytes: &[u8]| table::read(bytes).ok();

@@ -6,10 +6,12 @@ mod support;
 use std::path::Path;
 
 use host_cli::data::{Dataset, Reading, Source};
+use host_cli::inference::{float_classes, integer_classes};
 use host_cli::model::Model;
 use host_cli::model::fold::fold;
+use host_cli::pipeline;
 use host_cli::quantize::clip::Clip;
-use host_cli::quantize::{self, Options, Quantized, evaluation};
+use host_cli::quantize::{self, Options, Quantized};
 use selvedge::format::{Dtype, ModelView};
 use support::{TRAIN, folder_with_data, json_lines, run, succeeds, with};
 
@@ -24,12 +26,12 @@ fn trained(here: &Path) -> (Dataset, Model) {
 
 /// The file of a model and its accuracy on the test images, after that of the model.
 fn accuracies(model: &Model, data: &Dataset, dtype: Dtype, calibrate: usize) -> (Quantized, [f64; 2]) {
-    let split = quantize::split(model, data.train.labels.len());
+    let split = pipeline::split(&model.about, data.train.labels.len());
     let options = Options { dtype, calibrate, clip: Clip::Mse, qat: 0, seed: 1 };
     let made = quantize::quantize(model, &data.train, &split.train, options, &mut |_, _| ()).unwrap();
     let (all, pixels) = (data.test.indices(), &data.test.images.pixels);
-    let float = evaluation::float_classes(model, pixels, &all).unwrap();
-    let integer = evaluation::integer_classes(&ModelView::parse(&made.bytes).unwrap(), pixels, &all).unwrap();
+    let float = float_classes(model, pixels, &all).unwrap();
+    let integer = integer_classes(&ModelView::parse(&made.bytes).unwrap(), pixels, &all).unwrap();
     let accuracy = |found: Vec<u8>| {
         found.iter().zip(&data.test.labels).filter(|(a, b)| a == b).count() as f64 / all.len() as f64
     };

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use host_cli::data::fetch::{HashCheck, RemoteFile, check, fetch};
 use host_cli::data::hex;
-use host_cli::error::{Error, Exit};
+use host_cli::error::{Error, ErrorKind};
 use server::{Manner, Server};
 use sha2::{Digest, Sha256};
 
@@ -37,7 +37,7 @@ fn refused(manner: Manner) -> Error {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(content(), vec![manner]);
     let error = attempt(folder.path(), &server.address).unwrap_err();
-    assert_eq!(error.exit, Exit::Data);
+    assert_eq!(error.kind, ErrorKind::Data);
     assert!(!error.message.contains('\n') && error.message.contains("/f.gz"), "{error}");
     assert_eq!(files(folder.path()), 0, "{manner:?} left something behind");
     error

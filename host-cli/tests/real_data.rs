@@ -159,7 +159,8 @@ fn the_notebooks_table() {
         let errors: Vec<f64> = (rows("many").iter().zip(host_cli::sweep::reference::NOTEBOOK))
             .map(|(row, reference)| {
                 let figure = |key: &str| 100.0 * row["test"][key].as_f64().unwrap();
-                let error = figure("deviation").powi(2) / seeds as f64 + reference.deviation.powi(2) / 10.0;
+                let error =
+                    figure("deviation").powi(2) / seeds as f64 + reference.standard_deviation.powi(2) / 10.0;
                 (figure("mean") - reference.mean) / error.sqrt()
             })
             .collect();

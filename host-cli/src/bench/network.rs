@@ -15,8 +15,10 @@ use super::{BATCH, Case, Dtype, Measurement, Operation, WIDTHS};
 use crate::data::demo;
 use crate::data::normalise::Inputs;
 use crate::error::Result;
-use crate::evaluate::{self, Predictor};
+use crate::inference::float::Predictor;
 use crate::memory::Floats;
+use crate::pipeline::State;
+use crate::recipe::{Recipe, WeightInit};
 use crate::thread_pool::{ThreadPool, Threads};
 
 /// Images of a large batch of predictions.
@@ -73,6 +75,12 @@ pub(super) fn images(count: usize) -> (Vec<u8>, Vec<u8>) {
     )
 }
 
+/// The recipe of the networks that are measured.
+pub(super) fn recipe() -> Recipe {
+    let hidden = WIDTHS[1..WIDTHS.len() - 1].to_vec();
+    Recipe { hidden, batch: BATCH, init: WeightInit(Init::He), ..Recipe::default() }
+}
+
 /// A network at the start of its training.
 pub(super) struct Net {
     pub mlp: Mlp,
@@ -84,8 +92,7 @@ pub(super) struct Net {
 impl Net {
     pub(super) fn new(backend: Backend, widths: &[usize], batch: usize) -> Result<Self> {
         let shape = Shape::new(widths)?;
-        let mut params = Floats::zeroed(shape.params(), "the parameters to measure")?;
-        Init::He.draw(shape, &mut Rng::new(7), &mut params)?;
+        let params = State::new(&recipe(), shape, None)?.params;
         let memory = Floats::zeroed(Workspace::floats(shape, batch), "a step to measure")?;
         Ok(Self { mlp: Mlp::new(shape, backend), params, memory, batch })
     }
@@ -287,11 +294,12 @@ fn enter_many<'a>(
 ) -> Result<CandidateId> {
     let Net { mlp, params, .. } = net;
     let index: Vec<u32> = (0..(pixels.len() / mlp.shape.inputs()) as u32).collect();
-    let mut predictor = Predictor::new(mlp, evaluate::BATCH)?;
+    let mut predictor = Predictor::for_images(mlp, index.len())?;
     let inputs = Inputs::plain(pixels);
     Ok(comparison.add(move || {
-        for index in index.chunks(evaluate::BATCH) {
-            black_box(predictor.logits(thread_pool, &params, &inputs, index).expect("a batch that fits"));
-        }
+        let see = |activations: &Activations<'_>, index: &[u32]| {
+            black_box(activations.logits(index.len()));
+        };
+        predictor.forward(thread_pool, &params, &inputs, &index, see).expect("parameters of this shape");
     }))
 }

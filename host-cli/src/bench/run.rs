@@ -2,21 +2,22 @@
 
 use std::hint::black_box;
 use std::io::Write;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use selvedge::{Backend, Rng};
+use selvedge::{Backend, simd};
 
 use super::compare::{Comparison, median};
-use super::network::{Net, forward_macs, images, thread_pool, two_threads};
-use super::{BATCH, Case, Measurement, Operation, WIDTHS};
+use super::network::{forward_macs, images, recipe, thread_pool, two_threads};
+use super::{Case, Measurement, Operation, WIDTHS};
 use crate::data::idx::{self, Images};
-use crate::data::normalise::Inputs;
 use crate::data::{FILES, Reading, Samples, Source, demo};
 use crate::error::{Error, Result};
-use crate::evaluate::evaluate;
+use crate::pipeline::{self, Epoch, Observer, Pipeline, State};
+use crate::recipe::{Precision, Recipe};
 
 /// Training and validation images of a run, and its epochs.
 const IMAGES: usize = 50_000;
@@ -41,7 +42,7 @@ pub(super) fn cases(own: &[Backend], best: Backend) -> Vec<Case> {
     cases
 }
 
-/// Measures the mean epoch of a whole run: shuffling, gathering, steps and validation.
+/// Measures the mean epoch of a whole run of the training pipeline: shuffling, gathering, steps and validation.
 pub(super) fn epoch(case: &Case) -> Result<Measurement> {
     let (pixels, labels) = images(IMAGES + VALIDATION);
     let count = labels.len();
@@ -75,8 +76,8 @@ pub(super) fn epoch(case: &Case) -> Result<Measurement> {
     Ok(Measurement { vs_matrixmultiply: ratio(by_borrowed), vs_f32: ratio(by_single), ..line })
 }
 
-/// Seconds of `epochs` epochs on the first images of a set, each validated on the others; `between` is called after
-/// each and does not count.
+/// Seconds of `epochs` epochs of the training loop on five sixths of a set, each validated on the others; `between` is
+/// called after each and does not count.
 fn whole_run(
     backend: Backend,
     threads: usize,
@@ -84,27 +85,37 @@ fn whole_run(
     set: &Samples,
     between: &mut dyn FnMut(),
 ) -> Result<f64> {
-    let thread_pool = thread_pool(threads);
-    let mut net = Net::new(backend, &WIDTHS, BATCH)?;
-    let mut rng = Rng::new(5);
-    let mut order: Vec<u32> = (0..IMAGES as u32).collect();
-    let validation: Vec<u32> = (IMAGES as u32..(IMAGES + VALIDATION) as u32).collect();
-    let mut labels = Vec::with_capacity(BATCH);
-    let mut spent = Duration::ZERO;
-    for _ in 0..epochs {
-        let begin = Instant::now();
-        rng.shuffle(&mut order);
-        for index in order.chunks(BATCH) {
-            labels.clear();
-            labels.extend(index.iter().map(|&n| set.labels[n as usize]));
-            net.step(&thread_pool, &set.images.pixels, &labels, index, 0.1);
-        }
-        let inputs = Inputs::plain(&set.images.pixels);
-        black_box(evaluate(&thread_pool, &net.mlp, &net.params, &inputs, set, &validation)?);
-        spent += begin.elapsed();
-        between();
+    let precision = match backend.precision() {
+        simd::Precision::F32 => Precision::F32,
+        simd::Precision::Bf16 => Precision::Bf16,
+    };
+    let recipe = Recipe { epochs, precision, ..recipe() };
+    let backend = backend.with_precision(simd::Precision::F32);
+    let mlp = pipeline::network(&recipe, set, WIDTHS[WIDTHS.len() - 1], backend)?;
+    let pipeline = Pipeline::new(&recipe, set, mlp, None)?;
+    let mut state = pipeline.initial_state()?;
+    let mut clock = EpochClock { begin: Instant::now(), spent: Duration::ZERO, between };
+    pipeline.train(&thread_pool(threads), &mut state, &mut clock)?;
+    Ok(clock.spent.as_secs_f64())
+}
+
+/// Adds up the time of whole epochs: shuffling, steps and validation.
+struct EpochClock<'a> {
+    begin: Instant,
+    spent: Duration,
+    between: &'a mut dyn FnMut(),
+}
+
+impl Observer for EpochClock<'_> {
+    fn step(&mut self, _: &State, _: usize) -> Result<ControlFlow<()>> {
+        Ok(ControlFlow::Continue(()))
     }
-    Ok(spent.as_secs_f64())
+    fn epoch(&mut self, _: &Epoch) -> Result<()> {
+        self.spent += self.begin.elapsed();
+        (self.between)();
+        self.begin = Instant::now();
+        Ok(())
+    }
 }
 
 /// Measures the reading of a data set: Fashion-MNIST where it is, or a folder of garments like it.

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use clap::{Args, Subcommand};
 
 use super::{DataArgs, RecipeValues};
-use crate::sweep::cost::Limits;
+use crate::sweep::cost::DeviceBudget;
 
 /// `sweep`.
 #[derive(Debug, Args)]
@@ -66,7 +66,7 @@ pub struct SweepRun {
     /// Skip recipes whose i8 file would not fit a microcontroller according to `selvedge estimate` [default: no limits,
     /// costs for m4]
     #[arg(long, value_name = "flash=BYTES,ram=BYTES,target=CORE")]
-    pub budget: Option<Limits>,
+    pub budget: Option<DeviceBudget>,
     /// Train only the K-th of N equal shards, without a table; `selvedge sweep merge` combines them
     #[arg(long, value_name = "K/N")]
     pub shard: Option<Shard>,

@@ -2,7 +2,8 @@
 
 use crate::bench::{Case, Measurement, PASSES, Record, bounds, cases, occupy_a_core, select, table};
 use crate::cli::Bench;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::exit;
 use crate::terminal::interrupt;
 use crate::terminal::{Output, bar};
 
@@ -16,7 +17,7 @@ pub fn run(args: &Bench) -> Result<()> {
         return Ok(());
     }
     let cases = select(cases(), args.filter.as_deref().unwrap_or(""))?;
-    interrupt::listen()?;
+    interrupt::listen(exit::code(ErrorKind::Interrupted))?;
     let bar = bar(cases.iter().map(Case::passes).sum(), 0, true);
     let (mut output, mut entries, mut lines) = (Output::default(), Vec::new(), Vec::new());
     let mut say = |entry: Record, entries: &mut Vec<Record>| -> Result<()> {
@@ -34,8 +35,8 @@ pub fn run(args: &Bench) -> Result<()> {
             let entry = case.measure()?;
             bar.inc(1);
             if interrupt::asked() {
-                let message = "stopped; the same command measures again from the start".into();
-                return Err(Error { exit: Exit::Stopped, message });
+                let message = "stopped; the same command measures again from the start";
+                return Err(Error::new(ErrorKind::Interrupted, message));
             }
             match entry {
                 Record::Measurement(line) => passes.push(line),

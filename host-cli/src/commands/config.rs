@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::json;
 
+use super::start;
 use crate::cli::Config;
 use crate::error::Result;
 use crate::recipe::Recipe;
 use crate::recipe::preset::{self, PRESETS, Preset};
 use crate::terminal::Output;
-use crate::train::start;
 
 /// A recipe as JSON, and of each key who set it.
 #[derive(Serialize)]
@@ -28,7 +28,7 @@ pub fn run(args: &Config) -> Result<()> {
     match args {
         Config::Show(args) => {
             let mut layers = args.recipe.layers(&args.data)?;
-            start::of(&mut layers)?;
+            start::load(&mut layers)?;
             if args.json {
                 return output.json(&Shown { recipe: layers.recipe()?, origins: layers.origins() });
             }

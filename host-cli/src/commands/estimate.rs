@@ -4,7 +4,7 @@ use selvedge::format::{Dtype, Header, HeaderBuf};
 use serde_json::{Value, json};
 
 use crate::cli::Estimate;
-use crate::error::{Error, Exit, Result, typed};
+use crate::error::{Error, ErrorKind, Result, typed};
 use crate::estimate::{CORES, Core, Requirements, target};
 use crate::memory::Bytes;
 use crate::model::{self, Model};
@@ -93,7 +93,7 @@ fn all(args: &Estimate) -> Result<()> {
 }
 
 fn too_large(message: String) -> Error {
-    Error { exit: Exit::Budget, message }
+    Error::new(ErrorKind::Budget, message)
 }
 
 fn columns(args: &Estimate) -> Vec<String> {

@@ -2,14 +2,14 @@
 
 use serde_json::json;
 
-use super::{check_classes, load_data};
+use super::{check_fit, load_data};
 use crate::cli::{Eval, SplitName};
 use crate::error::{Error, Result};
-use crate::evaluate::Evaluation;
 use crate::export;
 use crate::files;
+use crate::inference::evaluate::Evaluation;
+use crate::inference::network::Network;
 use crate::model;
-use crate::model::network::Network;
 use crate::terminal::{self, Output, Warnings, table};
 use crate::thread_pool::ThreadPool;
 
@@ -38,8 +38,7 @@ pub fn run(args: &Eval) -> Result<()> {
             ("val", &dataset.train, val)
         }
     };
-    network.check_fit(set)?;
-    check_classes(network.shape().outputs(), |c| network.class(c), &dataset, &mut warnings)?;
+    check_fit(network.shape(), |c| network.class(c), &dataset, &[set], &mut warnings)?;
     let evaluation = network.evaluate(&ThreadPool::new(args.threads), set, &index)?;
     if let Some(out) = &args.logits {
         let logits = network.exact_logits(&set.images.pixels, &index)?;

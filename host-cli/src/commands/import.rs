@@ -7,6 +7,7 @@ use crate::data::classes::read_names;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::import::{self, ImportOptions, Imported};
+use crate::model::fit::check_names;
 use crate::terminal::{Output, Warnings, listing};
 
 /// Imports a model.
@@ -43,15 +44,15 @@ pub fn run(args: &Import) -> Result<()> {
     }
     if let Some(path) = &args.classes {
         let classes = read_names(path)?;
-        if classes.len() != model.shape.outputs() {
-            return Err(Error::data(format!(
+        check_names(&classes, model.shape).map_err(|_| {
+            Error::data(format!(
                 "{}: {} class names, but {} has {} outputs",
                 path.display(),
                 classes.len(),
                 args.file.display(),
                 model.shape.outputs()
-            )));
-        }
+            ))
+        })?;
         model.about.classes = classes;
     }
     let mut warnings = Warnings::default();

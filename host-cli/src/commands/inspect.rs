@@ -7,9 +7,9 @@ use serde_json::json;
 use crate::cli::Inspect;
 use crate::error::Result;
 use crate::flash;
+use crate::inference::network::Network;
 use crate::memory::size;
 use crate::model::Model;
-use crate::model::network::Network;
 use crate::recipe::Recipe;
 use crate::terminal::{Output, listing, table};
 
@@ -23,8 +23,8 @@ pub fn run(args: &Inspect) -> Result<()> {
         return if args.json { output.json(&backends_json()) } else { output.line(backends()) };
     };
     match Network::load(path)? {
-        Network::Master(model) if args.json => output.json(&ModelDescription::new(&model)),
-        Network::Master(model) => output.line(describe(&model)),
+        Network::Float(model) if args.json => output.json(&ModelDescription::new(&model)),
+        Network::Float(model) => output.line(describe(&model)),
         Network::Flash(flash) => {
             let description = flash::Description::new(&flash.image());
             if args.json { output.json(&description) } else { output.line(description.text()) }

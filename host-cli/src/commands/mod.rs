@@ -1,4 +1,4 @@
-//! One module a command: reads what it needs, calls the library, prints.
+//! One module for each command: it reads what it needs, calls the library, prints.
 
 mod bench;
 mod config;
@@ -13,25 +13,28 @@ mod predict;
 mod quantize;
 mod report;
 mod shell;
+mod start;
 mod sweep;
 mod train;
 mod verify;
 
 use std::path::Path;
 
+use selvedge::Shape;
+
 use crate::cli::{Command, DataArgs};
-use crate::data::{Dataset, Reading, Source};
+use crate::data::{Dataset, Reading, Samples, Source};
 use crate::error::{Error, Result};
-use crate::model::About;
-use crate::model::network::Network;
+use crate::inference::network::Network;
+use crate::model::{About, fit};
 use crate::recipe::Recipe;
 use crate::run::Folder;
 use crate::terminal::Warnings;
 
-/// Carries a command out.
+/// Runs a command.
 ///
 /// # Errors
-/// What to tell the user, and the exit code.
+/// The command's error.
 pub fn run(command: Command) -> Result<()> {
     match command {
         Command::Train(args) => train::run(&args),
@@ -82,10 +85,9 @@ fn remembered(
     reading: Reading,
     warnings: &mut Warnings,
 ) -> Result<Dataset> {
-    let place = Folder::of_model(of).map_or(Ok(None), |run| run.place()).map_err(|error| Error {
-        message: format!("{}; --data says where the data are", error.message),
-        ..error
-    })?;
+    let place = Folder::of_model(of)
+        .map_or(Ok(None), |run| run.place())
+        .map_err(|error| error.with_advice("--data says where the data are"))?;
     let (place, recipe) = (place.map(|(place, _)| place), about.and_then(|about| about.recipe.as_ref()));
     let folder = place.as_ref().and_then(|place| place.data.clone());
     let source =
@@ -102,7 +104,7 @@ fn remembered(
             }
             _ => return error,
         };
-        Error { message: format!("{}; {hint}", error.message), ..error }
+        error.with_advice(hint)
     })?;
     let expected = about.and_then(|about| about.data_sha256.as_ref());
     if expected.is_some_and(|expected| *expected != dataset.fingerprint()) {
@@ -114,39 +116,17 @@ fn remembered(
     Ok(dataset)
 }
 
-/// Refuses a data set of other classes than the network's, which `class` names, and warns where it cannot be known.
-fn check_classes(
-    outputs: usize,
+/// Refuses a data set whose images in `sets` or whose classes, which `class` names, do not fit a network; warns where the
+/// class names differ.
+fn check_fit(
+    shape: Shape,
     class: impl Fn(usize) -> String,
     dataset: &Dataset,
+    sets: &[&Samples],
     warnings: &mut Warnings,
 ) -> Result<()> {
-    let classes = dataset.classes.len();
-    if classes > outputs || (classes < outputs && !dataset.counted) {
-        return Err(Error::model(format!(
-            "the model has {outputs} classes, but {} has {classes}; name the data set that it was trained on with --data, \
-             or train a model on this one",
-            dataset.name
-        )));
-    }
-    if classes < outputs {
-        warnings.add(format!(
-            "the model has {outputs} classes, but the labels of {} go up to {} only: is this the data set that it was \
-             trained on? --data names another",
-            dataset.name,
-            dataset.classes[classes - 1]
-        ));
-        return Ok(());
-    }
-    let named = !dataset.counted && (0..outputs).any(|c| class(c) != c.to_string());
-    if let Some(c) = (0..outputs).find(|&c| named && class(c) != dataset.classes[c]) {
-        warnings.add(format!(
-            "class {c} is {} to the model, but {} in {}: is this the data set that it was trained on? --data names another",
-            class(c),
-            dataset.classes[c],
-            dataset.name
-        ));
-    }
+    sets.iter().try_for_each(|set| fit::check_set(shape, set))?;
+    fit::check_classes(shape, class, dataset)?.into_iter().for_each(|warning| warnings.add(warning));
     Ok(())
 }
 

@@ -2,19 +2,29 @@
 
 use std::path::Path;
 
-use selvedge::naive;
 use serde_json::json;
 
-use super::{check_classes, check_image, load_data};
+use super::{check_fit, check_image, load_data};
 use crate::cli::Predict;
 use crate::data::idx::{self, Images};
 use crate::data::png;
 use crate::data::{Reading, is_transposed};
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::files::kind;
-use crate::model::network::{Network, softmax};
+use crate::inference::network::Network;
+use crate::inference::{argmax, softmax};
 use crate::recipe::Recipe;
 use crate::terminal::{Output, Warnings, picture, table};
+
+/// The image to predict.
+struct Image {
+    pixels: Vec<u8>,
+    cols: usize,
+    /// Its class, where the data set says it.
+    truth: Option<u8>,
+    /// Whether a warning has said that it is dark on a light ground.
+    warned_of_ground: bool,
+}
 
 /// Predicts one image.
 ///
@@ -23,47 +33,10 @@ use crate::terminal::{Output, Warnings, picture, table};
 pub fn run(args: &Predict) -> Result<()> {
     let model = Network::load(&args.model)?;
     let mut warnings = Warnings::default();
-    let mut said_of_ground = false;
-    let (images, n, truth) = match &args.image {
-        Some(path) => {
-            let (images, ground) = read(args, path, &model, &mut warnings)?;
-            said_of_ground = ground;
-            (images, args.index.unwrap_or(0), None)
-        }
-        None => {
-            let n = args.index.ok_or_else(|| {
-                Error::misused(
-                    "which image? name a PNG or IDX file, or a test image by its --index, such as --index 0",
-                )
-            })?;
-            let dataset = load_data(&args.data, &args.model, model.about(), &mut warnings)?;
-            model.check_fit(&dataset.test)?;
-            check_classes(model.shape().outputs(), |c| model.class(c), &dataset, &mut warnings)?;
-            let truth = dataset.test.labels.get(n).copied();
-            (dataset.test.images, n, truth)
-        }
-    };
-    let pixels = images.image(n).ok_or_else(|| {
-        Error::misused(match images.count {
-            1 => format!("--index {n}: there is one image, at 0"),
-            count => format!("--index {n}: there are {count} images, 0 to {}", count - 1),
-        })
-    })?;
-    let (darkest, lightest) = pixels.iter().fold((u8::MAX, 0), |(low, high), &p| (low.min(p), high.max(p)));
-    if lightest - darkest < FLAT {
-        warnings.add(format!(
-            "the picture is blank: its pixels are all of grey {darkest} to {lightest}; look at it, and save it again with \
-             its ink on a ground of another grey"
-        ));
-    } else if args.image.is_some() && !said_of_ground && border(pixels, images.cols) > 128 {
-        warnings.add(
-            "the border is light, and models are trained on light on black; add --invert to turn it round",
-        );
-    }
-    let logits = model.logits(pixels, &[0])?;
-    let probabilities = softmax(&logits);
-    let class = naive::argmax(&logits);
-
+    let image = load(args, &model, &mut warnings)?;
+    warn(args, &image, &mut warnings);
+    let logits = model.logits(&image.pixels, &[0])?;
+    let (class, probabilities) = (argmax(&logits), softmax(&logits));
     let mut output = Output::default();
     if args.json {
         return output.json(&json!({
@@ -73,8 +46,9 @@ pub fn run(args: &Predict) -> Result<()> {
             "warnings": warnings.list(),
         }));
     }
-    output.line(picture(pixels, images.cols))?;
-    let truth = truth.map_or_else(String::new, |t| format!(" (it is: {})", model.class(usize::from(t))));
+    output.line(picture(&image.pixels, image.cols))?;
+    let truth =
+        image.truth.map_or_else(String::new, |t| format!(" (it is: {})", model.class(usize::from(t))));
     output.line(format!("{}, {:.1}%{truth}\n", model.class(class), 100.0 * probabilities[class]))?;
     let mut ranked: Vec<usize> = (0..probabilities.len()).collect();
     ranked.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
@@ -82,7 +56,51 @@ pub fn run(args: &Predict) -> Result<()> {
     output.line(table(["class", "probability"].map(String::from), rows))
 }
 
-/// The mean of the pixels around a picture, where what it shows seldom reaches.
+/// The image that the arguments name: in a file, or of the test images.
+fn load(args: &Predict, model: &Network, warnings: &mut Warnings) -> Result<Image> {
+    let (images, n, truth, warned_of_ground) = match &args.image {
+        Some(path) => {
+            let (images, warned) = read(args, path, model, warnings)?;
+            (images, args.index.unwrap_or(0), None, warned)
+        }
+        None => {
+            let n = args.index.ok_or_else(|| {
+                Error::misused(
+                    "which image? name a PNG or IDX file, or a test image by its --index, such as --index 0",
+                )
+            })?;
+            let dataset = load_data(&args.data, &args.model, model.about(), warnings)?;
+            check_fit(model.shape(), |c| model.class(c), &dataset, &[&dataset.test], warnings)?;
+            let truth = dataset.test.labels.get(n).copied();
+            (dataset.test.images, n, truth, false)
+        }
+    };
+    let pixels = images.image(n).ok_or_else(|| {
+        Error::misused(match images.count {
+            1 => format!("--index {n}: there is one image, at 0"),
+            count => format!("--index {n}: there are {count} images, 0 to {}", count - 1),
+        })
+    })?;
+    Ok(Image { pixels: pixels.to_vec(), cols: images.cols, truth, warned_of_ground })
+}
+
+/// Warns of a blank image, and of one from a file that is dark on a light ground.
+fn warn(args: &Predict, image: &Image, warnings: &mut Warnings) {
+    let (darkest, lightest) =
+        image.pixels.iter().fold((u8::MAX, 0), |(low, high), &p| (low.min(p), high.max(p)));
+    if lightest - darkest < MIN_CONTRAST {
+        warnings.add(format!(
+            "the picture is blank: its pixels are all of grey {darkest} to {lightest}; look at it, and save it again with \
+             its ink on a ground of another grey"
+        ));
+    } else if args.image.is_some() && !image.warned_of_ground && border(&image.pixels, image.cols) > 128 {
+        warnings.add(
+            "the border is light, and models are trained on light on black; add --invert to turn it round",
+        );
+    }
+}
+
+/// The mean of the pixels at the border of an image.
 fn border(pixels: &[u8], cols: usize) -> usize {
     let rows = pixels.len() / cols;
     let outside = |n: &usize| [0, rows - 1].contains(&(n / cols)) || [0, cols - 1].contains(&(n % cols));
@@ -90,13 +108,13 @@ fn border(pixels: &[u8], cols: usize) -> usize {
     around.iter().sum::<usize>() / around.len().max(1)
 }
 
-/// A picture whose greys differ by less shows nothing.
-const FLAT: u8 = 8;
+/// An image whose greys differ by less is blank.
+const MIN_CONTRAST: u8 = 8;
 
-/// The images of a PNG or IDX file, of the model's size, as the flags turn them, and whether they are dark on a transparent ground. What is
-/// assumed is warned of.
+/// The images of a PNG or IDX file, of the model's size, transposed and inverted as the flags say, and whether a picture is
+/// dark on a transparent ground. Warns of assumptions.
 fn read(args: &Predict, path: &Path, model: &Network, warnings: &mut Warnings) -> Result<(Images, bool)> {
-    let bytes = std::fs::read(path).map_err(|e| Error::unreadable(Exit::Data, path, &e))?;
+    let bytes = std::fs::read(path).map_err(|e| Error::unreadable(ErrorKind::Data, path, &e))?;
     let name = path.display().to_string();
     let reading = &args.data.reading;
     let mut dark_on_transparent = false;
@@ -136,7 +154,7 @@ fn read(args: &Predict, path: &Path, model: &Network, warnings: &mut Warnings) -
     Ok((images, dark_on_transparent))
 }
 
-/// Whether the images of an IDX file are transposed: as the flag says, or else as the model's data was, which is warned of.
+/// Whether to transpose the images of an IDX file: as the flag says, or else as the model's data were, with a warning.
 fn idx_is_transposed(args: &Predict, path: &Path, model: &Network, warnings: &mut Warnings) -> bool {
     let reading = args.data.reading.over(model.recipe().map(Recipe::reading).unwrap_or_default());
     if args.data.reading.transpose.is_none() && reading.transpose == Some(true) {

@@ -1,28 +1,30 @@
-//! `selvedge quantize`: a flash file of integers, and what that cost.
+//! `selvedge quantize`: a flash file of integers, and its loss of accuracy.
 
 use selvedge::format::{ModelView, Packing};
 use selvedge::infer::integer::Engine;
 use serde_json::{Value, json};
 
-use super::{check_classes, load_data};
+use super::{check_fit, load_data};
 use crate::cli::{IntegerType, Quantize};
 use crate::data::Dataset;
 use crate::error::{Error, Result, typed};
 use crate::files;
 use crate::flash;
+use crate::inference::{float_classes, integer_classes};
 use crate::memory::size;
 use crate::model::fold::Folded;
 use crate::model::{self, Model};
-use crate::quantize::evaluation::{float_classes, integer_classes, noise};
+use crate::pipeline;
+use crate::quantize::evaluation::noise;
 use crate::quantize::{self, Options, Quantized};
 use crate::sampling::Split;
 use crate::terminal::{self, Output, Warnings, say, table};
 
 /// Calibration images below which a warning says so. The quantizer itself is careful with up to
 /// [`ENOUGH`](crate::quantize::calibrate::ENOUGH), which costs little accuracy from here on.
-const FEW: usize = 32;
+const FEW_IMAGES: usize = 32;
 /// The accuracy that a file may lose without a warning.
-const MOST_LOST: f64 = 0.02;
+const MAX_LOSS: f64 = 0.02;
 
 /// Quantizes a model.
 ///
@@ -36,14 +38,12 @@ pub fn run(args: &Quantize) -> Result<()> {
     let model = Model::load(&args.model)?;
     let mut warnings = Warnings::default();
     let dataset = load_data(&args.data, &args.model, Some(&model.about), &mut warnings)?;
-    let mlp = selvedge::Mlp::new(model.shape, selvedge::Backend::detect());
-    [&dataset.train, &dataset.test].into_iter().try_for_each(|set| crate::evaluate::check_fit(&mlp, set))?;
-    check_classes(model.shape.outputs(), |c| model.class(c), &dataset, &mut warnings)?;
+    check_fit(model.shape, |c| model.class(c), &dataset, &[&dataset.train, &dataset.test], &mut warnings)?;
     let dtype = args.dtype.dtype();
     flash::check_packing(dtype, args.packing.unwrap_or(Packing::Generic))?;
     let images = dataset.train.labels.len();
-    let seed = model.about.recipe.as_ref().map_or(quantize::SEED, |r| r.seed);
-    let split = quantize::split(&model, images);
+    let seed = model.about.recipe.as_ref().map_or(pipeline::SEED, |r| r.seed);
+    let split = pipeline::split(&model.about, images);
     let qat = args.qat;
     let options = Options { dtype, calibrate: args.calibrate, clip: args.clip, qat, seed };
     let Quantized { bytes, float, .. } =
@@ -55,29 +55,33 @@ pub fn run(args: &Quantize) -> Result<()> {
         None => bytes,
     };
     let image = flash::parse_own(&bytes)?;
-    let proof = Proof::new(&model, &float, &image, &dataset, &split)?;
+    let comparison = Comparison::new(&model, &float, &image, &dataset, &split)?;
     files::write_atomic(&args.out, &bytes)?;
 
     let calibrated = args.calibrate.min(split.train.len());
-    if calibrated < FEW {
+    if calibrated < FEW_IMAGES {
         warnings.add(format!(
             "the range of the activations is that of {}; {}",
             terminal::count(calibrated, "image"),
-            if args.calibrate < FEW { "take more with --calibrate" } else { "the training set has no more" }
+            if args.calibrate < FEW_IMAGES {
+                "take more with --calibrate"
+            } else {
+                "the training set has no more"
+            }
         ));
     }
-    if let Some(warning) = proof.loss_of_accuracy(args) {
+    if let Some(warning) = comparison.loss_of_accuracy(args) {
         warnings.add(warning);
     }
     let mut output = Output::default();
     if args.json {
-        let mut line = proof.json(args, &image);
+        let mut line = comparison.json(args, &image);
         line["warnings"] = json!(warnings.list());
         return output.json(&line);
     }
-    output.line(proof.summary(&args.out.display().to_string(), &image))?;
+    output.line(comparison.summary(&args.out.display().to_string(), &image))?;
     if args.report {
-        output.line(format!("\n{}", proof.report(&model, &image)))?;
+        output.line(format!("\n{}", comparison.report(&model, &image)))?;
     }
     let file = typed(&args.out);
     say(format!(
@@ -87,9 +91,9 @@ pub fn run(args: &Quantize) -> Result<()> {
     Ok(())
 }
 
-/// Accuracies are `[before, after]`.
-struct Proof {
-    /// None where the model learned from all images.
+/// The model and its quantized file on the same images; accuracies are `[before, after]`.
+struct Comparison {
+    /// None where the model was trained on all images.
     val: Option<[f64; 2]>,
     test: [f64; 2],
     images: usize,
@@ -98,7 +102,7 @@ struct Proof {
     noise: Vec<f64>,
 }
 
-impl Proof {
+impl Comparison {
     fn new(
         model: &Model,
         float: &Folded,
@@ -137,10 +141,10 @@ impl Proof {
         })
     }
 
-    /// What to say of a file that loses more than two points of accuracy, on validation where there is some.
+    /// A warning where the file loses more than two points of accuracy, on the validation images where there are some.
     fn loss_of_accuracy(&self, args: &Quantize) -> Option<String> {
         let (split, [before, after]) = self.val.map_or(("test", self.test), |val| ("validation", val));
-        if before - after <= MOST_LOST {
+        if before - after <= MAX_LOSS {
             return None;
         }
         let (dtype, model) = (args.dtype.dtype().name(), typed(&args.model));

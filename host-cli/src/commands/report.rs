@@ -1,12 +1,10 @@
 //! `selvedge report`: a run or a sweep as one HTML page.
 
-use selvedge::{Backend, Mlp};
 use serde_json::json;
 
-use super::{check_classes, load_data};
+use super::{check_fit, load_data};
 use crate::cli::Report;
 use crate::error::{Error, Result};
-use crate::evaluate::check_fit;
 use crate::files;
 use crate::memory::size;
 use crate::model::{self, Model};
@@ -34,9 +32,7 @@ pub fn run(args: &Report) -> Result<()> {
     } else {
         let model = Model::load(&args.of)?;
         let dataset = load_data(&args.data, &args.of, Some(&model.about), &mut warnings)?;
-        let mlp = Mlp::new(model.shape, Backend::detect());
-        check_fit(&mlp, &dataset.test)?;
-        check_classes(model.shape.outputs(), |c| model.class(c), &dataset, &mut warnings)?;
+        check_fit(model.shape, |c| model.class(c), &dataset, &[&dataset.test], &mut warnings)?;
         let (metrics, place) = match Folder::of_model(&args.of) {
             Some(run) => (run.metrics()?, run.place_text()?),
             None => Default::default(),

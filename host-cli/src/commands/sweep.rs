@@ -9,14 +9,15 @@ use serde::Serialize;
 
 use crate::cli::{Shard, Sweep, SweepAction, SweepRun};
 use crate::data::{Dataset, Reading};
-use crate::error::{Error, Result, typed};
+use crate::error::{Error, ErrorKind, Result, typed};
 use crate::estimate::target;
+use crate::exit;
 use crate::files;
 use crate::files::checksum;
 use crate::recipe::{Recipe, config};
 use crate::sweep::table::{Spread, Table};
 use crate::sweep::trials::Trials;
-use crate::sweep::{self, Plan, cost};
+use crate::sweep::{self, SweepPlan, cost};
 use crate::terminal::interrupt;
 use crate::terminal::{self, Output, Warnings, count};
 use crate::thread_pool::{ThreadPool, Threads};
@@ -52,7 +53,7 @@ fn all(args: &SweepRun) -> Result<()> {
         Some(shard) => format!("runs/sweep-{}-of-{}", shard.number, shard.of).into(),
     });
     keep_plan(&folder, &plan)?;
-    interrupt::listen()?;
+    interrupt::listen(exit::code(ErrorKind::Interrupted))?;
     let jobs = args.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZero::get);
     let say = |text: String| {
         if !args.quiet {
@@ -73,7 +74,7 @@ fn all(args: &SweepRun) -> Result<()> {
     Ok(())
 }
 
-/// The data set of all recipes, which may leave open whether its files are stored transposed, as `transpose` may.
+/// The data set of all recipes. Neither they nor `transpose` need say whether its files are stored transposed.
 fn load(
     recipe: &Recipe,
     transpose: Option<bool>,
@@ -86,7 +87,7 @@ fn load(
     Ok(dataset)
 }
 
-/// A table as it is printed, singles with their shortest digits.
+/// A table and its warnings, as JSON.
 #[derive(Serialize)]
 struct Shown<'a> {
     #[serde(flatten)]
@@ -102,10 +103,10 @@ fn show(table: &Table, warnings: &Warnings, json: bool) -> Result<()> {
     output.json(&Shown { table, warnings: warnings.list() })
 }
 
-/// Trains what is not done yet of a sweep, or of a share of it, `jobs` trials at a time.
+/// Trains the trials of a sweep, or of a shard of it, that are not done yet, `jobs` at a time.
 fn train(
     shard: Option<Shard>,
-    plan: &Plan,
+    plan: &SweepPlan,
     dataset: &Dataset,
     folder: &Path,
     jobs: usize,
@@ -118,7 +119,7 @@ fn train(
     let here = Trials::of(folder);
     let mut open = 0;
     for &trial in &trials {
-        open += usize::from(here.outcome(trial)?.is_none());
+        open += usize::from(here.result(trial)?.is_none());
     }
     plan.left_out.iter().for_each(|what| say(format!("left out, over budget: {what}")));
     say(format!(
@@ -129,9 +130,9 @@ fn train(
         folder.display()
     ));
     let (begin, left) = (Instant::now(), AtomicUsize::new(open));
-    here.run(plan, &trials, dataset, jobs, &|trial, outcome| {
+    here.run(plan, &trials, dataset, jobs, &|trial, result| {
         let left = left.fetch_sub(1, Ordering::Relaxed) - 1;
-        let val = outcome.val_accuracy.map_or("diverged".into(), |v| format!("validation {:.2}%", 100.0 * v));
+        let val = result.val_accuracy.map_or("diverged".into(), |v| format!("validation {:.2}%", 100.0 * v));
         say(format!("config {} seed {}: {val}; {left} to do", trial.config + 1, trial.seed));
     })?;
     if open > 0 {
@@ -142,21 +143,24 @@ fn train(
 }
 
 /// The plan that the flags make.
-fn plan(args: &SweepRun) -> Result<Plan> {
+fn plan(args: &SweepRun) -> Result<SweepPlan> {
     let flags = args.values.table(Some(&args.data))?;
     match (&args.config, args.preset.as_deref()) {
-        (Some(path), _) => {
-            Plan::of_table(config::read(path, ADVICE)?, args.seeds, &flags, &path.display().to_string())
-        }
-        (None, Some("notebook")) => Plan::notebook(args.seeds, &flags),
+        (Some(path), _) => SweepPlan::from_table(
+            config::read(path, ADVICE)?,
+            args.seeds,
+            &flags,
+            &path.display().to_string(),
+        ),
+        (None, Some("notebook")) => SweepPlan::notebook(args.seeds, &flags),
         (None, Some(name)) => Err(Error::misused(format!("--preset {name}: there is notebook"))),
         (None, None) => Err(Error::misused("what to sweep? name a file with -c, or --preset notebook")),
     }
 }
 
-/// Writes the plan into the sweep's folder, or refuses a folder of another sweep; the same sweep with fewer seeds is taken
-/// over with its trials.
-fn keep_plan(folder: &Path, plan: &Plan) -> Result<()> {
+/// Writes the plan into the sweep's folder, or refuses a folder of another sweep; trials of the same sweep with fewer seeds
+/// are kept.
+fn keep_plan(folder: &Path, plan: &SweepPlan) -> Result<()> {
     let path = folder.join(PLAN);
     if path.exists() {
         let mut there = read_plan(&path)?;
@@ -172,7 +176,7 @@ fn keep_plan(folder: &Path, plan: &Plan) -> Result<()> {
             )));
         }
         let (folder, seeds) = (folder.display(), there.seeds.clone());
-        if (Plan { seeds: plan.seeds.clone(), ..there }) != *plan {
+        if (SweepPlan { seeds: plan.seeds.clone(), ..there }) != *plan {
             return Err(Error::misused(format!(
                 "{folder} holds another sweep; name another --out, or remove it"
             )));
@@ -190,7 +194,7 @@ fn keep_plan(folder: &Path, plan: &Plan) -> Result<()> {
     files::write_atomic(&path, text.as_bytes())
 }
 
-fn read_plan(path: &Path) -> Result<Plan> {
+fn read_plan(path: &Path) -> Result<SweepPlan> {
     let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, &e))?;
     sweep::read_plan(&bytes, &path.display().to_string()).map_err(|why| {
         let again = "remove it, and the command of the sweep writes it again; trials that are done are kept";
@@ -199,27 +203,27 @@ fn read_plan(path: &Path) -> Result<Plan> {
 }
 
 /// Makes the table of a sweep whose trials are all done, tests its rows and writes its files.
-fn tabulate(folder: &Path, plan: &Plan, dataset: &Dataset, jobs: usize) -> Result<Table> {
+fn tabulate(folder: &Path, plan: &SweepPlan, dataset: &Dataset, jobs: usize) -> Result<Table> {
     let (here, all) = (Trials::of(folder), plan.trials());
-    let outcomes = all.iter().map(|&trial| {
-        here.outcome(trial)?.ok_or_else(|| {
+    let results = all.iter().map(|&trial| {
+        here.result(trial)?.ok_or_else(|| {
             Error::failed(format!(
                 "trial {} is not done: {} is missing",
                 trial.name(),
-                here.outcome_path(trial).display()
+                here.result_path(trial).display()
             ))
         })
     });
-    let outcomes = outcomes.collect::<Result<Vec<_>>>()?;
+    let results = results.collect::<Result<Vec<_>>>()?;
     let core = target(&plan.target)?;
     let costs = plan.recipes.iter().map(|recipe| cost::cost(recipe, dataset, core));
-    let mut table = Table::new(plan, &outcomes, &costs.collect::<Result<Vec<_>>>()?);
+    let mut table = Table::new(plan, &results, &costs.collect::<Result<Vec<_>>>()?);
     let threads = NonZero::new(jobs).map_or(Threads::ONE, Threads::Count);
     let thread_pool = ThreadPool::new(threads);
     for row in table.to_test(plan.test) {
         let of_row = all.iter().filter(|t| t.config == row);
         let accuracies = of_row.map(|&t| here.test(&thread_pool, t, dataset)).collect::<Result<Vec<_>>>()?;
-        table.rows[row].test = Spread::of(&accuracies);
+        table.rows[row].test = Spread::new(&accuracies);
     }
     let object = serde_json::to_string_pretty(&table).map_err(|e| Error::failed(e.to_string()))?;
     let mut json = String::new();
@@ -232,7 +236,7 @@ fn tabulate(folder: &Path, plan: &Plan, dataset: &Dataset, jobs: usize) -> Resul
 
 /// Copies the trials of shards into one folder and makes the table.
 fn merge(shards: &[PathBuf], out: &Path, data_dir: Option<&Path>, warnings: &mut Warnings) -> Result<Table> {
-    let mut plan: Option<Plan> = None;
+    let mut plan: Option<SweepPlan> = None;
     for shard in shards {
         let path = shard.join(PLAN);
         if !path.exists() {
@@ -257,13 +261,13 @@ fn merge(shards: &[PathBuf], out: &Path, data_dir: Option<&Path>, warnings: &mut
     files::create_folder(&out.join("trials"))?;
     for trial in plan.trials() {
         for from in shards.iter().map(|s| Trials::of(s)) {
-            if from.outcome(trial)?.is_none() || to.outcome(trial)?.is_some() {
+            if from.result(trial)?.is_none() || to.result(trial)?.is_some() {
                 continue;
             }
-            // The outcome last: where it is, the model is.
+            // The result last: where it is, the model is.
             for (from, to) in [
                 (from.model_path(trial), to.model_path(trial)),
-                (from.outcome_path(trial), to.outcome_path(trial)),
+                (from.result_path(trial), to.result_path(trial)),
             ] {
                 let bytes = std::fs::read(&from).map_err(|e| Error::io("read", &from, &e))?;
                 files::write_atomic(&to, &bytes)?;
@@ -271,17 +275,13 @@ fn merge(shards: &[PathBuf], out: &Path, data_dir: Option<&Path>, warnings: &mut
         }
     }
     let missing: Vec<_> =
-        plan.trials().into_iter().filter(|&t| !to.outcome_path(t).exists()).map(|t| t.name()).collect();
+        plan.trials().into_iter().filter(|&t| !to.result_path(t).exists()).map(|t| t.name()).collect();
     if !missing.is_empty() {
         return Err(Error::failed(format!("these trials are in none of the shards: {}", missing.join(", "))));
     }
     let recipe = &plan.recipes[0];
-    let dataset = load(recipe, None, data_dir, warnings).map_err(|error| Error {
-        message: format!(
-            "{}; merge in the folder from which the sweep's --data leads to its data",
-            error.message
-        ),
-        ..error
+    let dataset = load(recipe, None, data_dir, warnings).map_err(|error| {
+        error.with_advice("merge in the folder from which the sweep's --data leads to its data")
     })?;
     if plan.data_sha256.as_ref().is_some_and(|expected| *expected != dataset.fingerprint()) {
         return Err(Error::data(format!(

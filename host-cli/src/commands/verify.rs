@@ -1,19 +1,19 @@
 //! `selvedge verify`: checks that two files compute the same, image by image and layer by layer.
 
-use selvedge::naive;
 use serde_json::json;
 
-use super::{check_classes, load_data};
+use super::{check_fit, load_data};
 use crate::cli::Verify;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::flash::{Difference, NaiveNetwork, first_difference};
-use crate::model::network::Network;
+use crate::inference::argmax;
+use crate::inference::network::Network;
 use crate::terminal::{Output, Warnings};
 
 /// Compares two networks.
 ///
 /// # Errors
-/// Exit code 5 where they differ, 4 where they cannot be compared.
+/// `Mismatch` where they differ, `Model` where they cannot be compared.
 pub fn run(args: &Verify) -> Result<()> {
     let (a, b) = (Network::load(&args.a)?, Network::load(&args.b)?);
     if a.shape() != b.shape() {
@@ -29,8 +29,7 @@ pub fn run(args: &Verify) -> Result<()> {
     // A flash file does not name its data set, so the other file is asked.
     let (path, known) = if a.about().is_some() { (&args.a, &a) } else { (&args.b, &b) };
     let dataset = load_data(&args.data, path, known.about(), &mut warnings)?;
-    a.check_fit(&dataset.test)?;
-    check_classes(a.shape().outputs(), |c| a.class(c), &dataset, &mut warnings)?;
+    check_fit(a.shape(), |c| a.class(c), &dataset, &[&dataset.test], &mut warnings)?;
     let test = dataset.test;
     let (left, right) = (NaiveNetwork::new(&a)?, NaiveNetwork::new(&b)?);
     let real = !(left.is_integer() && right.is_integer());
@@ -42,7 +41,7 @@ pub fn run(args: &Verify) -> Result<()> {
         if let Some(difference) = first_difference(&of_a, &of_b) {
             differing += 1;
             first.get_or_insert((n, difference));
-            let class = |layers: &[Vec<f64>]| layers.last().map(|z| naive::argmax(z));
+            let class = |layers: &[Vec<f64>]| layers.last().map(|z| argmax(z));
             classes += usize::from(class(&of_a) != class(&of_b));
         }
     }
@@ -59,12 +58,12 @@ pub fn run(args: &Verify) -> Result<()> {
         output.line(format!("bit-exact on {images} images, in every layer"))?;
     }
     let Some((image, Difference { layer, index, a, b })) = first else { return Ok(()) };
-    Err(Error {
-        exit: Exit::Differ,
-        message: format!(
+    Err(Error::new(
+        ErrorKind::Mismatch,
+        format!(
             "{differing} of {images} images differ, {classes} of them in their class; the first is image {image}, in \
              output {index} of layer fc{}: {a} and {b}",
             layer + 1
         ),
-    })
+    ))
 }

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// The file of class names in the folder of a data set; upper and lower case count as the same.
 pub const FILE: &str = "labels.txt";
@@ -150,7 +150,7 @@ fn ranges(classes: &[usize], first: usize) -> String {
 /// Exit code 3 where the file cannot be read, is not UTF-8, has an empty line, or names fewer than 2 or more than 256
 /// classes.
 pub fn read_names(path: &Path) -> Result<Vec<String>> {
-    let bytes = std::fs::read(path).map_err(|e| Error::unreadable(Exit::Data, path, &e))?;
+    let bytes = std::fs::read(path).map_err(|e| Error::unreadable(ErrorKind::Data, path, &e))?;
     parse_names(&bytes).map_err(|why| Error::data(format!("{}: {why}", path.display())))
 }
 

@@ -13,7 +13,7 @@ use ureq::Agent;
 use ureq::http::{Response, StatusCode, header};
 
 use super::hex;
-use crate::error::{Error, Exit, Result, why};
+use crate::error::{Error, ErrorKind, Result, why};
 use crate::files::{self, kind};
 
 /// A file to download.
@@ -77,7 +77,7 @@ pub fn check(path: &Path, file: &RemoteFile<'_>) -> Result<HashCheck> {
         Ok(hash) if hash == file.sha256 => Ok(HashCheck::Matches),
         Ok(_) => Ok(HashCheck::Differs),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(HashCheck::Missing),
-        Err(e) => Err(Error::unreadable(Exit::Data, path, &e)),
+        Err(e) => Err(Error::unreadable(ErrorKind::Data, path, &e)),
     }
 }
 

@@ -6,7 +6,7 @@ use super::classes::{self, Classes, read_names};
 use super::find;
 use super::idx::{self, RawImages};
 use super::{Dataset, FASHION_MNIST_CLASSES, FILES, Reading, Samples, foreign, is_fashion_mnist};
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// The advice where a folder holds no data set.
 pub(super) const ADVICE: &str = "name a folder of the four files train-images-idx3-ubyte, train-labels-idx1-ubyte, \
@@ -130,7 +130,8 @@ pub(super) struct RawSamples {
 
 impl RawSamples {
     fn read(images: &Path, labels: &Path, first_label: usize) -> Result<Self> {
-        let read = |path: &Path| std::fs::read(path).map_err(|e| Error::unreadable(Exit::Data, path, &e));
+        let read =
+            |path: &Path| std::fs::read(path).map_err(|e| Error::unreadable(ErrorKind::Data, path, &e));
         let [images_name, labels_name] = [images, labels].map(|path| path.display().to_string());
         Self::parse((&images_name, &read(images)?), (&labels_name, &read(labels)?), first_label)
     }

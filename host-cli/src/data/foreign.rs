@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::FILES;
 use super::find::entries;
 use super::folder::ADVICE;
-use crate::error::{Error, Exit, Result, typed};
+use crate::error::{Error, ErrorKind, Result, typed};
 use crate::files::kind::{self, Kind};
 
 /// The number of bytes at the start of a file that are examined.
@@ -25,7 +25,7 @@ const WRITE: &str = "w=lambda f,a:(np.testing.assert_array_equal(a,a.astype('u1'
 /// # Errors
 /// Exit code 3 where it cannot be read.
 pub fn of_file(path: &Path) -> Result<String> {
-    let kind = kind_of(path).map_err(|e| Error::unreadable(Exit::Data, path, &e))?;
+    let kind = kind_of(path).map_err(|e| Error::unreadable(ErrorKind::Data, path, &e))?;
     if let Some(clause) = clause(kind, path) {
         return Ok(clause);
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::fetch::{self, FASHION_MNIST, HashCheck, RemoteFile};
 use super::{FILES, find, idx, is_fashion_mnist};
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// What a folder has of a file of Fashion-MNIST.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +67,7 @@ fn state_of(path: &Path, file: &RemoteFile<'_>) -> Result<FileState> {
             HashCheck::Differs => FileState::WrongHash,
         });
     }
-    let bytes = std::fs::read(path).map_err(|e| Error::unreadable(Exit::Data, path, &e))?;
+    let bytes = std::fs::read(path).map_err(|e| Error::unreadable(ErrorKind::Data, path, &e))?;
     let role = FILES.iter().position(|name| file.name.starts_with(name));
     let images = |count| {
         idx::parse_images("", &bytes).is_ok_and(|(i, _)| (i.count, i.rows, i.cols) == (count, 28, 28))

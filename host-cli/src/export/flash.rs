@@ -78,7 +78,7 @@ fn flash_file(model: &ModelFile<'_>, options: &ExportOptions<'_>) -> Result<Byte
         ),
         ModelFile::Flash(model) => {
             let header = model.header();
-            model::classifies(model::flash_shape(model))
+            model::fit::check_outputs(model::flash_shape(model))
                 .map_err(|why| Error::model(format!("{}: {why}", options.model.display())))?;
             let (dtype, packing) = (header.dtype(), header.packing());
             flash::repack(model, options.dtype.unwrap_or(dtype), options.packing.unwrap_or(packing))

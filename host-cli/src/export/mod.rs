@@ -172,7 +172,7 @@ impl<'a> ModelFile<'a> {
         Ok(match self {
             Self::Flash(model) if model.header().dtype().is_integer() => Parameters::Integer(model),
             Self::Flash(model) => {
-                Parameters::Float(fold::of_file(model)?, model.labels().map(String::from).collect())
+                Parameters::Float(fold::from_file(model)?, model.labels().map(String::from).collect())
             }
             Self::Model(model) => Parameters::Float(fold::fold(model)?, model.about.classes.clone()),
         })

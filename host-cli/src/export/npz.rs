@@ -10,7 +10,7 @@ use super::{ExportOptions, Exported, Exporter, ModelFile, tensors};
 use crate::data::Samples;
 use crate::error::{Error, Result};
 use crate::files::safetensors::{Dtype, Tensor};
-use crate::model::network::Logits;
+use crate::inference::Logits;
 
 /// `--format npz`.
 pub(super) struct Npz;

@@ -5,7 +5,7 @@ use selvedge::format::ModelView;
 use super::Parameters;
 use crate::data::Samples;
 use crate::files::safetensors::{Dtype, Tensor};
-use crate::model::network::Logits;
+use crate::inference::Logits;
 use crate::model::state_dict;
 
 /// The tensors of a network.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use selvedge::format::Header;
 
 use crate::data::idx::{self, Images};
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::estimate::{self, Bytes, Requirements};
 use boards::{Board, Loader};
 
@@ -53,13 +53,12 @@ pub fn needs(header: &Header<'_>, board: &Board<'_>) -> Result<Needs> {
     else {
         return Ok(Needs { flash: requirements.flash, ram: requirements.ram, images });
     };
-    let exit = Exit::Budget;
     let message = format!(
         "the model does not fit {} ({}): {}; take fewer or narrower layers, `selvedge quantize --dtype i4`, or a \
          larger board",
         board.name, board.about, short
     );
-    Err(Error { exit, message })
+    Err(Error::new(ErrorKind::Budget, message))
 }
 
 /// The project. `file` is a flash file of integers in the board's packing; `selvedge` is the core crate's folder, unless it

@@ -7,8 +7,8 @@ use selvedge::format::ModelView;
 use selvedge::naive::{self, Operand};
 
 use crate::error::Result;
-use crate::model::fold::{Folded, fold, of_file};
-use crate::model::network::Network;
+use crate::inference::network::Network;
+use crate::model::fold::{Folded, fold, from_file};
 use crate::quantize::plain::{self, IntegerLayer};
 
 /// A network that is computed layer by layer.
@@ -47,9 +47,9 @@ impl NaiveNetwork {
     /// Exit code 1 without the memory.
     pub fn new(network: &Network) -> Result<Self> {
         Ok(match network {
-            Network::Master(model) => Self::Float(Box::new(fold(model)?)),
+            Network::Float(model) => Self::Float(Box::new(fold(model)?)),
             Network::Flash(flash) if flash.image().header().dtype().is_integer() => integers(&flash.image()),
-            Network::Flash(flash) => Self::Float(Box::new(of_file(&flash.image())?)),
+            Network::Flash(flash) => Self::Float(Box::new(from_file(&flash.image())?)),
         })
     }
 

@@ -4,7 +4,7 @@ use selvedge::format::{Dtype, LayerView, ModelView};
 use selvedge::infer::Profile;
 use serde::Serialize;
 
-use super::self_test;
+use crate::inference::self_test;
 use crate::memory::size;
 use crate::terminal::table;
 

@@ -11,10 +11,11 @@ use selvedge::format::{Builder, Dtype, HeaderBuf, ModelView, Packing};
 use selvedge::infer::float;
 
 use crate::error::{Error, Result};
+use crate::inference::self_test;
 use crate::memory::Bytes;
 use crate::model::Model;
 use crate::model::fold::{Folded, fold};
-use crate::quantize::{SELF_TEST, evaluation};
+use crate::quantize::SELF_TEST;
 
 pub use compare::{Difference, NaiveNetwork, first_difference};
 pub use describe::Description;
@@ -93,7 +94,7 @@ pub fn repack(from: &ModelView<'_>, dtype: Dtype, packing: Packing) -> Result<By
     if dtype == old.dtype() {
         builder.copy(from).map_err(refused)?;
     } else {
-        let Folded { params, .. } = crate::model::fold::of_file(from)?;
+        let Folded { params, .. } = crate::model::fold::from_file(from)?;
         float::store(&mut builder, &params).map_err(refused)?;
         if let Some(table) = from.table() {
             builder.table(table);
@@ -107,18 +108,4 @@ pub fn repack(from: &ModelView<'_>, dtype: Dtype, packing: Packing) -> Result<By
 
 fn refused(e: selvedge::Error) -> Error {
     Error::model(format!("the network does not go into a flash file: {e}"))
-}
-
-/// The CRC of the logits of a self-test, for weights of any type.
-///
-/// # Errors
-/// What the core refuses.
-pub fn self_test(seed: u32, image: &ModelView<'_>) -> std::result::Result<u32, selvedge::Error> {
-    let header = image.header();
-    if header.dtype().is_integer() {
-        return evaluation::self_test(seed, image);
-    }
-    let mut scratch = vec![0.0; float::Engine::scratch_words(header)];
-    let mut logits = vec![0.0; header.outputs()];
-    float::Engine::new(image.clone())?.self_test_crc(seed, &mut scratch, &mut logits)
 }

@@ -16,7 +16,7 @@ use clap::ValueEnum;
 use selvedge::Shape;
 
 use crate::data::normalise::{Normalisation, absorb};
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::files::kind::{self, Kind};
 use crate::memory::Floats;
 use crate::model::state_dict::all_finite;
@@ -82,7 +82,7 @@ pub struct Imported {
 pub fn import(path: &Path, options: &ImportOptions) -> Result<Imported> {
     let unreadable = |e| match kind::of_folder(path) {
         Some(other) => Error::model(format!("{}: {other}", path.display())),
-        None => Error::unreadable(Exit::Model, path, &e),
+        None => Error::unreadable(ErrorKind::Model, path, &e),
     };
     let bytes = std::fs::read(path).map_err(unreadable)?;
     let whole = safetensors::shards::whole(path).map_err(Refusal::File);
@@ -171,14 +171,14 @@ fn assemble(layers: Vec<Dense>, about: About) -> Clause<Imported> {
     }
     widths.extend(layers.iter().map(|l| l.dims[0]));
     let shape = Shape::new(&widths).map_err(|e| e.to_string())?;
-    model::classifies(shape)?;
+    model::fit::check_outputs(shape)?;
     let mut params = Floats::zeroed(shape.params(), &shape.to_string()).map_err(|e| e.message)?;
     for (to, from) in shape.split_mut(&mut params).map_err(|e| e.to_string())?.into_iter().zip(&layers) {
         let [o, i] = from.dims;
         selvedge::kernel::transpose(o, i, &from.weights, to.weights);
         to.biases.copy_from_slice(&from.biases);
     }
-    model::check_classes(&about.classes, shape)?;
+    model::fit::check_names(&about.classes, shape)?;
     let names = layers.into_iter().map(|l| l.names).collect();
     about.normalisation.check(shape.inputs())?;
     let about = About { version: env!("CARGO_PKG_VERSION").into(), ..about };

@@ -1,6 +1,6 @@
-//! A network as a chip runs it: a table for the bytes of the image, then layers and nothing else.
+//! A network as a device runs it: a table for the bytes of the image, then layers and nothing else.
 //!
-//! Whatever a model does to its inputs ([`normalise`](crate::data::normalise)) is folded in here: what differs from byte to byte
+//! What a model does to its inputs ([`normalise`](crate::data::normalise)) is folded in here: what differs from byte to byte
 //! goes into the table, what differs from pixel to pixel into the first layer.
 
 use selvedge::format::ModelView;
@@ -15,14 +15,14 @@ use crate::model::Model;
 pub struct Folded {
     /// The widths.
     pub shape: Shape,
-    /// What a pixel becomes; `None` where it stays as it is.
+    /// What a byte becomes; `None` where it stays as it is.
     pub table: Option<[u8; 256]>,
     /// In the core's layout.
     pub params: Floats,
 }
 
 impl Folded {
-    /// What each byte of an image is worth as an input.
+    /// The input that each byte of an image becomes.
     pub fn input_values(&self) -> [f32; 256] {
         std::array::from_fn(|p| naive::unit(self.table.map_or(p as u8, |t| t[p])))
     }
@@ -31,7 +31,7 @@ impl Folded {
 /// Folds a model's normalisation.
 ///
 /// # Errors
-/// Exit code 1 without the memory.
+/// `Failed` without the memory.
 pub fn fold(model: &Model) -> Result<Folded> {
     let normalisation = &model.about.normalisation;
     let mut params = Floats::copy_of(&model.params, "a copy of the parameters")?;
@@ -42,8 +42,8 @@ pub fn fold(model: &Model) -> Result<Folded> {
 /// The network in a flash file of floats, widened to f32.
 ///
 /// # Errors
-/// Exit code 1 without the memory.
-pub fn of_file(image: &ModelView<'_>) -> Result<Folded> {
+/// `Failed` without the memory.
+pub fn from_file(image: &ModelView<'_>) -> Result<Folded> {
     let shape = image.header().shape()?;
     let mut params = Floats::zeroed(shape.params(), "the parameters")?;
     let layers = shape.split_mut(&mut params)?;

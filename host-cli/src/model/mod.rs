@@ -1,15 +1,15 @@
-//! The master file: `safetensors` with PyTorch's names and orientation, and everything else in its metadata.
+//! The f32 model file: `safetensors` with PyTorch's names and orientation, and everything else in its metadata.
 //!
 //! Layer `n`, counted from 1, is `fcN.weight (o, i)` and `fcN.bias (o)`, both f32, so that the file opens in PyTorch. All
 //! metadata is one JSON value under one key, since the bytes of a file must not depend on the order of a hash map. It opens
 //! with the file's checksum, which is checked wherever the file is read; a program that changes a model and keeps the
 //! metadata makes a file that is refused as damaged, so it has to leave the key `selvedge` out.
 
+pub mod fit;
 pub mod fold;
-pub mod network;
 pub mod state_dict;
 
-use std::io::ErrorKind;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use selvedge::Shape;
@@ -17,7 +17,7 @@ use selvedge::format::{Dtype, HeaderBuf, MAGIC, ModelView, Packing};
 use serde::{Deserialize, Serialize};
 
 use crate::data::normalise::Normalisation;
-use crate::error::{Error, Exit, Result, typed};
+use crate::error::{Error, ErrorKind, Result, typed};
 use crate::files;
 use crate::files::checksum;
 use crate::files::kind::{self, Kind};
@@ -25,15 +25,15 @@ use crate::files::safetensors;
 use crate::memory::{Bytes, Floats};
 use crate::recipe::Recipe;
 
-mod task;
+mod activation;
 
-pub use task::{Activation, ONE_OUTPUT, check_classes, classifies};
+pub use activation::Activation;
 
 /// The one key of the metadata.
 pub const KEY: &str = "selvedge";
 /// The name of the file in a run's folder.
 pub const FILE: &str = "model.safetensors";
-/// The folder in a run's folder where the run lies that it takes the place of, until it is done.
+/// The folder in a run's folder that keeps the run that it replaces, until it is done.
 pub const PREVIOUS: &str = "previous";
 
 /// A trained network.
@@ -43,11 +43,11 @@ pub struct Model {
     pub shape: Shape,
     /// In the core's layout.
     pub params: Floats,
-    /// What the file says of it.
+    /// The file's metadata.
     pub about: About,
 }
 
-/// What a model file says of itself besides its tensors. Files from elsewhere say nothing.
+/// The metadata of a model file. Files of other programs have none.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct About {
@@ -57,13 +57,13 @@ pub struct About {
     pub classes: Vec<String>,
     /// Rows and columns of the images.
     pub image: Option<(usize, usize)>,
-    /// What makes inputs of pixels.
+    /// How pixels become inputs.
     pub normalisation: Normalisation,
-    /// What is between its layers; files from before this was said have ReLU.
+    /// The activation of its hidden layers; ReLU in files that do not say it.
     pub activation: Activation,
     /// How it was trained.
     pub recipe: Option<Recipe>,
-    /// Whole epochs behind it.
+    /// Whole epochs that it was trained for.
     pub epochs_done: usize,
     /// Accuracy on the validation images after the last whole epoch.
     pub val_accuracy: Option<f64>,
@@ -111,7 +111,7 @@ impl About {
     /// The entry of a safetensors file's metadata, under [`KEY`].
     ///
     /// # Errors
-    /// Exit code 1 where the numbers cannot be written.
+    /// `Failed` where the numbers cannot be written.
     pub fn json(&self) -> Result<String> {
         serde_json::to_string(self).map_err(|e| Error::failed(format!("cannot write the model: {e}")))
     }
@@ -121,12 +121,12 @@ impl Model {
     /// Reads a model file, or the one in a run's folder.
     ///
     /// # Errors
-    /// Exit code 4 with what is wrong with it.
+    /// `Model` with what is wrong with it.
     pub fn load(path: &Path) -> Result<Self> {
         let file = file_of(path);
         let bytes = std::fs::read(&file).map_err(|e| {
-            let Error { message, .. } = Error::unreadable(Exit::Model, &file, &e);
-            let hint = if e.kind() == ErrorKind::NotFound { none_here(path) } else { String::new() };
+            let Error { message, .. } = Error::unreadable(ErrorKind::Model, &file, &e);
+            let hint = if e.kind() == io::ErrorKind::NotFound { none_here(path) } else { String::new() };
             Error::model(format!("no model: {message}{hint}"))
         })?;
         if bytes.starts_with(&MAGIC) {
@@ -150,8 +150,8 @@ impl Model {
     pub fn parse(bytes: &[u8]) -> std::result::Result<Self, String> {
         let about = about_own(bytes)?.ok_or_else(|| foreign("FILE"))?;
         let (tensors, shape) = state_dict::parse(bytes)?;
-        classifies(shape)?;
-        check_classes(&about.classes, shape)?;
+        fit::check_outputs(shape)?;
+        fit::check_names(&about.classes, shape)?;
         about.normalisation.check(shape.inputs())?;
         let params = state_dict::params(&tensors, shape)?;
         Ok(Self { shape, params, about })
@@ -160,7 +160,7 @@ impl Model {
     /// The bytes of the model's file; the same model gives the same bytes.
     ///
     /// # Errors
-    /// Exit code 1 where the numbers cannot be written.
+    /// `Failed` where the numbers cannot be written.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let failed = |e: String| Error::failed(format!("cannot write the model: {e}"));
         let tensors = state_dict::tensors(self.shape, &self.params).map_err(failed)?;
@@ -170,7 +170,7 @@ impl Model {
     /// Writes the model's file.
     ///
     /// # Errors
-    /// Exit code 1 where it cannot be written; what was there before stays.
+    /// `Io` where it cannot be written; what was there before stays.
     pub fn save(&self, path: &Path) -> Result<()> {
         files::write_atomic(path, &self.to_bytes()?)
     }
@@ -181,7 +181,7 @@ impl Model {
     }
 }
 
-/// What to type where there is no model at `path`, behind `; `.
+/// What to type where there is no model at `path`, after `; `.
 fn none_here(path: &Path) -> String {
     let folder = typed(path);
     let holds = |folder: &Path| folder.join(FILE).is_file();
@@ -206,7 +206,7 @@ fn none_here(path: &Path) -> String {
 /// The bytes of a flash file, or `None` where the file is no such file.
 ///
 /// # Errors
-/// Exit code 1 without the memory.
+/// `Failed` without the memory.
 pub fn flash(path: &Path) -> Result<Option<Bytes>> {
     let bytes = std::fs::read(file_of(path)).ok().filter(|bytes| bytes.starts_with(&MAGIC));
     bytes.map(|bytes| Bytes::copy_of(&bytes, "the model")).transpose()
@@ -215,7 +215,7 @@ pub fn flash(path: &Path) -> Result<Option<Bytes>> {
 /// Checks the bytes of [`flash`].
 ///
 /// # Errors
-/// Exit code 4 with what is wrong with them.
+/// `Model` with what is wrong with them.
 pub fn parse_flash<'a>(path: &Path, bytes: &'a Bytes) -> Result<ModelView<'a>> {
     let file = path.display();
     let view = ModelView::parse(bytes).map_err(|e| {
@@ -241,7 +241,7 @@ fn foreign(file: &str) -> String {
     )
 }
 
-/// What a file says of itself, `None` where it is from elsewhere; or why it cannot be read. Its checksum is checked.
+/// The metadata of a model file, `None` where another program wrote it; or why it cannot be read. Its checksum is checked.
 ///
 /// # Errors
 /// One clause without the file's name.

@@ -16,7 +16,7 @@ use selvedge::shape::Layer;
 use super::calibrate::{Calibration, MIN_TRUSTED_IMAGES};
 use super::rounding::Quantizer;
 use super::simplify::column;
-use crate::error::{Exit, Result};
+use crate::error::{ErrorKind, Result};
 use crate::memory::Floats;
 use crate::model::fold::Folded;
 
@@ -44,7 +44,7 @@ pub(super) fn equalize(quantizer: &Quantizer<'_>, net: &mut Folded) -> Result<()
             };
             let calibrated = match quantizer.calibrate(&candidate.params) {
                 // The activations of the candidate overflow.
-                Err(e) if e.exit == Exit::Model => {
+                Err(e) if e.kind == ErrorKind::Model => {
                     errors = Some(before);
                     continue;
                 }

@@ -8,8 +8,8 @@ use selvedge::mlp::Regularize;
 use selvedge::optim::{Optimizer, OptimizerStep, Schedule};
 use selvedge::{Arena, Mlp, Rng, Serial, Shape, Update, Workspace};
 
-use super::calibrate::Images;
 use crate::error::{Error, Result};
+use crate::inference::float::{InputSource, TableInputs};
 use crate::memory::Floats;
 
 /// Images per step.
@@ -65,7 +65,7 @@ fn nearest(x: f32) -> f32 {
 #[derive(Debug, Clone, Copy)]
 pub struct QatConfig<'a> {
     /// The training images.
-    pub images: Images<'a>,
+    pub images: TableInputs<'a>,
     /// The class of every image, in the order of `images.pixels`.
     pub labels: &'a [u8],
     /// Passes over the images.
@@ -104,7 +104,9 @@ pub fn finetune(
         for index in order.chunks(BATCH) {
             steps.round(shape, params, &mut rounded)?;
             let labels: Vec<u8> = index.iter().map(|&n| config.labels[n as usize]).collect();
-            let fill = |first: usize, rows: &mut [f32]| config.images.fill(&index[first..], inputs, rows);
+            let fill = |first: usize, rows: &mut [f32]| {
+                config.images.fill(mlp.backend, &index[first..][..rows.len() / inputs], rows);
+            };
             let update = Update::Gradient(&mut gradient);
             let outcome = mlp
                 .step_regularized(&Serial, &mut rounded, &mut workspace, &labels, &fill, update, REGULARIZE)

@@ -1,7 +1,7 @@
 //! Post-training quantization and quantization-aware training: from a trained model to an integer flash file.
 //!
 //! Only training images influence the file: a few of them calibrate the scales of the activations, all of them are used for
-//! fine-tuning. Validation and test images only measure the result ([`evaluation`]).
+//! fine-tuning. Validation and test images only measure the result.
 
 pub mod calibrate;
 pub mod clip;
@@ -18,11 +18,10 @@ use selvedge::{Backend, Mlp};
 
 use crate::data::Samples;
 use crate::error::Result;
+use crate::inference::float::TableInputs;
 use crate::memory::{Bytes, Floats};
 use crate::model::Model;
 use crate::model::fold::{Folded, fold};
-use crate::sampling::{Generator, Split};
-use calibrate::Images;
 use clip::Clip;
 use equalize::equalize;
 use finetune::{QatConfig, finetune};
@@ -35,15 +34,6 @@ pub const SELF_TEST: u32 = 1;
 
 /// The default number of calibration images.
 pub const CALIBRATE: usize = 2048;
-/// The seed of the split for a model whose recipe is unknown.
-pub const SEED: u64 = 42;
-
-/// The training images that a model may be quantized with, and the images that validated it.
-pub fn split(model: &Model, images: usize) -> Split {
-    let recipe = model.about.recipe.as_ref();
-    recipe.map_or_else(|| Split::new(Generator::Selvedge, SEED, images), |r| r.split(images))
-}
-
 /// An integer flash file and its clip limits.
 #[derive(Debug)]
 pub struct Quantized {
@@ -99,13 +89,13 @@ pub fn quantize(
     let calibration_index = &train[..options.calibrate.min(train.len())];
     let input = Input::new(net.table, &set.images.pixels, calibration_index, shape.inputs());
     let values = input.values();
-    let images = Images { pixels: &set.images.pixels, index: calibration_index, values: &values };
+    let images = TableInputs { pixels: &set.images.pixels, index: calibration_index, values: &values };
     let quantizer = Quantizer { model, mlp, input: &input, images, options };
     equalize(&quantizer, &mut net)?;
     let calibration = quantizer.calibrate(&net.params)?;
     let mut params = Floats::copy_of(&net.params, "a copy of the parameters")?;
     if options.qat > 0 {
-        let images = Images { index: train, ..images };
+        let images = TableInputs { index: train, ..images };
         let config = QatConfig { images, labels: &set.labels, epochs: options.qat, seed: options.seed };
         let choose_steps = |params: &[f32]| quantizer.steps(params, &calibration.mean_square);
         finetune(&mlp, &mut params, config, &choose_steps, on_epoch)?;

@@ -4,12 +4,14 @@ use selvedge::format::{Builder, Dtype, ModelView, Packing};
 use selvedge::quantize::{self, Scales};
 use selvedge::{Mlp, Shape};
 
-use super::calibrate::{Calibration, Images, MIN_TRUSTED_IMAGES};
+use super::calibrate::{Calibration, MIN_TRUSTED_IMAGES};
 use super::clip::{Clip, Histogram, weight_step};
 use super::finetune::WeightSteps;
 use super::input::{Input, LEVELS};
 use super::{ClipLimits, Options, SELF_TEST, evaluation};
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::inference::float::TableInputs;
+use crate::inference::self_test;
 use crate::memory::{Bytes, Floats};
 use crate::model::Model;
 use crate::model::fold::Folded;
@@ -24,7 +26,7 @@ pub(super) struct Quantizer<'a> {
     pub mlp: Mlp,
     pub input: &'a Input,
     /// The calibration images.
-    pub images: Images<'a>,
+    pub images: TableInputs<'a>,
     pub options: Options,
 }
 
@@ -90,7 +92,7 @@ impl Quantizer<'_> {
     /// Infinite where the network cannot be quantized.
     pub fn errors(&self, net: &Folded, calibration: &Calibration) -> Result<Vec<f64>> {
         let (bytes, _) = match self.file(&net.params, calibration) {
-            Err(e) if e.exit == Exit::Model => return Ok(vec![f64::INFINITY; net.shape.layers()]),
+            Err(e) if e.kind == ErrorKind::Model => return Ok(vec![f64::INFINITY; net.shape.layers()]),
             made => made?,
         };
         let image = ModelView::parse(&bytes)?;
@@ -121,7 +123,7 @@ impl Quantizer<'_> {
         let mut rows: Vec<f32> = steps.outputs.iter().map(|s| (s / unit).max(f32::MIN_POSITIVE)).collect();
         let mut scales = Scales { activations: &mut activations, rows: &mut rows };
         quantize::quantize(&mut builder, params, &mut scales).map_err(refused)?;
-        builder.finish_with(SELF_TEST, evaluation::self_test).map_err(refused)?;
+        builder.finish_with(SELF_TEST, self_test).map_err(refused)?;
         let mut weight_limits = rows.iter().map(|scale| scale * dtype.largest() as f32);
         let widths = self.mlp.shape.widths().skip(1);
         let limits = ClipLimits {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 use super::{Recipe, preset};
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// The name of the recipe's file in a run's folder.
 pub const FILE: &str = "config.toml";
@@ -184,7 +184,7 @@ pub(crate) fn plain(message: &str) -> String {
 /// Exit code 2 where it cannot be read, with the line where it is not TOML.
 pub fn read(path: &Path, advice: &str) -> Result<Table> {
     let text = std::fs::read_to_string(path).map_err(|e| {
-        let mut error = Error::unreadable(Exit::Misused, path, &e);
+        let mut error = Error::unreadable(ErrorKind::Usage, path, &e);
         if e.kind() == std::io::ErrorKind::NotFound {
             error.message += &format!("; {advice}");
         }

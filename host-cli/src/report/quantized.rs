@@ -11,11 +11,13 @@ use super::{escape, picture, section};
 use crate::data::{Dataset, Samples};
 use crate::error::Result;
 use crate::flash::parse_own;
+use crate::inference::float::TableInputs;
+use crate::inference::integer_classes;
 use crate::model::Model;
 use crate::model::fold::Folded;
-use crate::quantize::calibrate::Images;
+use crate::pipeline;
 use crate::quantize::clip::Clip;
-use crate::quantize::{self, CALIBRATE, ClipLimits, Options, Quantized, evaluation};
+use crate::quantize::{self, CALIBRATE, ClipLimits, Options, Quantized};
 
 /// The number of changed images that are shown.
 const MAX_CHANGED_SHOWN: usize = 24;
@@ -29,13 +31,13 @@ const ACTIVATION_IMAGES: usize = 1000;
 /// # Errors
 /// Exit code 1 without the memory, 4 where the model cannot be quantized.
 pub(super) fn sections(model: &Model, dataset: &Dataset, float: &[u8]) -> Result<String> {
-    let split = quantize::split(model, dataset.train.labels.len());
+    let split = pipeline::split(&model.about, dataset.train.labels.len());
     let options = Options { dtype: Dtype::I8, calibrate: CALIBRATE, clip: Clip::Mse, qat: 0, seed: 0 };
     let Quantized { bytes, limits, float: rounded } =
         quantize::quantize(model, &dataset.train, &split.train, options, &mut |_, _| ())?;
     let image = parse_own(&bytes)?;
     let test = &dataset.test;
-    let integer = evaluation::integer_classes(&image, &test.images.pixels, &test.indices())?;
+    let integer = integer_classes(&image, &test.images.pixels, &test.indices())?;
     Ok(section("histograms", "Weights and activations", &histograms(&rounded, test, &limits)?)
         + &section("flips", "Float and integer predictions", &changed(model, test, float, &integer)?))
 }
@@ -96,12 +98,12 @@ fn histograms(net: &Folded, set: &Samples, limits: &ClipLimits) -> Result<String
     let values = net.input_values();
     let index: Vec<u32> = (0..ACTIVATION_IMAGES.min(set.labels.len()) as u32).collect();
     let mut outputs = vec![Vec::new(); shape.layers() - 1];
-    Images { pixels: &set.images.pixels, index: &index, values: &values }.forward(
+    TableInputs { pixels: &set.images.pixels, index: &index, values: &values }.forward(
         &mlp,
         &net.params,
-        |activations, b| {
+        |activations, index| {
             for (l, outputs) in (1..).zip(&mut outputs) {
-                outputs.extend_from_slice(activations.activation(l, b));
+                outputs.extend_from_slice(activations.activation(l, index.len()));
             }
         },
     )?;

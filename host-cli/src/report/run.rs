@@ -9,7 +9,9 @@ use super::svg::Chart;
 use super::{escape, page, picture, quantized, section, shade};
 use crate::data::{Dataset, Samples};
 use crate::error::Result;
-use crate::evaluate::{Evaluation, evaluate, logits};
+use crate::inference::evaluate::{Evaluation, evaluate};
+use crate::inference::float::logits;
+use crate::inference::{argmax, classes};
 use crate::model::Model;
 use crate::recipe::Recipe;
 use crate::thread_pool::{ThreadPool, Threads};
@@ -43,8 +45,7 @@ pub fn run(name: &str, model: &Model, metrics: &[Value], machine: &str, dataset:
     let logits = logits(&thread_pool, &mlp, &model.params, &inputs, &all)?;
     body += &section("mistakes", "Most confident mistakes", &mistakes(model, set, &logits)?);
     body += &section("weights", "First-layer weights", &first_layer(model, set)?);
-    let classes = logits.chunks_exact(mlp.shape.outputs()).map(|row| selvedge::naive::argmax(row) as u8);
-    body += &quantized::sections(model, dataset, &classes.collect::<Vec<_>>())?;
+    body += &quantized::sections(model, dataset, &classes(&logits, mlp.shape.outputs()))?;
     let recipe = model.about.recipe.as_ref().map_or(Ok(String::new()), Recipe::to_toml)?;
     let about = format!(
         "<pre>{}</pre>\n<pre>{}</pre>\n<p>Input: {}. Written by selvedge {}.</p>\n",
@@ -105,7 +106,7 @@ fn mistakes(model: &Model, set: &Samples, logits: &[f32]) -> Result<String> {
     let classes = model.shape.outputs();
     let mut wrong: Vec<(f64, usize, usize)> = Vec::new();
     for (n, row) in logits.chunks_exact(classes).enumerate() {
-        let class = selvedge::naive::argmax(row);
+        let class = argmax(row);
         if class != usize::from(set.labels[n]) {
             let sum: f64 = row.iter().map(|&z| f64::from(z - row[class]).exp()).sum();
             wrong.push((1.0 / sum, n, class));

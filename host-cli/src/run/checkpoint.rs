@@ -1,19 +1,18 @@
 //! A run between two steps, in a file: its floats as tensors, the rest as JSON in the metadata.
 //!
-//! A checkpoint belongs to one recipe and one data set, and says so; taken up, it leads to the same bytes as if the run
-//! had never stopped. The metadata opens with the file's checksum, without which one flipped bit would be trained on.
+//! A checkpoint belongs to one recipe and one data set, and names them. A run that is resumed from it ends with the same
+//! bytes as if it had never stopped. The metadata opens with the file's checksum, without which one flipped bit would be trained on.
 
 use std::path::Path;
 
 use ::safetensors::SafeTensors;
-use selvedge::Shape;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, typed};
 use crate::files;
 use crate::files::safetensors::{self, Dtype, Tensor};
+use crate::pipeline::{Epoch, Position, State};
 use crate::recipe::Recipe;
-use crate::train::{Epoch, Position, State};
 
 /// The name of the file in a run's folder.
 pub const FILE: &str = "checkpoint.safetensors";
@@ -34,7 +33,7 @@ struct About {
 /// Writes a checkpoint into a run's folder; the one before stays until it is whole.
 ///
 /// # Errors
-/// Exit code 1 where it cannot be written.
+/// `Io` where it cannot be written.
 pub fn save(folder: &Path, recipe: &Recipe, data: &str, state: &State) -> Result<()> {
     let failed = |e: String| Error::failed(format!("cannot write the checkpoint: {e}"));
     let tensors: Vec<Tensor> = state
@@ -90,12 +89,12 @@ pub fn recipe_and_data(folder: &Path) -> Option<(Recipe, String)> {
     Some((about.recipe, about.data))
 }
 
-/// The state in a run's folder, if it has a checkpoint.
+/// Puts the checkpoint in a run's folder, if there is one, into the `state` of a run that has not begun.
 ///
 /// # Errors
-/// Exit code 1 where it is damaged or belongs to another recipe or other data.
-pub fn load(folder: &Path, recipe: &Recipe, data: &str, shape: Shape) -> Result<Option<State>> {
-    let Some((bytes, about)) = read(folder)? else { return Ok(None) };
+/// `Failed` where it is damaged or belongs to another recipe or other data.
+pub fn restore(folder: &Path, recipe: &Recipe, data: &str, state: &mut State) -> Result<()> {
+    let Some((bytes, about)) = read(folder)? else { return Ok(()) };
     let refuse = |why: String| refused(folder, &why);
     let unreadable = |e: ::safetensors::SafeTensorError| refuse(format!("no readable checkpoint: {e}"));
     let tensors = SafeTensors::deserialize(&bytes).map_err(unreadable)?;
@@ -105,7 +104,6 @@ pub fn load(folder: &Path, recipe: &Recipe, data: &str, shape: Shape) -> Result<
     if about.data != data {
         return Err(refuse("it is of other training data".into()));
     }
-    let mut state = State::blank(recipe, shape)?;
     for (name, values) in state.tensors_mut() {
         let tensor = tensors.tensor(name).map_err(unreadable)?;
         if tensor.dtype() != Dtype::F32 || tensor.shape() != [values.len()] {
@@ -117,5 +115,5 @@ pub fn load(folder: &Path, recipe: &Recipe, data: &str, shape: Shape) -> Result<
     if state.at.epoch != state.epochs.len() || state.kept_epoch > state.at.epoch {
         return Err(refuse("its metadata is damaged".into()));
     }
-    Ok(Some(state))
+    Ok(())
 }

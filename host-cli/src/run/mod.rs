@@ -24,16 +24,16 @@ use crate::recipe::{Recipe, config};
 const METRICS: &str = "metrics.jsonl";
 const PLACE: &str = "run.json";
 const START: &str = "start.safetensors";
-/// All that a run may have of its own.
+/// All files of a run.
 const FILES: [&str; 6] = [config::FILE, model::FILE, METRICS, checkpoint::FILE, PLACE, START];
 
-/// Where and with what a run is trained; nothing of it is part of the recipe, but a run that is resumed goes on so.
+/// Where and on which machine a run is trained. It is no part of the recipe, but a run that is resumed uses it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Place {
     /// The program's version.
     pub version: String,
-    /// The backend that `auto` found.
+    /// The backend, with `auto` resolved.
     pub backend: String,
     /// The operating system and the processor's kind.
     pub machine: String,
@@ -44,11 +44,26 @@ pub struct Place {
     /// The number of classes.
     #[serde(default)]
     pub classes: Option<usize>,
-    /// The [fingerprint](crate::data::Dataset::fingerprint) of the data; runs of before do not know it.
+    /// The [fingerprint](crate::data::Dataset::fingerprint) of the data; absent in runs made by older versions.
     #[serde(default)]
     pub data_sha256: Option<String>,
     /// Steps between checkpoints; 0 for none.
     pub checkpoint_every: u64,
+}
+
+/// The last line of the metrics of a finished run, in the order of its keys.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct RunResult {
+    /// The model's file.
+    pub model: String,
+    /// Parameters of the network.
+    pub parameters: usize,
+    /// On the test images, a fraction.
+    pub test_accuracy: f64,
+    /// Of the training steps of all epochs.
+    pub train_seconds: f64,
+    /// What the run warned of.
+    pub warnings: Vec<String>,
 }
 
 /// A run's folder.
@@ -59,7 +74,7 @@ impl Folder {
     /// The folder for a new run: the one named, if it holds no run yet, or the first free `runs/NAME-N`.
     ///
     /// # Errors
-    /// Exit code 2 where it holds a run, 1 where it cannot be created.
+    /// `Usage` where it holds a run, `Io` where it cannot be created.
     pub fn create(named: Option<&Path>, overwrite: bool, name: &str) -> Result<Self> {
         let path = match named {
             Some(folder) if Self(folder.into()).taken() && !overwrite => {
@@ -89,11 +104,11 @@ impl Folder {
         Some(Self(if folder.as_os_str().is_empty() { ".".into() } else { folder.into() }))
     }
 
-    /// Keeps other processes from training into the folder while the value lives: two of them would mix their files. Where
-    /// folders cannot be locked there is none, and nobody is kept.
+    /// Locks the folder while the value lives, since two processes would mix their files; `None` where folders cannot be
+    /// locked.
     ///
     /// # Errors
-    /// Exit code 1 where another process trains into it.
+    /// `Failed` where another process trains into it.
     pub fn hold(&self) -> Result<Option<File>> {
         let held = File::open(&self.0).and_then(|folder| match folder.try_lock() {
             Ok(()) => Ok(folder),
@@ -112,13 +127,13 @@ impl Folder {
         [config::FILE, model::FILE].iter().any(|name| self.0.join(name).exists())
     }
 
-    /// The folder of the run that this one takes the place of, if it is there still.
+    /// The folder of the run that this one replaces, if it is still there.
     pub fn previous(&self) -> Option<PathBuf> {
         Some(self.0.join(model::PREVIOUS)).filter(|folder| folder.is_dir())
     }
 
     /// Copies an overwritten run to `previous/`. What is there already stays if it has a model and this run has none.
-    fn set_aside(&self) -> Result<()> {
+    fn keep_previous(&self) -> Result<()> {
         if !self.taken() {
             return Ok(());
         }
@@ -147,14 +162,14 @@ impl Folder {
         }
     }
 
-    /// Sets aside a run that is overwritten, removes what it left, and writes what the run is; a model that it starts from
-    /// is copied first, since it may be the one that is removed.
+    /// Keeps a run that is overwritten in `previous/`, removes its files, and writes those of the new run; a model that it
+    /// starts from is copied first, since it may be one of them.
     ///
     /// # Errors
-    /// Exit code 1 where the folder cannot be written.
+    /// `Io` where the folder cannot be written.
     pub fn start(&self, recipe: &Recipe, place: &Place, from: Option<&Model>) -> Result<()> {
         files::remove_leftovers(&self.0)?;
-        self.set_aside()?;
+        self.keep_previous()?;
         match from {
             Some(model) => model.save(&self.0.join(START))?,
             None => self.remove(START)?,
@@ -168,7 +183,7 @@ impl Folder {
     /// vouches that the others have theirs.
     ///
     /// # Errors
-    /// Exit code 1 where it cannot be written.
+    /// `Io` where it cannot be written.
     pub fn write_place(&self, place: &Place) -> Result<()> {
         let object = serde_json::to_string_pretty(place).map_err(|e| Error::failed(e.to_string()))?;
         let mut text = String::new();
@@ -179,17 +194,17 @@ impl Folder {
     /// Replaces `config.toml`.
     ///
     /// # Errors
-    /// Exit code 1 where it cannot be written.
+    /// `Io` where it cannot be written.
     pub fn write_recipe(&self, recipe: &Recipe) -> Result<()> {
         let mut text = recipe.to_toml()?;
         checksum::sign_toml(&mut text);
         files::write_atomic(&self.0.join(config::FILE), text.as_bytes())
     }
 
-    /// Removes what only an unfinished run needs, and the run that it took the place of.
+    /// Removes what only an unfinished run needs, and the run that it replaced.
     ///
     /// # Errors
-    /// Exit code 1 where it cannot be removed.
+    /// `Io` where it cannot be removed.
     pub fn finish(&self) -> Result<()> {
         self.forget_previous()?;
         [checkpoint::FILE, START].iter().try_for_each(|name| self.remove(name))
@@ -198,7 +213,7 @@ impl Folder {
     /// Replaces `metrics.jsonl`, whose lines have their checksums.
     ///
     /// # Errors
-    /// Exit code 1 where it cannot be written.
+    /// `Io` where it cannot be written.
     pub fn write_metrics(&self, text: &str) -> Result<()> {
         files::write_atomic(&self.0.join(METRICS), text.as_bytes())
     }
@@ -211,7 +226,7 @@ impl Folder {
     /// Removes one of its files, if it is there.
     ///
     /// # Errors
-    /// Exit code 1 where it cannot be removed.
+    /// `Io` where it cannot be removed.
     fn remove(&self, name: &str) -> Result<()> {
         let path = self.0.join(name);
         match std::fs::remove_file(&path) {

@@ -1,36 +1,31 @@
-//! A run's folder as it is read back: every file is checked, and what is damaged is said with what is left.
+//! Reading a run's folder: every file is checked, and an error about a damaged one says what is left of the run.
 
 use std::io::ErrorKind;
 
-use super::{Folder, METRICS, PLACE, Place, START};
+use super::{Folder, METRICS, PLACE, Place, RunResult, START};
 use crate::error::{Error, Result, typed};
 use crate::files;
 use crate::files::checksum;
 use crate::model::Model;
+use crate::pipeline::Epoch;
 use crate::recipe::{Recipe, config};
 use crate::run::checkpoint;
 
-/// The keys of the lines of `metrics.jsonl`: of an epoch's, and of the last one's.
-const METRICS_KEYS: [&str; 12] = [
-    "epoch",
-    "loss_sum",
-    "loss",
-    "train_accuracy",
-    "val_accuracy",
-    "seconds",
-    "images_per_second",
-    "model",
-    "test_accuracy",
-    "train_seconds",
-    "parameters",
-    "warnings",
-];
+/// The keys of a line of `metrics.jsonl`: of an epoch, or of the result.
+fn metrics_keys() -> Result<Vec<String>> {
+    let failed = |e: serde_json::Error| Error::failed(e.to_string());
+    let lines = [
+        serde_json::to_value(Epoch::default()).map_err(failed)?,
+        serde_json::to_value(RunResult::default()).map_err(failed)?,
+    ];
+    Ok(lines.iter().filter_map(|line| line.as_object()).flat_map(|keys| keys.keys().cloned()).collect())
+}
 
 impl Folder {
     /// The recipe and the place of the run.
     ///
     /// # Errors
-    /// Exit code 2 where the folder holds no run, 1 where it is damaged.
+    /// `Usage` where the folder holds no run, `Failed` where it is damaged.
     pub fn open(&self) -> Result<(Recipe, Place)> {
         let path = self.0.join(config::FILE);
         if !path.exists() {
@@ -67,7 +62,7 @@ impl Folder {
     /// What `run.json` says, if it is there, and whether it has a checksum.
     ///
     /// # Errors
-    /// Exit code 1 where it is damaged.
+    /// `Failed` where it is damaged.
     pub fn place(&self) -> Result<Option<(Place, bool)>> {
         let Some(text) = self.read_text(PLACE)? else { return Ok(None) };
         let (object, signed) = checksum::read_json(&text, 0).map_err(|why| self.damaged(PLACE, &why))?;
@@ -85,7 +80,7 @@ impl Folder {
         }
     }
 
-    /// That one of its files is damaged, with what is left of the run and what to type.
+    /// The error for a damaged file: what is left of the run, and what to type.
     fn damaged(&self, name: &str, why: &str) -> Error {
         let (path, run) = (self.0.join(name), typed(&self.0));
         let config = typed(&self.0.join(config::FILE));
@@ -111,7 +106,7 @@ impl Folder {
         error
     }
 
-    /// What is left of a run that is damaged, after `; `: its model if that is whole, and the run before it.
+    /// What is left of a damaged run, after `; `: its model if that is whole, and the run before it.
     pub fn left(&self) -> String {
         let mut text = String::new();
         if let Ok(model) = Model::load(&self.model()) {
@@ -131,17 +126,17 @@ impl Folder {
     /// The lines of `metrics.jsonl`, without their checksums.
     ///
     /// # Errors
-    /// Exit code 1 where a line is damaged or missing.
+    /// `Failed` where a line is damaged or missing.
     pub fn metrics(&self) -> Result<Vec<serde_json::Value>> {
         let Some(text) = self.read_text(METRICS)? else { return Ok(Vec::new()) };
         let signed = self.place()?.is_some_and(|(_, signed)| signed);
-        parse_metrics(&text, signed).map_err(|why| self.damaged(METRICS, &why))
+        parse_metrics(&text, signed, &metrics_keys()?).map_err(|why| self.damaged(METRICS, &why))
     }
 
     /// What `run.json` says, if it is there, as text.
     ///
     /// # Errors
-    /// Exit code 1 where it is damaged.
+    /// `Failed` where it is damaged.
     pub fn place_text(&self) -> Result<String> {
         self.place()?;
         Ok(self.read_text(PLACE)?.unwrap_or_default())
@@ -150,24 +145,26 @@ impl Folder {
     /// The model that the run starts from, where its recipe names one.
     ///
     /// # Errors
-    /// Exit code 4 where it cannot be read.
+    /// `Model` where it cannot be read.
     pub fn from(&self, recipe: &Recipe) -> Result<Option<Model>> {
         if recipe.from.is_empty() {
             return Ok(None);
         }
         let again = |error: Error| {
             let (config, run) = (typed(&self.0.join(config::FILE)), typed(&self.0));
-            let again =
-                format!("`selvedge train -c {config} --out {run} --overwrite` starts the run again from");
-            Error { message: format!("{}; {again} {}{}", error.message, recipe.from, self.left()), ..error }
+            error.with_advice(format_args!(
+                "`selvedge train -c {config} --out {run} --overwrite` starts the run again from {}{}",
+                recipe.from,
+                self.left()
+            ))
         };
         Model::load(&self.0.join(START)).map(Some).map_err(again)
     }
 
-    /// Whether the run has come to its end.
+    /// Whether the run is finished.
     ///
     /// # Errors
-    /// Exit code 1 where `metrics.jsonl` is damaged and no checkpoint is there to write it again from, 4 where the model is.
+    /// `Failed` where `metrics.jsonl` is damaged and no checkpoint is there to write it again from, `Model` where the model is.
     pub fn finished(&self) -> Result<bool> {
         if !self.model().exists() {
             return Ok(false);
@@ -193,8 +190,12 @@ fn parse_recipe(bytes: &[u8], signed: bool, name: &str) -> std::result::Result<R
     table.try_into().map_err(|e: toml::de::Error| e.message().to_string())
 }
 
-/// The lines of a `metrics.jsonl`, which must be `signed` or not; or what is wrong with which.
-fn parse_metrics(text: &str, signed: bool) -> std::result::Result<Vec<serde_json::Value>, String> {
+/// The lines of a `metrics.jsonl` of these keys, which must be `signed` or not; or which line is wrong, and why.
+fn parse_metrics(
+    text: &str,
+    signed: bool,
+    keys: &[String],
+) -> std::result::Result<Vec<serde_json::Value>, String> {
     let (mut lines, mut from, mut signed) = (Vec::new(), 0, signed);
     let whole = text.strip_suffix('\n').unwrap_or(text);
     for (n, line) in whole.split('\n').enumerate().filter(|_| !whole.is_empty()) {
@@ -205,7 +206,7 @@ fn parse_metrics(text: &str, signed: bool) -> std::result::Result<Vec<serde_json
         if signed != has_checksum {
             return Err(bad("its checksum is missing"));
         }
-        let unknown = object.as_object().and_then(|o| o.keys().find(|key| !METRICS_KEYS.contains(&&key[..])));
+        let unknown = object.as_object().and_then(|o| o.keys().find(|key| !keys.contains(key)));
         if let Some(key) = unknown {
             return Err(bad(&format!("unknown key {key}")));
         }

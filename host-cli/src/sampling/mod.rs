@@ -68,10 +68,10 @@ impl Split {
 }
 
 /// The random draws of a run after its split: the initial weights, then an order for each epoch.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Sampling(Draws);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Draws {
     Selvedge { seed: u64, shuffles: Rng },
     Torch(Box<Torch>),

@@ -12,7 +12,7 @@ use rand_mt::Mt;
 const BLOCK: usize = 16;
 
 /// A generator in the state that `torch.manual_seed` leaves it in.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Torch(Mt);
 
 impl Torch {

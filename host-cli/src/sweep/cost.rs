@@ -1,5 +1,5 @@
-//! What the network of a recipe will take on a microcontroller, as a file of i8 weights: known before it is trained, so
-//! that a sweep need not train what would not fit.
+//! The cost of a recipe's network on a microcontroller, as a file of i8 weights. It is known before training, so that a
+//! sweep can leave out what would not fit.
 
 use std::str::FromStr;
 
@@ -12,13 +12,13 @@ use crate::estimate::{Bytes, Core, Requirements, core, target};
 use crate::model::About;
 use crate::recipe::{Recipe, Standardisation};
 
-/// The core that costs are told for where nothing names one.
+/// The core that costs are computed for where none is named.
 pub const TARGET: &str = "m4";
 
-/// What a file takes on a core.
+/// The cost of a recipe's network on a core.
 ///
 /// # Errors
-/// Exit code 3 where the images make no network, 4 where its file would be too large for the format.
+/// `Data` where the images make no network, `Model` where its file would be too large for the format.
 pub fn cost(recipe: &Recipe, dataset: &Dataset, core: &Core) -> Result<Requirements> {
     let images = &dataset.train.images;
     let shape = recipe.shape(images.pixels_per_image(), dataset.classes.len())?;
@@ -33,21 +33,21 @@ pub fn cost(recipe: &Recipe, dataset: &Dataset, core: &Core) -> Result<Requireme
     Ok(Requirements::new(&header.header(), core))
 }
 
-/// What a network may take: `flash=128K,ram=8K,target=m4`, each if it matters.
+/// The limits of a device: `flash=128K,ram=8K,target=m4`, each optional.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Bytes of flash.
+pub struct DeviceBudget {
+    /// Bytes of flash, if limited.
     pub flash: Option<Bytes>,
-    /// Bytes of RAM.
+    /// Bytes of RAM, if limited.
     pub ram: Option<Bytes>,
-    /// Where.
+    /// The core.
     pub core: &'static Core,
 }
 
-impl FromStr for Limits {
+impl FromStr for DeviceBudget {
     type Err = String;
     fn from_str(text: &str) -> std::result::Result<Self, String> {
-        let mut limits = Self { flash: None, ram: None, core: core(TARGET).expect("a core that is known") };
+        let mut limits = Self { flash: None, ram: None, core: core(TARGET).expect("a known core") };
         for part in text.split(',') {
             match part.split_once('=') {
                 Some(("flash", bytes)) => limits.flash = Some(bytes.parse()?),
@@ -65,13 +65,13 @@ impl FromStr for Limits {
 
 #[cfg(test)]
 mod tests {
-    use super::Limits;
+    use super::DeviceBudget;
 
     #[test]
     fn limits_as_people_write_them() {
-        let limits: Limits = "flash=128K,target=cortex-m0".parse().unwrap();
+        let limits: DeviceBudget = "flash=128K,target=cortex-m0".parse().unwrap();
         assert_eq!((limits.flash.unwrap().0, limits.ram.is_none(), limits.core.name), (131_072, true, "m0"));
-        assert_eq!("ram=8K".parse::<Limits>().unwrap().core.name, "m4");
+        assert_eq!("ram=8K".parse::<DeviceBudget>().unwrap().core.name, "m4");
         for (text, why) in [
             ("", "write limits"),
             ("flash", "write limits"),
@@ -80,7 +80,7 @@ mod tests {
             ("target=m4", "neither flash nor RAM"),
             ("flash=1K,target=z80", "the targets are m0"),
         ] {
-            assert!(text.parse::<Limits>().unwrap_err().contains(why), "{text}");
+            assert!(text.parse::<DeviceBudget>().unwrap_err().contains(why), "{text}");
         }
     }
 }

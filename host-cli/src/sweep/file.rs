@@ -1,12 +1,12 @@
-//! A sweep as its file says it: alternatives, a grid, random draws. What each recipe changes follows from it alone.
+//! A sweep's TOML file: alternatives, a grid, random search. It alone determines what each recipe changes.
 
 use selvedge::Rng;
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::{MOST, Tested};
+use super::{MAX_RECIPES, Tested};
 
-/// A sweep as its file says it.
+/// A sweep's TOML file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
@@ -27,7 +27,7 @@ fn best() -> Tested {
     Tested::Best
 }
 
-/// Sampling of some keys: `key = [a, b, c]` picks one, `key = { low, high }` draws between, evenly in the logarithm.
+/// Random search over some keys: `key = [a, b, c]` picks one, `key = { low, high }` draws log-uniformly.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Random {
@@ -51,13 +51,13 @@ impl File {
                 table
             };
             all = all.iter().flat_map(|t| values.iter().map(move |v| with(t, v))).collect();
-            if all.len() > MOST {
-                return Err(format!("more than {MOST} recipes"));
+            if all.len() > MAX_RECIPES {
+                return Err(format!("more than {MAX_RECIPES} recipes"));
             }
         }
         if let Some(random) = &self.random {
-            if random.trials == 0 || random.trials > MOST {
-                return Err(format!("random.trials: 1 to {MOST}"));
+            if random.trials == 0 || random.trials > MAX_RECIPES {
+                return Err(format!("random.trials: 1 to {MAX_RECIPES}"));
             }
             if random.keys.is_empty() {
                 return Err(
@@ -92,7 +92,7 @@ fn draw(key: &str, range: &Value, rng: &mut Rng) -> std::result::Result<Value, S
         return Err(format!("random.keys.{key}: low {low} is above high {high}"));
     }
     let exact = low * (high / low).powf(f64::from(rng.uniform()));
-    // Three figures are as many as anyone compares.
+    // Three significant digits suffice for a comparison.
     let rounded: f64 = format!("{exact:.2e}").parse().expect("a number that was printed");
     Ok(Value::Float(rounded))
 }

@@ -1,8 +1,7 @@
 //! A sweep: recipes that differ in some keys, each trained with several seeds, compared on validation images.
 //!
-//! A plan follows from a file or a preset alone and lists every trial, so that trials can be done in any order, by any
-//! number of machines, and be found done. Test images are looked at once, when the table is made, and only for the rows
-//! that the plan names: the best one, or all of them.
+//! A plan follows from a file or a preset alone and lists every trial, so that trials can run in any order, on any number
+//! of machines. Test images are used once, for the table, and only in the rows that the plan names: the best one, or all.
 
 pub mod cost;
 mod file;
@@ -15,15 +14,15 @@ use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use crate::data::Dataset;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::files::checksum;
 use crate::recipe::config::{self, MergedConfig, Origin, plain, unknown};
 use crate::recipe::{Recipe, TrainOn, preset};
-use cost::Limits;
+use cost::DeviceBudget;
 use file::File;
 
-/// The most recipes of a sweep, and the most seeds.
-const MOST: usize = 10_000;
+/// The maximum number of recipes of a sweep, and of its seeds.
+const MAX_RECIPES: usize = 10_000;
 
 /// The notebook's table: one network, six recipes.
 const NOTEBOOK: &str = r#"
@@ -51,29 +50,29 @@ hidden = [256]
 pub enum Tested {
     /// The one that validation picks.
     Best,
-    /// All of them, as the notebook did; validation picks all the same.
+    /// All of them, as the notebook did; the best is still picked by validation.
     All,
 }
 
 /// Every recipe and every seed of a sweep.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Plan {
+pub struct SweepPlan {
     /// Which rows are tested.
     pub test: Tested,
     /// Whether it is the notebook's table, which has figures to compare with.
     pub notebook: bool,
-    /// The core that costs are told for.
+    /// The core that costs are computed for.
     pub target: String,
-    /// Recipes that would not fit there, with what they lack.
+    /// Recipes that would not fit there, and what they lack.
     pub left_out: Vec<String>,
-    /// The [fingerprint](Dataset::fingerprint) of the data, once they were read; sweeps of before do not know it.
+    /// The [fingerprint](Dataset::fingerprint) of the data, once they were read; absent in sweeps made by older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_sha256: Option<String>,
     /// The seeds that each recipe is trained with: the recipes' own and those that follow it, so that more seeds keep the
     /// trials of fewer.
     pub seeds: Vec<u64>,
-    /// The recipes; their own seeds do not count.
+    /// The recipes; `seeds` replaces their own seeds.
     pub recipes: Vec<Recipe>,
 }
 
@@ -97,34 +96,34 @@ impl Trial {
 ///
 /// # Errors
 /// One clause, where it is damaged.
-pub fn read_plan(bytes: &[u8], name: &str) -> std::result::Result<Plan, String> {
+pub fn read_plan(bytes: &[u8], name: &str) -> std::result::Result<SweepPlan, String> {
     let text = std::str::from_utf8(bytes).map_err(|_| "it is no text")?;
     let signed = checksum::check_toml(text)?;
     let table = config::parse(text, name).map_err(|e| e.message)?;
-    let plan: Plan = table.try_into().map_err(|e: toml::de::Error| e.message().to_string())?;
+    let plan: SweepPlan = table.try_into().map_err(|e: toml::de::Error| e.message().to_string())?;
     // Plans that know their data have had checksums from the first on.
     if plan.data_sha256.is_some() && !signed { Err("its checksum is missing".into()) } else { Ok(plan) }
 }
 
-impl Plan {
+impl SweepPlan {
     /// The notebook's sweep.
     ///
     /// # Errors
-    /// As [`of_table`](Self::of_table).
+    /// As [`from_table`](Self::from_table).
     pub fn notebook(seeds: Option<usize>, flags: &Table) -> Result<Self> {
         let table = NOTEBOOK.parse().expect("the notebook's sweep is valid TOML");
-        // What other networks or other training come to has nothing to be compared with.
+        // The notebook's figures compare only with its own networks and training.
         let notebook = flags.keys().all(|key| ["data", "rng", "backend"].contains(&&key[..]))
             && flags.get("data").and_then(toml::Value::as_str) != Some("demo");
-        Ok(Self { notebook, ..Self::of_table(table, seeds, flags, "preset notebook")? })
+        Ok(Self { notebook, ..Self::from_table(table, seeds, flags, "preset notebook")? })
     }
 
     /// A sweep from its file: `preset` and `[base]` for all recipes, `[[list]]` of alternatives, a `[grid]` of values,
-    /// `[random]` draws; `seeds` and `test`. `flags` go over every recipe, `seeds` over the file's.
+    /// `[random]` search; `seeds` and `test`. `flags` override every recipe, `seeds` the file's.
     ///
     /// # Errors
-    /// Exit code 2 with what is wrong, where `from` says.
-    pub fn of_table(table: Table, seeds: Option<usize>, flags: &Table, from: &str) -> Result<Self> {
+    /// `Usage` with what is wrong, where `from` says.
+    pub fn from_table(table: Table, seeds: Option<usize>, flags: &Table, from: &str) -> Result<Self> {
         let bad = |why: String| Error::misused(format!("{from}: {why}"));
         const KEYS: [&str; 7] = ["preset", "base", "list", "grid", "random", "seeds", "test"];
         if let Some(key) = table.keys().find(|k| !KEYS.contains(&k.as_str())) {
@@ -163,7 +162,9 @@ impl Plan {
         let first = recipes[0].seed;
         let seeds = match seeds.or(file.seeds).unwrap_or(1) {
             0 => return Err(bad("seeds = 0: train with at least one".into())),
-            count if count > MOST => return Err(bad(format!("seeds = {count}: at most {MOST}"))),
+            count if count > MAX_RECIPES => {
+                return Err(bad(format!("seeds = {count}: at most {MAX_RECIPES}")));
+            }
             count => first..first.saturating_add(count as u64),
         };
         if i64::try_from(seeds.end).is_err() {
@@ -175,11 +176,11 @@ impl Plan {
         Ok(Self { test, notebook: false, target, left_out, data_sha256, seeds, recipes })
     }
 
-    /// Leaves out the recipes that would be over a budget, and keeps their names.
+    /// Moves the recipes that would exceed a budget to `left_out`.
     ///
     /// # Errors
-    /// Exit code 6 where none is left.
-    pub fn keep_within(&mut self, limits: &Limits, dataset: &Dataset) -> Result<()> {
+    /// `Budget` where none is left.
+    pub fn keep_within(&mut self, limits: &DeviceBudget, dataset: &Dataset) -> Result<()> {
         self.target = limits.core.name.into();
         let all = std::mem::take(&mut self.recipes);
         let count = all.len();
@@ -195,7 +196,7 @@ impl Plan {
         self.notebook &= self.left_out.is_empty();
         if self.recipes.is_empty() {
             let message = format!("every recipe is over budget; {}", self.left_out[0]);
-            return Err(Error { exit: Exit::Budget, message });
+            return Err(Error::new(ErrorKind::Budget, message));
         }
         Ok(())
     }
@@ -223,19 +224,19 @@ impl Plan {
 
 #[cfg(test)]
 mod tests {
-    use super::{Plan, Tested};
+    use super::{SweepPlan, Tested};
     use toml::Table;
 
-    fn plan(text: &str) -> Result<Plan, String> {
-        Plan::of_table(text.parse().unwrap(), None, &Table::new(), "f").map_err(|e| e.message)
+    fn plan(text: &str) -> Result<SweepPlan, String> {
+        SweepPlan::from_table(text.parse().unwrap(), None, &Table::new(), "f").map_err(|e| e.message)
     }
 
     #[test]
     fn the_notebook_has_six_recipes() {
-        let plan = Plan::notebook(Some(10), &Table::new()).unwrap();
+        let plan = SweepPlan::notebook(Some(10), &Table::new()).unwrap();
         assert_eq!((plan.recipes.len(), plan.trials().len(), plan.test), (6, 60, Tested::All));
         assert_eq!(plan.seeds, (42..52).collect::<Vec<_>>());
-        assert_eq!(Plan::notebook(None, &Table::new()).unwrap().seeds, [42]);
+        assert_eq!(SweepPlan::notebook(None, &Table::new()).unwrap().seeds, [42]);
         assert!(plan.recipes.iter().all(|r| r.loss_epsilon == 1e-9 && r.backend == "auto"));
         assert!(plan.varied().is_empty());
     }

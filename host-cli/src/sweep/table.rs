@@ -1,42 +1,43 @@
-//! The table of a sweep: the notebook's columns, then what several seeds allow to say. It depends on the trials alone, so
-//! that one machine and many give the same bytes.
+//! The table of a sweep: the notebook's columns, then statistics over the seeds. It depends on the trials alone, so that
+//! one machine and many give the same bytes.
 
 use serde::Serialize;
 use toml::Table as Keys;
 
 use super::reference;
-use super::trials::Outcome;
-use super::{Plan, Tested};
+use super::trials::TrialResult;
+use super::{SweepPlan, Tested};
 use crate::estimate::Requirements;
 use crate::files::checksum;
 
-/// A mean and how far the values lie around it.
+/// A mean and a standard deviation.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Spread {
     /// The mean.
     pub mean: f64,
-    /// The standard deviation of the sample; 0 for one value.
-    pub deviation: f64,
-    /// How many.
+    /// Of the sample; 0 for one value.
+    #[serde(rename = "deviation")]
+    pub standard_deviation: f64,
+    /// The number of values.
     pub count: usize,
 }
 
 impl Spread {
-    /// Of some values; `None` for none.
-    pub fn of(values: &[f64]) -> Option<Self> {
+    /// The spread of some values; `None` for none.
+    pub fn new(values: &[f64]) -> Option<Self> {
         let count = values.len();
         if count == 0 {
             return None;
         }
         let mean = values.iter().sum::<f64>() / count as f64;
         let squares: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
-        let deviation = if count > 1 { (squares / (count - 1) as f64).sqrt() } else { 0.0 };
-        Some(Self { mean, deviation, count })
+        let standard_deviation = if count > 1 { (squares / (count - 1) as f64).sqrt() } else { 0.0 };
+        Some(Self { mean, standard_deviation, count })
     }
 
     /// The variance of the mean.
-    fn error(&self) -> f64 {
-        self.deviation.powi(2) / self.count as f64
+    fn variance_of_mean(&self) -> f64 {
+        self.standard_deviation.powi(2) / self.count as f64
     }
 
     /// `86.09`, or `84.03 ± 1.68`, in percent.
@@ -44,11 +45,11 @@ impl Spread {
         if self.count == 1 {
             return format!("{:.2}", 100.0 * self.mean);
         }
-        format!("{:.2} ± {:.2}", 100.0 * self.mean, 100.0 * self.deviation)
+        format!("{:.2} ± {:.2}", 100.0 * self.mean, 100.0 * self.standard_deviation)
     }
 }
 
-/// One recipe and what its trials came to.
+/// One recipe and the results of its trials.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Row {
     /// Counted from 1.
@@ -77,7 +78,7 @@ pub struct Row {
     pub rank: usize,
     /// Whether its mean on the validation images lies within two standard errors of the best one's.
     pub like_the_best: bool,
-    /// On the test images, where they were looked at.
+    /// On the test images, where the row is tested.
     pub test: Option<Spread>,
 }
 
@@ -98,14 +99,14 @@ pub fn read(bytes: &[u8]) -> std::result::Result<serde_json::Value, String> {
     }
 }
 
-/// The whole.
+/// The table.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Table {
     /// In the plan's order.
     pub rows: Vec<Row>,
     /// The seeds.
     pub seeds: Vec<u64>,
-    /// The core that costs are told for.
+    /// The core that costs are computed for.
     pub target: String,
     /// Recipes that would not fit there.
     pub left_out: Vec<String>,
@@ -114,11 +115,10 @@ pub struct Table {
 }
 
 impl Table {
-    /// The table of a plan whose trials, in its order, came to `outcomes`, and whose recipes cost `costs`; no row is
-    /// tested yet.
-    pub fn new(plan: &Plan, outcomes: &[Outcome], costs: &[Requirements]) -> Self {
+    /// The table of a plan: `results` of its trials and `costs` of its recipes, in its order. No row is tested yet.
+    pub fn new(plan: &SweepPlan, results: &[TrialResult], costs: &[Requirements]) -> Self {
         let varied = plan.varied();
-        let of = |config: usize| &outcomes[config * plan.seeds.len()..][..plan.seeds.len()];
+        let of = |config: usize| &results[config * plan.seeds.len()..][..plan.seeds.len()];
         let mut rows: Vec<Row> = (plan.recipes.iter().enumerate())
             .map(|(config, recipe)| {
                 let values: Vec<f64> = of(config).iter().filter_map(|o| o.val_accuracy).collect();
@@ -133,7 +133,7 @@ impl Table {
                     parameters: of(config)[0].parameters,
                     flash_bytes: costs[config].flash,
                     instructions: costs[config].instructions,
-                    validation: Spread::of(&values),
+                    validation: Spread::new(&values),
                     diverged: plan.seeds.len() - values.len(),
                     rank: 0,
                     like_the_best: false,
@@ -149,7 +149,7 @@ impl Table {
             rows[n].rank = rank + 1;
             rows[n].like_the_best = match (best, rows[n].validation) {
                 (Some(best), Some(v)) if v.count > 1 && best.count > 1 => {
-                    best.mean - v.mean <= 2.0 * (best.error() + v.error()).sqrt()
+                    best.mean - v.mean <= 2.0 * (best.variance_of_mean() + v.variance_of_mean()).sqrt()
                 }
                 _ => rank == 0,
             };
@@ -166,35 +166,35 @@ impl Table {
 }
 
 /// Whether a mean agrees with PyTorch's, in percent, within two standard errors of the difference.
-pub fn agrees(ours: &Spread, mean: f64, deviation: f64) -> bool {
-    let error = (1e4 * ours.error() + deviation.powi(2) / reference::SEEDS).sqrt();
+pub fn agrees(ours: &Spread, mean: f64, standard_deviation: f64) -> bool {
+    let error = (1e4 * ours.variance_of_mean() + standard_deviation.powi(2) / reference::SEEDS).sqrt();
     (100.0 * ours.mean - mean).abs() <= 2.0 * error
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Outcome, Spread, Table, agrees};
+    use super::{Spread, Table, TrialResult, agrees};
     use crate::estimate::Requirements;
-    use crate::sweep::{Plan, Tested};
+    use crate::sweep::{SweepPlan, Tested};
 
     #[test]
     fn spreads() {
-        let s = Spread::of(&[1.0, 2.0, 3.0]).unwrap();
-        assert_eq!((s.mean, s.deviation, s.count), (2.0, 1.0, 3));
-        assert_eq!(Spread::of(&[]), None);
-        assert!(agrees(&Spread { mean: 0.84, deviation: 0.017, count: 10 }, 84.03, 1.68));
-        assert!(!agrees(&Spread { mean: 0.80, deviation: 0.005, count: 10 }, 84.03, 1.0));
+        let s = Spread::new(&[1.0, 2.0, 3.0]).unwrap();
+        assert_eq!((s.mean, s.standard_deviation, s.count), (2.0, 1.0, 3));
+        assert_eq!(Spread::new(&[]), None);
+        assert!(agrees(&Spread { mean: 0.84, standard_deviation: 0.017, count: 10 }, 84.03, 1.68));
+        assert!(!agrees(&Spread { mean: 0.80, standard_deviation: 0.005, count: 10 }, 84.03, 1.0));
     }
 
     #[test]
     fn validation_picks() {
-        let plan = Plan::notebook(Some(2), &toml::Table::new()).unwrap();
-        let outcomes: Vec<Outcome> = [0.8, 0.81, 0.9, 0.91, 0.7, 0.7, 0.89, 0.93, 0.5, 0.5, 0.0, 0.0]
+        let plan = SweepPlan::notebook(Some(2), &toml::Table::new()).unwrap();
+        let results: Vec<TrialResult> = [0.8, 0.81, 0.9, 0.91, 0.7, 0.7, 0.89, 0.93, 0.5, 0.5, 0.0, 0.0]
             .iter()
-            .map(|&v| Outcome { val_accuracy: (v > 0.0).then_some(v), epochs: 5, parameters: 1 })
+            .map(|&v| TrialResult { val_accuracy: (v > 0.0).then_some(v), epochs: 5, parameters: 1 })
             .collect();
         let costs = [Requirements { flash: 100_000, ram: 2000, macs: 1, instructions: None }; 6];
-        let table = Table::new(&plan, &outcomes, &costs);
+        let table = Table::new(&plan, &results, &costs);
         let ranks: Vec<_> = table.rows.iter().map(|r| r.rank).collect();
         assert_eq!(ranks, [3, 2, 4, 1, 5, 6]);
         assert!(table.rows[1].like_the_best && !table.rows[0].like_the_best);

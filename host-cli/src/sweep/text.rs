@@ -46,7 +46,7 @@ impl Table {
         format!("{}\n\n{}\n", lines.join("\n"), self.notes().join("\n"))
     }
 
-    /// What the table shows, in words.
+    /// The notes under the table.
     fn notes(&self) -> Vec<String> {
         let best = self.rows.iter().find(|r| r.rank == 1).expect("a sweep has a best row");
         let mut notes = vec![format!(
@@ -80,12 +80,12 @@ impl Table {
         notes
     }
 
-    /// Of the steps from one row of the notebook's ranking to the next, how many one more run could turn round, and how
-    /// many there are.
+    /// How many steps from one row of the notebook's ranking to the next lie within the noise of two runs, and how many
+    /// steps there are.
     fn small_steps(&self) -> (usize, usize) {
         let mut order: Vec<usize> = (0..self.rows.len().min(reference::NOTEBOOK.len())).collect();
         order.sort_by(|&a, &b| reference::NOTEBOOK[b].printed.total_cmp(&reference::NOTEBOOK[a].printed));
-        let variance = |n: usize| self.rows[n].test.map_or(0.0, |t| t.deviation.powi(2));
+        let variance = |n: usize| self.rows[n].test.map_or(0.0, |t| t.standard_deviation.powi(2));
         let small = order.windows(2).filter(|pair| {
             let step = reference::NOTEBOOK[pair[0]].printed - reference::NOTEBOOK[pair[1]].printed;
             step <= 200.0 * (variance(pair[0]) + variance(pair[1])).sqrt()
@@ -102,16 +102,17 @@ impl Table {
     }
 
     fn reference(&self, row: &Row) -> [String; 2] {
-        let Some(Reference { printed, again, mean, deviation }) = reference::NOTEBOOK.get(row.config - 1)
+        let Some(Reference { printed, again, mean, standard_deviation }) =
+            reference::NOTEBOOK.get(row.config - 1)
         else {
             return [String::new(), String::new()];
         };
         if self.seeds.len() == 1 {
             return [format!("{printed:.2}"), format!("{again:.2}")];
         }
-        let agrees = row.test.map(|t| agrees(&t, *mean, *deviation));
+        let agrees = row.test.map(|t| agrees(&t, *mean, *standard_deviation));
         let word = agrees.map_or("–", |yes| if yes { "yes" } else { "no" });
-        [format!("{mean:.2} ± {deviation:.2}"), word.into()]
+        [format!("{mean:.2} ± {standard_deviation:.2}"), word.into()]
     }
 
     /// Comma-separated values, fractions of 1.
@@ -134,8 +135,11 @@ impl Table {
             cells.push(row.rank.to_string());
             cells.push(row.like_the_best.to_string());
             cells.extend([self.seeds.len(), row.diverged].map(|n| n.to_string()));
-            cells.extend([number(row.validation, |s| s.mean), number(row.validation, |s| s.deviation)]);
-            cells.extend([number(row.test, |s| s.mean), number(row.test, |s| s.deviation)]);
+            cells.extend([
+                number(row.validation, |s| s.mean),
+                number(row.validation, |s| s.standard_deviation),
+            ]);
+            cells.extend([number(row.test, |s| s.mean), number(row.test, |s| s.standard_deviation)]);
             text += &(cells.join(",") + "\n");
         }
         text

@@ -2,31 +2,31 @@
 //!
 //! A trial is done where its second file is; a sweep that was cut off goes on with the others.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use selvedge::Mlp;
 use serde::{Deserialize, Serialize};
 
-use super::{Plan, Trial};
+use super::{SweepPlan, Trial};
 use crate::data::Dataset;
-use crate::error::{Error, Exit, Result, typed};
-use crate::evaluate::evaluate;
+use crate::error::{Error, ErrorKind, Result, typed};
 use crate::files;
 use crate::files::checksum;
-use crate::model::{About, Activation, Model};
+use crate::inference::evaluate::evaluate_model;
+use crate::model::Model;
+use crate::pipeline::{self, Ending, Epoch, Observer, Pipeline, State};
 use crate::terminal::interrupt;
 use crate::thread_pool::{ThreadPool, Threads};
-use crate::train::{Ending, Epoch, Flow, Job, Observer, State, train};
 
-/// What a trial came to.
+/// The result of a trial.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Outcome {
+pub struct TrialResult {
     /// Accuracy on the validation images, a fraction; `None` where the run diverged before its first epoch was done.
     pub val_accuracy: Option<f64>,
-    /// Epochs behind the model.
+    /// Epochs that the model was trained for.
     pub epochs: usize,
     /// Parameters of the network.
     pub parameters: usize,
@@ -42,8 +42,8 @@ impl Trials {
         Self(folder.join("trials"))
     }
 
-    /// The file of a trial's outcome.
-    pub fn outcome_path(&self, trial: Trial) -> PathBuf {
+    /// The file of a trial's result.
+    pub fn result_path(&self, trial: Trial) -> PathBuf {
         self.0.join(format!("{}.json", trial.name()))
     }
 
@@ -52,30 +52,24 @@ impl Trials {
         self.0.join(format!("{}.safetensors", trial.name()))
     }
 
-    /// What a trial came to, if it is done.
+    /// The result of a trial, if it is done.
     ///
     /// # Errors
-    /// Exit code 1 where its file is damaged.
-    pub fn outcome(&self, trial: Trial) -> Result<Option<Outcome>> {
-        let path = self.outcome_path(trial);
-        match std::fs::read_to_string(&path) {
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(e) if e.kind() == std::io::ErrorKind::InvalidData => Err(Error::failed(format!(
-                "{} is damaged: it is no text; `rm {}`, and the sweep trains it again",
-                path.display(),
-                typed(&path)
-            ))),
-            Err(e) => Err(Error::io("read", &path, &e)),
-            Ok(text) => checksum::read_json(&text, 0)
-                .and_then(|(outcome, _)| serde_json::from_value(outcome).map_err(|e| e.to_string()))
-                .map(Some)
-                .map_err(|why| {
-                    let (place, again) = (path.display(), typed(&path));
-                    Error::failed(format!(
-                        "{place} is damaged: {why}; `rm {again}`, and the sweep trains it again"
-                    ))
-                }),
-        }
+    /// `Failed` where its file is damaged.
+    pub fn result(&self, trial: Trial) -> Result<Option<TrialResult>> {
+        let path = self.result_path(trial);
+        let bytes = match std::fs::read(&path) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            bytes => bytes.map_err(|e| Error::io("read", &path, &e))?,
+        };
+        let parsed = std::str::from_utf8(&bytes).map_err(|_| "it is no text".to_string()).and_then(|text| {
+            let (result, _) = checksum::read_json(text, 0)?;
+            serde_json::from_value(result).map_err(|e| e.to_string())
+        });
+        parsed.map(Some).map_err(|why| {
+            let (place, again) = (path.display(), typed(&path));
+            Error::failed(format!("{place} is damaged: {why}; `rm {again}`, and the sweep trains it again"))
+        })
     }
 
     /// Runs those of `trials` that are not done, `jobs` at a time, and tells `done` of each.
@@ -84,17 +78,17 @@ impl Trials {
     /// The first trial's that failed, or that it was interrupted.
     pub fn run(
         &self,
-        plan: &Plan,
+        plan: &SweepPlan,
         trials: &[Trial],
         dataset: &Dataset,
         jobs: usize,
-        done: &(impl Fn(Trial, &Outcome) + Sync),
+        done: &(impl Fn(Trial, &TrialResult) + Sync),
     ) -> Result<()> {
         files::create_folder(&self.0)?;
         files::remove_leftovers(&self.0)?;
         let mut open = Vec::new();
         for &trial in trials {
-            if self.outcome(trial)?.is_none() {
+            if self.result(trial)?.is_none() {
                 open.push(trial);
             }
         }
@@ -108,7 +102,7 @@ impl Trials {
                 scope.spawn(|| {
                     while let Some(&trial) = open.get(next.fetch_add(1, Ordering::Relaxed)) {
                         match self.one(plan, trial, dataset) {
-                            Ok(outcome) => done(trial, &outcome),
+                            Ok(result) => done(trial, &result),
                             Err(error) => stop(error),
                         }
                     }
@@ -119,85 +113,54 @@ impl Trials {
     }
 
     /// Trains one network and writes its files.
-    fn one(&self, plan: &Plan, trial: Trial, dataset: &Dataset) -> Result<Outcome> {
+    fn one(&self, plan: &SweepPlan, trial: Trial, dataset: &Dataset) -> Result<TrialResult> {
         let recipe = plan.recipe(trial);
-        let images = &dataset.train.images;
-        let shape = recipe.shape(images.pixels_per_image(), dataset.classes.len())?;
-        let mlp = Mlp::new(shape, recipe.backend()?);
-        let split = recipe.split(images.count);
-        recipe.check_batch(split.train.len())?;
-        let normalisation = recipe.normalisation(images, &split);
-        let inputs = normalisation.inputs(&images.pixels);
-        let thread_pool = ThreadPool::new(Threads::ONE);
-        let mut state = State::new(&recipe, shape, None)?;
-        let job = Job {
-            thread_pool: &thread_pool,
-            mlp,
-            recipe: &recipe,
-            set: &dataset.train,
-            inputs: &inputs,
-            split: &split,
-        };
-        let ending = train(&job, &mut state, &mut Silent)?;
+        let set = &dataset.train;
+        let mlp = pipeline::network(&recipe, set, dataset.classes.len(), recipe.backend()?)?;
+        let pipeline = Pipeline::new(&recipe, set, mlp, None)?;
+        let mut state = pipeline.initial_state()?;
+        let ending = pipeline.train(&ThreadPool::new(Threads::ONE), &mut state, &mut UntilInterrupted)?;
         if ending == Ending::Stopped {
-            let message =
-                "stopped; trials that are done are kept, and the same command trains the others".into();
-            return Err(Error { exit: Exit::Stopped, message });
+            return Err(Error::new(
+                ErrorKind::Interrupted,
+                "stopped; trials that are done are kept, and the same command trains the others",
+            ));
         }
-        let val_accuracy = match state.kept_epoch {
-            0 => None,
-            _ => Some(
-                evaluate(&thread_pool, &mlp, &state.kept, &inputs, &dataset.train, &split.val)?.accuracy(),
-            ),
+        let result = TrialResult {
+            val_accuracy: state.val_accuracy(),
+            epochs: state.kept_epoch,
+            parameters: mlp.shape.params(),
         };
-        let epochs = state.kept_epoch;
-        let model = Model {
-            shape,
-            params: state.kept,
-            about: About {
-                version: env!("CARGO_PKG_VERSION").into(),
-                classes: dataset.classes.clone(),
-                image: Some((images.rows, images.cols)),
-                normalisation: normalisation.clone(),
-                activation: Activation::default(),
-                recipe: Some(recipe.clone()),
-                epochs_done: epochs,
-                val_accuracy,
-                data_sha256: plan.data_sha256.clone(),
-            },
-        };
+        let model = pipeline.model(state, &dataset.classes, plan.data_sha256.clone());
         model.save(&self.model_path(trial))?;
-        let outcome = Outcome { val_accuracy, epochs, parameters: shape.params() };
-        let object = serde_json::to_string(&outcome).map_err(|e| Error::failed(e.to_string()))?;
+        let object = serde_json::to_string(&result).map_err(|e| Error::failed(e.to_string()))?;
         let mut json = String::new();
         checksum::push_json(&mut json, &object);
-        files::write_atomic(&self.outcome_path(trial), json.as_bytes())?;
-        Ok(outcome)
+        files::write_atomic(&self.result_path(trial), json.as_bytes())?;
+        Ok(result)
     }
 
     /// The accuracy of a trial's model on the test images.
     ///
     /// # Errors
-    /// Exit code 4 where the model is damaged.
+    /// `Model` where the model is damaged.
     pub fn test(&self, thread_pool: &ThreadPool, trial: Trial, dataset: &Dataset) -> Result<f64> {
         let model = Model::load(&self.model_path(trial))?;
         let backend = match &model.about.recipe {
             Some(recipe) => recipe.backend()?,
             None => selvedge::Backend::detect(),
         };
-        let mlp = Mlp::new(model.shape, backend);
-        let inputs = model.about.normalisation.inputs(&dataset.test.images.pixels);
         let test = &dataset.test;
-        Ok(evaluate(thread_pool, &mlp, &model.params, &inputs, test, &test.indices())?.finite()?.accuracy())
+        Ok(evaluate_model(thread_pool, backend, &model, test, &test.indices())?.accuracy())
     }
 }
 
-/// Nobody watches a trial, but Ctrl-C ends it.
-struct Silent;
+/// Prints nothing; Ctrl-C ends the trial.
+struct UntilInterrupted;
 
-impl Observer for Silent {
-    fn step(&mut self, _: &State, _: usize) -> Result<Flow> {
-        Ok(if interrupt::asked() { Flow::Stop } else { Flow::Continue })
+impl Observer for UntilInterrupted {
+    fn step(&mut self, _: &State, _: usize) -> Result<ControlFlow<()>> {
+        Ok(interrupt::flow())
     }
     fn epoch(&mut self, _: &Epoch) -> Result<()> {
         Ok(())

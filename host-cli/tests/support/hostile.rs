@@ -10,7 +10,7 @@ use host_cli::import::{self, ImportOptions};
 use host_cli::model::Model;
 use host_cli::recipe::Recipe;
 use host_cli::recipe::config::{self, MergedConfig, Origin};
-use host_cli::sweep::Plan;
+use host_cli::sweep::SweepPlan;
 use selvedge::format::crc::Crc;
 use selvedge::format::{ALIGN, HEADER_BYTES, ModelView};
 use selvedge::{infer::float, infer::integer};
@@ -135,7 +135,7 @@ fn sweep(bytes: &[u8]) -> bool {
     let Some(table) = std::str::from_utf8(bytes).ok().and_then(|text| config::parse(text, "f").ok()) else {
         return false;
     };
-    let Ok(plan) = Plan::of_table(table, None, &toml::Table::new(), "f") else { return false };
+    let Ok(plan) = SweepPlan::from_table(table, None, &toml::Table::new(), "f") else { return false };
     assert_eq!(plan.trials().len(), plan.recipes.len() * plan.seeds.len());
     assert!(plan.recipes.iter().all(|r| r.check().is_ok()));
     true

@@ -5,30 +5,28 @@
 //! class's share cannot be told from it; a loss counts as a guess's where it is within one part in a hundred of it.
 
 use crate::data::{Dataset, Samples};
-use crate::recipe::Recipe;
-use crate::train::{Epoch, Job};
+use crate::pipeline::{Epoch, Pipeline};
 
 /// A loss that is smaller than a guess's by less than this fraction is no better.
 const LOSS_MARGIN: f64 = 0.01;
 
-/// What to warn of after the last epoch, if anything; `kept` is the epoch of the model, from 1, and `tested` its accuracy on the
-/// test images, which is what is left where no image validates.
+/// What to warn of after the last epoch, if anything. `val` is the model's accuracy on the validation images; `tested` that on
+/// the test images, which counts where there are none.
 pub(super) fn warning(
-    recipe: &Recipe,
-    job: &Job<'_>,
+    pipeline: &Pipeline<'_>,
     dataset: &Dataset,
     epochs: &[Epoch],
-    kept: usize,
+    val: Option<f64>,
     tested: f64,
 ) -> Option<String> {
+    let Pipeline { recipe, set, split, .. } = pipeline;
     let classes = &dataset.classes;
-    let val = kept.checked_sub(1).and_then(|n| epochs.get(n)).and_then(|epoch| epoch.val_accuracy);
     let (accuracy, images, of) = match val {
-        Some(accuracy) => (accuracy, frequencies(job.set, &job.split.val, classes.len()), "validation"),
+        Some(accuracy) => (accuracy, frequencies(set, &split.val, classes.len()), "validation"),
         None => (tested, frequencies(&dataset.test, &dataset.test.indices(), classes.len()), "test"),
     };
     let loss = epochs.last()?.loss;
-    let trained = frequencies(job.set, &job.split.train, classes.len());
+    let trained = frequencies(set, &split.train, classes.len());
     let of_guess = loss_of_guess(&trained, f64::from(recipe.label_smoothing));
     let what = no_better(accuracy, &images)
         .map(|(class, share)| {

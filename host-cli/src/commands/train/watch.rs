@@ -1,30 +1,29 @@
-//! A run as it is watched: its lines, its bar, its checkpoints, and how it ended.
+//! The observer of a run: prints its epochs, moves its bar, writes its metrics and checkpoints, and ends it.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
 use indicatif::ProgressBar;
-use serde_json::json;
 
 use super::{guess, to_resume};
 use crate::cli;
 use crate::data::Dataset;
-use crate::data::normalise::Normalisation;
-use crate::error::{Error, Exit, Result, typed};
-use crate::evaluate::evaluate;
+use crate::error::{Error, ErrorKind, Result, typed};
 use crate::files::checksum;
-use crate::model::{About, Activation, Model};
-use crate::recipe::Recipe;
+use crate::inference::evaluate::evaluate_model;
+use crate::model::Model;
+use crate::pipeline::{Ending, Epoch, Observer, Pipeline, State};
 use crate::run::checkpoint;
-use crate::run::{Folder, Place};
+use crate::run::{Folder, Place, RunResult};
 use crate::terminal::interrupt;
 use crate::terminal::{self, Output, Warnings, say};
-use crate::train::{Ending, Epoch, Flow, Job, Observer, State};
+use crate::thread_pool::ThreadPool;
 
-/// Who watches a run.
+/// Watches a run.
 pub(super) struct Watch<'a> {
     args: &'a cli::Train,
-    recipe: &'a Recipe,
+    pipeline: &'a Pipeline<'a>,
     folder: &'a Folder,
     data: &'a str,
     every: u64,
@@ -39,7 +38,7 @@ pub(super) struct Watch<'a> {
 impl<'a> Watch<'a> {
     pub(super) fn new(
         args: &'a cli::Train,
-        recipe: &'a Recipe,
+        pipeline: &'a Pipeline<'a>,
         folder: &'a Folder,
         data: &'a str,
         place: &Place,
@@ -50,7 +49,7 @@ impl<'a> Watch<'a> {
         bar.enable_steady_tick(Duration::from_millis(200));
         let mut watch = Self {
             args,
-            recipe,
+            pipeline,
             folder,
             data,
             every: args.checkpoint_every.unwrap_or(place.checkpoint_every),
@@ -76,72 +75,73 @@ impl<'a> Watch<'a> {
         Ok(())
     }
 
-    /// Adds a line to `metrics.jsonl`.
+    /// Writes another line of `metrics.jsonl`.
     fn log(&mut self, value: &impl serde::Serialize) -> Result<()> {
         self.add(value)?;
         self.folder.write_metrics(&self.metrics)
     }
 
-    /// Keeps the model, and says how the run ended.
+    /// Saves the model, and prints how the run ended.
     pub(super) fn end(
         self,
         ending: Ending,
-        job: &Job<'_>,
+        thread_pool: &ThreadPool,
         dataset: &Dataset,
-        normalisation: &Normalisation,
         mut state: State,
     ) -> Result<()> {
-        let (path, epochs_done) = (self.folder.model(), state.at.epoch);
-        if let (Ending::Diverged { epoch, step }, 0) = (ending, epochs_done) {
+        let (path, at) = (self.folder.model(), state.at);
+        if let (Ending::Diverged { epoch, step }, 0) = (ending, at.epoch) {
             return Err(diverged(epoch, step, "no whole epoch was done, so no model was kept"));
         }
-        let mut kept = state.kept_epoch;
         if ending == Ending::Stopped {
-            checkpoint::save(&self.folder.0, self.recipe, self.data, &state)
+            checkpoint::save(&self.folder.0, self.pipeline.recipe, self.data, &state)
                 .map_err(|e| to_resume(e, self.folder))?;
-            let model = state.model().to_vec();
-            state.kept.copy_from_slice(&model);
-            kept = epochs_done;
+            state.keep();
         }
-        let State { kept: params, epochs, at, .. } = state;
-        let about = self.about(dataset, normalisation, kept, &epochs);
-        let model = Model { shape: job.mlp.shape, params, about };
+        let epochs = state.epochs.clone();
+        let model = self.pipeline.model(state, &dataset.classes, self.data_sha256.clone());
         model.save(&path).map_err(|e| to_resume(e, self.folder))?;
         match ending {
-            Ending::Done => self.done(job, dataset, &model, &epochs),
+            Ending::Done => self.done(thread_pool, dataset, &model, &epochs),
             Ending::Diverged { epoch, step } => {
-                let kept = format!("the model after epoch {kept} is in {}", path.display());
+                let kept =
+                    format!("the model after epoch {} is in {}", model.about.epochs_done, path.display());
                 Err(diverged(epoch, step, &kept))
             }
             Ending::Stopped => Err(stopped(at.step, at.epoch + 1, &path, &self.folder.0)),
         }
     }
 
-    /// Tests the model that is kept, and says how it fared.
-    fn done(mut self, job: &Job<'_>, dataset: &Dataset, model: &Model, epochs: &[Epoch]) -> Result<()> {
-        let About { normalisation, epochs_done: kept, .. } = &model.about;
-        let test = &dataset.test;
-        let inputs = normalisation.inputs(&test.images.pixels);
-        let tested = evaluate(job.thread_pool, &job.mlp, &model.params, &inputs, test, &test.indices())?;
-        let accuracy = tested.finite()?.accuracy();
-        if let Some(warning) = guess::warning(self.recipe, job, dataset, epochs, *kept, accuracy) {
+    /// Evaluates the model that is kept on the test images, and prints the result.
+    fn done(
+        mut self,
+        thread_pool: &ThreadPool,
+        dataset: &Dataset,
+        model: &Model,
+        epochs: &[Epoch],
+    ) -> Result<()> {
+        let (pipeline, kept, test) = (self.pipeline, model.about.epochs_done, &dataset.test);
+        let tested = evaluate_model(thread_pool, pipeline.mlp.backend, model, test, &test.indices())?;
+        let accuracy = tested.accuracy();
+        if let Some(warning) = guess::warning(pipeline, dataset, epochs, model.about.val_accuracy, accuracy) {
             self.warnings.add(warning);
         }
         let path = self.folder.model();
-        let result = json!({
-            "model": path.display().to_string(),
-            "test_accuracy": accuracy,
-            "train_seconds": self.seconds,
-            "parameters": job.mlp.shape.params(),
-            "warnings": self.warnings.list(),
-        });
+        let result = RunResult {
+            model: path.display().to_string(),
+            parameters: model.shape.params(),
+            test_accuracy: accuracy,
+            train_seconds: self.seconds,
+            warnings: self.warnings.list().to_vec(),
+        };
         self.log(&result)?;
         self.folder.finish()?;
         if self.args.json {
             return self.output.json(&result);
         }
-        if *kept < epochs.len() {
-            self.output.line(format!("Best epoch = {kept}, no better one in {}", self.recipe.patience))?;
+        if kept < epochs.len() {
+            self.output
+                .line(format!("Best epoch = {kept}, no better one in {}", pipeline.recipe.patience))?;
         }
         self.output.line(format!("Test accuracy = {:.2}%", 100.0 * accuracy))?;
         self.output.line(format!("Model = {}", path.display()))?;
@@ -151,29 +151,7 @@ impl<'a> Watch<'a> {
         Ok(())
     }
 
-    /// What the model after epoch `kept` says of itself.
-    fn about(
-        &self,
-        dataset: &Dataset,
-        normalisation: &Normalisation,
-        kept: usize,
-        epochs: &[Epoch],
-    ) -> About {
-        let images = &dataset.train.images;
-        About {
-            version: env!("CARGO_PKG_VERSION").into(),
-            classes: dataset.classes.clone(),
-            image: Some((images.rows, images.cols)),
-            normalisation: normalisation.clone(),
-            activation: Activation::default(),
-            recipe: Some(self.recipe.clone()),
-            epochs_done: kept,
-            val_accuracy: kept.checked_sub(1).and_then(|n| epochs[n].val_accuracy),
-            data_sha256: self.data_sha256.clone(),
-        }
-    }
-
-    /// Says how the loss fell, and what to do next.
+    /// Logs how the loss fell, and what to do next.
     fn comment(&self, epochs: &[Epoch]) {
         let losses: Vec<f64> = epochs.iter().map(|e| e.loss).collect();
         if let [first, .., last] = losses[..] {
@@ -190,20 +168,20 @@ fn diverged(epoch: usize, step: usize, kept: &str) -> Error {
 }
 
 fn stopped(step: usize, epoch: usize, model: &Path, folder: &Path) -> Error {
-    Error {
-        exit: Exit::Stopped,
-        message: format!(
+    Error::new(
+        ErrorKind::Interrupted,
+        format!(
             "stopped after step {step} of epoch {epoch}, and saved a checkpoint; the model as it was then is in {}; go on \
              with `selvedge train --resume {}`",
             model.display(),
             typed(folder)
         ),
-    }
+    )
 }
 
 impl Observer for Watch<'_> {
-    fn step(&mut self, state: &State, steps: usize) -> Result<Flow> {
-        let (at, whole) = (state.at, (steps * self.recipe.epochs) as u64);
+    fn step(&mut self, state: &State, steps: usize) -> Result<ControlFlow<()>> {
+        let (at, whole) = (state.at, (steps * self.pipeline.recipe.epochs) as u64);
         if self.bar.length() != Some(whole) {
             self.bar.set_length(whole);
             self.bar.reset_elapsed();
@@ -211,16 +189,16 @@ impl Observer for Watch<'_> {
         // Redrawing at every step would cost more than the step.
         if at.step.is_multiple_of(64) || at.step == steps {
             self.bar.set_position(at.steps);
-            self.bar.set_prefix(format!("epoch {}/{}", at.epoch + 1, self.recipe.epochs));
-            let images = (at.step * self.recipe.batch) as f64;
+            self.bar.set_prefix(format!("epoch {}/{}", at.epoch + 1, self.pipeline.recipe.epochs));
+            let images = (at.step * self.pipeline.recipe.batch) as f64;
             let loss = at.loss_sum / at.step as f64;
             let speed = format!("{:.0} images/s", images / at.seconds);
             self.bar.set_message(terminal::fields(&[format!("loss {loss:.4}"), speed]));
         }
         if self.every > 0 && state.at.steps.is_multiple_of(self.every) {
-            checkpoint::save(&self.folder.0, self.recipe, self.data, state)?;
+            checkpoint::save(&self.folder.0, self.pipeline.recipe, self.data, state)?;
         }
-        Ok(if interrupt::asked() { Flow::Stop } else { Flow::Continue })
+        Ok(interrupt::flow())
     }
 
     fn epoch(&mut self, epoch: &Epoch) -> Result<()> {

@@ -1,7 +1,7 @@
 //! Files that are read, and the errors of those that are refused.
 
 use super::*;
-use crate::error::Exit;
+use crate::error::ErrorKind;
 use flate2::{Compression, write::GzEncoder};
 use std::io::Write;
 
@@ -23,7 +23,7 @@ fn read(file: &[u8]) -> Images {
 
 fn refused(file: &[u8]) -> String {
     let error = parse_images("f", file).unwrap_err();
-    assert_eq!(error.exit, Exit::Data);
+    assert_eq!(error.kind, ErrorKind::Data);
     assert!(!error.message.contains('\n'));
     error.message
 }

@@ -8,7 +8,7 @@ use super::super::{Clause, Dense, PixelRange};
 use super::symbolic::{Op, Step, Trace, Weights};
 use super::tensor::Array;
 use crate::files::onnx::Node;
-use crate::model::ONE_OUTPUT;
+use crate::model::fit::ONE_OUTPUT;
 
 /// The layers of a chain of steps.
 #[derive(Debug, Default)]

@@ -1,12 +1,12 @@
 //! A run between two steps: everything that the rest of it depends on, besides its recipe and its data.
 //!
-//! Random decisions are no part of it, since they follow from the seed and the position.
+//! Random decisions are no part of it: they follow from the seed and the position. A checkpoint holds the tensors, the
+//! position and the epochs; the generator is made again.
 
 use selvedge::Shape;
-use selvedge::optim::Optimizer;
 use serde::{Deserialize, Serialize};
 
-use super::Epoch;
+use super::train::Epoch;
 use crate::error::{Error, Result};
 use crate::memory::Floats;
 use crate::recipe::Recipe;
@@ -17,7 +17,7 @@ use crate::sampling::Sampling;
 pub struct Position {
     /// Whole epochs done.
     pub epoch: usize,
-    /// Steps done in the epoch behind them.
+    /// Steps done in the epoch after them.
     pub step: usize,
     /// Steps done in all.
     pub steps: u64,
@@ -36,9 +36,9 @@ pub struct Position {
 pub struct State {
     /// What is trained.
     pub params: Floats,
-    /// The optimizer's, as its optimizer lays it out.
+    /// The optimizer's state, in the optimizer's layout.
     pub moments: Floats,
-    /// The running mean of the parameters; empty where the recipe asks for none.
+    /// The exponential moving average of the parameters; empty where the recipe has none.
     pub average: Floats,
     /// The model to keep: after the last epoch, or after the best one where the recipe waits for better ones.
     pub kept: Floats,
@@ -48,21 +48,33 @@ pub struct State {
     pub at: Position,
     /// The epochs done.
     pub epochs: Vec<Epoch>,
+    /// The generator after the weights, before the order of the first epoch.
+    pub(super) sampling: Sampling,
 }
 
 impl State {
-    /// A run that has not begun, with drawn weights or those that it starts `from`.
+    /// A run before its first step, with drawn weights or those that it starts `from`. The weights are always drawn, since
+    /// the orders of the epochs follow them in the generator.
     ///
     /// # Errors
-    /// Exit code 1 without the memory, 2 where the weights cannot be drawn.
+    /// `Failed` without the memory, `Usage` where the weights cannot be drawn.
     pub fn new(recipe: &Recipe, shape: Shape, from: Option<&[f32]>) -> Result<Self> {
-        let mut state = Self::blank(recipe, shape)?;
-        match from {
-            Some(params) => state.params.copy_from_slice(params),
-            None => {
-                let mut draws = Sampling::new(recipe.rng, recipe.seed);
-                draws.weights(recipe.init.0, shape, &mut state.params).map_err(Error::misused)?;
-            }
+        let floats = |count: usize, purpose: &str| Floats::zeroed(count, &format!("{purpose} of {shape}"));
+        let n = shape.params();
+        let moments = recipe.optimizer().map_or(0, |optimizer| optimizer.state_floats(shape));
+        let mut state = Self {
+            params: floats(n, "the parameters")?,
+            moments: floats(moments, "the optimizer's state")?,
+            average: floats(if recipe.ema > 0.0 { n } else { 0 }, "the average")?,
+            kept: floats(n, "a copy of the parameters")?,
+            kept_epoch: 0,
+            at: Position::default(),
+            epochs: Vec::new(),
+            sampling: Sampling::new(recipe.rng, recipe.seed),
+        };
+        state.sampling.weights(recipe.init.0, shape, &mut state.params).map_err(Error::misused)?;
+        if let Some(params) = from {
+            state.params.copy_from_slice(params);
         }
         state.kept.copy_from_slice(&state.params);
         if !state.average.is_empty() {
@@ -71,30 +83,21 @@ impl State {
         Ok(state)
     }
 
-    /// Memory for the state of a run, all zeros.
-    ///
-    /// # Errors
-    /// Exit code 1 without the memory.
-    pub fn blank(recipe: &Recipe, shape: Shape) -> Result<Self> {
-        let params = |count: usize, purpose: &str| Floats::zeroed(count, &format!("{purpose} of {shape}"));
-        let n = shape.params();
-        Ok(Self {
-            params: params(n, "the parameters")?,
-            moments: params(
-                recipe.optimizer().map_or(0, |r: Optimizer| r.state_floats(shape)),
-                "the optimizer's state",
-            )?,
-            average: params(if recipe.ema > 0.0 { n } else { 0 }, "the average")?,
-            kept: params(n, "a copy of the parameters")?,
-            kept_epoch: 0,
-            at: Position::default(),
-            epochs: Vec::new(),
-        })
-    }
-
     /// The parameters that are evaluated: the average, if there is one.
     pub fn model(&self) -> &[f32] {
         if self.average.is_empty() { &self.params } else { &self.average }
+    }
+
+    /// Keeps the model as it is now.
+    pub fn keep(&mut self) {
+        self.kept_epoch = self.at.epoch;
+        let model = if self.average.is_empty() { &self.params } else { &self.average };
+        self.kept.copy_from_slice(model);
+    }
+
+    /// The validation accuracy of the model that is kept; `None` before the first epoch and without validation images.
+    pub fn val_accuracy(&self) -> Option<f64> {
+        self.kept_epoch.checked_sub(1).and_then(|n| self.epochs[n].val_accuracy)
     }
 
     /// Ends an epoch: keeps its model, unless an earlier one was better and the recipe waits. Returns whether the recipe
@@ -105,14 +108,12 @@ impl State {
         self.at = Position { epoch: self.at.epoch + 1, steps: self.at.steps, ..Position::default() };
         self.epochs.push(epoch);
         if better {
-            self.kept_epoch = self.at.epoch;
-            let model = if self.average.is_empty() { &self.params } else { &self.average };
-            self.kept.copy_from_slice(model);
+            self.keep();
         }
         patience > 0 && self.at.epoch - self.kept_epoch >= patience
     }
 
-    /// The floats that a checkpoint holds, by name.
+    /// The tensors of a checkpoint, by name.
     pub fn tensors(&self) -> [(&'static str, &[f32]); 4] {
         [
             ("params", &self.params),
@@ -122,7 +123,7 @@ impl State {
         ]
     }
 
-    /// The same, to write.
+    /// The same, to be read from a checkpoint.
     pub fn tensors_mut(&mut self) -> [(&'static str, &mut [f32]); 4] {
         [
             ("params", &mut self.params),

@@ -1,43 +1,33 @@
-//! A network to run, from either kind of file: a master, or a flash file.
+//! A network to run, from either kind of file: an f32 model, or a flash file.
 //!
-//! The commands that only look on take this, and do not care which it is. A flash file is run as a device would run it: integers
+//! Commands that only run a network take this, and do not care which it is. A flash file is run as a device would run it: integers
 //! by the integer kernels, floats on the backend whose bits every machine has.
 
 use std::path::Path;
 
 use selvedge::format::ModelView;
-use selvedge::{Backend, Mlp, Shape, naive};
+use selvedge::{Backend, Mlp, Shape};
 
+use super::evaluate::{Evaluation, evaluate_model};
+use super::{Logits, argmax, check_finite, float, integer, softmax};
 use crate::data::{Dataset, Samples};
 use crate::error::{Error, Result};
-use crate::evaluate::{Evaluation, check_fit, evaluate, finite, logits};
 use crate::memory::Bytes;
-use crate::model::fold;
-use crate::model::{self, About, Model};
-use crate::quantize::calibrate::Images;
-use crate::quantize::evaluation;
+use crate::model::fit::{check_outputs, check_set};
+use crate::model::{self, About, Model, fold};
 use crate::recipe::Recipe;
 use crate::thread_pool::{ThreadPool, Threads};
-
-/// The logits of images, image by image.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Logits {
-    /// Of a network of floats.
-    Float(Vec<f32>),
-    /// Of a file of integers.
-    Integer(Vec<i32>),
-}
 
 /// A network from a file.
 #[derive(Debug)]
 pub enum Network {
-    /// A master.
-    Master(Box<Model>),
+    /// An f32 model.
+    Float(Box<Model>),
     /// A flash file.
     Flash(Flash),
 }
 
-/// A flash file that was checked.
+/// A flash file, checked.
 #[derive(Debug)]
 pub struct Flash {
     bytes: Bytes,
@@ -56,18 +46,18 @@ impl Network {
     /// Reads a flash file, a model file, or the one in a run's folder.
     ///
     /// # Errors
-    /// Exit code 4 with what is wrong with it.
+    /// `Model` with what is wrong with it.
     pub fn load(path: &Path) -> Result<Self> {
-        let Some(bytes) = model::flash(path)? else { return Ok(Self::Master(Box::new(Model::load(path)?))) };
+        let Some(bytes) = model::flash(path)? else { return Ok(Self::Float(Box::new(Model::load(path)?))) };
         let shape = model::flash_shape(&model::parse_flash(path, &bytes)?);
-        model::classifies(shape).map_err(|why| Error::model(format!("{}: {why}", path.display())))?;
+        check_outputs(shape).map_err(|why| Error::model(format!("{}: {why}", path.display())))?;
         Ok(Self::Flash(Flash { bytes, shape }))
     }
 
     /// Its widths.
     pub fn shape(&self) -> Shape {
         match self {
-            Self::Master(model) => model.shape,
+            Self::Float(model) => model.shape,
             Self::Flash(flash) => flash.shape,
         }
     }
@@ -75,15 +65,15 @@ impl Network {
     /// The name of a class.
     pub fn class(&self, label: usize) -> String {
         match self {
-            Self::Master(model) => model.class(label),
+            Self::Float(model) => model.class(label),
             Self::Flash(flash) => flash.image().label(label).map_or_else(|| label.to_string(), String::from),
         }
     }
 
-    /// The names of its classes; of one without names those that the data set has.
+    /// The names of its classes, or those of the data set where it has none.
     pub fn names(&self, dataset: &Dataset) -> Vec<String> {
         let named = match self {
-            Self::Master(model) => !model.about.classes.is_empty(),
+            Self::Float(model) => !model.about.classes.is_empty(),
             Self::Flash(flash) => flash.image().label(0).is_some(),
         };
         if !named && dataset.classes.len() == self.shape().outputs() {
@@ -95,50 +85,39 @@ impl Network {
     /// Rows and columns of its images, where it knows them.
     pub fn image_size(&self) -> Option<(usize, usize)> {
         match self {
-            Self::Master(model) => model.about.image,
+            Self::Float(model) => model.about.image,
             Self::Flash(flash) => flash.image().header().image(),
         }
     }
 
-    /// What its file says of it; a flash file says nothing of its training.
+    /// Its file's metadata; a flash file says nothing of its training.
     pub fn about(&self) -> Option<&About> {
         match self {
-            Self::Master(model) => Some(&model.about),
+            Self::Float(model) => Some(&model.about),
             Self::Flash(_) => None,
         }
     }
 
-    /// How it was trained, if that is known.
+    /// The recipe that it was trained by, if that is known.
     pub fn recipe(&self) -> Option<&Recipe> {
         self.about().and_then(|about| about.recipe.as_ref())
-    }
-
-    /// Refuses images of another size than its inputs, and classes that it does not know.
-    ///
-    /// # Errors
-    /// Exit code 4 with both numbers.
-    pub fn check_fit(&self, set: &Samples) -> Result<()> {
-        check_fit(&Mlp::new(self.shape(), Backend::PORTABLE), set)
     }
 
     /// Evaluates on the images at `index` of `set`.
     ///
     /// # Errors
-    /// Exit code 1 without the memory, 4 where the network does not fit the images.
+    /// `Failed` without the memory, `Model` where the network does not fit the images or gives outputs that are not finite.
     pub fn evaluate(&self, thread_pool: &ThreadPool, set: &Samples, index: &[u32]) -> Result<Evaluation> {
-        if let Self::Master(model) = self {
-            let mlp = Mlp::new(model.shape, Backend::detect());
-            let inputs = model.about.normalisation.inputs(&set.images.pixels);
-            return evaluate(thread_pool, &mlp, &model.params, &inputs, set, index)?.finite();
+        if let Self::Float(model) = self {
+            return evaluate_model(thread_pool, Backend::detect(), model, set, index);
         }
-        self.check_fit(set)?;
+        check_set(self.shape(), set)?;
         let classes = self.shape().outputs();
-        let confusion = vec![vec![0; classes]; classes];
-        let mut evaluation = Evaluation { images: index.len(), loss_sum: 0.0, confusion };
+        let mut evaluation = Evaluation::new(index.len(), classes);
         let logits = self.logits(&set.images.pixels, index)?;
         for (row, &n) in logits.chunks_exact(classes).zip(index) {
             let label = usize::from(set.labels[n as usize]);
-            evaluation.confusion[label][naive::argmax(row)] += 1;
+            evaluation.confusion[label][argmax(row)] += 1;
             evaluation.loss_sum -= softmax(row)[label].ln();
         }
         Ok(evaluation)
@@ -147,7 +126,7 @@ impl Network {
     /// The logits of each image at `index`, as real numbers.
     ///
     /// # Errors
-    /// Exit code 1 without the memory.
+    /// `Failed` without the memory.
     pub fn logits(&self, pixels: &[u8], index: &[u32]) -> Result<Vec<f64>> {
         Ok(match self.exact_logits(pixels, index)? {
             Logits::Float(logits) => logits.into_iter().map(f64::from).collect(),
@@ -158,10 +137,10 @@ impl Network {
         })
     }
 
-    /// What one unit of an exact logit is worth.
+    /// The real value of one unit of an exact logit.
     fn unit(&self) -> f64 {
         match self {
-            Self::Master(_) => 1.0,
+            Self::Float(_) => 1.0,
             Self::Flash(flash) => f64::from(flash.image().scale(flash.shape.layers())),
         }
     }
@@ -169,39 +148,26 @@ impl Network {
     /// The logits of each image at `index`, as the network computes them.
     ///
     /// # Errors
-    /// Exit code 1 without the memory.
+    /// `Failed` without the memory.
     pub fn exact_logits(&self, pixels: &[u8], index: &[u32]) -> Result<Logits> {
         let flash = match self {
-            Self::Master(model) => {
+            Self::Float(model) => {
                 let mlp = Mlp::new(model.shape, Backend::detect());
                 let inputs = model.about.normalisation.inputs(pixels);
-                let logits = logits(&ThreadPool::new(Threads::ONE), &mlp, &model.params, &inputs, index)?;
-                finite(logits.iter().copied())?;
-                return Ok(Logits::Float(logits));
+                let pool = ThreadPool::new(Threads::ONE);
+                return finite(float::logits(&pool, &mlp, &model.params, &inputs, index)?);
             }
             Self::Flash(flash) => flash,
         };
         let image = flash.image();
         if image.header().dtype().is_integer() {
-            return Ok(Logits::Integer(evaluation::integer_logits(&image, pixels, index)?));
+            return Ok(Logits::Integer(integer::logits(&image, pixels, index)?));
         }
-        let folded = fold::of_file(&image)?;
-        let values = folded.input_values();
-        let mut logits = Vec::new();
-        Images { pixels, index, values: &values }.forward(
-            &Mlp::new(folded.shape, Backend::PORTABLE),
-            &folded.params,
-            |activations, b| logits.extend_from_slice(activations.logits(b)),
-        )?;
-        finite(logits.iter().copied())?;
-        Ok(Logits::Float(logits))
+        finite(float::folded_logits(&fold::from_file(&image)?, Backend::PORTABLE, pixels, index)?)
     }
 }
 
-/// Probabilities in f64, so that they add up to 1 as printed.
-pub fn softmax(logits: &[f64]) -> Vec<f64> {
-    let max = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let exps: Vec<f64> = logits.iter().map(|&z| (z - max).exp()).collect();
-    let sum: f64 = exps.iter().sum();
-    exps.into_iter().map(|e| e / sum).collect()
+fn finite(logits: Vec<f32>) -> Result<Logits> {
+    check_finite(logits.iter().copied())?;
+    Ok(Logits::Float(logits))
 }

@@ -1,4 +1,4 @@
-//! A run that starts from a model in place of drawn weights: what the model decides, and what then may not be asked for.
+//! A run that starts from a model instead of drawn weights: what the model decides, and which settings it excludes.
 //!
 //! The model's shape and its normalisation stay, since its weights mean nothing without them. Flash files are refused: they
 //! hold rounded weights, and training goes on from the ones that were not.
@@ -11,11 +11,11 @@ use crate::recipe::config::MergedConfig;
 use crate::recipe::{Recipe, Standardisation};
 use crate::run::Folder;
 
-/// The model that a recipe's `from` names, whose shape and normalisation are laid over the recipe's presets.
+/// The model that a recipe's `from` names; its shape and normalisation override the recipe's presets.
 ///
 /// # Errors
-/// Exit code 2 where a file or a flag asks for another shape or normalisation, 4 where the model cannot be read.
-pub fn of(layers: &mut MergedConfig) -> Result<Option<Model>> {
+/// `Usage` where a file or a flag asks for another shape or normalisation, `Model` where the model cannot be read.
+pub(super) fn load(layers: &mut MergedConfig) -> Result<Option<Model>> {
     let asked = layers.recipe()?;
     if asked.from.is_empty() {
         return Ok(None);
@@ -61,7 +61,7 @@ pub fn of(layers: &mut MergedConfig) -> Result<Option<Model>> {
 }
 
 /// Whether the model may have been trained on images that `recipe` validates on.
-pub fn has_met_validation(model: &Model, recipe: &Recipe) -> bool {
+pub(super) fn has_met_validation(model: &Model, recipe: &Recipe) -> bool {
     model.about.recipe.as_ref().is_some_and(|before| {
         let split = |r: &Recipe| (r.seed, r.rng, r.train_on);
         before.data == recipe.data && split(before) != split(recipe)
@@ -69,7 +69,7 @@ pub fn has_met_validation(model: &Model, recipe: &Recipe) -> bool {
 }
 
 /// What to warn of where a model was trained on files that were read in another way.
-pub fn check_reading(model: &Model, recipe: &Recipe) -> Vec<String> {
+pub(super) fn check_reading(model: &Model, recipe: &Recipe) -> Vec<String> {
     let Some(before) = &model.about.recipe else { return Vec::new() };
     let flags = [
         [before, recipe].map(|r| if r.transpose { "--transpose" } else { "--transpose=false" }.to_string()),

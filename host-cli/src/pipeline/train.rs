@@ -1,32 +1,27 @@
-//! The training loop: shuffles, batches, epochs, and what is measured on the way.
+//! The training loop: epochs, steps, validation.
 //!
-//! It prints nothing and writes no file. An [`Observer`] hears of every step and epoch and can ask it to stop; what it
-//! sees between two steps, a [`State`], is all that the rest of the run needs.
+//! An [`Observer`] sees every step and epoch and can stop the run; the [`State`] that it sees between two steps is all that
+//! the rest of the run needs.
 
-mod batch;
-pub mod start;
-mod state;
-
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 use selvedge::optim::{self, Optimizer, OptimizerStep};
-use selvedge::{Arena, Mlp, Regularize, StepStats, Update, Workspace};
+use selvedge::{Arena, Regularize, StepStats, Update, Workspace};
 use serde::{Deserialize, Serialize};
 
-use crate::data::Samples;
+use super::batch::Batches;
+use super::{Pipeline, State};
 use crate::data::normalise::Inputs;
-use crate::error::{Error, Result};
-use crate::evaluate::evaluate;
+use crate::error::Result;
+use crate::inference::evaluate::evaluate;
 use crate::memory::Floats;
 use crate::recipe::Recipe;
-use crate::sampling::{Sampling, Split, stream_at};
+use crate::sampling::stream_at;
 use crate::thread_pool::{ThreadPool, Workload};
 
-use batch::Batches;
-pub use state::{Position, State};
-
-/// What an epoch came to. Accuracies are fractions; the names are the JSON's.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+/// The figures of an epoch. Accuracies are fractions; the names are the JSON's.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Epoch {
     /// Counted from 1.
     pub epoch: usize,
@@ -44,22 +39,13 @@ pub struct Epoch {
     pub images_per_second: f64,
 }
 
-/// Whether to go on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flow {
-    /// Go on.
-    Continue,
-    /// Stop after this step.
-    Stop,
-}
-
-/// Somebody who watches a run.
+/// Watches a run.
 pub trait Observer {
     /// After a step, of `steps` in an epoch.
     ///
     /// # Errors
     /// Ends the run.
-    fn step(&mut self, state: &State, steps: usize) -> Result<Flow>;
+    fn step(&mut self, state: &State, steps: usize) -> Result<ControlFlow<()>>;
     /// After an epoch.
     ///
     /// # Errors
@@ -83,25 +69,10 @@ pub enum Ending {
     },
 }
 
-/// What a run is made of.
-pub struct Job<'a> {
-    /// Who shares the work.
-    pub thread_pool: &'a ThreadPool,
-    /// The network.
-    pub mlp: Mlp,
-    /// How to train it.
-    pub recipe: &'a Recipe,
-    /// The training files.
-    pub set: &'a Samples,
-    /// Their images, ready.
-    pub inputs: &'a Inputs<'a>,
-    /// Which of them to train and to validate on.
-    pub split: &'a Split,
-}
-
 /// What a step needs besides the state.
 struct Stepper<'a, 'm> {
-    job: &'a Job<'a>,
+    pipeline: &'a Pipeline<'a>,
+    thread_pool: &'a ThreadPool,
     batches: Batches<'a>,
     workspace: Workspace<'m>,
     gradient: Floats,
@@ -109,46 +80,45 @@ struct Stepper<'a, 'm> {
     total: u32,
 }
 
-/// Trains on from `state`.
-///
-/// # Errors
-/// Exit code 1 without the memory, and the observer's.
-pub fn train(job: &Job<'_>, state: &mut State, observer: &mut dyn Observer) -> Result<Ending> {
-    let Job { mlp, recipe, split, .. } = *job;
+/// Trains from `state`; see [`Pipeline::train`].
+pub(super) fn train(
+    pipeline: &Pipeline<'_>,
+    thread_pool: &ThreadPool,
+    state: &mut State,
+    observer: &mut dyn Observer,
+) -> Result<Ending> {
+    let Pipeline { mlp, recipe, set, split, normalisation, .. } = pipeline;
     let shape = mlp.shape;
+    let inputs = normalisation.inputs(&set.images.pixels);
     let mut order = split.train.clone();
     let steps = order.len().div_ceil(recipe.batch);
     let floats = Workspace::floats(shape, recipe.batch);
     let purpose = format!("a step of {} images through {shape}", recipe.batch);
     let mut memory = Floats::zeroed(floats, &purpose)?;
-    let written = if recipe.optimizer().is_some() { shape.params() } else { 0 };
+    let gradient = if recipe.optimizer().is_some() { shape.params() } else { 0 };
     let mut stepper = Stepper {
-        job,
-        batches: Batches::new(recipe, job.set, job.inputs),
+        pipeline,
+        thread_pool,
+        batches: Batches::new(recipe, set, &inputs),
         workspace: Workspace::new(shape, recipe.batch, &mut Arena::new(&mut memory))?,
-        gradient: Floats::zeroed(written, "the gradient")?,
+        gradient: Floats::zeroed(gradient, "the gradient")?,
         total: u32::try_from(steps.saturating_mul(recipe.epochs)).unwrap_or(u32::MAX),
     };
-    let mut draws = Sampling::new(recipe.rng, recipe.seed);
-    // Weights and the orders of epochs that are done were drawn in front of those to come.
-    let mut drawn = Floats::zeroed(shape.params(), "the initial weights")?;
-    draws.weights(recipe.init.0, shape, &mut drawn).map_err(Error::misused)?;
-    drop(drawn);
-    (0..state.at.epoch).for_each(|_| draws.order(&split.train, &mut order));
+    let mut sampling = state.sampling.clone();
+    (0..state.at.epoch).for_each(|_| sampling.order(&split.train, &mut order));
 
     while state.at.epoch < recipe.epochs {
-        draws.order(&split.train, &mut order);
+        sampling.order(&split.train, &mut order);
         for index in order.chunks(recipe.batch).skip(state.at.step) {
             if !stepper.step(state, index)? {
                 return Ok(Ending::Diverged { epoch: state.at.epoch + 1, step: state.at.step + 1 });
             }
-            if observer.step(state, steps)? == Flow::Stop && state.at.step < steps {
+            if observer.step(state, steps)?.is_break() && state.at.step < steps {
                 return Ok(if finite(&state.params) { Ending::Stopped } else { diverged(state) });
             }
         }
-        let Some(epoch) = measure(job, state)?.filter(|_| finite(&state.params)) else {
-            return Ok(diverged(state));
-        };
+        let epoch = measure(pipeline, thread_pool, &inputs, state)?;
+        let Some(epoch) = epoch.filter(|_| finite(&state.params)) else { return Ok(diverged(state)) };
         let waited = state.end_epoch(epoch, recipe.patience);
         observer.epoch(&epoch)?;
         if waited {
@@ -162,18 +132,24 @@ fn finite(params: &[f32]) -> bool {
     params.iter().all(|p| p.is_finite())
 }
 
-/// That the step which `state` has just gone through was one too many.
+/// That the run diverged in the last step of `state`.
 fn diverged(state: &State) -> Ending {
     Ending::Diverged { epoch: state.at.epoch + 1, step: state.at.step }
 }
 
-/// What the epoch that `state` has just gone through came to; `None` where the network's outputs are not finite.
-fn measure(job: &Job<'_>, state: &State) -> Result<Option<Epoch>> {
-    let (at, images) = (state.at, job.split.train.len() as f64);
-    let val_accuracy = match &job.split.val[..] {
+/// The figures of the epoch whose last step `state` has done; `None` where the network's outputs are not finite.
+fn measure(
+    pipeline: &Pipeline<'_>,
+    thread_pool: &ThreadPool,
+    inputs: &Inputs<'_>,
+    state: &State,
+) -> Result<Option<Epoch>> {
+    let Pipeline { mlp, set, split, .. } = pipeline;
+    let (at, images) = (state.at, split.train.len() as f64);
+    let val_accuracy = match &split.val[..] {
         [] => None,
         val => {
-            let evaluation = evaluate(job.thread_pool, &job.mlp, state.model(), job.inputs, job.set, val)?;
+            let evaluation = evaluate(thread_pool, mlp, state.model(), inputs, set, val)?;
             if !evaluation.loss_sum.is_finite() {
                 return Ok(None);
             }
@@ -195,10 +171,10 @@ impl Stepper<'_, '_> {
     /// One step; `false` where its loss is not finite, and nothing has changed then.
     fn step(&mut self, state: &mut State, index: &[u32]) -> Result<bool> {
         let begin = Instant::now();
-        let Job { thread_pool, mlp, recipe, .. } = *self.job;
+        let Pipeline { mlp, recipe, .. } = self.pipeline;
         self.batches.load(state.at.steps, index);
-        let outcome = match thread_pool.run(Workload::Step, || self.update(state)) {
-            Ok(outcome) => outcome,
+        let stats = match self.thread_pool.run(Workload::Step, || self.update(state)) {
+            Ok(stats) => stats,
             Err(selvedge::Error::NonFiniteLoss) => return Ok(false),
             Err(e) => return Err(e.into()),
         };
@@ -208,7 +184,7 @@ impl Stepper<'_, '_> {
             optim::update_ema(mlp.backend, decay, &state.params, &mut state.average);
         }
         let loss = match f64::from(recipe.loss_epsilon) {
-            0.0 => outcome.loss_sum,
+            0.0 => stats.loss_sum,
             epsilon => {
                 let losses = self.workspace.losses(index.len()).iter();
                 losses.map(|&l| -((-f64::from(l)).exp() + epsilon).ln()).sum()
@@ -219,14 +195,14 @@ impl Stepper<'_, '_> {
         at.steps += 1;
         at.loss_sum += loss / index.len() as f64;
         at.loss += loss;
-        at.correct += outcome.correct;
+        at.correct += stats.correct;
         at.seconds += begin.elapsed().as_secs_f64();
         Ok(true)
     }
 
     /// Changes the parameters by the gradient of the batch that is loaded, as the recipe's optimizer says.
     fn update(&mut self, state: &mut State) -> std::result::Result<StepStats, selvedge::Error> {
-        let Job { thread_pool, mlp, recipe, .. } = *self.job;
+        let Pipeline { mlp, recipe, .. } = self.pipeline;
         let rate = recipe.learning_rate(state.at.steps as u32, self.total);
         let optimizer = recipe.optimizer();
         let update = match optimizer {
@@ -238,8 +214,8 @@ impl Stepper<'_, '_> {
         let labels = batches.labels();
         let regularize = regularize(recipe, state.at.steps);
         let product = mlp.with_backend(mlp.backend.with_precision(recipe.precision.into()));
-        let outcome = product.step_regularized(
-            thread_pool,
+        let stats = product.step_regularized(
+            self.thread_pool,
             &mut state.params,
             &mut self.workspace,
             labels,
@@ -248,34 +224,35 @@ impl Stepper<'_, '_> {
             regularize,
         )?;
         if let Some(optimizer) = optimizer {
-            follow(self.job, state, &self.gradient, optimizer, rate)?;
+            apply(self.pipeline, self.thread_pool, state, &self.gradient, optimizer, rate)?;
         }
-        Ok(outcome)
+        Ok(stats)
     }
 }
 
-/// What keeps the network from learning the images by heart in step `step` of the run.
+/// Label smoothing and dropout of step `step` of the run.
 fn regularize(recipe: &Recipe, step: u64) -> Regularize {
     let seed = if recipe.dropout > 0.0 { stream_at(recipe.seed, "dropout", step).next_u64() } else { 0 };
     Regularize::NONE.with_label_smoothing(recipe.label_smoothing).with_dropout(recipe.dropout, seed)
 }
 
-/// Follows a gradient that was written out, clipped as the recipe says.
-fn follow(
-    job: &Job<'_>,
+/// Applies the optimizer to a stored gradient, clipped as the recipe says.
+fn apply(
+    pipeline: &Pipeline<'_>,
+    thread_pool: &ThreadPool,
     state: &mut State,
     gradient: &[f32],
     optimizer: Optimizer,
     rate: f32,
 ) -> std::result::Result<(), selvedge::Error> {
-    let scale = match job.recipe.clip {
+    let Pipeline { mlp, recipe, .. } = pipeline;
+    let scale = match recipe.clip {
         0.0 => 1.0,
-        most => (f64::from(most) / optim::norm(gradient).max(f64::from(most))) as f32,
+        limit => (f64::from(limit) / optim::norm(gradient).max(f64::from(limit))) as f32,
     };
     let step = u32::try_from(state.at.steps + 1).unwrap_or(u32::MAX);
     let step = OptimizerStep::new(optimizer, rate, step)
-        .with_weight_decay(job.recipe.weight_decay)
+        .with_weight_decay(recipe.weight_decay)
         .with_gradient_scale(scale);
-    let Job { thread_pool, mlp, .. } = *job;
     step.apply(mlp.backend, thread_pool, mlp.shape, gradient, &mut state.moments, &mut state.params)
 }
