@@ -237,7 +237,7 @@ fn transposed_images_are_set_upright_and_the_run_remembers_it() {
     said(here, &with(&TRAIN, &["upright", "--out", "a", "-q"]));
     let (_, warnings) = said(here, &with(&TRAIN, &["stored", "--out", "sideways", "-q"]));
     assert!(
-        warnings[0].contains("is EMNIST by its name")
+        warnings[0].contains("belongs to EMNIST by its name")
             && warnings[0].contains("add --transpose to set them upright")
     );
     let (_, warnings) = said(here, &with(&TRAIN, &["stored", "--transpose=false", "--out", "known", "-q"]));
@@ -262,7 +262,7 @@ fn transposed_images_are_set_upright_and_the_run_remembers_it() {
         said(here, &["eval", "a.selv", "--data", "upright"]),
         said(here, &["eval", "b.selv", "--data", "stored", "--transpose"])
     );
-    assert!(said(here, &["eval", "b.selv", "--data", "stored"]).1[0].contains("is EMNIST by its name"));
+    assert!(said(here, &["eval", "b.selv", "--data", "stored"]).1[0].contains("belongs to EMNIST by its name"));
     // Other data of a model that was trained so is read so, and that is said.
     let (_, warnings) = said(here, &["eval", "b", "--data", "upright"]);
     assert_eq!(

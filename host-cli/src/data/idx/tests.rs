@@ -140,7 +140,7 @@ fn a_fourth_dimension_of_one_is_ignored() {
     );
     assert!(refused(&file(8, &[4, 6], &pixels)).contains("uint8 of 2 dimensions: 4 x 6; images have rows"));
     assert!(refused(&file(8, &[1, 2, 2, 2, 3], &pixels)).contains("of 5 dimensions"));
-    assert!(refused(&file(8, &[1; 200], &pixels)).contains("uint8 of 200 dimensions, which is none"));
+    assert!(refused(&file(8, &[1; 200], &pixels)).contains("uint8 of 200 dimensions, which no file"));
     assert!(refused(&file(0x0a, &[4, 2, 3], &pixels)).contains("elements of the unknown type 0x0a"));
     assert!(refused(&[3, 8, 0, 0, 4, 0, 0, 0]).contains("a little-endian header"));
 }
