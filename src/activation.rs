@@ -12,3 +12,13 @@ pub enum Activation {
     /// `max(z, 0)`: every hidden layer.
     Relu,
 }
+
+impl Activation {
+    /// `identity` or `relu`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Identity => "identity",
+            Self::Relu => "relu",
+        }
+    }
+}

@@ -262,7 +262,9 @@ fn transposed_images_are_set_upright_and_the_run_remembers_it() {
         said(here, &["eval", "a.selv", "--data", "upright"]),
         said(here, &["eval", "b.selv", "--data", "stored", "--transpose"])
     );
-    assert!(said(here, &["eval", "b.selv", "--data", "stored"]).1[0].contains("belongs to EMNIST by its name"));
+    assert!(
+        said(here, &["eval", "b.selv", "--data", "stored"]).1[0].contains("belongs to EMNIST by its name")
+    );
     // Other data of a model that was trained so is read so, and that is said.
     let (_, warnings) = said(here, &["eval", "b", "--data", "upright"]);
     assert_eq!(

@@ -4,6 +4,7 @@
 
 use core::fmt;
 
+use crate::activation::Activation;
 use crate::error::Error;
 
 /// The type of a layer's weights.
@@ -182,25 +183,7 @@ impl InputMap {
     }
 }
 
-/// What a layer applies to its sums.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Activation {
-    /// Nothing: the last layer's sums are the logits.
-    Identity,
-    /// 0 in place of what is negative: every layer but the last.
-    Relu,
-}
-
 impl Activation {
-    /// `identity` or `relu`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Identity => "identity",
-            Self::Relu => "relu",
-        }
-    }
-
     pub(super) const fn code(self) -> u8 {
         self as u8
     }

@@ -6,11 +6,12 @@
 
 use core::fmt;
 
-use super::codes::{Activation, InputMap, Task};
+use super::codes::{InputMap, Task};
 use super::fields::{Preamble, half};
 use super::layout::{LayerSpans, Layout, Span};
 use super::weight_layout::WeightLayout;
 use super::{Dtype, Packing, version1, version2};
+use crate::activation::Activation;
 use crate::error::Error;
 use crate::shape::{self, Shape};
 

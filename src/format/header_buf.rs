@@ -1,11 +1,12 @@
 //! The header of a file that is about to be written.
 
-use super::codes::{Activation, InputMap};
+use super::codes::InputMap;
 use super::header::{
     HEADER_BYTES, Header, MAGIC, MAX_LABEL_BYTES, MAX_LAYERS, RECORD_BYTES, SelfTest, VERSION,
 };
 use super::version2::{self, BIAS_BITS, HAS_SELF_TEST, MULTIPLIER_BITS};
 use super::{Dtype, Packing};
+use crate::activation::Activation;
 use crate::error::Error;
 use crate::shape::{MAX_WIDTH, Shape};
 

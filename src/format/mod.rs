@@ -126,7 +126,7 @@ mod weight_layout;
 mod words;
 
 pub use builder::Builder;
-pub use codes::{Activation, Dtype, InputMap, Packing, Task};
+pub use codes::{Dtype, InputMap, Packing, Task};
 pub use header::{HEADER_BYTES, Header, MAGIC, MAX_LABEL_BYTES, MAX_LAYERS, RECORD_BYTES, SelfTest, VERSION};
 pub use header_buf::HeaderBuf;
 pub use layout::{ALIGN, LayerSpans, Layout, Span};

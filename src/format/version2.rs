@@ -2,10 +2,11 @@
 //!
 //! Codes are checked one by one, so that a file of a later time is refused by the name of what it uses.
 
-use super::codes::{Activation, InputMap, Task, newer};
+use super::codes::{InputMap, Task, newer};
 use super::fields::{byte, check_width, half, word};
 use super::header::{HEADER_BYTES, Header, LayerList, MAX_LAYERS, RECORD_BYTES, SelfTest, VERSION};
 use super::{Dtype, Packing};
+use crate::activation::Activation;
 use crate::error::Error;
 
 /// Where the CRC stands.

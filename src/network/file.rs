@@ -36,7 +36,7 @@ impl ModelFile {
         Ok(file)
     }
 
-    /// The file, checked, for [`integer::Model`], [`float::Model`] or [`mcu::Model`](crate::infer::mcu::Model).
+    /// The file, checked, for [`integer::Engine`], [`float::Engine`] or [`mcu::Engine`](crate::infer::mcu::Engine).
     ///
     /// # Errors
     /// None: the file was checked when it was made.

@@ -150,7 +150,7 @@ pub enum ModelFile<'a> {
 #[derive(Debug)]
 pub enum Parameters<'a> {
     /// A network of floats, and the names of its classes.
-    Float(Folded, Vec<String>),
+    Float(Box<Folded>, Vec<String>),
     /// A flash file of integers.
     Integer(&'a ModelView<'a>),
 }
@@ -171,10 +171,13 @@ impl<'a> ModelFile<'a> {
     pub fn parameters(&'a self) -> Result<Parameters<'a>> {
         Ok(match self {
             Self::Flash(model) if model.header().dtype().is_integer() => Parameters::Integer(model),
-            Self::Flash(model) => {
-                Parameters::Float(fold::from_file(model)?, model.labels().map(String::from).collect())
+            Self::Flash(model) => Parameters::Float(
+                Box::new(fold::from_file(model)?),
+                model.labels().map(String::from).collect(),
+            ),
+            Self::Model(model) => {
+                Parameters::Float(Box::new(fold::fold(model)?), model.about.classes.clone())
             }
-            Self::Model(model) => Parameters::Float(fold::fold(model)?, model.about.classes.clone()),
         })
     }
 }

@@ -69,7 +69,7 @@ fn interleaved<'a>(layer: &'a LayerView<'a>) -> impl Iterator<Item = [i8; 4]> + 
 /// The same with two weights in a byte, the even output's in the low nibble.
 fn nibbles(layer: &LayerView<'_>) -> Vec<u8> {
     let pair = |low: i8, high: i8| (high / 16 * 16) as u8 | ((low / 16) as u8 & 15);
-    interleaved(&layer).flat_map(|[a, b, c, d]| [pair(a, b), pair(c, d)]).collect()
+    interleaved(layer).flat_map(|[a, b, c, d]| [pair(a, b), pair(c, d)]).collect()
 }
 
 fn logits(model: &ModelView<'_>, name: &str) -> String {
