@@ -211,16 +211,21 @@ impl Shape {
     }
 }
 
+/// Writes widths as `784-128-10`.
+pub(crate) fn write_widths(widths: impl Iterator<Item = usize>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    for (position, width) in widths.enumerate() {
+        if position > 0 {
+            f.write_str("-")?;
+        }
+        write!(f, "{width}")?;
+    }
+    Ok(())
+}
+
 /// `784-128-10`.
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, width) in self.widths().enumerate() {
-            if position > 0 {
-                f.write_str("-")?;
-            }
-            write!(f, "{width}")?;
-        }
-        Ok(())
+        write_widths(self.widths(), f)
     }
 }
 

@@ -341,12 +341,6 @@ impl LayerList<'_> {
 /// `784-128-10`.
 impl fmt::Display for Header<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, width) in self.widths().enumerate() {
-            if position > 0 {
-                f.write_str("-")?;
-            }
-            write!(f, "{width}")?;
-        }
-        Ok(())
+        shape::write_widths(self.widths(), f)
     }
 }

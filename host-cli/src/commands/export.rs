@@ -16,7 +16,7 @@ use crate::terminal::Output;
 pub fn run(args: &Export) -> Result<()> {
     let exporter = args.format.exporter();
     let firmware = check_options(args, exporter)?;
-    if exporter.destination() == Destination::Files {
+    if exporter.info().destination == Destination::Files {
         files::check_output(&args.out, &model::file_of(&args.model))?;
     }
     let bytes = model::flash(&args.model)?;
@@ -34,7 +34,7 @@ pub fn run(args: &Export) -> Result<()> {
         firmware,
     };
     let exported = exporter.write(&source, &options)?;
-    match exporter.destination() {
+    match exporter.info().destination {
         Destination::Files => {
             for (path, bytes) in &exported.files {
                 files::write_atomic(path, bytes)?;
@@ -53,7 +53,7 @@ pub fn run(args: &Export) -> Result<()> {
 
 /// Refuses options that the format does not take; returns those of firmware.
 fn check_options<'a>(args: &'a Export, exporter: &dyn Exporter) -> Result<Option<FirmwareOptions<'a>>> {
-    let takes = |option| exporter.options().contains(&option);
+    let takes = |option| exporter.info().options.contains(&option);
     let weights = args.packing.is_some() || args.dtype.is_some();
     if takes(ExportOption::Board) {
         if weights || args.prefix.is_some() {

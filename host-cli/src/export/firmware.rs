@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use selvedge::format::{Dtype, Header, ModelView, SelfTest};
 use serde_json::json;
 
-use super::{Destination, ExportOption, ExportOptions, Exported, Exporter, ModelFile};
+use super::{Destination, ExportOption, ExportOptions, Exported, Exporter, FormatInfo, ModelFile};
 use crate::data::idx::Images;
 use crate::data::{Reading, Source as DataSource};
 use crate::error::{Error, Result, typed};
@@ -35,20 +35,10 @@ pub struct FirmwareOptions<'a> {
 pub(super) struct Firmware;
 
 impl Exporter for Firmware {
-    fn name(&self) -> &'static str {
-        "firmware"
-    }
-
-    fn description(&self) -> &'static str {
-        "A cargo project that runs a flash file on a board"
-    }
-
-    fn options(&self) -> &'static [ExportOption] {
-        &[ExportOption::Board]
-    }
-
-    fn destination(&self) -> Destination {
-        Destination::Folder(&["Cargo.toml", "memory.x", "model.selv"])
+    fn info(&self) -> FormatInfo {
+        FormatInfo::new("firmware", "Cargo project that runs a flash file on a board")
+            .with_options(&[ExportOption::Board])
+            .with_destination(Destination::Folder(&["Cargo.toml", "memory.x", "model.selv"]))
     }
 
     fn accepts(&self, dtype: Dtype, path: &Path) -> Result<()> {

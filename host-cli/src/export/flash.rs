@@ -3,7 +3,7 @@
 use selvedge::format::{Dtype, Packing};
 use serde_json::json;
 
-use super::{ExportOption, ExportOptions, Exported, Exporter, ModelFile};
+use super::{ExportOption, ExportOptions, Exported, Exporter, FormatInfo, ModelFile};
 use crate::error::{Error, Result};
 use crate::flash;
 use crate::memory::{Bytes, size};
@@ -13,16 +13,8 @@ use crate::model;
 pub(super) struct FlashFile;
 
 impl Exporter for FlashFile {
-    fn name(&self) -> &'static str {
-        "selv"
-    }
-
-    fn description(&self) -> &'static str {
-        "A flash file"
-    }
-
-    fn options(&self) -> &'static [ExportOption] {
-        &[ExportOption::Weights]
+    fn info(&self) -> FormatInfo {
+        FormatInfo::new("selv", "Flash file").with_options(&[ExportOption::Weights])
     }
 
     fn write(&self, model: &ModelFile<'_>, options: &ExportOptions<'_>) -> Result<Exported> {
@@ -34,16 +26,8 @@ impl Exporter for FlashFile {
 pub(super) struct RustModule;
 
 impl Exporter for RustModule {
-    fn name(&self) -> &'static str {
-        "rust"
-    }
-
-    fn description(&self) -> &'static str {
-        "A Rust module around a flash file"
-    }
-
-    fn options(&self) -> &'static [ExportOption] {
-        &[ExportOption::Weights]
+    fn info(&self) -> FormatInfo {
+        FormatInfo::new("rust", "Rust module around a flash file").with_options(&[ExportOption::Weights])
     }
 
     fn write(&self, model: &ModelFile<'_>, options: &ExportOptions<'_>) -> Result<Exported> {

@@ -44,21 +44,8 @@ pub static FORMATS: [Format; 8] = [
 
 /// What a format has to provide.
 pub trait Exporter: Sync {
-    /// The value of `--format`.
-    fn name(&self) -> &'static str;
-
-    /// Its help text.
-    fn description(&self) -> &'static str;
-
-    /// The options that it takes; all others are refused.
-    fn options(&self) -> &'static [ExportOption] {
-        &[]
-    }
-
-    /// Where its files go.
-    fn destination(&self) -> Destination {
-        Destination::Files
-    }
+    /// Its name, help and options.
+    fn info(&self) -> FormatInfo;
 
     /// Refuses a model, read from `path`, with weights of a type that the format cannot hold.
     ///
@@ -75,6 +62,34 @@ pub trait Exporter: Sync {
     fn write(&self, model: &ModelFile<'_>, options: &ExportOptions<'_>) -> Result<Exported>;
 }
 
+/// What the command line says of a format.
+#[derive(Debug, Clone, Copy)]
+pub struct FormatInfo {
+    /// The value of `--format`.
+    pub name: &'static str,
+    /// Its help text.
+    pub description: &'static str,
+    /// The options that it takes; all others are refused.
+    pub options: &'static [ExportOption],
+    /// Where its files go.
+    pub destination: Destination,
+}
+
+impl FormatInfo {
+    /// A format without options, whose files go to the paths that it returns.
+    const fn new(name: &'static str, description: &'static str) -> Self {
+        Self { name, description, options: &[], destination: Destination::Files }
+    }
+
+    const fn with_options(self, options: &'static [ExportOption]) -> Self {
+        Self { options, ..self }
+    }
+
+    const fn with_destination(self, destination: Destination) -> Self {
+        Self { destination, ..self }
+    }
+}
+
 /// The formats, as `--format` chooses one.
 #[derive(Clone, Copy)]
 pub struct Format(&'static dyn Exporter);
@@ -88,7 +103,7 @@ impl Format {
 
 impl fmt::Debug for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.name())
+        f.write_str(self.0.info().name)
     }
 }
 
@@ -98,7 +113,7 @@ impl ValueEnum for Format {
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(PossibleValue::new(self.0.name()).help(self.0.description()))
+        Some(PossibleValue::new(self.0.info().name).help(self.0.info().description))
     }
 }
 
@@ -116,8 +131,8 @@ pub enum ExportOption {
 impl ExportOption {
     /// The error of giving the option, typed as `flag`, with a format that does not take it.
     pub fn refusal(self, flag: &str) -> Error {
-        let takes = |format: &&Format| format.0.options().contains(&self);
-        let names: Vec<_> = FORMATS.iter().filter(takes).map(|format| format.0.name()).collect();
+        let takes = |format: &&Format| format.0.info().options.contains(&self);
+        let names: Vec<_> = FORMATS.iter().filter(takes).map(|format| format.0.info().name).collect();
         let (verb, alone) = match (flag.contains(" and "), names.len()) {
             (true, 1) => ("go", " alone"),
             (true, _) => ("go", ""),

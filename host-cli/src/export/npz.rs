@@ -6,7 +6,7 @@ use std::io::{Cursor, Write};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
-use super::{ExportOptions, Exported, Exporter, ModelFile, tensors};
+use super::{ExportOptions, Exported, Exporter, FormatInfo, ModelFile, tensors};
 use crate::data::Samples;
 use crate::error::{Error, Result};
 use crate::files::safetensors::{Dtype, Tensor};
@@ -16,12 +16,8 @@ use crate::inference::Logits;
 pub(super) struct Npz;
 
 impl Exporter for Npz {
-    fn name(&self) -> &'static str {
-        "npz"
-    }
-
-    fn description(&self) -> &'static str {
-        "numpy arrays with the names of the state dict"
+    fn info(&self) -> FormatInfo {
+        FormatInfo::new("npz", "NumPy arrays with the names of the state dict")
     }
 
     fn write(&self, model: &ModelFile<'_>, options: &ExportOptions<'_>) -> Result<Exported> {

@@ -1,6 +1,6 @@
 //! The safetensors format: a PyTorch state dict.
 
-use super::{ExportOptions, Exported, Exporter, ModelFile, Parameters, tensors};
+use super::{ExportOptions, Exported, Exporter, FormatInfo, ModelFile, Parameters, tensors};
 use crate::error::Result;
 use crate::files::safetensors;
 use crate::model::{self, About};
@@ -9,12 +9,8 @@ use crate::model::{self, About};
 pub(super) struct StateDict;
 
 impl Exporter for StateDict {
-    fn name(&self) -> &'static str {
-        "safetensors"
-    }
-
-    fn description(&self) -> &'static str {
-        "A PyTorch state dict: fc1.weight, fc1.bias, ..."
+    fn info(&self) -> FormatInfo {
+        FormatInfo::new("safetensors", "PyTorch state dict: fc1.weight, fc1.bias, ...")
     }
 
     fn write(&self, model: &ModelFile<'_>, options: &ExportOptions<'_>) -> Result<Exported> {

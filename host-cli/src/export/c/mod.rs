@@ -12,23 +12,16 @@ use std::path::{Path, PathBuf};
 
 use selvedge::Shape;
 
-use super::{ExportOption, ExportOptions, Exported, Exporter, ModelFile, Parameters};
+use super::{ExportOption, ExportOptions, Exported, Exporter, FormatInfo, ModelFile, Parameters};
 use crate::error::{Error, Result};
 
 /// `--format c`.
 pub(super) struct C;
 
 impl Exporter for C {
-    fn name(&self) -> &'static str {
-        "c"
-    }
-
-    fn description(&self) -> &'static str {
-        "C99: a header and a source with weights and an inference function"
-    }
-
-    fn options(&self) -> &'static [ExportOption] {
-        &[ExportOption::Prefix]
+    fn info(&self) -> FormatInfo {
+        FormatInfo::new("c", "C99 header and source with the weights and an inference function")
+            .with_options(&[ExportOption::Prefix])
     }
 
     fn write(&self, model: &ModelFile<'_>, options: &ExportOptions<'_>) -> Result<Exported> {

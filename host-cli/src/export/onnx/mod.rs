@@ -11,7 +11,7 @@ mod qdq;
 use selvedge::format::Dtype;
 use selvedge::kernel::transpose;
 
-use super::{ExportOptions, Exported, Exporter, ModelFile, Parameters};
+use super::{ExportOptions, Exported, Exporter, FormatInfo, ModelFile, Parameters};
 use crate::error::{Error, Result};
 use crate::files::onnx::dtype;
 use crate::model::fold::Folded;
@@ -22,12 +22,11 @@ use std::path::Path;
 pub(super) struct Onnx;
 
 impl Exporter for Onnx {
-    fn name(&self) -> &'static str {
-        "onnx"
-    }
-
-    fn description(&self) -> &'static str {
-        "A graph of Gemm, Relu and Softmax, of a flash file of integers with QuantizeLinear around them"
+    fn info(&self) -> FormatInfo {
+        FormatInfo::new(
+            "onnx",
+            "ONNX graph of Gemm, Relu and Softmax; of an integer flash file, with QuantizeLinear around them (QDQ)",
+        )
     }
 
     fn write(&self, model: &ModelFile<'_>, options: &ExportOptions<'_>) -> Result<Exported> {
@@ -51,12 +50,11 @@ impl OnnxInteger {
 }
 
 impl Exporter for OnnxInteger {
-    fn name(&self) -> &'static str {
-        "onnx-integer"
-    }
-
-    fn description(&self) -> &'static str {
-        "A graph of integer operators alone, whose logits are those of a flash file of integers to the last bit"
+    fn info(&self) -> FormatInfo {
+        FormatInfo::new(
+            "onnx-integer",
+            "ONNX graph of integer operators only, with exactly the logits of an integer flash file",
+        )
     }
 
     fn accepts(&self, dtype: Dtype, _path: &Path) -> Result<()> {
