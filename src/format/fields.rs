@@ -48,7 +48,10 @@ pub(super) const fn byte(bytes: &[u8], at: usize) -> u8 {
 /// The u16 at `at`; 0 after the end.
 #[inline]
 pub(super) const fn half(bytes: &[u8], at: usize) -> u16 {
-    u16::from_le_bytes([byte(bytes, at), byte(bytes, at + 1)])
+    match bytes.split_at_checked(at) {
+        Some((_, [low, high, ..])) => u16::from_le_bytes([*low, *high]),
+        _ => 0,
+    }
 }
 
 /// The u32 at `at`; 0 after the end.
