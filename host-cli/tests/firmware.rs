@@ -9,7 +9,7 @@ use std::path::Path;
 use host_cli::data::idx;
 use host_cli::firmware::boards::{self, BOARDS};
 use host_cli::{estimate, memory};
-use selvedge::format::{ModelView, Packing};
+use selvedge::format::{Dtype, ModelView, Packing};
 use serde_json::Value;
 use support::{fails, small_data, succeeds};
 
@@ -73,11 +73,13 @@ fn a_project_is_whole_and_packed_for_its_board() {
     }
     // Nothing but the folder is there: no temporary names.
     assert_eq!(fs::read_dir(here).unwrap().count(), 1);
-    // Half bytes run the way that is the same for all cores.
+    // The program chooses its engine by the type of its model while it is compiled.
     succeeds(here, &export(I4, &["--board", "pico", "--overwrite"]));
+    let bytes = memory::Bytes::copy_of(&fs::read(here.join("fw/model.selv")).unwrap(), "the file").unwrap();
+    assert_eq!(ModelView::parse(&bytes).unwrap().header().dtype(), Dtype::I4);
     assert!(
         text(here, "src/main.rs").contains("mod boot;")
-            && text(here, "src/main.rs").contains("Model::new_i4")
+            && text(here, "src/main.rs").contains("matches!(HEADER.dtype(), Dtype::I4)")
     );
     assert!(
         text(here, "Cargo.toml").contains("rp2040-boot2") && text(here, "src/boot.rs").contains(".boot2")
