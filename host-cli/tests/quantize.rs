@@ -12,7 +12,7 @@ use support::{TRAIN, fails, folder_with_data, json_lines, succeeds, with};
 fn both_types_keep_what_was_learnt() {
     let here: &Path = &folder_with_data();
     succeeds(here, &with(&TRAIN, &["--out", "run", "-q"]));
-    for (dtype, bytes) in [("i8", 864), ("i4", 576)] {
+    for (dtype, bytes) in [("i8", 896), ("i4", 608)] {
         let words = ["quantize", "run", "--dtype", dtype, "-o", "q.selv", "--json"];
         let json = json_lines(&succeeds(here, &words)).remove(0);
         let keys = json.as_object().unwrap();
