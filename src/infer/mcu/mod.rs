@@ -56,6 +56,8 @@ mod mve;
 mod pairs;
 #[cfg(not(selvedge_core = "mve"))]
 mod quads;
+#[cfg(any(selvedge_core = "armv7m", selvedge_core = "dsp"))]
+mod thumb2;
 
 #[cfg(selvedge_core = "mve")]
 use blocks as kernels;
