@@ -1,7 +1,8 @@
 //! The activation function of a layer.
 //!
 //! [`Shape::activation`](crate::Shape::activation) says which layer has which. It has no parameters, so the layout of the
-//! parameter vector does not depend on it.
+//! parameter vector does not depend on it. Its derivative is applied in `mlp/backward.rs` by the kernel in
+//! `kernel/input_gradient.rs`.
 
 /// What a layer applies to its sums.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -222,7 +222,7 @@ impl fmt::Display for Error {
             Self::Setting { name, expected } => write!(f, "{name} is not {expected}"),
             Self::OutOfMemory { bytes } => write!(f, "out of memory: {bytes} bytes needed"),
             Self::InputTable => {
-                f.write_str("the flash file has an input table: run it with integer::Model or float::Model")
+                f.write_str("the flash file has an input table: run it with integer::Engine or float::Engine")
             }
             Self::NoModel => f.write_str("not a flash file"),
             Self::Version { found, known } => {

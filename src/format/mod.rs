@@ -36,7 +36,7 @@
 //! | 8 | kind of the layer: 0 dense |
 //! | 12..16 | f32: parameter of the activation: 0 |
 //!
-//! All other bytes are 0. **Another code or another value there is no damage but a later time**: a reader refuses it by
+//! All other bytes are 0. **An unknown code or a nonzero reserved byte means a newer format version, not damage**: a reader refuses it by
 //! name ([`Error::Newer`](crate::Error::Newer)), after the CRC has shown that the file is sound. What is reserved may bring sections of its own,
 //! so that the version need not change.
 //!

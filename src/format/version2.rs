@@ -1,6 +1,6 @@
 //! The header of version 2: a record for each layer, and a code for each decision.
 //!
-//! Codes are checked one by one, so that a file of a later time is refused by the name of what it uses.
+//! Codes are checked one by one, so that a newer file is refused with the name of the unsupported feature.
 
 use super::codes::{InputMap, Task, newer};
 use super::fields::{byte, check_width, half, word};

@@ -18,7 +18,7 @@
 //! | `peak.rs` | the peak that benchmarks compare with |
 //!
 //! A product that reads a batch of bytes without turning it into floats is a function here beside [`dense`], and a packing
-//! in `gemm_blocked.rs` whose A is bytes, or a loop of its own in `gemm_u8.rs`.
+//! in `gemm_blocked.rs` whose A is bytes, or a loop of its own in a file beside it.
 //!
 //! Lengths are asserted at the API boundary. All kernels accept empty operands.
 

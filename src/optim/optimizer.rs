@@ -170,8 +170,9 @@ impl Factors {
         let (first, second) = match step.optimizer {
             Optimizer::Sgd { .. } => (1.0, 1.0),
             Optimizer::AdamW { beta1, beta2, .. } => {
-                let power = |beta: f32| 1.0 - libm::pow(f64::from(beta), f64::from(step.step.max(1)));
-                (power(beta1), power(beta2))
+                let bias_correction =
+                    |beta: f32| 1.0 - libm::pow(f64::from(beta), f64::from(step.step.max(1)));
+                (bias_correction(beta1), bias_correction(beta2))
             }
         };
         Self {

@@ -15,7 +15,7 @@ pub enum Schedule {
     /// Rises from 1/25 of the peak along half a cosine over the first three tenths, whatever the warm-up, then falls to
     /// 1/250,000 of it along another (Smith, 2018; PyTorch's figures).
     OneCycle,
-    /// Is multiplied by `factor` whenever another `every` of the run is over.
+    /// Step decay: multiplied by `factor` after each `every`, a fraction of the run.
     Step {
         /// A fraction of the run, above 0.
         every: f32,

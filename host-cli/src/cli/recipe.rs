@@ -60,7 +60,7 @@ pub struct RecipeValues {
     #[arg(long, value_name = "B")]
     pub beta2: Option<f32>,
     /// Set the learning-rate schedule: constant, linear, cosine, one-cycle, or step:EPOCHS:FACTOR [default: constant]
-    #[arg(long, value_name = "PLAN")]
+    #[arg(long, value_name = "SCHEDULE")]
     pub schedule: Option<ScheduleKind>,
     /// Raise the learning rate to its peak over this fraction of the run [default: 0]
     #[arg(long, value_name = "F")]
@@ -102,7 +102,7 @@ pub struct RecipeValues {
     /// Print the loss as -ln(p + E), as the notebook does with E = 1e-9; the gradient is unchanged [default: 0]
     #[arg(long, value_name = "E")]
     pub loss_epsilon: Option<f32>,
-    /// Set the weight initialisation: normal:DEVIATION, he for variance 2/inputs, or he-linear for he with variance
+    /// Set the weight initialisation: normal:STD, he for variance 2/inputs, or he-linear for he with variance
     /// 1/inputs in the last layer; biases start at 0 [default: normal:0.01]
     #[arg(long)]
     pub init: Option<WeightInit>,
@@ -126,7 +126,7 @@ impl RecipeArgs {
     ///
     /// # Errors
     /// As [`MergedConfig::resolve`].
-    pub fn layers(&self, data: &DataArgs) -> Result<MergedConfig> {
+    pub fn merged_config(&self, data: &DataArgs) -> Result<MergedConfig> {
         MergedConfig::resolve(self.preset.as_deref(), self.config.as_deref(), self.values.table(Some(data))?)
     }
 }

@@ -27,12 +27,12 @@ pub fn run(args: &Config) -> Result<()> {
     let mut output = Output::default();
     match args {
         Config::Show(args) => {
-            let mut layers = args.recipe.layers(&args.data)?;
-            start::load(&mut layers)?;
+            let mut config = args.recipe.merged_config(&args.data)?;
+            start::load(&mut config)?;
             if args.json {
-                return output.json(&Shown { recipe: layers.recipe()?, origins: layers.origins() });
+                return output.json(&Shown { recipe: config.recipe()?, origins: config.origins() });
             }
-            output.raw(layers.explain()?)
+            output.raw(config.explain()?)
         }
         Config::Presets { json: true } => {
             let preset =

@@ -21,7 +21,7 @@ use crate::sampling::Split;
 use crate::terminal::{self, Output, Warnings, say, table};
 
 /// Calibration images below which a warning says so. The quantizer itself is careful with up to
-/// [`ENOUGH`](crate::quantize::calibrate::ENOUGH), which costs little accuracy from here on.
+/// [`ENOUGH`](crate::quantize::calibrate::MIN_TRUSTED_IMAGES), which costs little accuracy from here on.
 const FEW_IMAGES: usize = 32;
 /// The accuracy that a file may lose without a warning.
 const MAX_LOSS: f64 = 0.02;

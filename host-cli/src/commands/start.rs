@@ -15,8 +15,8 @@ use crate::run::Folder;
 ///
 /// # Errors
 /// `Usage` where a file or a flag asks for another shape or normalisation, `Model` where the model cannot be read.
-pub(super) fn load(layers: &mut MergedConfig) -> Result<Option<Model>> {
-    let asked = layers.recipe()?;
+pub(super) fn load(config: &mut MergedConfig) -> Result<Option<Model>> {
+    let asked = config.recipe()?;
     if asked.from.is_empty() {
         return Ok(None);
     }
@@ -31,7 +31,7 @@ pub(super) fn load(layers: &mut MergedConfig) -> Result<Option<Model>> {
     let normalisation = &model.about.normalisation;
     let before = model.about.recipe.as_ref();
     let asked = match before {
-        _ if layers.is_explicit("data") => asked,
+        _ if config.is_explicit("data") => asked,
         Some(before) => {
             // As `eval` and the others find it: where the run remembers it, else where its recipe says.
             let place = Folder::of_model(path).map_or(Ok(None), |run| run.place())?;
@@ -56,7 +56,7 @@ pub(super) fn load(layers: &mut MergedConfig) -> Result<Option<Model>> {
         },
         ..asked
     };
-    layers.merge_model(&kept, path)?;
+    config.merge_model(&kept, path)?;
     Ok(Some(model))
 }
 

@@ -189,7 +189,7 @@ fn keep_plan(folder: &Path, plan: &SweepPlan) -> Result<()> {
         }
     }
     let mut text = toml::to_string(plan).map_err(|e| Error::failed(e.to_string()))?;
-    checksum::sign_toml(&mut text);
+    checksum::append_checksum_toml(&mut text);
     files::create_folder(folder)?;
     files::write_atomic(&path, text.as_bytes())
 }

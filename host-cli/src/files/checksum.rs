@@ -61,7 +61,7 @@ pub fn read_json(text: &str, from: usize) -> Result<(Value, bool), String> {
 }
 
 /// Adds the checksum to a TOML file.
-pub fn sign_toml(text: &mut String) {
+pub fn append_checksum_toml(text: &mut String) {
     text.push_str(COMMENT);
     text.push_str(&digits(Crc::new().of(text.as_bytes())));
     text.push('\n');
@@ -76,7 +76,7 @@ pub fn check_toml(text: &str) -> Result<bool, String> {
     let Some(last) = text.lines().last().filter(|line| line.starts_with(COMMENT)) else { return Ok(false) };
     let mut whole =
         text.strip_suffix('\n').and_then(|t| t.strip_suffix(last)).unwrap_or_default().to_string();
-    sign_toml(&mut whole);
+    append_checksum_toml(&mut whole);
     if whole == text { Ok(true) } else { Err(MISMATCH.into()) }
 }
 
@@ -127,7 +127,7 @@ pub(super) mod tests {
 
         let mut toml = "a = 1\n".to_string();
         assert_eq!(check_toml(&toml), Ok(false));
-        sign_toml(&mut toml);
+        append_checksum_toml(&mut toml);
         assert_eq!(check_toml(&toml), Ok(true));
         for bad in damaged(toml.as_bytes()).filter_map(|bad| String::from_utf8(bad).ok()) {
             assert!(check_toml(&bad) != Ok(true), "{bad}");

@@ -22,15 +22,15 @@ use crate::model::{self, Model};
 use crate::recipe::{Recipe, config};
 
 const METRICS: &str = "metrics.jsonl";
-const PLACE: &str = "run.json";
+const RUN_INFO: &str = "run.json";
 const START: &str = "start.safetensors";
 /// All files of a run.
-const FILES: [&str; 6] = [config::FILE, model::FILE, METRICS, checkpoint::FILE, PLACE, START];
+const FILES: [&str; 6] = [config::FILE, model::FILE, METRICS, checkpoint::FILE, RUN_INFO, START];
 
 /// Where and on which machine a run is trained. It is no part of the recipe, but a run that is resumed uses it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Place {
+pub struct RunInfo {
     /// The program's version.
     pub version: String,
     /// The backend, with `auto` resolved.
@@ -79,7 +79,7 @@ impl Folder {
         let path = match named {
             Some(folder) if Self(folder.into()).taken() && !overwrite => {
                 return Err(Error::misused(format!(
-                    "{} already holds a run; take it up with `selvedge train --resume {}`, name another --out, or \
+                    "{} already holds a run; resume it with `selvedge train --resume {}`, name another --out, or \
                      add --overwrite",
                     folder.display(),
                     typed(folder)
@@ -167,7 +167,7 @@ impl Folder {
     ///
     /// # Errors
     /// `Io` where the folder cannot be written.
-    pub fn start(&self, recipe: &Recipe, place: &Place, from: Option<&Model>) -> Result<()> {
+    pub fn start(&self, recipe: &Recipe, place: &RunInfo, from: Option<&Model>) -> Result<()> {
         files::remove_leftovers(&self.0)?;
         self.keep_previous()?;
         match from {
@@ -175,7 +175,7 @@ impl Folder {
             None => self.remove(START)?,
         }
         FILES.into_iter().filter(|name| *name != START).try_for_each(|old| self.remove(old))?;
-        self.write_place(place)?;
+        self.write_run_info(place)?;
         self.write_recipe(recipe)
     }
 
@@ -184,11 +184,11 @@ impl Folder {
     ///
     /// # Errors
     /// `Io` where it cannot be written.
-    pub fn write_place(&self, place: &Place) -> Result<()> {
+    pub fn write_run_info(&self, place: &RunInfo) -> Result<()> {
         let object = serde_json::to_string_pretty(place).map_err(|e| Error::failed(e.to_string()))?;
         let mut text = String::new();
         checksum::push_json(&mut text, &object);
-        files::write_atomic(&self.0.join(PLACE), text.as_bytes())
+        files::write_atomic(&self.0.join(RUN_INFO), text.as_bytes())
     }
 
     /// Replaces `config.toml`.
@@ -197,7 +197,7 @@ impl Folder {
     /// `Io` where it cannot be written.
     pub fn write_recipe(&self, recipe: &Recipe) -> Result<()> {
         let mut text = recipe.to_toml()?;
-        checksum::sign_toml(&mut text);
+        checksum::append_checksum_toml(&mut text);
         files::write_atomic(&self.0.join(config::FILE), text.as_bytes())
     }
 

@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 
-use super::{Folder, METRICS, PLACE, Place, RunResult, START};
+use super::{Folder, METRICS, RUN_INFO, RunInfo, RunResult, START};
 use crate::error::{Error, Result, typed};
 use crate::files;
 use crate::files::checksum;
@@ -26,14 +26,14 @@ impl Folder {
     ///
     /// # Errors
     /// `Usage` where the folder holds no run, `Failed` where it is damaged.
-    pub fn open(&self) -> Result<(Recipe, Place)> {
+    pub fn open(&self) -> Result<(Recipe, RunInfo)> {
         let path = self.0.join(config::FILE);
         if !path.exists() {
             return self.open_by_checkpoint();
         }
         files::remove_leftovers(&self.0)?;
         let Some((place, signed)) = self.place()? else {
-            return Err(self.damaged(PLACE, "it is missing"));
+            return Err(self.damaged(RUN_INFO, "it is missing"));
         };
         let text = std::fs::read(&path).map_err(|e| Error::io("read", &path, &e))?;
         let recipe = parse_recipe(&text, signed, &path.display().to_string());
@@ -43,7 +43,7 @@ impl Folder {
     }
 
     /// As [`open`](Self::open) without `config.toml`, which is written again: the checkpoint holds the recipe too.
-    fn open_by_checkpoint(&self) -> Result<(Recipe, Place)> {
+    fn open_by_checkpoint(&self) -> Result<(Recipe, RunInfo)> {
         let (Some((recipe, _)), Some((place, _))) = (checkpoint::recipe_and_data(&self.0), self.place()?)
         else {
             return Err(Error::misused(format!(
@@ -63,10 +63,10 @@ impl Folder {
     ///
     /// # Errors
     /// `Failed` where it is damaged.
-    pub fn place(&self) -> Result<Option<(Place, bool)>> {
-        let Some(text) = self.read_text(PLACE)? else { return Ok(None) };
-        let (object, signed) = checksum::read_json(&text, 0).map_err(|why| self.damaged(PLACE, &why))?;
-        let place = serde_json::from_value(object).map_err(|e| self.damaged(PLACE, &e.to_string()))?;
+    pub fn place(&self) -> Result<Option<(RunInfo, bool)>> {
+        let Some(text) = self.read_text(RUN_INFO)? else { return Ok(None) };
+        let (object, signed) = checksum::read_json(&text, 0).map_err(|why| self.damaged(RUN_INFO, &why))?;
+        let place = serde_json::from_value(object).map_err(|e| self.damaged(RUN_INFO, &e.to_string()))?;
         Ok(Some((place, signed)))
     }
 
@@ -139,7 +139,7 @@ impl Folder {
     /// `Failed` where it is damaged.
     pub fn place_text(&self) -> Result<String> {
         self.place()?;
-        Ok(self.read_text(PLACE)?.unwrap_or_default())
+        Ok(self.read_text(RUN_INFO)?.unwrap_or_default())
     }
 
     /// The model that the run starts from, where its recipe names one.

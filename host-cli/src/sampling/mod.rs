@@ -69,10 +69,10 @@ impl Split {
 
 /// The random draws of a run after its split: the initial weights, then an order for each epoch.
 #[derive(Debug, Clone)]
-pub struct Sampling(Draws);
+pub struct Sampling(GeneratorState);
 
 #[derive(Debug, Clone)]
-enum Draws {
+enum GeneratorState {
     Selvedge { seed: u64, shuffles: Rng },
     Torch(Box<Torch>),
 }
@@ -81,8 +81,8 @@ impl Sampling {
     /// The draws of a seed.
     pub fn new(generator: Generator, seed: u64) -> Self {
         Self(match generator {
-            Generator::Selvedge => Draws::Selvedge { seed, shuffles: stream(seed, "shuffle") },
-            Generator::Torch => Draws::Torch(Box::new(Torch::new(seed))),
+            Generator::Selvedge => GeneratorState::Selvedge { seed, shuffles: stream(seed, "shuffle") },
+            Generator::Torch => GeneratorState::Torch(Box::new(Torch::new(seed))),
         })
     }
 
@@ -92,10 +92,10 @@ impl Sampling {
     /// One clause, where `params` have the wrong length or the generator cannot draw so few.
     pub fn weights(&mut self, init: Init, shape: Shape, params: &mut [f32]) -> Result<(), String> {
         match &mut self.0 {
-            Draws::Selvedge { seed, .. } => {
+            GeneratorState::Selvedge { seed, .. } => {
                 init.draw(shape, &mut stream(*seed, "weights"), params).map_err(|e| e.to_string())
             }
-            Draws::Torch(torch) => {
+            GeneratorState::Torch(torch) => {
                 for (l, layer) in shape.split_mut(params).map_err(|e| e.to_string())?.into_iter().enumerate()
                 {
                     torch.normal(layer.weights)?;
@@ -111,8 +111,8 @@ impl Sampling {
     /// Replaces the order of the epoch before, or that of the split, by the order of the next epoch.
     pub fn order(&mut self, split: &[u32], order: &mut Vec<u32>) {
         match &mut self.0 {
-            Draws::Selvedge { shuffles, .. } => shuffles.shuffle(order),
-            Draws::Torch(torch) => {
+            GeneratorState::Selvedge { shuffles, .. } => shuffles.shuffle(order),
+            GeneratorState::Torch(torch) => {
                 order.clear();
                 order.extend(0..split.len() as u32);
                 torch.permutation(order);

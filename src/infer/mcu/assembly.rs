@@ -7,10 +7,10 @@ use core::cell::Cell;
 
 #[cfg(selvedge_core = "armv6m")]
 use super::armv6m as this;
+#[cfg(selvedge_core = "dsp")]
+use super::armv7em as this;
 #[cfg(selvedge_core = "armv7m")]
 use super::armv7m as this;
-#[cfg(selvedge_core = "dsp")]
-use super::dsp as this;
 use super::quads::{Core, ENTRY, quad_words};
 use crate::format::Packing;
 

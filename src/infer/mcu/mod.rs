@@ -1,20 +1,22 @@
-//! Integer inference as a microcontroller does it: the fastest kernel for each core, around the zeros of the input.
+//! Integer inference on microcontrollers: the fastest kernel for each core, which skips inputs that are zero.
+//!
+//! `build.rs` names the core that the target stands for; the modules below are compiled for it alone.
 //!
 //! [`I8Engine`] and [`I4Engine`] run files of [`PACKING`] only, the order of weights that the kernels of this target read;
 //! an [`integer::Engine`](crate::infer::integer::Engine) runs any, slower, and both give the same logits to the bit.
 //!
-//! | target | [`PACKING`] | kernel | instructions for four products | of i4 |
-//! |---|---|---|---|---|
-//! | Cortex-M4, M7, M33 | `cortex-m4` | assembly, `SMLAD` | 3 | 4 |
-//! | Cortex-M3 | `cortex-m0` | assembly, two products in one multiplication | 6 | 5 |
-//! | Cortex-M0, M0+, M23 | `cortex-m0` | the same in Thumb-1 | 10 | 9.5 |
-//! | Cortex-M55, M85 | `cortex-m55` | assembly, MVE | 0.5 | 0.6 |
-//! | RISC-V and everything else | `cortex-m0` | the same as on the M3, in Rust | 10 | 9 |
+//! | target | core in `build.rs` | file | [`PACKING`] | kernel | instructions for four products | of i4 |
+//! |---|---|---|---|---|---|---|
+//! | Cortex-M4, M7, M33 | `dsp` | `armv7em.rs` | `cortex-m4` | assembly, `SMLAD` | 3 | 4 |
+//! | Cortex-M3 | `armv7m` | `armv7m.rs` | `cortex-m0` | assembly, two products in one multiplication | 6 | 5 |
+//! | Cortex-M0, M0+, M23 | `armv6m` | `armv6m.rs` | `cortex-m0` | the same in Thumb-1 | 10 | 9.5 |
+//! | Cortex-M55, M85 | `mve` | `mve.rs` | `cortex-m55` | assembly, MVE | 0.5 | 0.6 |
+//! | RISC-V and everything else | `portable` | `pairs.rs` | `cortex-m0` | the same as on the M3, in Rust | 10 | 9 |
 //!
 //! Each type of weights has an engine of its own, so that firmware holds the kernels of one type.
 //!
-//! A group of inputs that is all zero costs a look when the input is read and nothing in any row: what is left is a list
-//! of groups. Lists and groups take the place of the pixels in the caller-provided memory, so that it stays small. Where
+//! A group of inputs that is all zero costs one test when the input is read and nothing in any row: a list names the
+//! groups that are left. Lists and groups take the place of the pixels in the caller-provided memory, so that it stays small. Where
 //! few groups are zero a dense form runs, which [`dense`](crate::infer::Engine::dense) asks for always: then every image
 //! takes the same instructions.
 //!
@@ -42,14 +44,14 @@
 
 #[cfg(selvedge_core = "armv6m")]
 mod armv6m;
+#[cfg(selvedge_core = "dsp")]
+mod armv7em;
 #[cfg(selvedge_core = "armv7m")]
 mod armv7m;
 #[cfg(not(any(selvedge_core = "mve", selvedge_core = "portable")))]
 mod assembly;
 #[cfg(selvedge_core = "mve")]
 mod blocks;
-#[cfg(selvedge_core = "dsp")]
-mod dsp;
 #[cfg(selvedge_core = "mve")]
 mod mve;
 #[cfg(not(any(selvedge_core = "mve", selvedge_core = "dsp")))]

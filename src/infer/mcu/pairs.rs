@@ -9,7 +9,7 @@
 //! exactly: the product of the lower halves stays below 2^16, that of the upper halves falls out of the word, and the sum
 //! of the mixed ones is at most 2 * 255 * 127. What the 128s added is taken off once a row, `128 * Σx`.
 //!
-//! Of i4 one word holds the quads of two rows, `w + 8` in a nibble each, under a mask of `0x000f000f`. Their products are
+//! For i4, one word holds the quads of two rows, `w + 8` in a nibble each, under a mask of `0x000f000f`. Their products are
 //! so small that two are added before the shift.
 
 use crate::format::Packing;

@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result, typed};
 use crate::exit;
 use crate::pipeline::Pipeline;
 use crate::recipe::Recipe;
-use crate::run::{Folder, Place};
+use crate::run::{Folder, RunInfo};
 use crate::terminal::interrupt;
 use crate::terminal::{Output, Warnings};
 use crate::thread_pool::ThreadPool;
@@ -26,9 +26,9 @@ pub fn run(args: &cli::Train) -> Result<()> {
     let run = match &args.resume {
         Some(path) => resume(args, Folder(path.clone()))?,
         None => {
-            let mut layers = args.recipe.layers(&args.data)?;
-            let from = start::load(&mut layers)?;
-            let recipe = layers.recipe()?;
+            let mut config = args.recipe.merged_config(&args.data)?;
+            let from = start::load(&mut config)?;
+            let recipe = config.recipe()?;
             Some(Run { place: place(args, &recipe)?, recipe, moved: None, from, folder: None, _held: None })
         }
     };
@@ -72,7 +72,7 @@ fn train(args: &cli::Train, mut run: Run) -> Result<()> {
     run.warn(args, &folder, &state, &mut warnings);
     let mut watch = Watch::new(args, &pipeline, &folder, &data, &run.place, &state, warnings)?;
     if run.folder.is_some() {
-        folder.write_place(&run.place)?;
+        folder.write_run_info(&run.place)?;
     }
     let thread_pool = ThreadPool::new(args.threads);
     let ending = pipeline.train(&thread_pool, &mut state, &mut watch).map_err(|e| to_resume(e, &folder))?;
@@ -97,13 +97,13 @@ fn with_previous(error: Error, folder: &Folder) -> Error {
 }
 
 /// Where a new run is trained.
-fn place(args: &cli::Train, recipe: &Recipe) -> Result<Place> {
+fn place(args: &cli::Train, recipe: &Recipe) -> Result<RunInfo> {
     let data = match recipe.source() {
         Source::Folder(folder) => Some(rooted(&folder)?),
         _ => None,
     };
     let data_dir = args.data.data_dir.as_deref().map(rooted).transpose()?;
-    Ok(Place {
+    Ok(RunInfo {
         version: env!("CARGO_PKG_VERSION").into(),
         backend: recipe.backend()?.name().into(),
         machine: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
@@ -116,7 +116,7 @@ fn place(args: &cli::Train, recipe: &Recipe) -> Result<Place> {
 }
 
 /// The recipe and the place of a run to resume. Flags may change only the backend and where the data are.
-fn read(args: &cli::Train, folder: &Folder) -> Result<(Recipe, Place)> {
+fn read(args: &cli::Train, folder: &Folder) -> Result<(Recipe, RunInfo)> {
     let mut flags = args.recipe.values.table(None)?;
     let backend = flags.remove("backend");
     let more = args.recipe.preset.is_some() || args.recipe.config.is_some();

@@ -15,7 +15,7 @@ use crate::model::Model;
 use crate::pipeline::{self, Pipeline, State};
 use crate::recipe::Recipe;
 use crate::run::checkpoint;
-use crate::run::{Folder, Place};
+use crate::run::{Folder, RunInfo};
 use crate::terminal::{Warnings, say};
 
 /// The classes of a run whose `run.json` does not say, where the data names none.
@@ -24,7 +24,7 @@ const UNNAMED: usize = 10;
 /// A run that the flags or a run's folder describe, before its data are read.
 pub(super) struct Run {
     pub(super) recipe: Recipe,
-    pub(super) place: Place,
+    pub(super) place: RunInfo,
     /// Where the data are, if not where the place or the recipe says.
     pub(super) moved: Option<Source>,
     /// The model that it starts from.
@@ -101,7 +101,7 @@ impl Run {
     pub(super) fn record_data(mut self, args: &cli::Train) -> Result<()> {
         let dataset = self.dataset(args, &mut Warnings::default())?;
         self.check_data(&dataset.train.fingerprint(), &dataset.test.fingerprint())?;
-        self.folder.as_ref().map_or(Ok(()), |folder| folder.write_place(&self.place))
+        self.folder.as_ref().map_or(Ok(()), |folder| folder.write_run_info(&self.place))
     }
 
     /// The network, which the model that the run starts from must fit.
@@ -143,7 +143,7 @@ impl Run {
         let name = format!("{name}-{}", self.recipe.hidden_name());
         let folder = Folder::create(args.out.as_deref(), args.overwrite, &name)?;
         let held = folder.hold()?;
-        let place = Place { classes: Some(shape.outputs()), ..self.place.clone() };
+        let place = RunInfo { classes: Some(shape.outputs()), ..self.place.clone() };
         folder.start(&self.recipe, &place, self.from.as_ref())?;
         if let Some(previous) = folder.previous().filter(|_| !args.quiet) {
             say(format!("the run that was there is in {} until this one is done", previous.display()));

@@ -15,7 +15,7 @@ use crate::inference::evaluate::evaluate_model;
 use crate::model::Model;
 use crate::pipeline::{Ending, Epoch, Observer, Pipeline, State};
 use crate::run::checkpoint;
-use crate::run::{Folder, Place, RunResult};
+use crate::run::{Folder, RunInfo, RunResult};
 use crate::terminal::interrupt;
 use crate::terminal::{self, Output, Warnings, say};
 use crate::thread_pool::ThreadPool;
@@ -41,7 +41,7 @@ impl<'a> Watch<'a> {
         pipeline: &'a Pipeline<'a>,
         folder: &'a Folder,
         data: &'a str,
-        place: &Place,
+        place: &RunInfo,
         state: &State,
         warnings: Warnings,
     ) -> Result<Self> {

@@ -14,7 +14,7 @@
 //! add up to 256 times the sum of the four products. Sums wrap around on the way; the last one is below 2^31, because the
 //! file guarantees 2^23. `SMMULR` of it and the multiplier is the requantization, rounding included.
 //!
-//! Of i4 one word holds the quads of two rows, whose nibbles are positive: `AND` takes the place of `SXTB16`, and a second
+//! For i4, one word holds the quads of two rows, whose nibbles are positive: `AND` takes the place of `SXTB16`, and a second
 //! one leaves `256 * (byte 1) + byte 0`, so that four products cost four instructions.
 #![allow(unsafe_code)]
 
