@@ -74,8 +74,8 @@ impl<'m> Arena<'m> {
         Self { free: memory }
     }
 
-    /// An arena that starts on the first cache line of `memory`, which is fastest on a desktop. Of a `Vec` that takes up to
-    /// [`CACHE_LINE_FLOATS`]` - 1` floats more than what is to be taken.
+    /// An arena that starts on the first cache line of `memory`, which is fastest on a desktop. A `Vec` must be up to
+    /// [`CACHE_LINE_FLOATS`]` - 1` floats longer than the slices taken.
     pub fn aligned(memory: &'m mut [f32]) -> Self {
         let skip = memory.as_ptr().align_offset(CACHE_LINE_FLOATS * size_of::<f32>()).min(memory.len());
         Self { free: &mut memory[skip..] }

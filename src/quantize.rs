@@ -4,13 +4,13 @@
 //! scale a row, except that the last layer has one scale, so that its sums compare as they are. A row's sum is then worth
 //! `scale(inputs) · scale(row)` a unit, and its multiplier is that over the scale of the layer's outputs.
 //!
-//! Two scales give way to what the file guarantees: a row whose sum could reach 2²³ gets a coarser scale, and a layer
+//! Two scales are coarsened to keep the bounds that a file guarantees: a row whose sum could reach 2²³ gets a coarser scale, and a layer
 //! whose multipliers would pass 16 bits a coarser scale of its outputs. The latter happens where a single product of a
 //! full input and a full weight is half the range of an output, in very small networks only; the outputs then still
 //! resolve what two such inputs add up to. That bound is a property of the arithmetic and not of a packing, so that
 //! packing a file again changes nothing; it lets a core without a long multiplication requantize in two short ones.
 //!
-//! What says nothing about a scale sets none. A row without weights, as structured pruning leaves it, has no scale of its
+//! Rows without weights do not influence scales. A row without weights, as structured pruning leaves it, has no scale of its
 //! own, and a bias so negative that its hidden unit never fires is cut to where it just does not: the outputs are the same,
 //! and the other rows keep their resolution.
 

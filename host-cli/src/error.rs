@@ -1,7 +1,7 @@
 //! The one error type of the program: what kind of thing went wrong, and a line for the person at the keyboard.
 //!
 //! A message says what happened, why, and what to type next, in one line; it never ends in a full stop, so that
-//! callers can put it into a sentence. `# Errors` sections name the kinds. Exit codes are the command line's business: [`exit`](crate::exit) maps kinds to them.
+//! callers can put it into a sentence. `# Errors` sections name the kinds; only [`exit`](crate::exit) knows of exit codes.
 
 use std::fmt;
 use std::io;
@@ -50,7 +50,7 @@ impl Error {
         Self::new(ErrorKind::Failed, message)
     }
     /// An error of kind [`Usage`](ErrorKind::Usage).
-    pub fn misused(message: impl Into<String>) -> Self {
+    pub fn usage(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Usage, message)
     }
     /// An error of kind [`Data`](ErrorKind::Data).

@@ -9,7 +9,7 @@ use host_cli::cli::Cli;
 use host_cli::commands;
 use host_cli::error::{Error, ErrorKind};
 use host_cli::exit;
-use host_cli::terminal::{say, say_raw};
+use host_cli::terminal::{log, log_raw};
 
 fn main() -> ExitCode {
     let json = std::env::args_os().any(|a| a == "--json");
@@ -26,7 +26,7 @@ fn main() -> ExitCode {
                 let _ = e.print();
                 return ExitCode::from(exit::code(ErrorKind::Usage));
             }
-            _ => Err(Error::misused(one_line(&e))),
+            _ => Err(Error::usage(one_line(&e))),
         },
     };
     match outcome {
@@ -36,11 +36,11 @@ fn main() -> ExitCode {
             match (json, interrupted) {
                 (true, _) => {
                     let key = if interrupted { "stopped" } else { "error" };
-                    say_raw(serde_json::json!({key: error.message, "code": code}));
+                    log_raw(serde_json::json!({key: error.message, "code": code}));
                 }
                 // The user asked for it: no error.
-                (false, true) => say(&error),
-                (false, false) => say(format_args!("error: {error}")),
+                (false, true) => log(&error),
+                (false, false) => log(format_args!("error: {error}")),
             }
             ExitCode::from(code)
         }

@@ -19,7 +19,7 @@ impl Floats {
     /// `len` zeros for `purpose`, which the error names.
     ///
     /// # Errors
-    /// Exit code 1 where this machine does not have the memory.
+    /// `Failed` where this machine does not have the memory.
     pub fn zeroed(len: usize, purpose: &str) -> Result<Self> {
         let padded = len.saturating_add(CACHE_LINE_FLOATS - 1);
         let bytes = padded.saturating_mul(size_of::<f32>());
@@ -76,7 +76,7 @@ impl Bytes {
     /// `len` zeros for `purpose`, which the error names.
     ///
     /// # Errors
-    /// Exit code 1 where this machine does not have the memory.
+    /// `Failed` where this machine does not have the memory.
     pub fn zeroed(len: usize, purpose: &str) -> Result<Self> {
         let mut memory = Vec::new();
         memory

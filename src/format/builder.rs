@@ -51,8 +51,8 @@ pub struct Builder<'m> {
 }
 
 impl<'m> Builder<'m> {
-    /// Starts a file of zero weights and scales of 1, whose table gives the inputs that there would be without one, in
-    /// exactly [`HeaderBuf::file_bytes`] bytes, aligned to [`ALIGN`](super::ALIGN).
+    /// Starts a file of zero weights and scales of 1, with an identity input table where it has one, in exactly
+    /// [`HeaderBuf::file_bytes`] bytes, aligned to [`ALIGN`](super::ALIGN).
     ///
     /// # Errors
     /// [`Error::Length`] where `bytes` are not that many.
@@ -234,7 +234,7 @@ impl<'m> Builder<'m> {
 fn seal<'m>(header: &HeaderBuf, bytes: &'m mut [u8]) -> Result<ModelView<'m>, Error> {
     let start = header.bytes();
     bytes[..start.len()].copy_from_slice(start);
-    let (_, crc) = ModelView::crcs(bytes, CRC_AT);
+    let (_, crc) = ModelView::stored_and_computed_crc(bytes, CRC_AT);
     bytes[CRC_AT..CRC_AT + 4].copy_from_slice(&crc.to_le_bytes());
     ModelView::parse(bytes)
 }

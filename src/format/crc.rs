@@ -44,17 +44,17 @@ static BYTES: [[u32; 256]; 8] = {
     tables
 };
 
-/// A CRC-32 in the making.
+/// An incremental CRC-32.
 #[derive(Debug, Clone, Copy)]
 pub struct Crc(u32);
 
 impl Crc {
-    /// One that has seen no bytes yet.
+    /// The CRC-32 of no bytes.
     pub const fn new() -> Self {
         Self(!0)
     }
 
-    /// The same, having seen `bytes` too.
+    /// Adds `bytes`.
     #[must_use]
     pub fn of(self, bytes: &[u8]) -> Self {
         #[cfg(target_os = "none")]
@@ -63,7 +63,7 @@ impl Crc {
         return self.by_bytes(bytes);
     }
 
-    /// The CRC-32 of what it has seen.
+    /// The CRC-32 of all bytes added.
     pub const fn value(self) -> u32 {
         !self.0
     }

@@ -36,8 +36,8 @@
 //! | 8 | kind of the layer: 0 dense |
 //! | 12..16 | f32: parameter of the activation: 0 |
 //!
-//! All other bytes are 0. **An unknown code or a nonzero reserved byte means a newer format version, not damage**: a reader refuses it by
-//! name ([`Error::Newer`](crate::Error::Newer)), after the CRC has shown that the file is sound. What is reserved may bring sections of its own,
+//! All other bytes are 0. **An unknown code or a nonzero reserved byte is a feature of a newer selvedge, not damage**:
+//! a reader refuses it by name ([`Error::Newer`](crate::Error::Newer)), after the CRC has shown that the file is sound. What is reserved may bring sections of its own,
 //! so that the version need not change.
 //!
 //! The CRC is integrity, not authenticity. After the records follow, each padded with zeros to a multiple of 16 bytes:

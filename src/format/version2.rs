@@ -66,7 +66,7 @@ pub(super) const fn read(bytes: &[u8]) -> Result<Header<'_>, Error> {
     header.checked((half(bytes, 20), half(bytes, 22)), byte(bytes, 7) & HAS_SELF_TEST != 0, test, 40)
 }
 
-/// Refuses what the bytes of a header say that are 0 in every file of today.
+/// Refuses a header whose reserved bytes are not 0.
 const fn check_reserved(bytes: &[u8]) -> Result<(), Error> {
     let mut at = 7;
     while at < HEADER_BYTES {

@@ -60,7 +60,7 @@ impl<'a> ModelView<'a> {
         if !(bytes.as_ptr() as usize).is_multiple_of(ALIGN) {
             return Err(Error::Misaligned { align: ALIGN });
         }
-        let (expected, actual) = Self::crcs(bytes, preamble.crc_at);
+        let (expected, actual) = Self::stored_and_computed_crc(bytes, preamble.crc_at);
         if actual != expected {
             return Err(Error::Crc { expected, actual });
         }
@@ -104,8 +104,8 @@ impl<'a> ModelView<'a> {
         Ok(())
     }
 
-    /// The CRC-32 that `bytes` carry at byte `at`, and that of everything else in them.
-    pub(super) fn crcs(bytes: &[u8], at: usize) -> (u32, u32) {
+    /// The CRC-32 stored at byte `at` of `bytes`, and the one computed over all other bytes.
+    pub(super) fn stored_and_computed_crc(bytes: &[u8], at: usize) -> (u32, u32) {
         let (before, rest) = bytes.split_at_checked(at).unwrap_or_default();
         let (stored, after) = rest.split_first_chunk::<4>().unwrap_or((&[0; 4], &[]));
         (u32::from_le_bytes(*stored), Crc::new().of(before).of(after).value())

@@ -80,8 +80,7 @@ impl<'a, K: Kernel> Engine<'a, K> {
         Ok(Self { view, kernel, scratch_words })
     }
 
-    /// Whether [`new`](Self::new) takes a file. A constant, so that firmware with a file for something else need not
-    /// compile.
+    /// Whether [`new`](Self::new) takes a file. A `const fn`, so that firmware can refuse an unsuitable file at compile time.
     pub const fn runs(header: &Header<'_>) -> bool {
         K::PROFILE.check(header).is_ok()
     }

@@ -168,7 +168,7 @@ impl Packing for F32Packing {
 
     #[inline(always)]
     fn pack_b<S: Simd>(&mut self, s: S, b: Mat<'_>, p_k: (usize, usize), (first, end): Range, rows: usize) {
-        // Of a row of a single cache line the CPU prefetches the adjacent one in vain.
+        // For rows of one cache line, the CPU's prefetch of the adjacent line is wasted.
         let narrow = panel_columns::<S>() < 2 * CACHE_LINE_FLOATS;
         self.packs_b = !Self::single_row_block::<S>(rows) || b.col_stride() != 1 || narrow;
         if self.packs_b {

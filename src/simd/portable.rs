@@ -136,7 +136,7 @@ unsafe impl Simd for Wide {
     }
 }
 
-// SAFETY: one lane is one element, and there is nothing between none and one.
+// SAFETY: a vector is one element, so the partial operations are only called with n = 0 and touch nothing.
 unsafe impl Simd for Scalar {
     type V = f32;
     const LANES: usize = 1;

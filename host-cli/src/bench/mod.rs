@@ -197,7 +197,7 @@ impl Case {
     /// Measures it once.
     ///
     /// # Errors
-    /// Exit code 1 without the memory, or where a file or a process is refused.
+    /// `Failed` without the memory, or where a file or a process is refused.
     pub fn measure(&self) -> Result<Record> {
         match self.name {
             Operation::Peak => Ok(Record::Peak(compare::peak(self))),
@@ -237,7 +237,7 @@ pub fn cases() -> Vec<Case> {
 /// The cases whose text contains every word of `filter`; words are separated by spaces or commas.
 ///
 /// # Errors
-/// Exit code 2 where no case does.
+/// `Usage` where no case does.
 pub fn select(cases: Vec<Case>, filter: &str) -> Result<Vec<Case>> {
     let words: Vec<_> = filter.split([' ', ',']).filter(|w| !w.is_empty()).collect();
     let chosen: Vec<_> = cases
@@ -248,7 +248,7 @@ pub fn select(cases: Vec<Case>, filter: &str) -> Result<Vec<Case>> {
         })
         .collect();
     if chosen.is_empty() {
-        return Err(Error::misused(format!(
+        return Err(Error::usage(format!(
             "--filter {filter}: no case has all these words; a case is written as `gemm.forward f32 {} 64x784x128 \
              threads=1`, and the names are peak, gemm.forward, gemm.weights, gemm.delta, step, epoch, infer, load",
             Backend::detect().name()

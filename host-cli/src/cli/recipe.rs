@@ -135,7 +135,7 @@ impl RecipeValues {
     /// The values that flags set, under the config file's keys; `data` holds the data flags.
     ///
     /// # Errors
-    /// Exit code 2 for a number that no config file could hold.
+    /// `Usage` for a number that no config file could hold.
     pub fn table(&self, data: Option<&DataArgs>) -> Result<toml::Table> {
         let mut flags = toml::Table::try_from(self).map_err(|_| self.too_large())?;
         if let Some(DataArgs { data, reading, .. }) = data {
@@ -155,6 +155,6 @@ impl RecipeValues {
         let large = |(_, value): &(&String, &serde_json::Value)| value.as_u64() > Some(i64::MAX as u64);
         let found = values.as_object().and_then(|values| values.iter().find(large));
         let flag = found.map_or_else(String::new, |(key, n)| format!("--{} {n}: ", key.replace('_', "-")));
-        Error::misused(format!("{flag}numbers in a recipe are at most {}", i64::MAX))
+        Error::usage(format!("{flag}numbers in a recipe are at most {}", i64::MAX))
     }
 }

@@ -20,7 +20,7 @@ pub fn run(args: &Bench) -> Result<()> {
     interrupt::listen(exit::code(ErrorKind::Interrupted))?;
     let bar = bar(cases.iter().map(Case::passes).sum(), 0, true);
     let (mut output, mut entries, mut lines) = (Output::default(), Vec::new(), Vec::new());
-    let mut say = |entry: Record, entries: &mut Vec<Record>| -> Result<()> {
+    let mut log = |entry: Record, entries: &mut Vec<Record>| -> Result<()> {
         if args.json {
             bar.suspend(|| output.json(&entry))?;
         }
@@ -40,17 +40,17 @@ pub fn run(args: &Bench) -> Result<()> {
             }
             match entry {
                 Record::Measurement(line) => passes.push(line),
-                other => say(other, &mut entries)?,
+                other => log(other, &mut entries)?,
             }
             if pass == 1 && !passes.is_empty() {
                 let line = Measurement::median_of(passes);
                 lines.push(line.clone());
-                say(Record::Measurement(line), &mut entries)?;
+                log(Record::Measurement(line), &mut entries)?;
             }
         }
     }
     for bound in bounds(&lines) {
-        say(Record::Bound(bound), &mut entries)?;
+        log(Record::Bound(bound), &mut entries)?;
     }
     bar.finish_and_clear();
     if args.json { Ok(()) } else { output.line(table(&entries)) }

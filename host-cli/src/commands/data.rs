@@ -23,7 +23,7 @@ pub fn run(command: Data) -> Result<()> {
             let web =
                 |address: &String| ["http://", "https://"].iter().any(|scheme| address.starts_with(scheme));
             if let Some(address) = mirror.as_ref().filter(|address| !web(address)) {
-                return Err(Error::misused(format!(
+                return Err(Error::usage(format!(
                     "--mirror {address}: write the address of the folder of the files, such as https://example.org/data/"
                 )));
             }

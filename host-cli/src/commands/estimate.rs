@@ -8,12 +8,12 @@ use crate::error::{Error, ErrorKind, Result, typed};
 use crate::estimate::{CORES, Core, Requirements, target};
 use crate::memory::Bytes;
 use crate::model::{self, Model};
-use crate::terminal::{Output, listing, say, table};
+use crate::terminal::{Output, listing, log, table};
 
 /// Estimates for one core, or for all.
 ///
 /// # Errors
-/// Exit code 2 for an unknown target, 4 for an invalid model, 6 where it does not fit, or fits no core.
+/// `Usage` for an unknown target, `Model` for an invalid model, `Budget` where it does not fit, or fits no core.
 pub fn run(args: &Estimate) -> Result<()> {
     match &args.target {
         Some(name) => one(args, target(name)?),
@@ -58,7 +58,7 @@ fn one(args: &Estimate, core: &'static Core) -> Result<()> {
         let header = &header.header();
         output.line(text(args, header, core, requirements))?;
         if let Some(hint) = faster(args, header, core, requirements)? {
-            say(hint);
+            log(hint);
         }
     }
     estimated.over.map_or(Ok(()), |short| Err(too_large(format!("over budget: {short}"))))

@@ -33,7 +33,7 @@ pub fn run(args: &Eval) -> Result<()> {
             })?;
             let val = recipe.split(dataset.train.labels.len()).val;
             if val.is_empty() {
-                return Err(Error::misused("the model was trained on all images; use --split test"));
+                return Err(Error::usage("the model was trained on all images; use --split test"));
             }
             ("val", &dataset.train, val)
         }

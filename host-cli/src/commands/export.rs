@@ -11,7 +11,7 @@ use crate::terminal::Output;
 /// Exports a model.
 ///
 /// # Errors
-/// Exit code 4 for an invalid model, 2 for a folder that is taken or options that do not go with the format, 6 if the model
+/// `Model` for an invalid model, `Usage` for a folder that is taken or options that do not go with the format, `Budget` if the model
 /// does not fit the board, 1 if a file cannot be written.
 pub fn run(args: &Export) -> Result<()> {
     let exporter = args.format.exporter();
@@ -57,7 +57,7 @@ fn check_options<'a>(args: &'a Export, exporter: &dyn Exporter) -> Result<Option
     let weights = args.packing.is_some() || args.dtype.is_some();
     if takes(ExportOption::Board) {
         if weights || args.prefix.is_some() {
-            return Err(Error::misused(
+            return Err(Error::usage(
                 "--packing, --dtype and --prefix do not go with --format firmware: the board decides",
             ));
         }

@@ -13,17 +13,17 @@ use crate::terminal::{Output, Warnings, listing};
 /// Imports a model.
 ///
 /// # Errors
-/// Exit code 2 for a standard deviation that nothing can be divided by, 3 for class names that cannot be read, 4 for a file that
+/// `Usage` for a standard deviation that nothing can be divided by, `Data` for class names that cannot be read, `Model` for a file that
 /// is no multilayer perceptron.
 pub fn run(args: &Import) -> Result<()> {
     if !args.mean.is_finite() || !args.std.is_finite() || args.std <= 0.0 {
-        return Err(Error::misused(format!(
+        return Err(Error::usage(format!(
             "--mean {} --std {}: the mean is a number, the deviation one above 0",
             args.mean, args.std
         )));
     }
     if args.mean.abs() > 1.0 {
-        return Err(Error::misused(format!(
+        return Err(Error::usage(format!(
             "--mean {} --std {}: pixels are of 0 to 1 here; divide both by 255 where they are of pixels of 0 to 255",
             args.mean, args.std
         )));

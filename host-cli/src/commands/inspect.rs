@@ -16,7 +16,7 @@ use crate::terminal::{Output, listing, table};
 /// Shows a model or the backends.
 ///
 /// # Errors
-/// Exit code 4 for an invalid model.
+/// `Model` for an invalid model.
 pub fn run(args: &Inspect) -> Result<()> {
     let mut output = Output::default();
     let Some(path) = &args.model else {

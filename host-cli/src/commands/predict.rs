@@ -65,7 +65,7 @@ fn load(args: &Predict, model: &Network, warnings: &mut Warnings) -> Result<Imag
         }
         None => {
             let n = args.index.ok_or_else(|| {
-                Error::misused(
+                Error::usage(
                     "which image? name a PNG or IDX file, or a test image by its --index, such as --index 0",
                 )
             })?;
@@ -76,7 +76,7 @@ fn load(args: &Predict, model: &Network, warnings: &mut Warnings) -> Result<Imag
         }
     };
     let pixels = images.image(n).ok_or_else(|| {
-        Error::misused(match images.count {
+        Error::usage(match images.count {
             1 => format!("--index {n}: there is one image, at 0"),
             count => format!("--index {n}: there are {count} images, 0 to {}", count - 1),
         })

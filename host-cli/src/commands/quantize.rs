@@ -18,7 +18,7 @@ use crate::pipeline;
 use crate::quantize::evaluation::noise;
 use crate::quantize::{self, Options, Quantized};
 use crate::sampling::Split;
-use crate::terminal::{self, Output, Warnings, say, table};
+use crate::terminal::{self, Output, Warnings, log, table};
 
 /// Calibration images below which a warning says so. The quantizer itself is careful with up to
 /// [`ENOUGH`](crate::quantize::calibrate::MIN_TRUSTED_IMAGES), which costs little accuracy from here on.
@@ -32,7 +32,7 @@ const MAX_LOSS: f64 = 0.02;
 /// As the command line documents.
 pub fn run(args: &Quantize) -> Result<()> {
     if args.calibrate == 0 {
-        return Err(Error::misused("--calibrate 0: scales are taken from at least 1 image"));
+        return Err(Error::usage("--calibrate 0: scales are taken from at least 1 image"));
     }
     files::check_output(&args.out, &model::file_of(&args.model))?;
     let model = Model::load(&args.model)?;
@@ -48,7 +48,7 @@ pub fn run(args: &Quantize) -> Result<()> {
     let options = Options { dtype, calibrate: args.calibrate, clip: args.clip, qat, seed };
     let Quantized { bytes, float, .. } =
         quantize::quantize(&model, &dataset.train, &split.train, options, &mut |epoch, loss| {
-            say(format!("fine-tuning {epoch}/{qat}: mean loss {loss:.4}"));
+            log(format!("fine-tuning {epoch}/{qat}: mean loss {loss:.4}"));
         })?;
     let bytes = match args.packing {
         Some(packing) => flash::repack(&flash::parse_own(&bytes)?, dtype, packing)?,
@@ -84,7 +84,7 @@ pub fn run(args: &Quantize) -> Result<()> {
         output.line(format!("\n{}", comparison.report(&model, &image)))?;
     }
     let file = typed(&args.out);
-    say(format!(
+    log(format!(
         "next: selvedge estimate {file} --target m4   or   selvedge export {file} --format firmware --board mps2-an386 -o \
          firmware"
     ));

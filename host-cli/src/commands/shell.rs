@@ -10,7 +10,7 @@ use crate::terminal::Output;
 /// Prints the completions of a shell.
 ///
 /// # Errors
-/// Exit code 1 where stdout cannot be written.
+/// `Failed` where stdout cannot be written.
 pub fn completions(args: &Completions) -> Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "selvedge", &mut script);
@@ -20,7 +20,7 @@ pub fn completions(args: &Completions) -> Result<()> {
 /// Writes the manual pages.
 ///
 /// # Errors
-/// Exit code 1 where the folder cannot be written.
+/// `Failed` where the folder cannot be written.
 pub fn man(args: &Man) -> Result<()> {
     let mut root = Cli::command().disable_help_subcommand(true);
     root.build();

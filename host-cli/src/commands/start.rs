@@ -40,7 +40,7 @@ pub(super) fn load(config: &mut MergedConfig) -> Result<Option<Model>> {
             Recipe { data: data.unwrap_or_else(|| before.data.clone()), transpose, first_label, ..asked }
         }
         None => {
-            return Err(Error::misused(format!(
+            return Err(Error::usage(format!(
                 "{} does not say what it was trained on; name the data with --data",
                 path.display()
             )));

@@ -55,14 +55,14 @@ fn all(args: &SweepRun) -> Result<()> {
     keep_plan(&folder, &plan)?;
     interrupt::listen(exit::code(ErrorKind::Interrupted))?;
     let jobs = args.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZero::get);
-    let say = |text: String| {
+    let log = |text: String| {
         if !args.quiet {
-            terminal::say(text);
+            terminal::log(text);
         }
     };
-    train(args.shard, &plan, &dataset, &folder, jobs, &say)?;
+    train(args.shard, &plan, &dataset, &folder, jobs, &log)?;
     if args.shard.is_some() {
-        say(format!(
+        log(format!(
             "this shard is done; `selvedge sweep merge SHARDS.. --out DIR` makes the table of all, {} is one of them",
             folder.display()
         ));
@@ -70,7 +70,7 @@ fn all(args: &SweepRun) -> Result<()> {
     }
     let table = tabulate(&folder, &plan, &dataset, jobs)?;
     show(&table, &warnings, args.json)?;
-    say(format!("next: selvedge report {}", typed(&folder)));
+    log(format!("next: selvedge report {}", typed(&folder)));
     Ok(())
 }
 
@@ -110,7 +110,7 @@ fn train(
     dataset: &Dataset,
     folder: &Path,
     jobs: usize,
-    say: &(dyn Fn(String) + Sync),
+    log: &(dyn Fn(String) + Sync),
 ) -> Result<()> {
     let mut trials = plan.trials();
     if let Some(shard) = shard {
@@ -121,8 +121,8 @@ fn train(
     for &trial in &trials {
         open += usize::from(here.result(trial)?.is_none());
     }
-    plan.left_out.iter().for_each(|what| say(format!("left out, over budget: {what}")));
-    say(format!(
+    plan.left_out.iter().for_each(|what| log(format!("left out, over budget: {what}")));
+    log(format!(
         "{}, {}: {} here, {open} to do, {jobs} at a time; folder {}",
         count(plan.recipes.len(), "recipe"),
         count(plan.seeds.len(), "seed"),
@@ -133,11 +133,11 @@ fn train(
     here.run(plan, &trials, dataset, jobs, &|trial, result| {
         let left = left.fetch_sub(1, Ordering::Relaxed) - 1;
         let val = result.val_accuracy.map_or("diverged".into(), |v| format!("validation {:.2}%", 100.0 * v));
-        say(format!("config {} seed {}: {val}; {left} to do", trial.config + 1, trial.seed));
+        log(format!("config {} seed {}: {val}; {left} to do", trial.config + 1, trial.seed));
     })?;
     if open > 0 {
         let seconds = begin.elapsed().as_secs_f64();
-        say(format!("{} in {seconds:.1} s, {:.2} s each", count(open, "trial"), seconds / open as f64));
+        log(format!("{} in {seconds:.1} s, {:.2} s each", count(open, "trial"), seconds / open as f64));
     }
     Ok(())
 }
@@ -153,8 +153,8 @@ fn plan(args: &SweepRun) -> Result<SweepPlan> {
             &path.display().to_string(),
         ),
         (None, Some("notebook")) => SweepPlan::notebook(args.seeds, &flags),
-        (None, Some(name)) => Err(Error::misused(format!("--preset {name}: there is notebook"))),
-        (None, None) => Err(Error::misused("what to sweep? name a file with -c, or --preset notebook")),
+        (None, Some(name)) => Err(Error::usage(format!("--preset {name}: there is notebook"))),
+        (None, None) => Err(Error::usage("what to sweep? name a file with -c, or --preset notebook")),
     }
 }
 
@@ -177,12 +177,12 @@ fn keep_plan(folder: &Path, plan: &SweepPlan) -> Result<()> {
         }
         let (folder, seeds) = (folder.display(), there.seeds.clone());
         if (SweepPlan { seeds: plan.seeds.clone(), ..there }) != *plan {
-            return Err(Error::misused(format!(
+            return Err(Error::usage(format!(
                 "{folder} holds another sweep; name another --out, or remove it"
             )));
         }
         if !plan.seeds.starts_with(&seeds) {
-            return Err(Error::misused(format!(
+            return Err(Error::usage(format!(
                 "{folder} holds this sweep with {}; ask for more with --seeds, or name another --out",
                 count(seeds.len(), "seed")
             )));
@@ -240,14 +240,14 @@ fn merge(shards: &[PathBuf], out: &Path, data_dir: Option<&Path>, warnings: &mut
     for shard in shards {
         let path = shard.join(PLAN);
         if !path.exists() {
-            return Err(Error::misused(format!(
+            return Err(Error::usage(format!(
                 "{} is no shard of a sweep: it has no {PLAN}",
                 shard.display()
             )));
         }
         let this = read_plan(&path)?;
         if plan.as_ref().is_some_and(|plan| *plan != this) {
-            return Err(Error::misused(format!(
+            return Err(Error::usage(format!(
                 "{} belongs to another sweep than {}",
                 shard.display(),
                 shards[0].display()

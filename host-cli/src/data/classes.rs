@@ -26,7 +26,7 @@ impl Classes {
     /// As many classes as the labels need, named after the labels in the files: class 0 is `first`.
     ///
     /// # Errors
-    /// Exit code 3 where all labels are the same.
+    /// `Data` where all labels are the same.
     pub fn counted(train: &[u8], test: &[u8], first: usize) -> Result<Self> {
         let counts = LabelCounts::new(train, test);
         let classes = counts.largest() + 1;
@@ -46,7 +46,7 @@ impl Classes {
     /// The classes that `file` names.
     ///
     /// # Errors
-    /// Exit code 3 where the labels need more.
+    /// `Data` where the labels need more.
     pub fn named(train: &[u8], test: &[u8], first: usize, file: &Path, names: Vec<String>) -> Result<Self> {
         let counts = LabelCounts::new(train, test);
         let (needed, file) = (counts.largest() + 1, file.display());
@@ -147,7 +147,7 @@ fn ranges(classes: &[usize], first: usize) -> String {
 /// Reads class names, one a line, in UTF-8 with or without a byte order mark, with line ends of any system.
 ///
 /// # Errors
-/// Exit code 3 where the file cannot be read, is not UTF-8, has an empty line, or names fewer than 2 or more than 256
+/// `Data` where the file cannot be read, is not UTF-8, has an empty line, or names fewer than 2 or more than 256
 /// classes.
 pub fn read_names(path: &Path) -> Result<Vec<String>> {
     let bytes = std::fs::read(path).map_err(|e| Error::unreadable(ErrorKind::Data, path, &e))?;

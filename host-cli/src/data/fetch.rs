@@ -71,7 +71,7 @@ pub enum HashCheck {
 /// Checks the hash of the file at `path`.
 ///
 /// # Errors
-/// Exit code 3 where it exists and cannot be read.
+/// `Data` where it exists and cannot be read.
 pub fn check(path: &Path, file: &RemoteFile<'_>) -> Result<HashCheck> {
     match hash_file(path) {
         Ok(hash) if hash == file.sha256 => Ok(HashCheck::Matches),
@@ -101,7 +101,7 @@ pub enum Progress<'a> {
 /// returns how many were downloaded. `observe` is told of the progress.
 ///
 /// # Errors
-/// Exit code 3 with the last mirror's reason, exit code 1 where the folder cannot be written. A cut download leaves its
+/// `Data` with the last mirror's reason, exit code 1 where the folder cannot be written. A cut download leaves its
 /// `.part` for the next call; any other failure leaves nothing.
 pub fn fetch(
     folder: &Path,
@@ -123,7 +123,7 @@ pub fn fetch(
         if check(&folder.join(file.name), file)? == HashCheck::Matches {
             continue;
         }
-        let mut outcome = Err(Error::misused("no address to fetch from"));
+        let mut outcome = Err(Error::usage("no address to fetch from"));
         for mirror in mirrors {
             outcome = Download::new(&agent, folder, file, mirror).run(observe);
             if outcome.is_ok() {

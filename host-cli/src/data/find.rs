@@ -34,7 +34,7 @@ struct Candidate {
 /// as `gzip/emnist-letters`.
 ///
 /// # Errors
-/// Exit code 3 where there are several data sets, with what to type for each.
+/// `Data` where there are several data sets, with what to type for each.
 pub fn find(path: &Path) -> Result<FoundFiles> {
     if path.is_dir() {
         let candidates = candidates(path);

@@ -23,7 +23,7 @@ const WRITE: &str = "w=lambda f,a:(np.testing.assert_array_equal(a,a.astype('u1'
 /// What the file at `path` is, and what to type instead; a clause that follows `is`.
 ///
 /// # Errors
-/// Exit code 3 where it cannot be read.
+/// `Data` where it cannot be read.
 pub fn of_file(path: &Path) -> Result<String> {
     let kind = kind_of(path).map_err(|e| Error::unreadable(ErrorKind::Data, path, &e))?;
     if let Some(clause) = clause(kind, path) {

@@ -144,7 +144,7 @@ impl Source {
     /// Reads the data set; `data_dir` is the folder of Fashion-MNIST, if not the default one.
     ///
     /// # Errors
-    /// Exit code 3 where it is missing or corrupt.
+    /// `Data` where it is missing or corrupt.
     pub fn load(&self, data_dir: Option<&Path>, reading: Reading) -> Result<Dataset> {
         let mut dataset = match self {
             Self::FashionMnist => {
@@ -167,7 +167,7 @@ impl Source {
 /// The folder of Fashion-MNIST: `data_dir`, else `$SELVEDGE_DATA`, else `selvedge/fashion-mnist` in the user's cache folder.
 ///
 /// # Errors
-/// Exit code 3 where the user has no home folder.
+/// `Data` where the user has no home folder.
 pub fn fashion_mnist_folder(data_dir: Option<&Path>) -> Result<PathBuf> {
     use etcetera::BaseStrategy;
     if let Some(folder) = data_dir {

@@ -196,7 +196,7 @@ impl Normalisation {
     /// Changes the first layer to take `table[p] / 255` instead of what [`Inputs::fill`] writes. Sums are in f64.
     ///
     /// # Errors
-    /// Exit code 1 where `params` are not those of `shape`.
+    /// `Failed` where `params` are not those of `shape`.
     pub fn fold(&self, shape: Shape, params: &mut [f32]) -> Result<()> {
         if self.mean.is_empty() {
             return Ok(());
@@ -220,7 +220,7 @@ impl Normalisation {
 /// are in f64.
 ///
 /// # Errors
-/// Exit code 1 where `params` are not those of `shape`.
+/// `Failed` where `params` are not those of `shape`.
 pub fn absorb(shape: Shape, params: &mut [f32], rows: impl IntoIterator<Item = (f64, f64)>) -> Result<()> {
     let layers = shape.split_mut(params)?;
     let first = layers.into_iter().next().expect("a network has a layer");

@@ -30,7 +30,7 @@ const DARK_BELOW: u8 = 128;
 /// models are trained on, but white where every opaque pixel is dark, which would vanish on black.
 ///
 /// # Errors
-/// Exit code 3 where it cannot be decoded.
+/// `Data` where it cannot be decoded.
 pub fn parse(name: &str, file: &[u8]) -> Result<Picture> {
     let bad = |e: png::DecodingError| Error::data(format!("{name}: not a readable PNG: {e}"));
     let mut decoder = Decoder::new_with_limits(Cursor::new(file), Limits { bytes: MAX_DECODED_BYTES });

@@ -45,7 +45,7 @@ impl FileState {
 /// The name and the state of each of the four files of a folder.
 ///
 /// # Errors
-/// Exit code 3 where a file cannot be read, or where several files match one of the four.
+/// `Data` where a file cannot be read, or where several files match one of the four.
 pub fn verify(folder: &Path) -> Result<Vec<(String, FileState)>> {
     let found = find::find(folder)?;
     found

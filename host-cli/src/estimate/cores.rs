@@ -185,11 +185,11 @@ pub fn core(name: &str) -> Option<&'static Core> {
 /// The core that `--target` names.
 ///
 /// # Errors
-/// Exit code 2 with the supported names.
+/// `Usage` with the supported names.
 pub fn target(name: &str) -> Result<&'static Core> {
     core(name).ok_or_else(|| {
         let names: Vec<_> = CORES.iter().map(|core| core.name).collect();
-        Error::misused(format!("--target {name}: the targets are {}", names.join(", ")))
+        Error::usage(format!("--target {name}: the targets are {}", names.join(", ")))
     })
 }
 

@@ -46,7 +46,7 @@ impl Exporter for Firmware {
     }
 
     fn write(&self, model: &ModelFile<'_>, options: &ExportOptions<'_>) -> Result<Exported> {
-        let firmware = options.firmware.as_ref().ok_or_else(|| Error::misused("firmware needs a board"))?;
+        let firmware = options.firmware.as_ref().ok_or_else(|| Error::usage("firmware needs a board"))?;
         match model {
             ModelFile::Flash(model) if model.header().dtype().is_integer() => write(model, options, firmware),
             _ => Err(needs_integers(options.model)),
@@ -55,7 +55,7 @@ impl Exporter for Firmware {
 }
 
 fn needs_integers(model: &Path) -> Error {
-    Error::misused(format!(
+    Error::usage(format!(
         "{} holds floats, and firmware runs integers: `selvedge quantize MODEL --dtype i8 -o FILE.selv` makes them; floats \
          run on a microcontroller too, from `selvedge export --format rust`",
         model.display()
@@ -155,7 +155,7 @@ fn core_crate(named: Option<&Path>) -> Result<Option<PathBuf>> {
     match named {
         None => Ok(ours(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")))),
         Some(folder) => ours(folder).map(Some).ok_or_else(|| {
-            Error::misused(format!(
+            Error::usage(format!(
                 "--selvedge-path {}: the crate selvedge is not there; name the folder with its Cargo.toml",
                 folder.display()
             ))

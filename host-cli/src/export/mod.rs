@@ -50,7 +50,7 @@ pub trait Exporter: Sync {
     /// Refuses a model, read from `path`, with weights of a type that the format cannot hold.
     ///
     /// # Errors
-    /// Exit code 2 with what to export instead.
+    /// `Usage` with what to export instead.
     fn accepts(&self, _dtype: Dtype, _path: &Path) -> Result<()> {
         Ok(())
     }
@@ -58,7 +58,7 @@ pub trait Exporter: Sync {
     /// Makes the files.
     ///
     /// # Errors
-    /// Exit code 1 if the format cannot hold the network, 2 for options with bad values.
+    /// `Failed` if the format cannot hold the network, `Usage` for options with bad values.
     fn write(&self, model: &ModelFile<'_>, options: &ExportOptions<'_>) -> Result<Exported>;
 }
 
@@ -139,7 +139,7 @@ impl ExportOption {
             (false, 1) => ("goes", " alone"),
             (false, _) => ("goes", ""),
         };
-        Error::misused(format!("{flag} {verb} with --format {}{alone}", names.join(" and ")))
+        Error::usage(format!("{flag} {verb} with --format {}{alone}", names.join(" and ")))
     }
 }
 
@@ -182,7 +182,7 @@ impl<'a> ModelFile<'a> {
     /// Its parameters.
     ///
     /// # Errors
-    /// Exit code 1 without the memory.
+    /// `Failed` without the memory.
     pub fn parameters(&'a self) -> Result<Parameters<'a>> {
         Ok(match self {
             Self::Flash(model) if model.header().dtype().is_integer() => Parameters::Integer(model),

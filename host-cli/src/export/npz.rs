@@ -28,7 +28,7 @@ impl Exporter for Npz {
 /// The images at `index` of a set, their classes and their logits as an npz file, for comparison with other programs.
 ///
 /// # Errors
-/// Exit code 1 if it cannot be written.
+/// `Failed` if it cannot be written.
 pub fn logits(set: &Samples, index: &[u32], logits: &Logits) -> Result<Vec<u8>> {
     bytes(&tensors::of_images(set, index, logits)).map_err(Error::failed)
 }

@@ -15,7 +15,7 @@ use crate::error::{Error, Result, typed};
 /// earlier writer of the same file that was killed.
 ///
 /// # Errors
-/// Exit code 1 with the operating system's reason; the temporary file is removed.
+/// `Failed` with the operating system's reason; the temporary file is removed.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     // A symbolic link stays; its target is replaced.
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.into());
@@ -35,12 +35,12 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
 /// Refuses, before the work that would be lost, a path that [`write_atomic`] could not write, or whose file is the `input`.
 ///
 /// # Errors
-/// Exit code 1 where it is a folder, a device or a pipe, or its folder does not exist; 2 where it is the `input`.
+/// `Failed` where it is a folder, a device or a pipe, or its folder does not exist; 2 where it is the `input`.
 pub fn check_output(path: &Path, input: &Path) -> Result<()> {
     let (output, folder) = (path.display(), folder_of(path));
     let canonical = |path: &Path| fs::canonicalize(path).ok();
     if canonical(path).is_some_and(|file| Some(file) == canonical(input)) {
-        return Err(Error::misused(format!(
+        return Err(Error::usage(format!(
             "{output} is read and would be replaced; name another file to write"
         )));
     }
@@ -78,7 +78,7 @@ pub fn rename_synced(from: &Path, to: &Path) -> io::Result<()> {
 /// Creates a folder and its parents.
 ///
 /// # Errors
-/// Exit code 1 with the operating system's reason.
+/// `Failed` with the operating system's reason.
 pub fn create_folder(path: &Path) -> Result<()> {
     fs::create_dir_all(path).map_err(|e| Error::io("create the folder", path, &e))
 }
@@ -87,18 +87,18 @@ pub fn create_folder(path: &Path) -> Result<()> {
 /// any other folder that is not empty stays as it is.
 ///
 /// # Errors
-/// Exit code 2 where the folder exists, 1 with the operating system's reason; no temporary files remain.
+/// `Usage` where the folder exists, `Failed` with the operating system's reason; no temporary files remain.
 pub fn write_folder(path: &Path, files: &[(PathBuf, Vec<u8>)], replace: Option<&[&str]>) -> Result<()> {
     let exists = path.is_file() || fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
     if exists {
         let Some(markers) = replace else {
-            return Err(Error::misused(format!(
+            return Err(Error::usage(format!(
                 "{} already exists; name another --out, or add --overwrite",
                 path.display()
             )));
         };
         if !markers.iter().all(|marker| path.join(marker).is_file()) {
-            return Err(Error::misused(format!(
+            return Err(Error::usage(format!(
                 "{} holds something else, which --overwrite does not replace; name another --out",
                 path.display()
             )));
@@ -135,7 +135,7 @@ fn write_all_synced(folder: &Path, files: &[(PathBuf, Vec<u8>)]) -> io::Result<(
 /// Removes the temporary files that killed writers left in a folder.
 ///
 /// # Errors
-/// Exit code 1 with the operating system's reason.
+/// `Failed` with the operating system's reason.
 pub fn remove_leftovers(folder: &Path) -> Result<()> {
     remove_temporary(folder, |_, _| true).map_err(|e| Error::io("clean", folder, &e))
 }

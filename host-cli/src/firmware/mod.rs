@@ -42,7 +42,7 @@ pub struct Needs {
 /// The memory that a program with a flash file of this header takes on a board.
 ///
 /// # Errors
-/// Exit code 6 with the numbers if the board has less.
+/// `Budget` with the numbers if the board has less.
 pub fn needs(header: &Header<'_>, board: &Board<'_>) -> Result<Needs> {
     let core = estimate::core(board.core).expect("the boards' cores are those of the estimate");
     let bare = Requirements::new(header, core);

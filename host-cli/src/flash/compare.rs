@@ -44,7 +44,7 @@ impl NaiveNetwork {
     /// The network of a file.
     ///
     /// # Errors
-    /// Exit code 1 without the memory.
+    /// `Failed` without the memory.
     pub fn new(network: &Network) -> Result<Self> {
         Ok(match network {
             Network::Float(model) => Self::Float(Box::new(fold(model)?)),

@@ -24,10 +24,10 @@ pub use rust_module::module;
 /// A flash file of a trained model, in a float type.
 ///
 /// # Errors
-/// Exit code 2 for an integer type or a packing of integers, 4 if a parameter is beyond the type's range.
+/// `Usage` for an integer type or a packing of integers, `Model` if a parameter is beyond the type's range.
 pub fn of_model(model: &Model, dtype: Dtype, packing: Packing) -> Result<Bytes> {
     if dtype.is_integer() {
-        return Err(Error::misused(format!(
+        return Err(Error::usage(format!(
             "--dtype {0}: integers need images to find their scales; `selvedge quantize MODEL --dtype {0} -o FILE.selv` \
              makes a flash file, which can be exported",
             dtype.name()
@@ -36,7 +36,7 @@ pub fn of_model(model: &Model, dtype: Dtype, packing: Packing) -> Result<Bytes> 
     check_packing(dtype, packing)?;
     let Folded { shape, table, params } = fold(model)?;
     let names = model.about.classes.join("\n");
-    let header = model.about.header(shape, dtype, packing).map_err(|e| Error::misused(e.to_string()))?;
+    let header = model.about.header(shape, dtype, packing).map_err(|e| Error::usage(e.to_string()))?;
     let mut bytes = Bytes::zeroed(header.file_bytes(), "the file")?;
     let mut builder = Builder::new(header, &mut bytes).map_err(refused)?;
     float::store(&mut builder, &params).map_err(refused)?;
@@ -51,7 +51,7 @@ pub fn of_model(model: &Model, dtype: Dtype, packing: Packing) -> Result<Bytes> 
 /// Parses a flash file that this program has just made.
 ///
 /// # Errors
-/// Exit code 1 if it is not valid.
+/// `Failed` if it is not valid.
 pub fn parse_own(bytes: &[u8]) -> Result<ModelView<'_>> {
     ModelView::parse(bytes).map_err(|e| Error::failed(format!("the file is not sound: {e}")))
 }
@@ -59,12 +59,12 @@ pub fn parse_own(bytes: &[u8]) -> Result<ModelView<'_>> {
 /// Refuses the packings of cores for weights of floats.
 ///
 /// # Errors
-/// Exit code 2.
+/// `Usage`.
 pub fn check_packing(dtype: Dtype, packing: Packing) -> Result<()> {
     if dtype.is_integer() || packing == Packing::Generic {
         return Ok(());
     }
-    Err(Error::misused(format!(
+    Err(Error::usage(format!(
         "--packing {}: only integer weights are packed for a core, and these are {}; leave --packing out, or make them \
          with `selvedge quantize`",
         packing.name(),
@@ -75,11 +75,11 @@ pub fn check_packing(dtype: Dtype, packing: Packing) -> Result<()> {
 /// The network of a flash file in another packing, or in another float type.
 ///
 /// # Errors
-/// Exit code 2 if the weights cannot be converted to that type or packing.
+/// `Usage` if the weights cannot be converted to that type or packing.
 pub fn repack(from: &ModelView<'_>, dtype: Dtype, packing: Packing) -> Result<Bytes> {
     let old = from.header();
     if dtype != old.dtype() && (dtype.is_integer() || old.dtype().is_integer()) {
-        return Err(Error::misused(format!(
+        return Err(Error::usage(format!(
             "--dtype {}: the file holds {} weights; start from the model that it was made of",
             dtype.name(),
             old.dtype().name()
@@ -88,7 +88,7 @@ pub fn repack(from: &ModelView<'_>, dtype: Dtype, packing: Packing) -> Result<By
     let names: Vec<&str> = from.labels().collect();
     let names = names.join("\n");
     check_packing(dtype, packing)?;
-    let header = HeaderBuf::like(old, dtype, packing).map_err(|e| Error::misused(e.to_string()))?;
+    let header = HeaderBuf::like(old, dtype, packing).map_err(|e| Error::usage(e.to_string()))?;
     let mut bytes = Bytes::zeroed(header.file_bytes(), "the file")?;
     let mut builder = Builder::new(header, &mut bytes).map_err(refused)?;
     if dtype == old.dtype() {

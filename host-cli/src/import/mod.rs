@@ -78,7 +78,7 @@ pub struct Imported {
 /// Reads a model that another program wrote.
 ///
 /// # Errors
-/// Exit code 4 if the file is no model, 2 if `options` do not apply to it.
+/// `Model` if the file is no model, `Usage` if `options` do not apply to it.
 pub fn import(path: &Path, options: &ImportOptions) -> Result<Imported> {
     let unreadable = |e| match kind::of_folder(path) {
         Some(other) => Error::model(format!("{}: {other}", path.display())),
@@ -89,7 +89,7 @@ pub fn import(path: &Path, options: &ImportOptions) -> Result<Imported> {
     let imported = whole.and_then(|()| parse(&bytes, path.parent(), options));
     imported.map_err(|refusal| match refusal {
         Refusal::File(why) => Error::model(format!("{}: {why}", path.display())),
-        Refusal::Arguments(why) => Error::misused(format!("{}: {why}", path.display())),
+        Refusal::Arguments(why) => Error::usage(format!("{}: {why}", path.display())),
     })
 }
 
@@ -194,10 +194,10 @@ fn assemble(layers: Vec<Dense>, about: About) -> Clause<Imported> {
 /// Folds the normalisation `(x - mean) / std` into the first layer, so that the network takes `x`.
 ///
 /// # Errors
-/// Exit code 2 if the file defines its own normalisation, 4 if the weights overflow.
+/// `Usage` if the file defines its own normalisation, `Model` if the weights overflow.
 pub fn fold_normalisation(imported: &mut Imported, mean: f32, std: f32) -> Result<()> {
     if imported.defines_inputs {
-        return Err(Error::misused(format!("--mean and --std: {DEFINES_INPUTS}")));
+        return Err(Error::usage(format!("--mean and --std: {DEFINES_INPUTS}")));
     }
     let model = &mut imported.model;
     let (mean, std) = (f64::from(mean), f64::from(std));

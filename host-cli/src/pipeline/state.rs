@@ -40,9 +40,9 @@ pub struct State {
     pub moments: Floats,
     /// The exponential moving average of the parameters; empty where the recipe has none.
     pub average: Floats,
-    /// The model to keep: after the last epoch, or after the best one where the recipe waits for better ones.
+    /// The parameters of the model to write: those of the last epoch, or of the best one with early stopping.
     pub kept: Floats,
-    /// The epoch of the model to keep, counted from 1; 0 is the initial weights.
+    /// The epoch of these parameters, counted from 1; 0 is the initial weights.
     pub kept_epoch: usize,
     /// How far.
     pub at: Position,
@@ -72,7 +72,7 @@ impl State {
             epochs: Vec::new(),
             sampling: Sampling::new(recipe.rng, recipe.seed),
         };
-        state.sampling.weights(recipe.init.0, shape, &mut state.params).map_err(Error::misused)?;
+        state.sampling.weights(recipe.init.0, shape, &mut state.params).map_err(Error::usage)?;
         if let Some(params) = from {
             state.params.copy_from_slice(params);
         }

@@ -56,7 +56,7 @@ pub trait Observer {
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// All epochs, or as many as the recipe waited for a better one.
+    /// All epochs ran, or early stopping ended the run.
     Done,
     /// The observer stopped it.
     Stopped,
@@ -119,9 +119,9 @@ pub(super) fn train(
         }
         let epoch = measure(pipeline, thread_pool, &inputs, state)?;
         let Some(epoch) = epoch.filter(|_| finite(&state.params)) else { return Ok(diverged(state)) };
-        let waited = state.end_epoch(epoch, recipe.patience);
+        let stop_early = state.end_epoch(epoch, recipe.patience);
         observer.epoch(&epoch)?;
-        if waited {
+        if stop_early {
             break;
         }
     }

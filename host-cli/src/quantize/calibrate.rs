@@ -31,7 +31,7 @@ impl Calibration {
     /// Computes the statistics of the images.
     ///
     /// # Errors
-    /// Exit code 1 without the memory, 4 where activations are not finite.
+    /// `Failed` without the memory, `Model` where activations are not finite.
     pub fn new(mlp: &Mlp, params: &[f32], images: TableInputs<'_>) -> Result<Self> {
         let shape = mlp.shape;
         let zeros = || (0..shape.layers()).map(|l| vec![0.0; shape.width(l)]).collect::<Vec<_>>();

@@ -27,7 +27,7 @@ const MIN_EXPONENT: i32 = 2;
 /// the weights that read a unit which is 0 on all calibration images are limited to the largest other weight of their output.
 ///
 /// # Errors
-/// Exit code 1 without the memory, 4 where activations are not finite.
+/// `Failed` without the memory, `Model` where activations are not finite.
 pub(super) fn equalize(quantizer: &Quantizer<'_>, net: &mut Folded) -> Result<()> {
     let hidden = net.shape.layers() - 1;
     let mut calibration = quantizer.calibrate(&net.params)?;

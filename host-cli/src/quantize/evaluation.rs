@@ -12,7 +12,7 @@ use crate::model::fold::Folded;
 /// quantization error.
 ///
 /// # Errors
-/// Exit code 1 without the memory.
+/// `Failed` without the memory.
 pub fn noise(net: &Folded, image: &ModelView<'_>, pixels: &[u8], index: &[u32]) -> Result<Vec<f64>> {
     let squares = squares(net, image, pixels, index)?;
     Ok(squares.iter().map(|[signal, noise]| 10.0 * (signal / noise).log10()).collect())
@@ -21,7 +21,7 @@ pub fn noise(net: &Folded, image: &ModelView<'_>, pixels: &[u8], index: &[u32]) 
 /// The sums of squares of each layer's float outputs and of the errors of its integer outputs.
 ///
 /// # Errors
-/// Exit code 1 without the memory.
+/// `Failed` without the memory.
 pub fn squares(net: &Folded, image: &ModelView<'_>, pixels: &[u8], index: &[u32]) -> Result<Vec<[f64; 2]>> {
     let shape = net.shape;
     let mlp = Mlp::new(shape, Backend::detect());

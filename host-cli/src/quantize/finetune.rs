@@ -78,7 +78,7 @@ pub struct QatConfig<'a> {
 /// loss of every epoch.
 ///
 /// # Errors
-/// Exit code 1 without the memory, or where the loss is not finite.
+/// `Failed` without the memory, or where the loss is not finite.
 pub fn finetune(
     mlp: &Mlp,
     params: &mut Floats,

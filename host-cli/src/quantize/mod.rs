@@ -74,7 +74,7 @@ pub struct Options {
 /// number and the mean loss of every epoch of fine-tuning.
 ///
 /// # Errors
-/// Exit code 1 where fine-tuning diverges or memory is short, 4 where the network cannot be quantized.
+/// `Failed` where fine-tuning diverges or memory is short, `Model` where the network cannot be quantized.
 pub fn quantize(
     model: &Model,
     set: &Samples,

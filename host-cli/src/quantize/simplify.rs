@@ -10,7 +10,7 @@ use crate::error::Result;
 /// Removes constant and unread hidden units from a network by setting their weights to 0.
 ///
 /// # Errors
-/// Exit code 1 where `params` are not those of `shape`.
+/// `Failed` where `params` are not those of `shape`.
 pub(super) fn simplify(shape: Shape, params: &mut [f32]) -> Result<()> {
     let mut layers = shape.split_mut(params)?;
     for l in 1..layers.len() {

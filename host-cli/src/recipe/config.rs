@@ -57,7 +57,7 @@ impl MergedConfig {
     /// Merges the built-in values, a preset, a file and flags.
     ///
     /// # Errors
-    /// Exit code 2 for an unknown preset, a file that cannot be read, and what [`merge`](Self::merge) refuses.
+    /// `Usage` for an unknown preset, a file that cannot be read, and what [`merge`](Self::merge) refuses.
     pub fn resolve(preset: Option<&str>, file: Option<&Path>, flags: Table) -> Result<Self> {
         let mut config = Self::default();
         if let Some(name) = preset {
@@ -76,10 +76,10 @@ impl MergedConfig {
     /// Merges a table, which overrides the values so far.
     ///
     /// # Errors
-    /// Exit code 2 for an unknown key, with the most similar one, and for a value of the wrong type.
+    /// `Usage` for an unknown key, with the most similar one, and for a value of the wrong type.
     pub fn merge(&mut self, table: Table, origin: &Origin) -> Result<()> {
         for (key, value) in table {
-            self.check(&key, &value).map_err(|why| Error::misused(format!("{origin}: {why}")))?;
+            self.check(&key, &value).map_err(|why| Error::usage(format!("{origin}: {why}")))?;
             self.values.insert(key.clone(), value);
             self.origins.insert(key, origin.clone());
         }
@@ -94,16 +94,16 @@ impl MergedConfig {
     /// Merges those values of `kept` that differ, which `model` determines.
     ///
     /// # Errors
-    /// Exit code 2 where a file or a flag has set one of them, and for `init` as a flag, since no weights are drawn.
+    /// `Usage` where a file or a flag has set one of them, and for `init` as a flag, since no weights are drawn.
     pub fn merge_model(&mut self, kept: &Recipe, model: &Path) -> Result<()> {
         let model = Origin::Model(model.into());
         if self.origins.get("init") == Some(&Origin::Flag) {
-            return Err(Error::misused(format!("flag: init draws weights, but those of {model} are kept")));
+            return Err(Error::usage(format!("flag: init draws weights, but those of {model} are kept")));
         }
         let current = table(&self.recipe()?);
         for (key, value) in table(kept).into_iter().filter(|(key, value)| current[key] != *value) {
             if let Some(origin @ (Origin::File(_) | Origin::Flag)) = self.origins.get(&key) {
-                return Err(Error::misused(format!(
+                return Err(Error::usage(format!(
                     "{origin}: {key} = {}, but {model} has {value}, and a run keeps the shape and the normalisation \
                      that it starts from; leave {key} out",
                     current[&key]
@@ -132,7 +132,7 @@ impl MergedConfig {
     /// As [`Recipe::check`].
     pub fn recipe(&self) -> Result<Recipe> {
         let recipe: Recipe =
-            self.values.clone().try_into().map_err(|e| Error::misused(e.message().to_string()))?;
+            self.values.clone().try_into().map_err(|e| Error::usage(e.message().to_string()))?;
         recipe.check()?;
         Ok(recipe)
     }
@@ -181,7 +181,7 @@ pub(crate) fn plain(message: &str) -> String {
 /// Reads a TOML file; `advice` says what to do where there is none.
 ///
 /// # Errors
-/// Exit code 2 where it cannot be read, with the line where it is not TOML.
+/// `Usage` where it cannot be read, with the line where it is not TOML.
 pub fn read(path: &Path, advice: &str) -> Result<Table> {
     let text = std::fs::read_to_string(path).map_err(|e| {
         let mut error = Error::unreadable(ErrorKind::Usage, path, &e);
@@ -196,11 +196,11 @@ pub fn read(path: &Path, advice: &str) -> Result<Table> {
 /// Parses the TOML of a file called `name`.
 ///
 /// # Errors
-/// Exit code 2 with the line where it is not TOML.
+/// `Usage` with the line where it is not TOML.
 pub fn parse(text: &str, name: &str) -> Result<Table> {
     text.parse::<Table>().map_err(|e| {
         let line = e.span().map_or(0, |s| text[..s.start].matches('\n').count() + 1);
-        Error::misused(format!("{name}: line {line}: {}", e.message().replace('\n', "; ")))
+        Error::usage(format!("{name}: line {line}: {}", e.message().replace('\n', "; ")))
     })
 }
 

@@ -136,44 +136,42 @@ impl Recipe {
     /// Refuses invalid settings, before any data is read.
     ///
     /// # Errors
-    /// Exit code 2 with the flag, its value and the valid values.
+    /// `Usage` with the flag, its value and the valid values.
     pub fn check(&self) -> Result<()> {
         if let Some(width) = self.hidden.iter().find(|w| !(1..=MAX_WIDTH).contains(*w)) {
-            return Err(Error::misused(format!("--hidden {width}: a layer has 1 to {MAX_WIDTH} units")));
+            return Err(Error::usage(format!("--hidden {width}: a layer has 1 to {MAX_WIDTH} units")));
         }
         if self.hidden.len() >= MAX_LAYERS {
-            return Err(Error::misused(format!(
+            return Err(Error::usage(format!(
                 "--hidden with {} layers: a network has at most {} hidden layers",
                 self.hidden.len(),
                 MAX_LAYERS - 1
             )));
         }
         if self.epochs == 0 {
-            return Err(Error::misused("--epochs 0: train for at least 1 epoch"));
+            return Err(Error::usage("--epochs 0: train for at least 1 epoch"));
         }
         if self.batch == 0 {
-            return Err(Error::misused("--batch 0: a batch has at least 1 image"));
+            return Err(Error::usage("--batch 0: a batch has at least 1 image"));
         }
         if !self.lr.is_finite() || self.lr <= 0.0 {
-            return Err(Error::misused(format!("--lr {}: the learning rate is a number above 0", self.lr)));
+            return Err(Error::usage(format!("--lr {}: the learning rate is a number above 0", self.lr)));
         }
         self.check_ranges()?;
         if self.data.is_empty() {
-            return Err(Error::misused("--data is empty: name fashion-mnist, demo, or a folder"));
+            return Err(Error::usage("--data is empty: name fashion-mnist, demo, or a folder"));
         }
         if self.nesterov && (self.optimizer != OptimizerKind::Sgd || self.momentum == 0.0) {
-            return Err(Error::misused(
-                "--nesterov looks ahead along SGD's --momentum; give one, such as 0.9",
-            ));
+            return Err(Error::usage("--nesterov looks ahead along SGD's --momentum; give one, such as 0.9"));
         }
         if self.shift > MAX_SHIFT_PIXELS {
-            return Err(Error::misused(format!(
+            return Err(Error::usage(format!(
                 "--shift {}: images move by at most {MAX_SHIFT_PIXELS} pixels",
                 self.shift
             )));
         }
         if self.patience > 0 && self.train_on == TrainOn::All {
-            return Err(Error::misused(
+            return Err(Error::usage(
                 "--patience waits for a better validation accuracy, and --train-on all leaves no images to validate on",
             ));
         }
@@ -190,18 +188,18 @@ impl Recipe {
             ("ema", self.ema),
         ];
         if let Some((flag, value)) = below_1.into_iter().find(|(_, x)| !(0.0..1.0).contains(x)) {
-            return Err(Error::misused(format!("--{flag} {value}: it is a number from 0 to below 1")));
+            return Err(Error::usage(format!("--{flag} {value}: it is a number from 0 to below 1")));
         }
         let up_to_1 = [("warmup", self.warmup), ("loss-epsilon", self.loss_epsilon)];
         if let Some((flag, value)) = up_to_1.into_iter().find(|(_, x)| !(0.0..=1.0).contains(x)) {
-            return Err(Error::misused(format!("--{flag} {value}: it is a number from 0 to 1")));
+            return Err(Error::usage(format!("--{flag} {value}: it is a number from 0 to 1")));
         }
         let not_negative = [("weight-decay", self.weight_decay), ("clip", self.clip)];
         if let Some((flag, value)) = not_negative.into_iter().find(|(_, x)| !(x.is_finite() && *x >= 0.0)) {
-            return Err(Error::misused(format!("--{flag} {value}: it is a number of 0 or more")));
+            return Err(Error::usage(format!("--{flag} {value}: it is a number of 0 or more")));
         }
         if !(0.1..=10.0).contains(&self.gamma) {
-            return Err(Error::misused(format!("--gamma {}: it is a number from 0.1 to 10", self.gamma)));
+            return Err(Error::usage(format!("--gamma {}: it is a number from 0.1 to 10", self.gamma)));
         }
         Ok(())
     }
@@ -233,32 +231,32 @@ impl Recipe {
     /// Refuses a batch larger than the training set.
     ///
     /// # Errors
-    /// Exit code 2 with both numbers.
+    /// `Usage` with both numbers.
     pub fn check_batch(&self, images: usize) -> Result<()> {
         if self.batch <= images {
             return Ok(());
         }
-        Err(Error::misused(format!("--batch {}: there are {images} training images", self.batch)))
+        Err(Error::usage(format!("--batch {}: there are {images} training images", self.batch)))
     }
 
     /// The backend that the recipe names.
     ///
     /// # Errors
-    /// Exit code 2 with the backends that this CPU has.
+    /// `Usage` with the backends that this CPU has.
     pub fn backend(&self) -> Result<Backend> {
         if self.backend == "auto" {
             return Ok(Backend::detect());
         }
         Backend::by_name(&self.backend).ok_or_else(|| {
             let names: Vec<_> = Backend::available().map(Backend::name).collect();
-            Error::misused(format!("--backend {}: this CPU has auto, {}", self.backend, names.join(", ")))
+            Error::usage(format!("--backend {}: this CPU has auto, {}", self.backend, names.join(", ")))
         })
     }
 
     /// The shape of the network for images of `inputs` pixels and `classes` classes.
     ///
     /// # Errors
-    /// Exit code 3 where the images or the classes are too many for a layer.
+    /// `Data` where the images or the classes are too many for a layer.
     pub fn shape(&self, inputs: usize, classes: usize) -> Result<Shape> {
         let widths: Vec<_> =
             [inputs].into_iter().chain(self.hidden.iter().copied()).chain([classes]).collect();
@@ -288,7 +286,7 @@ impl Recipe {
     /// The recipe as a config file: a line for each key.
     ///
     /// # Errors
-    /// Exit code 1 where it cannot be written as TOML.
+    /// `Failed` where it cannot be written as TOML.
     pub fn to_toml(&self) -> Result<String> {
         toml::to_string(self).map_err(|e| Error::failed(e.to_string()))
     }

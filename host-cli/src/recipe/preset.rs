@@ -93,11 +93,11 @@ pub const PRESETS: [Preset; 4] = [
 /// The keys of a preset.
 ///
 /// # Errors
-/// Exit code 2 with the names of the presets.
+/// `Usage` with the names of the presets.
 pub fn table(name: &str) -> Result<toml::Table> {
     let preset = PRESETS.iter().find(|p| p.name == name).ok_or_else(|| {
         let names: Vec<_> = PRESETS.iter().map(|p| p.name).collect();
-        Error::misused(format!("no preset {name}: there are {}", names.join(", ")))
+        Error::usage(format!("no preset {name}: there are {}", names.join(", ")))
     })?;
     Ok(preset.parts.concat().parse().expect("presets are valid TOML"))
 }

@@ -29,7 +29,7 @@ const ACTIVATION_IMAGES: usize = 1000;
 /// The sections of a model that predicts the classes `float` for the test images.
 ///
 /// # Errors
-/// Exit code 1 without the memory, 4 where the model cannot be quantized.
+/// `Failed` without the memory, `Model` where the model cannot be quantized.
 pub(super) fn sections(model: &Model, dataset: &Dataset, float: &[u8]) -> Result<String> {
     let split = pipeline::split(&model.about, dataset.train.labels.len());
     let options = Options { dtype: Dtype::I8, calibrate: CALIBRATE, clip: Clip::Mse, qat: 0, seed: 0 };

@@ -25,7 +25,7 @@ const MAX_UNITS_SHOWN: usize = 64;
 /// records about the machine.
 ///
 /// # Errors
-/// Exit code 4 where the model does not fit the data or cannot be quantized.
+/// `Model` where the model does not fit the data or cannot be quantized.
 pub fn run(name: &str, model: &Model, metrics: &[Value], machine: &str, dataset: &Dataset) -> Result<String> {
     let mlp = Mlp::new(model.shape, selvedge::Backend::detect());
     let thread_pool = ThreadPool::new(Threads::Auto);

@@ -78,7 +78,7 @@ impl Folder {
     pub fn create(named: Option<&Path>, overwrite: bool, name: &str) -> Result<Self> {
         let path = match named {
             Some(folder) if Self(folder.into()).taken() && !overwrite => {
-                return Err(Error::misused(format!(
+                return Err(Error::usage(format!(
                     "{} already holds a run; resume it with `selvedge train --resume {}`, name another --out, or \
                      add --overwrite",
                     folder.display(),

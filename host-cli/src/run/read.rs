@@ -46,7 +46,7 @@ impl Folder {
     fn open_by_checkpoint(&self) -> Result<(Recipe, RunInfo)> {
         let (Some((recipe, _)), Some((place, _))) = (checkpoint::recipe_and_data(&self.0), self.place()?)
         else {
-            return Err(Error::misused(format!(
+            return Err(Error::usage(format!(
                 "{} holds no run: it has no {}; `selvedge train --out {}` starts one",
                 self.0.display(),
                 config::FILE,

@@ -124,7 +124,7 @@ impl SweepPlan {
     /// # Errors
     /// `Usage` with what is wrong, where `from` says.
     pub fn from_table(table: Table, seeds: Option<usize>, flags: &Table, from: &str) -> Result<Self> {
-        let bad = |why: String| Error::misused(format!("{from}: {why}"));
+        let bad = |why: String| Error::usage(format!("{from}: {why}"));
         const KEYS: [&str; 7] = ["preset", "base", "list", "grid", "random", "seeds", "test"];
         if let Some(key) = table.keys().find(|k| !KEYS.contains(&k.as_str())) {
             return Err(bad(unknown(key, &KEYS)));

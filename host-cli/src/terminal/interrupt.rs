@@ -12,7 +12,7 @@ static ASKED: AtomicBool = AtomicBool::new(false);
 /// in a process.
 ///
 /// # Errors
-/// Exit code 1 where the system does not let us.
+/// `Failed` where the system does not let us.
 pub fn listen(exit_code: u8) -> Result<()> {
     ctrlc::set_handler(move || {
         if ASKED.swap(true, Ordering::Relaxed) {

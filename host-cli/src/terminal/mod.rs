@@ -35,7 +35,7 @@ impl Output {
     /// Prints one or more lines without breaking them: output for a program or a shell.
     ///
     /// # Errors
-    /// Exit code 1 where stdout cannot be written, except for a broken pipe.
+    /// `Failed` where stdout cannot be written, except for a broken pipe.
     pub fn raw(&mut self, text: impl AsRef<str>) -> Result<()> {
         if self.broken_pipe {
             return Ok(());
@@ -61,12 +61,12 @@ impl Output {
 }
 
 /// Prints a message on stderr. A closed stderr is ignored, where `eprintln!` would panic.
-pub fn say(text: impl Display) {
-    say_raw(wrap::lines(&text.to_string(), wrap::of_stderr()));
+pub fn log(text: impl Display) {
+    log_raw(wrap::lines(&text.to_string(), wrap::of_stderr()));
 }
 
 /// Prints a message on stderr without breaking its line: output for a program.
-pub fn say_raw(text: impl Display) {
+pub fn log_raw(text: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
@@ -78,7 +78,7 @@ impl Warnings {
     /// Adds a warning. `text` is one line without a full stop: what was found or assumed, and how to change that.
     pub fn add(&mut self, text: impl Into<String>) {
         let text = text.into();
-        say(format!("warning: {text}"));
+        log(format!("warning: {text}"));
         self.0.push(text);
     }
 

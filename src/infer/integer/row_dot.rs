@@ -30,7 +30,7 @@ pub(super) fn sum_of(x: &[u32]) -> u32 {
     x.iter().map(|x| ((x & BYTES) + (x >> 8 & BYTES)).wrapping_mul(0x0001_0001) >> 16).sum()
 }
 
-/// `bias + Σ x·w` of a row of an integer type, of inputs that add up to `sum`; words of zeros cost a look.
+/// `bias + Σ x·w` of a row of an integer type, of inputs that add up to `sum`; words of zeros cost one test.
 pub(super) fn dot(layer: &LayerView<'_>, row: usize, x: &[u32], sum: u32) -> i32 {
     let layout = layer.weight_layout();
     let weights: &[u32] = words(layer.weights()).unwrap_or_default();

@@ -122,7 +122,7 @@ fn read(args: &cli::Train, folder: &Folder) -> Result<(Recipe, RunInfo)> {
     let more = args.recipe.preset.is_some() || args.recipe.config.is_some();
     let more = more || args.data.reading.transpose.is_some() || args.data.reading.first_label.is_some();
     if more || !flags.is_empty() || args.out.is_some() {
-        return Err(Error::misused(
+        return Err(Error::usage(
             "--resume takes the recipe from the run's folder; leave out the flags of the recipe, \
              --transpose, --first-label and --out; to \
              train a model that is done further, `selvedge train --from RUN --out NEW`",

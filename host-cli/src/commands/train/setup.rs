@@ -16,7 +16,7 @@ use crate::pipeline::{self, Pipeline, State};
 use crate::recipe::Recipe;
 use crate::run::checkpoint;
 use crate::run::{Folder, RunInfo};
-use crate::terminal::{Warnings, say};
+use crate::terminal::{Warnings, log};
 
 /// The classes of a run whose `run.json` does not say, where the data names none.
 const UNNAMED: usize = 10;
@@ -107,7 +107,7 @@ impl Run {
     /// The network, which the model that the run starts from must fit.
     pub(super) fn mlp(&self, dataset: &Dataset) -> Result<Mlp> {
         let backend = Backend::by_name(&self.place.backend).ok_or_else(|| {
-            Error::misused(format!(
+            Error::usage(format!(
                 "the run was started on backend {}, which this CPU does not have; add --backend to go on with other \
                  roundings",
                 self.place.backend
@@ -146,7 +146,7 @@ impl Run {
         let place = RunInfo { classes: Some(shape.outputs()), ..self.place.clone() };
         folder.start(&self.recipe, &place, self.from.as_ref())?;
         if let Some(previous) = folder.previous().filter(|_| !args.quiet) {
-            say(format!("the run that was there is in {} until this one is done", previous.display()));
+            log(format!("the run that was there is in {} until this one is done", previous.display()));
         }
         Ok((folder, held))
     }
@@ -157,7 +157,7 @@ impl Run {
         let shape = mlp.shape;
         let from = if recipe.from.is_empty() { String::new() } else { format!(", from {}", recipe.from) };
         let after = if steps > 0 { format!(", from step {steps}") } else { String::new() };
-        say(format!(
+        log(format!(
             "{shape}, {} parameters ({}){from}, backend {}, {} training and {} validation images; run folder {}{after}",
             shape.params(),
             size(4 * shape.params() as u64),

@@ -17,7 +17,7 @@ use crate::pipeline::{Ending, Epoch, Observer, Pipeline, State};
 use crate::run::checkpoint;
 use crate::run::{Folder, RunInfo, RunResult};
 use crate::terminal::interrupt;
-use crate::terminal::{self, Output, Warnings, say};
+use crate::terminal::{self, Output, Warnings, log};
 use crate::thread_pool::ThreadPool;
 
 /// Watches a run.
@@ -155,9 +155,9 @@ impl<'a> Watch<'a> {
     fn comment(&self, epochs: &[Epoch]) {
         let losses: Vec<f64> = epochs.iter().map(|e| e.loss).collect();
         if let [first, .., last] = losses[..] {
-            say(format!("loss {} from {first:.4} to {last:.4}", terminal::sparkline(&losses)));
+            log(format!("loss {} from {first:.4} to {last:.4}", terminal::sparkline(&losses)));
         }
-        say(format!("next: selvedge eval {0}   or   selvedge predict {0} --index 0", typed(&self.folder.0)));
+        log(format!("next: selvedge eval {0}   or   selvedge predict {0} --index 0", typed(&self.folder.0)));
     }
 }
 

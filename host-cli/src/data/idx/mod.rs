@@ -36,7 +36,7 @@ impl RawImages {
     /// Parses the bytes of a file, gzip or plain; errors name it `name`.
     ///
     /// # Errors
-    /// Exit code 3: empty, not IDX, not grey images, cut short, longer than declared, no pixels, corrupt gzip, or pixels of
+    /// `Data`: empty, not IDX, not grey images, cut short, longer than declared, no pixels, corrupt gzip, or pixels of
     /// an unknown scale.
     pub fn parse(name: &str, file: &[u8]) -> Result<Self> {
         let bad = |why: String| Error::data(format!("{name}: {why}"));
@@ -55,7 +55,7 @@ impl RawImages {
     /// Refuses training and test images of different scales: one of them would be nearly black.
     ///
     /// # Errors
-    /// Exit code 3 with both scales.
+    /// `Data` with both scales.
     pub fn check_same_scale(&self, other: &Self) -> Result<()> {
         match (self.scale, other.scale) {
             (Some(a), Some(b)) if a != b => Err(Error::data(format!(

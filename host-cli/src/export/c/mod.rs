@@ -47,7 +47,7 @@ struct Files {
 /// The given prefix, or one made of the file's name.
 ///
 /// # Errors
-/// Exit code 2 if it is no identifier.
+/// `Usage` if it is no identifier.
 fn prefix(given: Option<&str>, out: &Path) -> Result<String> {
     let good = |text: &str| {
         text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
@@ -55,7 +55,7 @@ fn prefix(given: Option<&str>, out: &Path) -> Result<String> {
     };
     match given {
         Some(prefix) if good(prefix) => Ok(prefix.into()),
-        Some(prefix) => Err(Error::misused(format!(
+        Some(prefix) => Err(Error::usage(format!(
             "--prefix {prefix}: a C identifier starts with a letter and goes on in letters, digits and _"
         ))),
         None => {

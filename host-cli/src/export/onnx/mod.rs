@@ -43,7 +43,7 @@ pub(super) struct OnnxInteger;
 
 impl OnnxInteger {
     fn needs_integers() -> Error {
-        Error::misused(
+        Error::usage(
             "--format onnx-integer takes a flash file of integers, as `selvedge quantize` makes them",
         )
     }
