@@ -1,4 +1,4 @@
-//! Downloads Fashion-MNIST: resumes each file where it was cut, checks its SHA-256, and only then gives it its name.
+//! The download: resumes each file where it was cut, checks its SHA-256, and only then gives it its name.
 //!
 //! Unchecked bytes are in `.NAME.part` in the same folder, which is either the beginning of the file or is deleted. The hash
 //! makes plain HTTP and any mirror safe to use.
@@ -8,94 +8,12 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
 use ureq::Agent;
 use ureq::http::{Response, StatusCode, header};
 
-use super::hex;
-use crate::error::{Error, ErrorKind, Result, why};
+use super::{HashCheck, Progress, RemoteFile, check, hash_file};
+use crate::error::{Error, Result, why};
 use crate::files::{self, kind};
-
-/// A file to download.
-#[derive(Debug, Clone, Copy)]
-pub struct RemoteFile<'a> {
-    /// Its name, on the server and on disk.
-    pub name: &'a str,
-    /// Its length in bytes.
-    pub size: u64,
-    /// Its SHA-256, lower-case hexadecimal.
-    pub sha256: &'a str,
-}
-
-/// The four files of Fashion-MNIST (Xiao, Rasul and Vollgraf, 2017).
-pub const FASHION_MNIST: [RemoteFile<'static>; 4] = [
-    RemoteFile {
-        name: "train-images-idx3-ubyte.gz",
-        size: 26_421_880,
-        sha256: "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
-    },
-    RemoteFile {
-        name: "train-labels-idx1-ubyte.gz",
-        size: 29_515,
-        sha256: "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
-    },
-    RemoteFile {
-        name: "t10k-images-idx3-ubyte.gz",
-        size: 4_422_102,
-        sha256: "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
-    },
-    RemoteFile {
-        name: "t10k-labels-idx1-ubyte.gz",
-        size: 5_148,
-        sha256: "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
-    },
-];
-
-/// The public addresses of the data set.
-pub const MIRRORS: [&str; 2] = [
-    "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
-    "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
-];
-
-/// Whether a file on disk has its published hash.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HashCheck {
-    /// It has.
-    Matches,
-    /// There is no file.
-    Missing,
-    /// It has another hash.
-    Differs,
-}
-
-/// Checks the hash of the file at `path`.
-///
-/// # Errors
-/// `Data` where it exists and cannot be read.
-pub fn check(path: &Path, file: &RemoteFile<'_>) -> Result<HashCheck> {
-    match hash_file(path) {
-        Ok(hash) if hash == file.sha256 => Ok(HashCheck::Matches),
-        Ok(_) => Ok(HashCheck::Differs),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(HashCheck::Missing),
-        Err(e) => Err(Error::unreadable(ErrorKind::Data, path, &e)),
-    }
-}
-
-/// What happens to the file that is being downloaded.
-#[derive(Debug, Clone, Copy)]
-pub enum Progress<'a> {
-    /// Its body begins; the first `done` bytes are there from an earlier attempt.
-    Started {
-        /// The file.
-        file: &'a RemoteFile<'a>,
-        /// Bytes that are there.
-        done: u64,
-    },
-    /// So many of its bytes are there.
-    Received(u64),
-    /// No more of it comes, whether it is whole or not.
-    Ended,
-}
 
 /// Downloads the files that are not in `folder` with the right hash yet, each from the first of `mirrors` that serves it;
 /// returns how many were downloaded. `observe` is told of the progress.
@@ -286,17 +204,5 @@ impl<'a> Download<'a> {
     fn discard(&self) {
         // The caller reports the reason. A part that cannot be deleted fails its hash check the next time.
         let _ = fs::remove_file(&self.part);
-    }
-}
-
-fn hash_file(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hex(&hasher.finalize())),
-            n => hasher.update(&buffer[..n]),
-        }
     }
 }
