@@ -38,7 +38,7 @@ fn integer_batch_logits(file: &[u8], backend: Backend, pixels: &[u8]) -> Vec<i32
     let mut logits = vec![i32::MIN; b * header.outputs() + 2 * GUARD];
     let (end, guard) = (logits.len() - GUARD, scratch.len() - GUARD);
     batch.logits(pixels, &mut scratch[..guard], &mut logits[GUARD..end]).unwrap();
-    assert!(scratch[guard..].iter().all(|&b| b == 0xa5), "{} wrote behind its scratch", backend.name());
+    assert!(scratch[guard..].iter().all(|&b| b == 0xa5), "{} wrote after its scratch", backend.name());
     assert!(logits[..GUARD].iter().chain(&logits[end..]).all(|&z| z == i32::MIN), "{}", backend.name());
     logits[GUARD..end].to_vec()
 }

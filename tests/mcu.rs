@@ -22,7 +22,7 @@ fn another_cores_file_is_an_error_that_says_what_to_do() {
     assert_eq!(refused, Error::PackedFor { found: "cortex-m4", expected: "cortex-m0" });
     assert!(refused.to_string().contains("--packing cortex-m0"), "{refused}");
 
-    // The way that reads any packing runs it, and gives what the core's own way gives.
+    // The engine that reads any packing gives the same as the core's own.
     let (image, other) =
         (ModelView::parse(M0).unwrap(), integer::Engine::new(ModelView::parse(M4).unwrap()).unwrap());
     let own = mcu::I8Engine::new(image).unwrap();

@@ -1,10 +1,10 @@
 //! The one rounding of integer inference, proved: `clamp(⌊acc · r / 2²⁴ + ½⌋, 0, 127)` for every accumulator and every
 //! multiplier, in each of the ways in which cores compute it.
 //!
-//! An output steps from `k − 1` to `k` at the smallest accumulator with `acc · r ≥ (2k − 1) · 2²³`. A way that is right on
+//! An output steps from `k − 1` to `k` at the smallest accumulator with `acc · r ≥ (2k − 1) · 2²³`. An implementation that is right on
 //! both sides of every step of a multiplier, and never falls, is right for all 2²⁴ accumulators. That it never falls
 //! follows from its form, and [`no_output_falls`] sees it for multipliers of every size. Sums are those of i128; tests are
-//! built with overflow checks, so nothing wraps around on the way.
+//! built with overflow checks, so nothing wraps around.
 //!
 //! `SELVEDGE_WHOLE=1` goes through every accumulator for 785 multipliers in place of one of each size.
 
@@ -35,7 +35,7 @@ fn smmulr(acc: i32, r: u16) -> u8 {
     i32::try_from(upper).expect("half of the bits").clamp(0, 127) as u8
 }
 
-/// The exported C: nothing is negative behind its first line.
+/// The exported C: nothing is negative after its first line.
 fn c_source(acc: i32, r: u16) -> u8 {
     if acc <= 0 {
         return 0;
@@ -45,7 +45,7 @@ fn c_source(acc: i32, r: u16) -> u8 {
 }
 
 type Way = (&'static str, fn(i32, u16) -> u8);
-const WAYS: [Way; 4] =
+const IMPLEMENTATIONS: [Way; 4] =
     [("specification", requantize), ("two short", two_short), ("smmulr", smmulr), ("c", c_source)];
 
 /// The smallest accumulator whose output is at least `k`, if there is one.
@@ -63,14 +63,14 @@ fn every_step_of_every_multiplier_is_where_it_belongs() {
         for k in 1..=127 {
             let Some(acc) = step(k, r) else { break };
             assert_eq!((exact(acc - 1, r), exact(acc, r)), (k as u8 - 1, k as u8), "{acc} {r}");
-            for (name, way) in WAYS {
-                assert_eq!((way(acc - 1, r), way(acc, r)), (k as u8 - 1, k as u8), "{name}: {acc} {r}");
+            for (name, implementation) in IMPLEMENTATIONS {
+                assert_eq!((implementation(acc - 1, r), implementation(acc, r)), (k as u8 - 1, k as u8), "{name}: {acc} {r}");
             }
             (highest, steps) = (k as u8, steps + 1);
         }
-        for (name, way) in WAYS {
+        for (name, implementation) in IMPLEMENTATIONS {
             assert_eq!(
-                [way(-MOST, r), way(-1, r), way(0, r), way(MOST, r)],
+                [implementation(-MOST, r), implementation(-1, r), implementation(0, r), implementation(MOST, r)],
                 [0, 0, 0, highest],
                 "{name}: {r}"
             );
@@ -100,10 +100,10 @@ fn no_output_falls() {
     let one_of_each_size = || (0..16).map(|bits| ((3u32 << bits) / 2) as u16).chain([u16::MAX]).collect();
     let multipliers = if whole { multipliers(70) } else { one_of_each_size() };
     for &r in &multipliers {
-        let mut before = [0; WAYS.len()];
+        let mut before = [0; IMPLEMENTATIONS.len()];
         for acc in -MOST..=MOST {
-            for ((_, way), before) in WAYS.iter().zip(&mut before) {
-                let y = way(acc, r);
+            for ((_, implementation), before) in IMPLEMENTATIONS.iter().zip(&mut before) {
+                let y = implementation(acc, r);
                 assert!(y >= *before, "{acc} {r}");
                 *before = y;
             }
@@ -133,7 +133,7 @@ fn file(packing: Packing, pairs: &[(i32, u16)]) -> Aligned {
     memory
 }
 
-/// What the kernels themselves make of the steps: every backend, and the way that reads any packing in place.
+/// What the kernels themselves make of the steps: every backend, and the engine that reads any packing in place.
 #[test]
 fn kernels_step_where_they_should() {
     let mut pairs = Vec::new();

@@ -22,7 +22,7 @@ use support::runs::{TRAIN, killed, model, names, undisturbed};
 use support::{fails, selvedge, small_data, succeeds, with};
 
 /// Starts a command again and again and kills it after random times up to `longest`, until it was killed as often as
-/// wanted and has come to an end behind that. `after` looks at what each left, and says whether it is to go on.
+/// wanted and has come to an end after that. `after` looks at what each left, and says whether it is to go on.
 fn kill(longest: Duration, mut command: impl FnMut() -> Command, mut after: impl FnMut(bool)) -> usize {
     let wanted = std::env::var("SELVEDGE_KILLS").map_or(20, |n| n.parse().unwrap());
     let (mut rng, mut kills, mut ends) = (Rng::new(1), 0, 0);

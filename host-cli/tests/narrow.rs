@@ -18,7 +18,7 @@ fn on_terminal(here: &Path, columns: usize, words: &[&str]) -> Option<Vec<String
         Command::new("script").current_dir(here).args(["-qec", &command, "/dev/null"]).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{words:?}: {text}");
-    // A bar is drawn over and over; what stands behind the last carriage return is what is seen.
+    // A bar is drawn over and over; what stands after the last carriage return is what is seen.
     let mut plain = String::new();
     let mut rest = text.as_str();
     while let Some((before, after)) = rest.split_once('\x1b') {

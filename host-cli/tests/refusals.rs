@@ -131,7 +131,7 @@ fn models_that_are_none() {
     let mut nan = good.clone();
     let end = nan.len();
     nan[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
-    // With the right checksum, so that what lies behind it is met.
+    // With the right checksum, so that what lies after it is met.
     files::safetensors::sign(&mut nan);
     assert!(refused(&nan).contains("holds NaN at position"), "{}", refused(&nan));
     let swap = |from: &str, to: &str| {

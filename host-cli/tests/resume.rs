@@ -175,7 +175,7 @@ fn a_run_from_a_model_can_be_taken_up() {
         child.kill().unwrap();
         child.wait().unwrap();
     };
-    // Killed before a checkpoint, and behind one.
+    // Killed before a checkpoint, and after one.
     let start = [&words[..], &["--out", "run", "--checkpoint-every", "40"]].concat();
     interrupted(&start, "run/config.toml");
     fs::remove_dir_all(here.join("base")).unwrap();

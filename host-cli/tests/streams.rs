@@ -1,4 +1,4 @@
-//! Streams that nobody reads, disks that are full behind them, and words that are no text: a run goes on, a result that
+//! Streams that nobody reads, disks that are full, and words that are no text: a run goes on, a result that
 //! is lost is a failure, and nothing panics.
 #![cfg(unix)]
 

@@ -13,7 +13,7 @@ use super::header::{Header, LayerList};
 use super::layout::{ALIGN, LayerSpans, Span};
 use super::weight_layout::WeightLayout;
 use super::words::words;
-use super::{Dtype, Packing, row_bound};
+use super::{Dtype, row_bound};
 use crate::error::Error;
 
 /// A checked file.
@@ -163,16 +163,17 @@ fn section(bytes: &[u8], span: Span) -> Result<&[u8], Error> {
     }
 }
 
-impl<'a> Layers<'a> {
-    /// The next layer of a file whose type and packing the caller knows while it is compiled: kernels for a core are as
-    /// small as they can be then.
-    #[inline(always)]
-    pub(crate) fn next_of(&mut self, dtype: Dtype, packing: Packing) -> Option<LayerView<'a>> {
+impl<'a> Iterator for Layers<'a> {
+    type Item = LayerView<'a>;
+
+    // One copy for the checks and for every kernel: inlined, it would double the code of an inference.
+    #[inline(never)]
+    fn next(&mut self) -> Option<LayerView<'a>> {
         let l = self.done;
         if l >= self.list.count {
             return None;
         }
-        let layout = WeightLayout { dtype, packing, ..self.list.weight_layout(l) };
+        let layout = self.list.weight_layout(l);
         let spans = LayerSpans::new(&layout, l + 1 < self.list.count, 0);
         let part = |span: Span| self.rest.get(span.at..)?.get(..span.len);
         let layer = LayerView {
@@ -184,14 +185,6 @@ impl<'a> Layers<'a> {
         self.rest = self.rest.get(spans.multipliers.end()..)?;
         self.done = l + 1;
         Some(layer)
-    }
-}
-
-impl<'a> Iterator for Layers<'a> {
-    type Item = LayerView<'a>;
-
-    fn next(&mut self) -> Option<LayerView<'a>> {
-        self.next_of(self.list.dtype, self.list.packing)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

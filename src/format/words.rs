@@ -20,8 +20,8 @@ mod sealed {
 /// The whole of `bytes` as words, or nothing where they are not aligned or not a whole number of them.
 pub(crate) fn words<T: Word>(bytes: &[u8]) -> Option<&[T]> {
     // SAFETY: `Word` is sealed to integers, for which any bytes are valid; `align_to` checks alignment and length.
-    let (before, words, behind) = unsafe { bytes.align_to::<T>() };
-    (before.is_empty() && behind.is_empty()).then_some(words)
+    let (before, words, after) = unsafe { bytes.align_to::<T>() };
+    (before.is_empty() && after.is_empty()).then_some(words)
 }
 
 /// Words as the bytes that they consist of.

@@ -5,7 +5,7 @@ use super::portable::{Portable, Scalar};
 use super::x86_64::{Avx2, Avx512};
 use super::{Dot, DotKernel, Kernel, Precision, Simd};
 
-/// A way to do the arithmetic that this CPU has, and the precision in which its products take their operands:
+/// Instructions of this CPU that do the arithmetic, and the precision in which its products take their operands:
 /// [`Precision::F32`] unless asked otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backend {

@@ -31,7 +31,7 @@ const CLASSES: usize = HEADER.outputs();
 /// Words of memory that an inference works in.
 const WORDS: usize = Engine::scratch_words(&HEADER);
 
-/// Grey images, light on black, behind a header of 16 bytes. A camera takes their place in the end.
+/// Grey images, light on black, after a header of 16 bytes. A camera takes their place in the end.
 const IMAGES: &[u8] = include_bytes!("../images.idx");
 
 #[entry]

@@ -68,7 +68,7 @@ pub(super) fn has_met_validation(model: &Model, recipe: &Recipe) -> bool {
     })
 }
 
-/// What to warn of where a model was trained on files that were read in another way.
+/// What to warn of where a model was trained on files that were read with other options.
 pub(super) fn check_reading(model: &Model, recipe: &Recipe) -> Vec<String> {
     let Some(before) = &model.about.recipe else { return Vec::new() };
     let flags = [

@@ -185,7 +185,7 @@ fn readme(header: &Header<'_>, board: &Board<'_>) -> String {
          | `src/main.rs` | the program; a camera or a wire takes the place of `IMAGES` |\n\
          | `src/console.rs`, `src/static_buffer.rs` | text on the host's console; static memory |\n\
          | `model.selv` | the network: {dtype} weights packed as {packing}; write another with `selvedge export --format selv --packing {packing}` |\n\
-         | `images.idx` | images of {inputs} bytes behind a header of 16 |\n\
+         | `images.idx` | images of {inputs} bytes after a header of 16 |\n\
          | `memory.x` | where flash and RAM lie |\n\
          | `.cargo/config.toml` | target, linker, what `cargo run` starts |\n",
         shape = header,

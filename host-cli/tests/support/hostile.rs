@@ -21,7 +21,7 @@ pub struct Parser {
     pub name: &'static str,
     /// Whether it takes the bytes.
     pub takes: fn(&[u8]) -> bool,
-    /// Repairs what it checks first, so that what lies behind is met too.
+    /// Repairs what it checks first, so that what lies after is met too.
     pub mend: fn(&mut [u8]),
 }
 

@@ -25,7 +25,7 @@ pub enum Manner {
     Longer,
     /// 404.
     Missing,
-    /// As HTTP says, with a rest behind every so many bytes.
+    /// As HTTP says, with a rest after every so many bytes.
     Slow(usize),
 }
 
@@ -94,7 +94,7 @@ fn request(stream: &TcpStream) -> String {
     request
 }
 
-/// The status, the body and more lines of the head, for a request of the whole or of what lies behind `range`.
+/// The status, the body and more lines of the head, for a request of the whole or of what lies after `range`.
 fn answer(content: &[u8], manner: Manner, range: Option<usize>) -> (&'static str, Vec<u8>, String) {
     let whole = |body: &[u8]| ("200 OK", body.to_vec(), String::new());
     let part = |from: usize| {

@@ -32,7 +32,7 @@ pub(super) fn run<'s, const I4: bool>(
     let mut found = read::<I4>(view, dense, pixels, x, list);
     let mut layers = view.layers();
     for l in 1..=count {
-        let Some(layer) = layers.next_of(super::dtype(I4), PACKING) else { break };
+        let Some(layer) = layers.next() else { break };
         rows::<I4>(&layer, x, list.get(..found).unwrap_or_default(), y, logits);
         if l < count {
             let outputs = layer.outputs().div_ceil(16);

@@ -72,7 +72,7 @@ pub(super) fn run<'s, const I4: bool>(
     let mut found = read(view.table(), last(words, outputs.div_ceil(4)));
     let mut layers = view.layers();
     for _ in 0..count {
-        let Some(layer) = layers.next_of(super::dtype(I4), PACKING) else { break };
+        let Some(layer) = layers.next() else { break };
         found = rows::<I4>(&layer, dense, found, words, logits);
         outputs = layer.outputs();
     }

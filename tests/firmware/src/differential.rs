@@ -134,7 +134,7 @@ fn multiplier(l: usize, row: usize) -> u16 {
 }
 
 /// Checks everything; returns how many images were classified, or the first that came out wrong: network, weights (those of
-/// i4 behind those of i8), image.
+/// i4 after those of i8), image.
 pub fn check(memory: &mut Memory) -> Result<u32, (usize, u32, u32)> {
     let mut images = 0;
     for (s, &(widths, side)) in SHAPES.iter().enumerate() {

@@ -2,7 +2,7 @@
 //! images that come one by one or four by four.
 //!
 //! Reads `train-start` (parameters) and `train-images` (each 784 pixels and a class); prints instructions a step, not
-//! cycles; writes `train-one` and `train-four`, the parameters behind each part, which the host compares bit for bit.
+//! cycles; writes `train-one` and `train-four`, the parameters after each part, which the host compares bit for bit.
 #![no_std]
 #![no_main]
 
