@@ -64,13 +64,22 @@ fn every_step_of_every_multiplier_is_where_it_belongs() {
             let Some(acc) = step(k, r) else { break };
             assert_eq!((exact(acc - 1, r), exact(acc, r)), (k as u8 - 1, k as u8), "{acc} {r}");
             for (name, implementation) in IMPLEMENTATIONS {
-                assert_eq!((implementation(acc - 1, r), implementation(acc, r)), (k as u8 - 1, k as u8), "{name}: {acc} {r}");
+                assert_eq!(
+                    (implementation(acc - 1, r), implementation(acc, r)),
+                    (k as u8 - 1, k as u8),
+                    "{name}: {acc} {r}"
+                );
             }
             (highest, steps) = (k as u8, steps + 1);
         }
         for (name, implementation) in IMPLEMENTATIONS {
             assert_eq!(
-                [implementation(-MOST, r), implementation(-1, r), implementation(0, r), implementation(MOST, r)],
+                [
+                    implementation(-MOST, r),
+                    implementation(-1, r),
+                    implementation(0, r),
+                    implementation(MOST, r)
+                ],
                 [0, 0, 0, highest],
                 "{name}: {r}"
             );

@@ -13,7 +13,10 @@ use support::{selvedge, small_data, succeeds};
 /// Commands that are not run here, by their first words, and the reason.
 const NOT_RUN: [(&str, &str); 9] = [
     ("cargo test --workspace", "it runs this test"),
-    ("cargo install --locked --path host-cli --features fetch", "cargo has already built the program for this test"),
+    (
+        "cargo install --locked --path host-cli --features fetch",
+        "cargo has already built the program for this test",
+    ),
     ("selvedge data fetch", "it needs the network; fetch.rs has its own server"),
     ("parallel selvedge sweep", "it needs GNU parallel; sweep.rs runs it with --ignored"),
     ("selvedge sweep merge shard-1", "it needs the output of the command before it"),

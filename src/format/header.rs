@@ -74,6 +74,8 @@ pub(super) struct LayerList<'a> {
     pub count: usize,
     pub dtype: Dtype,
     pub packing: Packing,
+    /// Inputs of the first layer, at hand for every inference.
+    pub first: u16,
     /// Columns of an image whose 4×4 patches the first layer's inputs are reordered into, else 0.
     pub patch_cols: u16,
 }
@@ -148,7 +150,7 @@ impl<'a> Header<'a> {
 
     /// Width `position`: the inputs of the network, then the outputs of each layer; 0 after the last.
     pub const fn width(&self, position: usize) -> usize {
-        if position > 0 { self.layers.outputs(position - 1) } else { self.layers.inputs(0) }
+        if position > 0 { self.layers.outputs(position - 1) } else { self.inputs() }
     }
 
     /// All widths, the inputs first.
@@ -159,7 +161,7 @@ impl<'a> Header<'a> {
 
     /// Inputs of the network.
     pub const fn inputs(&self) -> usize {
-        self.width(0)
+        self.layers.first as usize
     }
 
     /// Outputs of the network.
@@ -333,7 +335,7 @@ impl LayerList<'_> {
             packing: self.packing,
             inputs: self.inputs(l),
             outputs: self.outputs(l),
-            patch_cols: if l == 0 { self.patch_cols as usize } else { 0 },
+            patch_cols: if l == 0 { self.patch_cols } else { 0 },
         }
     }
 }

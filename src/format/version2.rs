@@ -42,7 +42,9 @@ pub(super) const fn read(bytes: &[u8]) -> Result<Header<'_>, Error> {
         Ok(dtype) => dtype,
         Err(error) => return Err(error),
     };
-    let layers = LayerList { widths: records, stride: RECORD_BYTES, count, dtype, packing, patch_cols: 0 };
+    let first = half(records, 0);
+    let layers =
+        LayerList { widths: records, stride: RECORD_BYTES, count, dtype, packing, first, patch_cols: 0 };
     let input_map = match InputMap::from_code(byte(bytes, 17), 17) {
         Ok(map) => map,
         Err(error) => return Err(error),

@@ -14,7 +14,7 @@ pub struct WeightLayout {
     pub(super) inputs: usize,
     pub(super) outputs: usize,
     /// Columns of the image whose 4×4 patches the inputs are reordered into, else 0.
-    pub(super) patch_cols: usize,
+    pub(super) patch_cols: u16,
 }
 
 impl WeightLayout {
@@ -54,8 +54,9 @@ impl WeightLayout {
         if self.patch_cols == 0 {
             return column;
         }
-        let (y, x) = (column / self.patch_cols, column % self.patch_cols);
-        let patch = y / 4 * (self.patch_cols / 4) + x / 4;
+        let cols = self.patch_cols as usize;
+        let (y, x) = (column / cols, column % cols);
+        let patch = y / 4 * (cols / 4) + x / 4;
         16 * patch + 4 * (y % 4) + x % 4
     }
 

@@ -127,8 +127,36 @@ impl<const I4: bool> Core<I4> {
         scratch: &'s mut [u32],
         logits: &mut [i32],
     ) -> &'s [u32] {
-        kernels::run::<I4>(view, layers, self.dense, &self.areas, scratch, logits)
+        let run = if I4 { run_i4 } else { run_i8 };
+        run(view, layers, self.dense, &self.areas, scratch, logits)
     }
+}
+
+/// Runs layers of i8 weights. It is not generic, so that it is compiled with this crate, for size where firmware asks that,
+/// and not with the program.
+#[inline(never)]
+fn run_i8<'s>(
+    view: &ModelView<'_>,
+    layers: usize,
+    dense: bool,
+    areas: &kernels::Areas,
+    scratch: &'s mut [u32],
+    logits: &mut [i32],
+) -> &'s [u32] {
+    kernels::run::<false>(view, layers, dense, areas, scratch, logits)
+}
+
+/// As [`run_i8`], of i4 weights.
+#[inline(never)]
+fn run_i4<'s>(
+    view: &ModelView<'_>,
+    layers: usize,
+    dense: bool,
+    areas: &kernels::Areas,
+    scratch: &'s mut [u32],
+    logits: &mut [i32],
+) -> &'s [u32] {
+    kernels::run::<true>(view, layers, dense, areas, scratch, logits)
 }
 
 /// The end of `scratch`, where the kernels expect the pixels.

@@ -70,9 +70,7 @@ pub(super) fn run<'s, const I4: bool>(
     let words = Cell::from_mut(&mut *scratch).as_slice_of_cells();
     let mut outputs = view.header().inputs();
     let mut found = read(view.table(), last(words, outputs.div_ceil(4)));
-    let mut layers = view.layers();
-    for _ in 0..count {
-        let Some(layer) = layers.next() else { break };
+    for layer in view.layers().take(count) {
         found = rows::<I4>(&layer, dense, found, words, logits);
         outputs = layer.outputs();
     }
@@ -116,7 +114,8 @@ fn replace(quads: &[Cell<u32>], by: impl Fn(u32) -> u32) -> usize {
 }
 
 /// A layer whose inputs, of which `found` quads are not zero, are the last words; its outputs become the last words, and
-/// how many of them are not zero is returned. The last layer's go into `logits`.
+/// how many of them are not zero is returned. The last layer's go into `logits`. A function of its own, which takes less stack.
+#[inline(never)]
 fn rows<const I4: bool>(
     layer: &LayerView<'_>,
     dense: bool,
