@@ -156,6 +156,18 @@ pub fn check(memory: &mut Memory) -> Result<u32, (usize, u32, u32)> {
 /// Whether both forms of a kernel give what plain loops give; nothing where a row has no bias within the bound.
 fn one(memory: &mut Memory, widths: &[usize], side: usize, weights: Weights, image: u32) -> Option<bool> {
     let shape = Shape::new(widths).ok()?;
+    let file_bytes = write(&mut memory.file, shape, side, weights)?;
+    let file = ModelView::parse(&memory.file[..file_bytes]).ok()?;
+    let mut expected = [0; 16];
+    plain(shape, weights, image, file.table(), &mut memory.x, &mut memory.y, &mut expected);
+    let gives = |dense| gives(&file, dense, image, &mut memory.scratch, &expected);
+    Some([false, true].into_iter().all(gives))
+}
+
+/// Writes the network's file; returns its bytes. A function of its own, so that a device has its stack again before it
+/// infers.
+#[inline(never)]
+fn write(memory: &mut [u8; FILE], shape: Shape, side: usize, weights: Weights) -> Option<usize> {
     let dtype = if weights.i4 { Dtype::I4 } else { Dtype::I8 };
     let mut header = HeaderBuf::new(shape, dtype, mcu::PACKING).ok()?;
     if side > 0 {
@@ -167,9 +179,8 @@ fn one(memory: &mut Memory, widths: &[usize], side: usize, weights: Weights, ima
     let file_bytes = header.file_bytes();
     let words = mcu::I8Engine::scratch_words(&header.header());
     assert!(file_bytes <= FILE && words <= SCRATCH && ALIGN <= 16);
-    let mut builder = Builder::new(header, &mut memory.file[..file_bytes]).ok()?;
-    let table = core::array::from_fn(|p| (127 - p / 3) as u8);
-    builder.table(&table);
+    let mut builder = Builder::new(header, &mut memory[..file_bytes]).ok()?;
+    builder.table(&core::array::from_fn(|p| (127 - p / 3) as u8));
     for l in 0..shape.layers() {
         for row in 0..shape.width(l + 1) {
             builder.bias(l, row, bias(shape, weights, l, row)?);
@@ -177,12 +188,8 @@ fn one(memory: &mut Memory, widths: &[usize], side: usize, weights: Weights, ima
             (0..shape.width(l)).for_each(|column| builder.weight(l, row, column, weights.of(l, row, column)));
         }
     }
-    let file = builder.finish().ok()?;
-    let table = file.table().copied();
-    let mut expected = [0; 16];
-    plain(shape, weights, image, table.as_ref(), &mut memory.x, &mut memory.y, &mut expected);
-    let gives = |dense| gives(&file, dense, image, &mut memory.scratch, &expected);
-    Some([false, true].into_iter().all(gives))
+    builder.finish().ok()?;
+    Some(file_bytes)
 }
 
 fn gives(file: &ModelView<'_>, dense: bool, image: u32, scratch: &mut [u32], expected: &[i32; 16]) -> bool {
