@@ -75,13 +75,7 @@ impl Samples<'_> {
     pub fn gather(&self, backend: Backend, index: &[u32], out: &mut [f32]) {
         match self {
             Self::Pixels(pixels) => kernel::gather(backend, pixels, index, out),
-            Self::Features(features) => {
-                let inputs = out.len() / index.len().max(1);
-                assert_eq!(out.len(), inputs * index.len(), "gather: out is not a whole number of rows");
-                for (row, &n) in out.chunks_exact_mut(inputs.max(1)).zip(index) {
-                    row.copy_from_slice(&features[n as usize * inputs..][..inputs]);
-                }
-            }
+            Self::Features(features) => kernel::gather_rows(backend, features, index, &[], &[], out),
         }
     }
 }

@@ -28,11 +28,11 @@ fn float_c_adds_up_as_we_do() {
     let model = Model::load(&here.join("run")).unwrap();
     let test = Source::Demo.load(None, Reading::default()).unwrap().test;
     let all = test.indices();
-    let (words, classes) = run(here, "net", "float", 10, &test.images.pixels);
+    let (words, classes) = run(here, "net", "float", 10, &test.images().unwrap().pixels);
     assert_eq!(classes.len(), all.len());
     // The portable backend never fuses a product and a sum, and neither does C99.
     let mlp = Mlp::new(model.shape, Backend::PORTABLE);
-    let inputs = Inputs::plain(&test.images.pixels);
+    let inputs = Inputs::plain(&test.images().unwrap().pixels);
     let mut predictor = Predictor::new(mlp, all.len()).unwrap();
     let logits = predictor.logits(&ThreadPool::new(Threads::ONE), &model.params, &inputs, &all).unwrap();
     let differing = words.iter().zip(&logits).filter(|(w, z)| f32::from_ne_bytes(**w) != **z).count();
@@ -61,10 +61,10 @@ fn integer_c_gives_the_files_logits() {
         let image = ModelView::parse(&bytes).unwrap();
         let engine = integer::Engine::new(image.clone()).unwrap();
         let mut scratch = vec![0; integer::Engine::scratch_words(image.header())];
-        let (words, classes) = run(here, "net", "int32_t", 10, &test.images.pixels);
-        assert_eq!(classes.len(), test.labels.len());
+        let (words, classes) = run(here, "net", "int32_t", 10, &test.images().unwrap().pixels);
+        assert_eq!(classes.len(), test.len());
         let mut logits = [0; 10];
-        for (n, pixels) in test.images.pixels.chunks_exact(784).enumerate() {
+        for (n, pixels) in test.images().unwrap().pixels.chunks_exact(784).enumerate() {
             let class = engine.classify(pixels, &mut scratch, &mut logits).unwrap();
             let found: Vec<i32> = words[10 * n..][..10].iter().map(|w| i32::from_ne_bytes(*w)).collect();
             assert_eq!((&found[..], classes[n] as usize), (&logits[..], class), "{dtype}, image {n}");

@@ -101,7 +101,14 @@ fn every_packing_and_backend_gives_the_same_logits_for_every_test_image() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     let i8_file = quantized(here, "i8");
-    let pixels = Source::Folder(data().into()).load(None, Reading::default()).unwrap().test.images.pixels;
+    let pixels = Source::Path(data().into())
+        .load(None, Reading::default())
+        .unwrap()
+        .test
+        .images()
+        .unwrap()
+        .pixels
+        .clone();
     let expected = in_place(&i8_file, &pixels);
     let mut ways = 0;
     for packing in Packing::ALL {

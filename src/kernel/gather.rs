@@ -1,4 +1,4 @@
-//! From bytes to rows of floats: the rows of a batch, gathered from a data set and scaled.
+//! The rows of a batch, gathered from a data set of bytes or floats and scaled.
 
 use crate::arena;
 use crate::naive::unit;
@@ -30,6 +30,51 @@ pub fn gather_standardised(
 ) {
     assert!(mean.len() == scale.len() && out.len() == index.len() * mean.len(), "gather: lengths disagree");
     backend.run(Standardised { pixels, index, mean, scale, out });
+}
+
+/// `out(b,i) = (values(index[b], i) - mean[i]) * scale[i]`, or `values(index[b], i)` where `mean` and `scale` are empty.
+///
+/// # Panics
+/// If the lengths disagree or an index lies outside `values`.
+pub fn gather_rows(
+    backend: Backend,
+    values: &[f32],
+    index: &[u32],
+    mean: &[f32],
+    scale: &[f32],
+    out: &mut [f32],
+) {
+    assert_eq!(mean.len(), scale.len(), "gather: lengths disagree");
+    if index.is_empty() {
+        return;
+    }
+    let i = out.len() / index.len();
+    assert!(out.len() == index.len() * i && (mean.is_empty() || mean.len() == i), "gather: lengths disagree");
+    backend.run(Rows { values, index, mean, scale, out });
+}
+
+struct Rows<'a> {
+    values: &'a [f32],
+    index: &'a [u32],
+    mean: &'a [f32],
+    scale: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl Kernel for Rows<'_> {
+    type Out = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        in_blocks(self.values, self.index, self.out, |row, values| {
+            if self.mean.is_empty() {
+                row.copy_from_slice(values);
+                return;
+            }
+            for (((x, &v), &mean), &scale) in row.iter_mut().zip(values).zip(self.mean).zip(self.scale) {
+                *x = (v - mean) * scale;
+            }
+        });
+    }
 }
 
 struct Standardised<'a> {
@@ -70,30 +115,32 @@ impl Kernel for Gather<'_> {
     }
 }
 
-/// Bytes of images that are prefetched at once: what L2 holds beside all else.
+/// Bytes of samples that are prefetched at once: what L2 holds beside all else.
 const PREFETCH_BYTES: usize = 64 * 1024;
 /// Bytes of a cache line.
 const CACHE_LINE_BYTES: usize = arena::CACHE_LINE_FLOATS * size_of::<f32>();
 
-/// Converts the image of each index to its row of `out`.
+/// Converts the sample of each index, of bytes or floats, to its row of `out`.
 ///
-/// The images of a shuffled data set are in no cache. All of a block are prefetched before the first is converted: the memory
+/// The samples of a shuffled data set are in no cache. All of a block are prefetched before the first is converted: the memory
 /// then answers many requests at a time, which takes half as long as prefetching a few rows ahead.
 #[inline(always)]
-fn in_blocks(pixels: &[u8], index: &[u32], out: &mut [f32], mut convert: impl FnMut(&mut [f32], &[u8])) {
+fn in_blocks<T>(samples: &[T], index: &[u32], out: &mut [f32], mut convert: impl FnMut(&mut [f32], &[T])) {
     let i = out.len() / index.len().max(1);
     if i == 0 {
         return;
     }
-    let images = pixels.chunks_exact(i);
-    let image = |n: u32| images.clone().nth(n as usize).expect("gather: an index lies outside pixels");
-    let block = (PREFETCH_BYTES / i).max(1);
+    let samples = samples.chunks_exact(i);
+    let sample = |n: u32| samples.clone().nth(n as usize).expect("gather: an index lies outside the samples");
+    let block = (PREFETCH_BYTES / (i * size_of::<T>())).max(1);
     for (rows, index) in out.chunks_mut(block * i).zip(index.chunks(block)) {
         for &n in index.iter().filter(|_| index.len() > 1) {
-            image(n).chunks(CACHE_LINE_BYTES).for_each(|line| prefetch(line.as_ptr().cast()));
+            sample(n)
+                .chunks(CACHE_LINE_BYTES / size_of::<T>())
+                .for_each(|line| prefetch(line.as_ptr().cast()));
         }
         for (row, &n) in rows.chunks_exact_mut(i).zip(index) {
-            convert(row, image(n));
+            convert(row, sample(n));
         }
     }
 }
@@ -101,7 +148,7 @@ fn in_blocks(pixels: &[u8], index: &[u32], out: &mut [f32], mut convert: impl Fn
 #[cfg(test)]
 mod tests {
     extern crate std;
-    use super::{PREFETCH_BYTES, gather, gather_standardised, unit};
+    use super::{PREFETCH_BYTES, gather, gather_rows, gather_standardised, unit};
     use crate::simd::Backend;
 
     #[test]
@@ -120,6 +167,18 @@ mod tests {
             let mut out = [f32::NAN; 20];
             gather_standardised(backend, &pixels, &[1], &mean, &scale, &mut out);
             assert!(out.iter().zip(scale).all(|(&x, s)| x == 20.0 * s), "{}", backend.name());
+        }
+    }
+
+    #[test]
+    fn rows_of_floats_are_copied_or_standardised() {
+        let values: [f32; 60] = core::array::from_fn(|p| p as f32);
+        for backend in Backend::available() {
+            let mut out = [f32::NAN; 40];
+            gather_rows(backend, &values, &[2, 0], &[], &[], &mut out);
+            assert!(out.iter().zip((40..60).chain(0..20)).all(|(&x, v)| x == v as f32), "{}", backend.name());
+            gather_rows(backend, &values, &[2, 0], &[1.0; 20], &[0.5; 20], &mut out);
+            assert!(out.iter().zip((40..60).chain(0..20)).all(|(&x, v)| x == (v as f32 - 1.0) * 0.5));
         }
     }
 

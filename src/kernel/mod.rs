@@ -13,7 +13,7 @@
 //! | `sgemm.rs` | the call of `matrixmultiply` |
 //! | `input_gradient.rs` | the backward pass through a layer and the ReLU before it |
 //! | `softmax.rs` | softmax and cross entropy |
-//! | `gather.rs` | from bytes to rows of floats |
+//! | `gather.rs` | the rows of a batch, from bytes or floats |
 //! | `gemm_i8.rs` | integer layers |
 //! | `peak.rs` | the peak that benchmarks compare with |
 //!
@@ -46,7 +46,7 @@ use epilogue::Epilogue;
 use gemm_args::Gemm;
 use gemm_bf16::GemmBf16;
 
-pub use gather::{gather, gather_standardised};
+pub use gather::{gather, gather_rows, gather_standardised};
 pub use input_gradient::input_gradient;
 #[doc(hidden)] // Public for the program's benchmark only.
 pub use peak::{dot_peak, peak};

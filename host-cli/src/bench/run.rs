@@ -46,7 +46,7 @@ pub(super) fn cases(own: &[Backend], best: Backend) -> Vec<Case> {
 pub(super) fn epoch(case: &Case) -> Result<Measurement> {
     let (pixels, labels) = images(IMAGES + VALIDATION);
     let count = labels.len();
-    let set = Samples { images: Images { pixels, count, rows: demo::SIDE, cols: demo::SIDE }, labels };
+    let set = Samples::of_images(Images { pixels, count, rows: demo::SIDE, cols: demo::SIDE }, labels);
     let best = case.backend.name() == Backend::detect().name();
     let borrowed =
         Backend::by_name("matrixmultiply").filter(|_| best && case.threads == 1 && case.single().is_none());
@@ -124,7 +124,7 @@ pub(super) fn load(case: &Case) -> Result<Measurement> {
     let mut source = Source::FashionMnist;
     if source.load(None, Reading::default()).is_err() {
         write_garments(folder.path())?;
-        source = Source::Folder(folder.path().to_path_buf());
+        source = Source::Path(folder.path().to_path_buf());
     }
     let mut seconds = Vec::new();
     for _ in 0..5 {

@@ -82,7 +82,7 @@ fn show(source: &Source, dir: Option<&Path>, reading: Reading, count: usize, jso
     let mut output = Output::default();
     let set = &dataset.train;
     let of_class = |class: usize| {
-        let all = set.labels.iter().enumerate();
+        let all = set.labels().iter().enumerate();
         all.filter(move |&(_, &l)| usize::from(l) == class).map(|(n, _)| n)
     };
     let classes = dataset.classes.iter().enumerate();
@@ -93,9 +93,9 @@ fn show(source: &Source, dir: Option<&Path>, reading: Reading, count: usize, jso
         });
         return output.json(&json!({
             "data": dataset.name,
-            "train_images": set.labels.len(),
-            "test_images": dataset.test.labels.len(),
-            "image": [set.images.rows, set.images.cols],
+            "train_images": set.len(),
+            "test_images": dataset.test.len(),
+            "image": [set.images()?.rows, set.images()?.cols],
             "classes": classes.collect::<Vec<_>>(),
             "warnings": warnings.list(),
         }));
@@ -103,16 +103,16 @@ fn show(source: &Source, dir: Option<&Path>, reading: Reading, count: usize, jso
     output.line(format!(
         "{}: {} training and {} test images of {} x {} pixels, {} classes",
         dataset.name,
-        set.labels.len(),
-        dataset.test.labels.len(),
-        set.images.cols,
-        set.images.rows,
+        set.len(),
+        dataset.test.len(),
+        set.images()?.cols,
+        set.images()?.rows,
         dataset.classes.len()
     ))?;
     for (class, name) in classes {
         output.line(format!("\n{class} {name}, {} images", of_class(class).count()))?;
         for n in of_class(class).take(count) {
-            output.line(picture(set.images.image(n).unwrap_or_default(), set.images.cols))?;
+            output.line(picture(set.images()?.image(n).unwrap_or_default(), set.images()?.cols))?;
         }
     }
     Ok(())

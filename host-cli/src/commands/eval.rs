@@ -31,7 +31,7 @@ pub fn run(args: &Eval) -> Result<()> {
                      from its training images; use --split test",
                 )
             })?;
-            let val = recipe.split(dataset.train.labels.len()).val;
+            let val = recipe.split(&dataset.train).val;
             if val.is_empty() {
                 return Err(Error::usage("the model was trained on all images; use --split test"));
             }
@@ -41,7 +41,7 @@ pub fn run(args: &Eval) -> Result<()> {
     check_fit(network.shape(), |c| network.class(c), &dataset, &[set], &mut warnings)?;
     let evaluation = network.evaluate(&ThreadPool::new(args.threads), set, &index)?;
     if let Some(out) = &args.logits {
-        let logits = network.exact_logits(&set.images.pixels, &index)?;
+        let logits = network.exact_logits(&set.features, &index)?;
         files::write_atomic(out, &export::logits(set, &index, &logits)?)?;
     }
     let mut output = Output::default();

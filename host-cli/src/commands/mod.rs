@@ -91,15 +91,15 @@ fn remembered(
     let (place, recipe) = (place.map(|(place, _)| place), about.and_then(|about| about.recipe.as_ref()));
     let folder = place.as_ref().and_then(|place| place.data.clone());
     let source =
-        folder.map(Source::Folder).or_else(|| recipe.map(Recipe::source)).unwrap_or(Source::FashionMnist);
+        folder.map(Source::Path).or_else(|| recipe.map(Recipe::source)).unwrap_or(Source::FashionMnist);
     let data_dir = args.data_dir.clone().or_else(|| place.as_ref().and_then(|place| place.data_dir.clone()));
     let dataset = source.load(data_dir.as_deref(), reading).map_err(|error| {
         let hint = match (recipe, &place, &source) {
             (None, ..) => "the model does not say what it was trained on: --data does",
-            (_, Some(_), Source::Folder(_)) => {
+            (_, Some(_), Source::Path(_)) => {
                 "that is where the run was trained: where the data have moved, name their folder with --data"
             }
-            (_, None, Source::Folder(folder)) if folder.is_relative() => {
+            (_, None, Source::Path(folder)) if folder.is_relative() => {
                 "the model knows its data by a path from the folder where it was trained: name it with --data"
             }
             _ => return error,

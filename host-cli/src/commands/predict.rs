@@ -8,7 +8,7 @@ use super::{check_fit, check_image, load_data};
 use crate::cli::Predict;
 use crate::data::idx::{self, Images};
 use crate::data::png;
-use crate::data::{Reading, is_transposed};
+use crate::data::{Features, Reading, is_transposed};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::kind;
 use crate::inference::network::Network;
@@ -35,7 +35,9 @@ pub fn run(args: &Predict) -> Result<()> {
     let mut warnings = Warnings::default();
     let image = load(args, &model, &mut warnings)?;
     warn(args, &image, &mut warnings);
-    let logits = model.logits(&image.pixels, &[0])?;
+    let rows = image.pixels.len() / image.cols.max(1);
+    let images = Images { pixels: image.pixels.clone(), count: 1, rows, cols: image.cols };
+    let logits = model.logits(&Features::Images(images), &[0])?;
     let (class, probabilities) = (argmax(&logits), softmax(&logits));
     let mut output = Output::default();
     if args.json {
@@ -71,8 +73,8 @@ fn load(args: &Predict, model: &Network, warnings: &mut Warnings) -> Result<Imag
             })?;
             let dataset = load_data(&args.data, &args.model, model.about(), warnings)?;
             check_fit(model.shape(), |c| model.class(c), &dataset, &[&dataset.test], warnings)?;
-            let truth = dataset.test.labels.get(n).copied();
-            (dataset.test.images, n, truth, false)
+            let truth = dataset.test.labels().get(n).copied();
+            (dataset.test.images()?.clone(), n, truth, false)
         }
     };
     let pixels = images.image(n).ok_or_else(|| {

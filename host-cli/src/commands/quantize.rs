@@ -41,9 +41,8 @@ pub fn run(args: &Quantize) -> Result<()> {
     check_fit(model.shape, |c| model.class(c), &dataset, &[&dataset.train, &dataset.test], &mut warnings)?;
     let dtype = args.dtype.dtype();
     flash::check_packing(dtype, args.packing.unwrap_or(Packing::Generic))?;
-    let images = dataset.train.labels.len();
     let seed = model.about.recipe.as_ref().map_or(pipeline::SEED, |r| r.seed);
-    let split = pipeline::split(&model.about, images);
+    let split = pipeline::split(&model.about, &dataset.train);
     let qat = args.qat;
     let options = Options { dtype, calibrate: args.calibrate, clip: args.clip, qat, seed };
     let Quantized { bytes, float, .. } =
@@ -115,29 +114,29 @@ impl Comparison {
         let both = |pixels: &[u8], index: &[u32]| -> Result<[Vec<u8>; 2]> {
             Ok([float_classes(model, pixels, index)?, integer_classes(image, pixels, index)?])
         };
-        let of_val = both(&train.images.pixels, &split.val)?;
-        let of_test = both(&test.images.pixels, &all)?;
+        let of_val = both(&train.images()?.pixels, &split.val)?;
+        let of_test = both(&test.images()?.pixels, &all)?;
         let right = |found: &[u8], labels: &[u8], index: &[u32]| {
             let hits = found.iter().zip(index).filter(|&(&c, &n)| c == labels[n as usize]).count();
             hits as f64 / index.len().max(1) as f64
         };
         let recall = |class: usize| {
             let index: Vec<u32> =
-                all.iter().copied().filter(|&n| usize::from(test.labels[n as usize]) == class).collect();
+                all.iter().copied().filter(|&n| usize::from(test.labels()[n as usize]) == class).collect();
             of_test.each_ref().map(|found| {
                 let found: Vec<u8> = index.iter().map(|&n| found[n as usize]).collect();
-                right(&found, &test.labels, &index)
+                right(&found, test.labels(), &index)
             })
         };
         let some = &split.train[..split.train.len().min(1024)];
         Ok(Self {
             val: (!split.val.is_empty())
-                .then(|| of_val.each_ref().map(|found| right(found, &train.labels, &split.val))),
-            test: of_test.each_ref().map(|found| right(found, &test.labels, &all)),
+                .then(|| of_val.each_ref().map(|found| right(found, train.labels(), &split.val))),
+            test: of_test.each_ref().map(|found| right(found, test.labels(), &all)),
             images: all.len(),
             flips: of_test[0].iter().zip(&of_test[1]).filter(|(a, b)| a != b).count(),
             per_class: (0..model.shape.outputs()).map(recall).collect(),
-            noise: noise(float, image, &train.images.pixels, some)?,
+            noise: noise(float, image, &train.images()?.pixels, some)?,
         })
     }
 

@@ -34,9 +34,9 @@ pub fn run(args: &Verify) -> Result<()> {
     let (left, right) = (NaiveNetwork::new(&a)?, NaiveNetwork::new(&b)?);
     let real = !(left.is_integer() && right.is_integer());
     let (mut differing, mut classes, mut first) = (0, 0, None::<(usize, Difference)>);
-    let images = test.labels.len();
+    let images = test.len();
     for n in 0..images {
-        let pixels = test.images.image(n).unwrap_or_default();
+        let pixels = test.images()?.image(n).unwrap_or_default();
         let (of_a, of_b) = (left.layer_outputs(pixels, real), right.layer_outputs(pixels, real));
         if let Some(difference) = first_difference(&of_a, &of_b) {
             differing += 1;

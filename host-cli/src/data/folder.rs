@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::classes::{self, Classes, read_names};
 use super::find;
 use super::idx::{self, RawImages};
-use super::{Dataset, FASHION_MNIST_CLASSES, FILES, Reading, Samples, foreign, is_fashion_mnist};
+use super::{Dataset, FASHION_MNIST_CLASSES, FILES, Reading, Samples, Task, foreign, is_fashion_mnist};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The advice where a folder holds no data set.
@@ -60,13 +60,13 @@ fn read_files(folder: &Path, paths: &[PathBuf; 4], reading: Reading) -> Result<D
     }));
     let (train, test) = (train.into_samples(reading), test.into_samples(reading));
     let first = reading.first_label;
-    let counted = names.is_none() && !(first == 0 && is_fashion_mnist(&train.labels));
+    let counted = names.is_none() && !(first == 0 && is_fashion_mnist(train.labels()));
     let classes = match names {
-        Some((path, names)) => Classes::named(&train.labels, &test.labels, first, &path, names)?,
-        None if counted => Classes::counted(&train.labels, &test.labels, first)?,
+        Some((path, names)) => Classes::named(train.labels(), test.labels(), first, &path, names)?,
+        None if counted => Classes::counted(train.labels(), test.labels(), first)?,
         None => Classes::named(
-            &train.labels,
-            &test.labels,
+            train.labels(),
+            test.labels(),
             0,
             folder,
             FASHION_MNIST_CLASSES.map(String::from).to_vec(),
@@ -78,6 +78,7 @@ fn read_files(folder: &Path, paths: &[PathBuf; 4], reading: Reading) -> Result<D
         name: String::new(),
         train,
         test,
+        task: Task::Classify,
         classes: classes.names,
         counted,
         first_label: first,
@@ -159,13 +160,13 @@ impl RawSamples {
         if reading.transpose == Some(true) {
             images.transpose();
         }
-        Samples { images, labels: self.labels }
+        Samples::of_images(images, self.labels)
     }
 }
 
 fn check_same_size(train: &Samples, test: &Samples) -> Result<()> {
-    let size = |s: &Samples| (s.images.rows, s.images.cols);
-    let (a, b) = (size(train), size(test));
+    let size = |s: &Samples| s.images().map(|images| (images.rows, images.cols));
+    let (a, b) = (size(train)?, size(test)?);
     if a == b {
         return Ok(());
     }

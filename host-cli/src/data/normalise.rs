@@ -1,5 +1,6 @@
-//! Normalisation: turns pixels into inputs, by a table for every byte, then a mean and a scale for every pixel. It is stored
-//! in the model file, so that whatever uses the model does the same.
+//! Normalisation: turns samples into inputs. Pixels go through a table of bytes, then a mean and a scale for each pixel; the
+//! columns of a table of numbers have a mean and a scale each. It is stored in the model file, so that whatever uses the
+//! model does the same.
 //!
 //! A microcontroller applies only the table: [`Normalisation::fold`] moves the rest into the first layer.
 
@@ -9,13 +10,14 @@ use clap::ValueEnum;
 use selvedge::{Backend, Shape, kernel};
 use serde::{Deserialize, Serialize};
 
+use super::samples::{Features, Matrix};
 use crate::error::Result;
 
 /// Added to the standard deviation of a pixel that is standardised by itself, in bytes, so that pixels that are nearly always
 /// black get no large inputs.
 const STANDARD_DEVIATION_FLOOR: f64 = 25.5;
 
-/// How pixels are standardised after the gamma table.
+/// How inputs are standardised; pixels after the gamma table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Standardisation {
@@ -25,10 +27,12 @@ pub enum Standardisation {
     Global,
     /// Subtract each pixel's own mean and divide by its own standard deviation plus a tenth of the range
     Pixel,
+    /// Subtract each column's mean and divide by its standard deviation, for tables of numbers
+    Column,
 }
 
-/// `x = (table[p] - mean) * scale` where there are means, else `x = table[p] / 255`; `table[p]` is `255 (p / 255)^gamma`,
-/// rounded.
+/// Of a pixel: `x = (table[p] - mean) * scale` where there are means, else `x = table[p] / 255`; `table[p]` is
+/// `255 (p / 255)^gamma`, rounded. Of a number: `x = (v - mean) * scale` where there are means, else `x = v`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Serialized", into = "Serialized")]
 pub struct Normalisation {
@@ -122,7 +126,7 @@ impl Normalisation {
                 });
                 pairs.unzip()
             }
-            _ => {
+            Standardisation::None | Standardisation::Global | Standardisation::Column => {
                 let count = count * pixels_per_image as f64;
                 let (mean, standard_deviation) = moments(sums.iter().sum(), squares.iter().sum(), count);
                 let scale = (1.0 / standard_deviation.max(1.0)) as f32;
@@ -130,6 +134,31 @@ impl Normalisation {
             }
         };
         Self { gamma, mean, scale }
+    }
+
+    /// The normalisation of the columns of `matrix`, with the means and standard deviations of the rows at `index`. A column
+    /// that is constant there becomes 0.
+    pub fn of_columns(matrix: &Matrix, index: &[u32]) -> Self {
+        let count = index.len().max(1) as f64;
+        let mut means = vec![0.0f64; matrix.columns];
+        for &n in index {
+            means.iter_mut().zip(matrix.row(n as usize)).for_each(|(sum, &v)| *sum += f64::from(v) / count);
+        }
+        let mut variances = vec![0.0f64; matrix.columns];
+        for &n in index {
+            let row = matrix.row(n as usize).iter().zip(&means);
+            variances
+                .iter_mut()
+                .zip(row)
+                .for_each(|(sum, (&v, mean))| *sum += (f64::from(v) - mean).powi(2) / count);
+        }
+        let scale = |(&variance, mean): (&f64, &f64)| {
+            let deviation = variance.sqrt();
+            // What is left of a constant after rounding is no deviation.
+            if deviation > 1e-7 * mean.abs() { (1.0 / deviation) as f32 } else { 0.0 }
+        };
+        let scale = variances.iter().zip(&means).map(scale).collect();
+        Self { gamma: 1.0, mean: means.into_iter().map(|mean| mean as f32).collect(), scale }
     }
 
     /// The normalisation that applies `table` and nothing else, with the shortest exponent that gives it; `None` where no
@@ -181,16 +210,24 @@ impl Normalisation {
         if self.mean.is_empty() || self.mean.len() == inputs {
             return Ok(());
         }
-        Err(format!("it standardises {} pixels, but has {inputs} inputs", self.mean.len()))
+        Err(format!("it standardises {} values, but has {inputs} inputs", self.mean.len()))
     }
 
-    /// Applies the table to images, for [`Inputs::fill`].
-    pub fn inputs<'a>(&'a self, pixels: &'a [u8]) -> Inputs<'a> {
+    /// Samples for [`Inputs::fill`]; applies the table to pixels.
+    pub fn inputs<'a>(&'a self, features: &'a Features) -> Inputs<'a> {
+        match features {
+            Features::Images(images) => self.pixels(&images.pixels),
+            Features::Table(matrix) => Inputs { values: Values::Floats(&matrix.values), normalisation: self },
+        }
+    }
+
+    /// Applies the table to the pixels of images, for [`Inputs::fill`].
+    pub fn pixels<'a>(&'a self, pixels: &'a [u8]) -> Inputs<'a> {
         let pixels = match self.table() {
             None => Cow::Borrowed(pixels),
             Some(table) => Cow::Owned(pixels.iter().map(|&p| table[usize::from(p)]).collect()),
         };
-        Inputs { pixels, normalisation: self }
+        Inputs { values: Values::Pixels(pixels), normalisation: self }
     }
 
     /// Changes the first layer to take `table[p] / 255` instead of what [`Inputs::fill`] writes. Sums are in f64.
@@ -235,11 +272,18 @@ pub fn absorb(shape: Shape, params: &mut [f32], rows: impl IntoIterator<Item = (
     Ok(())
 }
 
-/// Images to which the table has been applied.
+/// Samples to which the table has been applied.
 #[derive(Debug)]
 pub struct Inputs<'a> {
-    pixels: Cow<'a, [u8]>,
+    values: Values<'a>,
     normalisation: &'a Normalisation,
+}
+
+#[derive(Debug)]
+enum Values<'a> {
+    /// After the table.
+    Pixels(Cow<'a, [u8]>),
+    Floats(&'a [f32]),
 }
 
 /// The plain division by 255.
@@ -248,20 +292,27 @@ static PLAIN: Normalisation = Normalisation { gamma: 1.0, mean: Vec::new(), scal
 impl<'a> Inputs<'a> {
     /// Images that are only divided by 255.
     pub fn plain(pixels: &'a [u8]) -> Self {
-        PLAIN.inputs(pixels)
+        PLAIN.pixels(pixels)
     }
 
-    /// The bytes after the table.
+    /// The bytes after the table; none where the samples are no pixels.
     pub fn pixels(&self) -> &[u8] {
-        &self.pixels
+        match &self.values {
+            Values::Pixels(pixels) => pixels,
+            Values::Floats(_) => &[],
+        }
     }
 
-    /// Writes the inputs `(index.len(), pixels)` of the images at `index`.
+    /// Writes the inputs `(index.len(), width)` of the samples at `index`.
     pub fn fill(&self, backend: Backend, index: &[u32], rows: &mut [f32]) {
-        self.fill_from(backend, &self.pixels, index, rows);
+        let Normalisation { mean, scale, .. } = self.normalisation;
+        match &self.values {
+            Values::Pixels(pixels) => self.fill_from(backend, pixels, index, rows),
+            Values::Floats(values) => kernel::gather_rows(backend, values, index, mean, scale, rows),
+        }
     }
 
-    /// As [`fill`](Self::fill), from other images to which the table has been applied.
+    /// As [`fill`](Self::fill), from other pixels to which the table has been applied.
     pub fn fill_from(&self, backend: Backend, pixels: &[u8], index: &[u32], rows: &mut [f32]) {
         let Normalisation { mean, scale, .. } = self.normalisation;
         if mean.is_empty() {
@@ -287,7 +338,7 @@ mod tests {
         for (standardise, floor) in [(Standardisation::Pixel, true), (Standardisation::Global, false)] {
             let n = Normalisation::new(0.5, standardise, &pixels, 4, &(0..10).collect::<Vec<_>>());
             let mut rows = [0.0; 40];
-            n.inputs(&pixels).fill(Backend::PORTABLE, &(0..10).collect::<Vec<_>>(), &mut rows);
+            n.pixels(&pixels).fill(Backend::PORTABLE, &(0..10).collect::<Vec<_>>(), &mut rows);
             let mean = rows.iter().sum::<f32>() / 40.0;
             let square = rows.iter().map(|x| x * x).sum::<f32>() / 40.0;
             assert!(mean.abs() < 1e-5, "{standardise:?} {mean}");
@@ -333,7 +384,7 @@ mod tests {
         n.fold(shape, &mut folded).unwrap();
         let table = n.table().unwrap();
         let mut x = [0.0; 4];
-        n.inputs(&pixels).fill(Backend::PORTABLE, &[2], &mut x);
+        n.pixels(&pixels).fill(Backend::PORTABLE, &[2], &mut x);
         for o in 0..3 {
             let z = |params: &[f32], x: [f32; 4]| {
                 params[12 + o] + (0..4).map(|i| x[i] * params[3 * i + o]).sum::<f32>()

@@ -1,11 +1,12 @@
-//! Labelled samples in memory. A sample is a grey image of one byte a pixel.
+//! Samples in memory: what a network is trained on and applied to, and what it should answer.
 //!
-//! Only this module and [`normalise`](super::normalise), which turns bytes into the floats that a network takes, know the
-//! type of a sample. Samples of f32 features join as a second kind beside [`Images`].
+//! A sample is a picture of bytes or a row of floats. Only this module and [`normalise`](super::normalise), which turns
+//! either into the floats that a network takes, know which.
 
 use sha2::{Digest, Sha256};
 
 use super::hex;
+use crate::error::{Error, Result};
 
 /// Grey images of `rows * cols` bytes each, row-major; 0 is black.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,26 +46,148 @@ impl Images {
     }
 }
 
-/// Labelled samples: images and the class of each.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Rows of floats, `(rows, columns)` row-major.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Matrix {
+    /// All rows, one after the other.
+    pub values: Vec<f32>,
+    /// The columns of a row, at least 1.
+    pub columns: usize,
+}
+
+impl Matrix {
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        self.values.len() / self.columns
+    }
+
+    /// Row `n`.
+    pub fn row(&self, n: usize) -> &[f32] {
+        &self.values[n * self.columns..][..self.columns]
+    }
+}
+
+/// What a network is given.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Features {
+    /// Pictures.
+    Images(Images),
+    /// Rows of a table, as numbers.
+    Table(Matrix),
+}
+
+impl Features {
+    /// The number of samples.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Images(images) => images.count,
+            Self::Table(matrix) => matrix.rows(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The numbers of a sample: pixels or columns.
+    pub fn width(&self) -> usize {
+        match self {
+            Self::Images(images) => images.pixels_per_image(),
+            Self::Table(matrix) => matrix.columns,
+        }
+    }
+
+    /// The pictures.
+    ///
+    /// # Errors
+    /// `Model` where they are rows of a table.
+    pub fn images(&self) -> Result<&Images> {
+        match self {
+            Self::Images(images) => Ok(images),
+            Self::Table(_) => Err(Error::model("the data are rows of a table, where this needs pictures")),
+        }
+    }
+}
+
+/// What a network should answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Targets {
+    /// Nothing is known.
+    Unknown,
+    /// The class of each sample.
+    Classes(Vec<u8>),
+    /// Numbers, or 0 and 1 for each of several labels: `(samples, outputs)`.
+    Values(Matrix),
+    /// The inputs themselves; where it is known, 1 for each sample that is an anomaly and 0 for the others.
+    Inputs(Option<Vec<u8>>),
+}
+
+/// Samples and what a network should answer for each.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Samples {
-    /// The images.
-    pub images: Images,
-    /// The class of each image.
-    pub labels: Vec<u8>,
+    /// The samples.
+    pub features: Features,
+    /// The answers.
+    pub targets: Targets,
+    /// The samples that validate, ascending, where the data set says which; `None` where the recipe splits them off.
+    pub validation: Option<Vec<u32>>,
 }
 
 impl Samples {
-    /// The indices of all samples.
-    pub fn indices(&self) -> Vec<u32> {
-        (0..self.labels.len() as u32).collect()
+    /// Pictures and the class of each.
+    pub fn of_images(images: Images, labels: Vec<u8>) -> Self {
+        Self { features: Features::Images(images), targets: Targets::Classes(labels), validation: None }
     }
 
-    /// SHA-256 of the labels and the pixels.
+    /// The number of samples.
+    pub fn len(&self) -> usize {
+        self.features.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.features.is_empty()
+    }
+
+    /// The indices of all samples.
+    pub fn indices(&self) -> Vec<u32> {
+        (0..self.len() as u32).collect()
+    }
+
+    /// The pictures.
+    ///
+    /// # Errors
+    /// `Model` where the samples are rows of a table.
+    pub fn images(&self) -> Result<&Images> {
+        self.features.images()
+    }
+
+    /// The class of each sample; empty where the answers are no classes.
+    pub fn labels(&self) -> &[u8] {
+        match &self.targets {
+            Targets::Classes(labels) => labels,
+            _ => &[],
+        }
+    }
+
+    /// SHA-256 of the answers and the samples.
     pub fn fingerprint(&self) -> String {
         let mut hash = Sha256::new();
-        hash.update(&self.labels);
-        hash.update(&self.images.pixels);
+        let add_floats = |hash: &mut Sha256, values: &[f32]| {
+            values.chunks(1024).for_each(|part| {
+                hash.update(part.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<_>>());
+            });
+        };
+        match &self.targets {
+            Targets::Classes(labels) | Targets::Inputs(Some(labels)) => hash.update(labels),
+            Targets::Values(matrix) => add_floats(&mut hash, &matrix.values),
+            Targets::Unknown | Targets::Inputs(None) => {}
+        }
+        match &self.features {
+            Features::Images(images) => hash.update(&images.pixels),
+            Features::Table(matrix) => add_floats(&mut hash, &matrix.values),
+        }
         hex(&hash.finalize())
     }
 }

@@ -125,20 +125,20 @@ fn images(
     let dataset = source.load(options.data_dir, options.reading)?;
     dataset.warnings.iter().for_each(|text| warnings.add(text));
     let set = dataset.test;
-    let (rows, cols) = (set.images.rows, set.images.cols);
+    let (rows, cols) = (set.images()?.rows, set.images()?.cols);
     if rows * cols != inputs || header.image().is_some_and(|size| size != (rows, cols)) {
         return Err(Error::model(format!(
             "the images of {source} are {rows} x {cols} pixels, but the model takes {inputs} inputs"
         )));
     }
     let mut pixels = Vec::new();
-    let firsts = (0..=u8::MAX).filter_map(|class| set.labels.iter().position(|l| *l == class));
-    let others = 0..set.labels.len();
+    let firsts = (0..=u8::MAX).filter_map(|class| set.labels().iter().position(|l| *l == class));
+    let others = 0..set.len();
     let mut chosen = Vec::new();
     for n in firsts.chain(others) {
         if chosen.len() < count && !chosen.contains(&n) {
             chosen.push(n);
-            pixels.extend_from_slice(set.images.image(n).unwrap_or_default());
+            pixels.extend_from_slice(set.images()?.image(n).unwrap_or_default());
         }
     }
     Ok(Images { pixels, count: chosen.len(), rows, cols })

@@ -30,7 +30,7 @@ impl Exporter for Npz {
 /// # Errors
 /// `Failed` if it cannot be written.
 pub fn logits(set: &Samples, index: &[u32], logits: &Logits) -> Result<Vec<u8>> {
-    bytes(&tensors::of_images(set, index, logits)).map_err(Error::failed)
+    bytes(&tensors::of_images(set.images()?, set.labels(), index, logits)).map_err(Error::failed)
 }
 
 /// The file.

@@ -3,7 +3,7 @@
 use selvedge::format::ModelView;
 
 use super::Parameters;
-use crate::data::Samples;
+use crate::data::Images;
 use crate::files::safetensors::{Dtype, Tensor};
 use crate::inference::Logits;
 use crate::model::state_dict;
@@ -43,20 +43,20 @@ fn integers(model: &ModelView<'_>) -> Vec<Tensor> {
 }
 
 /// The images at `index` of a set, their classes and their logits.
-pub(super) fn of_images(set: &Samples, index: &[u32], logits: &Logits) -> Vec<Tensor> {
-    let images = index.len();
+pub(super) fn of_images(images: &Images, labels: &[u8], index: &[u32], logits: &Logits) -> Vec<Tensor> {
+    let count = index.len();
     let (kind, bytes): (_, Vec<u8>) = match logits {
         Logits::Float(z) => (Dtype::F32, z.iter().flat_map(|z| z.to_le_bytes()).collect()),
         Logits::Integer(z) => (Dtype::I32, z.iter().flat_map(|z| z.to_le_bytes()).collect()),
     };
-    let outputs = bytes.len() / 4 / images.max(1);
-    let (rows, cols) = (set.images.rows, set.images.cols);
-    let pixels = index.iter().flat_map(|&n| set.images.image(n as usize).unwrap_or_default()).copied();
-    let labels = index.iter().map(|&n| set.labels[n as usize]);
+    let outputs = bytes.len() / 4 / count.max(1);
+    let (rows, cols) = (images.rows, images.cols);
+    let pixels = index.iter().flat_map(|&n| images.image(n as usize).unwrap_or_default()).copied();
+    let labels = index.iter().map(|&n| labels[n as usize]);
     vec![
-        tensor("images", Dtype::U8, &[images, rows, cols], pixels.collect()),
-        tensor("labels", Dtype::U8, &[images], labels.collect()),
-        tensor("logits", kind, &[images, outputs], bytes),
+        tensor("images", Dtype::U8, &[count, rows, cols], pixels.collect()),
+        tensor("labels", Dtype::U8, &[count], labels.collect()),
+        tensor("logits", kind, &[count, outputs], bytes),
     ]
 }
 

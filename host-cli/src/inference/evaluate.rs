@@ -91,7 +91,7 @@ pub fn evaluate(
     let mut losses = vec![0.0; BATCH];
     let count = |activations: &Activations<'_>, index: &[u32]| {
         let mut logits = activations.logits(index.len()).to_vec();
-        let labels: Vec<u8> = index.iter().map(|&n| set.labels[n as usize]).collect();
+        let labels: Vec<u8> = index.iter().map(|&n| set.labels()[n as usize]).collect();
         for (row, &label) in logits.chunks_exact(classes).zip(&labels) {
             evaluation.confusion[usize::from(label)][argmax(row)] += 1;
         }
@@ -115,6 +115,6 @@ pub fn evaluate_model(
     index: &[u32],
 ) -> Result<Evaluation> {
     let mlp = Mlp::new(model.shape, backend);
-    let inputs = model.about.normalisation.inputs(&set.images.pixels);
+    let inputs = model.about.normalisation.inputs(&set.features);
     evaluate(thread_pool, &mlp, &model.params, &inputs, set, index)?.check_finite()
 }

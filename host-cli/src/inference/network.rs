@@ -10,7 +10,7 @@ use selvedge::{Backend, Mlp, Shape};
 
 use super::evaluate::{Evaluation, evaluate_model};
 use super::{Logits, argmax, check_finite, float, integer, softmax};
-use crate::data::{Dataset, Samples};
+use crate::data::{Dataset, Features, Samples};
 use crate::error::{Error, Result};
 use crate::memory::Bytes;
 use crate::model::fit::{check_outputs, check_set};
@@ -114,21 +114,21 @@ impl Network {
         check_set(self.shape(), set)?;
         let classes = self.shape().outputs();
         let mut evaluation = Evaluation::new(index.len(), classes);
-        let logits = self.logits(&set.images.pixels, index)?;
+        let logits = self.logits(&set.features, index)?;
         for (row, &n) in logits.chunks_exact(classes).zip(index) {
-            let label = usize::from(set.labels[n as usize]);
+            let label = usize::from(set.labels()[n as usize]);
             evaluation.confusion[label][argmax(row)] += 1;
             evaluation.loss_sum -= softmax(row)[label].ln();
         }
         Ok(evaluation)
     }
 
-    /// The logits of each image at `index`, as real numbers.
+    /// The logits of each sample at `index`, as real numbers.
     ///
     /// # Errors
     /// `Failed` without the memory.
-    pub fn logits(&self, pixels: &[u8], index: &[u32]) -> Result<Vec<f64>> {
-        Ok(match self.exact_logits(pixels, index)? {
+    pub fn logits(&self, features: &Features, index: &[u32]) -> Result<Vec<f64>> {
+        Ok(match self.exact_logits(features, index)? {
             Logits::Float(logits) => logits.into_iter().map(f64::from).collect(),
             Logits::Integer(logits) => {
                 let unit = self.unit();
@@ -145,21 +145,21 @@ impl Network {
         }
     }
 
-    /// The logits of each image at `index`, as the network computes them.
+    /// The logits of each sample at `index`, as the network computes them.
     ///
     /// # Errors
     /// `Failed` without the memory.
-    pub fn exact_logits(&self, pixels: &[u8], index: &[u32]) -> Result<Logits> {
+    pub fn exact_logits(&self, features: &Features, index: &[u32]) -> Result<Logits> {
         let flash = match self {
             Self::Float(model) => {
                 let mlp = Mlp::new(model.shape, Backend::detect());
-                let inputs = model.about.normalisation.inputs(pixels);
+                let inputs = model.about.normalisation.inputs(features);
                 let pool = ThreadPool::new(Threads::ONE);
                 return finite(float::logits(&pool, &mlp, &model.params, &inputs, index)?);
             }
             Self::Flash(flash) => flash,
         };
-        let image = flash.image();
+        let (image, pixels) = (flash.image(), &features.images()?.pixels);
         if image.header().dtype().is_integer() {
             return Ok(Logits::Integer(integer::logits(&image, pixels, index)?));
         }

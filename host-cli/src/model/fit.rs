@@ -2,7 +2,7 @@
 
 use selvedge::Shape;
 
-use crate::data::{Dataset, Samples};
+use crate::data::{Dataset, Features, Images, Samples};
 use crate::error::{Error, Result};
 
 /// Why a network of one output is refused.
@@ -34,16 +34,20 @@ pub fn check_names(classes: &[String], shape: Shape) -> std::result::Result<(), 
 /// # Errors
 /// `Model` with both numbers.
 pub fn check_set(shape: Shape, set: &Samples) -> Result<()> {
-    let pixels = set.images.pixels_per_image();
-    if pixels != shape.inputs() {
-        return Err(Error::model(format!(
-            "the model takes {} inputs, but the images have {} x {} = {pixels} pixels",
-            shape.inputs(),
-            set.images.rows,
-            set.images.cols
-        )));
+    let (inputs, width) = (shape.inputs(), set.features.width());
+    if inputs != width {
+        return Err(Error::model(match &set.features {
+            Features::Images(Images { rows, cols, .. }) => {
+                format!(
+                    "the model takes {inputs} inputs, but the images have {rows} x {cols} = {width} pixels"
+                )
+            }
+            Features::Table(_) => {
+                format!("the model takes {inputs} inputs, but the rows have {width} columns")
+            }
+        }));
     }
-    match set.labels.iter().max() {
+    match set.labels().iter().max() {
         Some(&label) if usize::from(label) >= shape.outputs() => {
             Err(other_classes(shape, format_args!("the data has class {label}")))
         }

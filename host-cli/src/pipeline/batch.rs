@@ -2,8 +2,8 @@
 
 use selvedge::Backend;
 
-use crate::data::Samples;
 use crate::data::normalise::Inputs;
+use crate::data::{Features, Images, Samples};
 use crate::recipe::Recipe;
 use crate::sampling::stream_at;
 
@@ -38,14 +38,14 @@ impl<'a> Batches<'a> {
     /// Takes the images at `index` for step `step` of the run; what is changed about them follows from both.
     pub fn load(&mut self, step: u64, index: &[u32]) {
         self.labels.clear();
-        self.labels.extend(index.iter().map(|&n| self.set.labels[n as usize]));
+        self.labels.extend(index.iter().map(|&n| self.set.labels()[n as usize]));
         self.index.clear();
         if !self.flip && self.shift == 0 {
             self.index.extend(index);
             return;
         }
         self.index.extend(0..index.len() as u32);
-        let (rows, cols) = (self.set.images.rows, self.set.images.cols);
+        let Features::Images(Images { rows, cols, .. }) = self.set.features else { return };
         self.changed.clear();
         self.changed.resize(index.len() * rows * cols, 0);
         let mut rng = stream_at(self.seed, "augment", step);
@@ -65,7 +65,7 @@ impl<'a> Batches<'a> {
 
     /// Writes rows `first..` of the batch.
     pub fn fill(&self, backend: Backend, first: usize, rows: &mut [f32]) {
-        let inputs = self.set.images.pixels_per_image();
+        let inputs = self.set.features.width();
         let index = &self.index[first..][..rows.len() / inputs];
         if self.changed.is_empty() {
             self.inputs.fill(backend, index, rows);

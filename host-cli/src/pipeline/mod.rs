@@ -48,13 +48,13 @@ pub struct Pipeline<'a> {
 /// # Errors
 /// `Data` where the images are too large for a network.
 pub fn network(recipe: &Recipe, set: &Samples, classes: usize, backend: Backend) -> Result<Mlp> {
-    Ok(Mlp::new(recipe.shape(set.images.pixels_per_image(), classes)?, backend))
+    Ok(Mlp::new(recipe.shape(set.features.width(), classes)?, backend))
 }
 
-/// How the `images` training images were split for a model: as its recipe says, or by [`SEED`] where it has none.
-pub fn split(about: &About, images: usize) -> Split {
+/// How the training samples were split for a model: as its recipe says, or by [`SEED`] where it has none.
+pub fn split(about: &About, set: &Samples) -> Split {
     let recipe = about.recipe.as_ref();
-    recipe.map_or_else(|| Split::new(Generator::Selvedge, SEED, images), |recipe| recipe.split(images))
+    recipe.map_or_else(|| Split::new(Generator::Selvedge, SEED, set.len()), |recipe| recipe.split(set))
 }
 
 impl<'a> Pipeline<'a> {
@@ -63,11 +63,11 @@ impl<'a> Pipeline<'a> {
     /// # Errors
     /// `Usage` for a batch larger than the training part.
     pub fn new(recipe: &'a Recipe, set: &'a Samples, mlp: Mlp, start: Option<&'a Model>) -> Result<Self> {
-        let split = recipe.split(set.images.count);
+        let split = recipe.split(set);
         recipe.check_batch(split.train.len())?;
         let normalisation = match start {
             Some(model) => model.about.normalisation.clone(),
-            None => recipe.normalisation(&set.images, &split),
+            None => recipe.normalisation(&set.features, &split),
         };
         Ok(Self { recipe, set, mlp, start, split, normalisation })
     }
@@ -98,7 +98,7 @@ impl<'a> Pipeline<'a> {
         let about = About {
             version: env!("CARGO_PKG_VERSION").into(),
             classes: classes.to_vec(),
-            image: Some((self.set.images.rows, self.set.images.cols)),
+            image: self.set.images().ok().map(|images| (images.rows, images.cols)),
             normalisation: self.normalisation.clone(),
             activation: Activation::default(),
             recipe: Some(self.recipe.clone()),

@@ -89,7 +89,7 @@ pub(super) fn train(
 ) -> Result<Ending> {
     let Pipeline { mlp, recipe, set, split, normalisation, .. } = pipeline;
     let shape = mlp.shape;
-    let inputs = normalisation.inputs(&set.images.pixels);
+    let inputs = normalisation.inputs(&set.features);
     let mut order = split.train.clone();
     let steps = order.len().div_ceil(recipe.batch);
     let floats = Workspace::floats(shape, recipe.batch);

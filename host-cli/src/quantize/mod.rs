@@ -82,21 +82,22 @@ pub fn quantize(
     options: Options,
     on_epoch: &mut dyn FnMut(usize, f64),
 ) -> Result<Quantized> {
+    let pixels = &set.images()?.pixels;
     let mut net = fold(model)?;
     let shape = net.shape;
     simplify(shape, &mut net.params)?;
     let mlp = Mlp::new(shape, Backend::detect());
     let calibration_index = &train[..options.calibrate.min(train.len())];
-    let input = Input::new(net.table, &set.images.pixels, calibration_index, shape.inputs());
+    let input = Input::new(net.table, pixels, calibration_index, shape.inputs());
     let values = input.values();
-    let images = TableInputs { pixels: &set.images.pixels, index: calibration_index, values: &values };
+    let images = TableInputs { pixels, index: calibration_index, values: &values };
     let quantizer = Quantizer { model, mlp, input: &input, images, options };
     equalize(&quantizer, &mut net)?;
     let calibration = quantizer.calibrate(&net.params)?;
     let mut params = Floats::copy_of(&net.params, "a copy of the parameters")?;
     if options.qat > 0 {
         let images = TableInputs { index: train, ..images };
-        let config = QatConfig { images, labels: &set.labels, epochs: options.qat, seed: options.seed };
+        let config = QatConfig { images, labels: set.labels(), epochs: options.qat, seed: options.seed };
         let choose_steps = |params: &[f32]| quantizer.steps(params, &calibration.mean_square);
         finetune(&mlp, &mut params, config, &choose_steps, on_epoch)?;
     }

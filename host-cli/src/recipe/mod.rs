@@ -14,7 +14,7 @@ use selvedge::{Backend, Init, Shape};
 use serde::{Deserialize, Serialize};
 
 use crate::data::normalise::Normalisation;
-use crate::data::{Images, Reading, Source};
+use crate::data::{Features, Reading, Samples, Source};
 use crate::error::{Error, Result};
 use crate::sampling::{Generator, Split};
 
@@ -222,10 +222,18 @@ impl Recipe {
         self.schedule.schedule(self.epochs).learning_rate(self.lr, self.warmup, step, steps)
     }
 
-    /// The normalisation of pixels, measured on the training images of `split`.
-    pub fn normalisation(&self, images: &Images, split: &Split) -> Normalisation {
-        let (pixels, size) = (&images.pixels, images.pixels_per_image());
-        Normalisation::new(self.gamma, self.standardise, pixels, size, &split.train)
+    /// The normalisation of the inputs, measured on the training samples of `split`.
+    pub fn normalisation(&self, features: &Features, split: &Split) -> Normalisation {
+        match features {
+            Features::Images(images) => {
+                let (pixels, size) = (&images.pixels, images.pixels_per_image());
+                Normalisation::new(self.gamma, self.standardise, pixels, size, &split.train)
+            }
+            Features::Table(matrix) if self.standardise == Standardisation::Column => {
+                Normalisation::of_columns(matrix, &split.train)
+            }
+            Features::Table(_) => Normalisation::default(),
+        }
     }
 
     /// Refuses a batch larger than the training set.
@@ -274,9 +282,12 @@ impl Recipe {
         Reading { transpose: Some(self.transpose), first_label: self.first_label }
     }
 
-    /// The split of `images` training images.
-    pub fn split(&self, images: usize) -> Split {
-        let mut split = Split::new(self.rng, self.seed, images);
+    /// The split of the training samples: as the data set says, or at random.
+    pub fn split(&self, set: &Samples) -> Split {
+        let mut split = match &set.validation {
+            None => Split::new(self.rng, self.seed, set.len()),
+            Some(val) => Split::of_validation(self.rng, self.seed, set.len(), val),
+        };
         if self.train_on == TrainOn::All {
             split.train.append(&mut split.val);
         }

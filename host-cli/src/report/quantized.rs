@@ -31,40 +31,40 @@ const ACTIVATION_IMAGES: usize = 1000;
 /// # Errors
 /// `Failed` without the memory, `Model` where the model cannot be quantized.
 pub(super) fn sections(model: &Model, dataset: &Dataset, float: &[u8]) -> Result<String> {
-    let split = pipeline::split(&model.about, dataset.train.labels.len());
+    let split = pipeline::split(&model.about, &dataset.train);
     let options = Options { dtype: Dtype::I8, calibrate: CALIBRATE, clip: Clip::Mse, qat: 0, seed: 0 };
     let Quantized { bytes, limits, float: rounded } =
         quantize::quantize(model, &dataset.train, &split.train, options, &mut |_, _| ())?;
     let image = parse_own(&bytes)?;
     let test = &dataset.test;
-    let integer = integer_classes(&image, &test.images.pixels, &test.indices())?;
+    let integer = integer_classes(&image, &test.images()?.pixels, &test.indices())?;
     Ok(section("histograms", "Weights and activations", &histograms(&rounded, test, &limits)?)
         + &section("flips", "Float and integer predictions", &changed(model, test, float, &integer)?))
 }
 
 /// The images for which the integer network predicts another class than the float network.
 fn changed(model: &Model, set: &Samples, float: &[u8], integer: &[u8]) -> Result<String> {
-    let changed: Vec<usize> = (0..set.labels.len()).filter(|&n| float[n] != integer[n]).collect();
+    let changed: Vec<usize> = (0..set.len()).filter(|&n| float[n] != integer[n]).collect();
     let count = |of: fn([bool; 2]) -> bool| {
-        let right = |n: usize| [float, integer].map(|classes| classes[n] == set.labels[n]);
+        let right = |n: usize| [float, integer].map(|classes| classes[n] == set.labels()[n]);
         changed.iter().filter(|&&n| of(right(n))).count()
     };
     let mut text = format!(
         "<p>Quantized to i8, the predicted class of {} of {} test images changes: {} from right to wrong, {} from wrong to \
          right, {} from one wrong class to another.</p>\n<div class=\"grid\">\n",
         changed.len(),
-        set.labels.len(),
+        set.len(),
         count(|right| right == [true, false]),
         count(|right| right == [false, true]),
         count(|right| right == [false, false])
     );
     for &n in changed.iter().take(MAX_CHANGED_SHOWN) {
-        let [truth, before, after] = [set.labels[n], float[n], integer[n]].map(|c| model.class(c.into()));
+        let [truth, before, after] = [set.labels()[n], float[n], integer[n]].map(|c| model.class(c.into()));
         let caption = format!("test image {n}, {truth}: float network {before}, integer network {after}");
         let _ = writeln!(
             text,
             "<figure class=\"mistake\">{}<figcaption>{}: {} → {}</figcaption></figure>",
-            picture::grey(set.images.image(n).unwrap_or_default(), set.images.cols, &caption)?,
+            picture::grey(set.images()?.image(n).unwrap_or_default(), set.images()?.cols, &caption)?,
             escape(&truth),
             escape(&before),
             escape(&after)
@@ -96,9 +96,9 @@ fn histograms(net: &Folded, set: &Samples, limits: &ClipLimits) -> Result<String
     }
     let mlp = Mlp::new(shape, Backend::detect());
     let values = net.input_values();
-    let index: Vec<u32> = (0..ACTIVATION_IMAGES.min(set.labels.len()) as u32).collect();
+    let index: Vec<u32> = (0..ACTIVATION_IMAGES.min(set.len()) as u32).collect();
     let mut outputs = vec![Vec::new(); shape.layers() - 1];
-    TableInputs { pixels: &set.images.pixels, index: &index, values: &values }.forward(
+    TableInputs { pixels: &set.images()?.pixels, index: &index, values: &values }.forward(
         &mlp,
         &net.params,
         |activations, index| {

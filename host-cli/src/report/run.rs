@@ -30,7 +30,7 @@ pub fn run(name: &str, model: &Model, metrics: &[Value], machine: &str, dataset:
     let mlp = Mlp::new(model.shape, selvedge::Backend::detect());
     let thread_pool = ThreadPool::new(Threads::Auto);
     let set = &dataset.test;
-    let inputs = model.about.normalisation.inputs(&set.images.pixels);
+    let inputs = model.about.normalisation.inputs(&set.features);
     let all = set.indices();
     let tested = evaluate(&thread_pool, &mlp, &model.params, &inputs, set, &all)?;
     let mut body = format!(
@@ -107,7 +107,7 @@ fn mistakes(model: &Model, set: &Samples, logits: &[f32]) -> Result<String> {
     let mut wrong: Vec<(f64, usize, usize)> = Vec::new();
     for (n, row) in logits.chunks_exact(classes).enumerate() {
         let class = argmax(row);
-        if class != usize::from(set.labels[n]) {
+        if class != usize::from(set.labels()[n]) {
             let sum: f64 = row.iter().map(|&z| f64::from(z - row[class]).exp()).sum();
             wrong.push((1.0 / sum, n, class));
         }
@@ -115,14 +115,14 @@ fn mistakes(model: &Model, set: &Samples, logits: &[f32]) -> Result<String> {
     wrong.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     let mut text = String::from("<div class=\"grid\">\n");
     for &(probability, n, class) in wrong.iter().take(MAX_MISTAKES_SHOWN) {
-        let (truth, predicted) = (model.class(usize::from(set.labels[n])), model.class(class));
+        let (truth, predicted) = (model.class(usize::from(set.labels()[n])), model.class(class));
         let caption =
             format!("test image {n}: {truth}, predicted {predicted} with {:.1} %", 100.0 * probability);
-        let pixels = set.images.image(n).unwrap_or_default();
+        let pixels = set.images()?.image(n).unwrap_or_default();
         let _ = writeln!(
             text,
             "<figure class=\"mistake\">{}<figcaption>{} → {}, {:.1}\u{a0}%</figcaption></figure>",
-            picture::grey(pixels, set.images.cols, &caption)?,
+            picture::grey(pixels, set.images()?.cols, &caption)?,
             escape(&truth),
             escape(&predicted),
             100.0 * probability
@@ -139,6 +139,6 @@ fn first_layer(model: &Model, set: &Samples) -> Result<String> {
         "The weights of {} of {o} units of the first layer as images: negative blue, zero white, positive orange",
         units.len()
     );
-    let image = picture::weights(&units, set.images.cols, 16.min(units.len()), &caption)?;
+    let image = picture::weights(&units, set.images()?.cols, 16.min(units.len()), &caption)?;
     Ok(format!("<div class=\"weights\">{image}</div>\n<p>{caption}.</p>\n"))
 }

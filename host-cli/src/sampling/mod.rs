@@ -65,6 +65,22 @@ impl Split {
         let val = train.split_off(count - count / 6);
         Self { train, val }
     }
+
+    /// The samples `val` of `count` to validate on, and the others in random order to train on.
+    pub fn of_validation(generator: Generator, seed: u64, count: usize, val: &[u32]) -> Self {
+        let mut validates = vec![false; count];
+        val.iter().for_each(|&n| validates[n as usize] = true);
+        let mut train: Vec<u32> = (0..count as u32).filter(|&n| !validates[n as usize]).collect();
+        match generator {
+            Generator::Selvedge => stream(seed, "split").shuffle(&mut train),
+            Generator::Torch => {
+                let mut order: Vec<u32> = (0..train.len() as u32).collect();
+                Torch::new(seed).permutation(&mut order);
+                train = order.into_iter().map(|n| train[n as usize]).collect();
+            }
+        }
+        Self { train, val: val.to_vec() }
+    }
 }
 
 /// The random draws of a run after its split: the initial weights, then an order for each epoch.

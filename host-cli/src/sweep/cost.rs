@@ -20,7 +20,7 @@ pub const TARGET: &str = "m4";
 /// # Errors
 /// `Data` where the images make no network, `Model` where its file would be too large for the format.
 pub fn cost(recipe: &Recipe, dataset: &Dataset, core: &Core) -> Result<Requirements> {
-    let images = &dataset.train.images;
+    let images = dataset.train.images()?;
     let shape = recipe.shape(images.pixels_per_image(), dataset.classes.len())?;
     let about = About {
         classes: dataset.classes.clone(),

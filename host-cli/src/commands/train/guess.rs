@@ -49,7 +49,7 @@ pub(super) fn warning(
 /// Images of each class.
 fn frequencies(set: &Samples, index: &[u32], classes: usize) -> Vec<usize> {
     let mut counts = vec![0; classes];
-    index.iter().for_each(|&n| counts[usize::from(set.labels[n as usize])] += 1);
+    index.iter().for_each(|&n| counts[usize::from(set.labels()[n as usize])] += 1);
     counts
 }
 

@@ -99,7 +99,7 @@ fn with_previous(error: Error, folder: &Folder) -> Error {
 /// Where a new run is trained.
 fn place(args: &cli::Train, recipe: &Recipe) -> Result<RunInfo> {
     let data = match recipe.source() {
-        Source::Folder(folder) => Some(rooted(&folder)?),
+        Source::Path(folder) => Some(rooted(&folder)?),
         _ => None,
     };
     let data_dir = args.data.data_dir.as_deref().map(rooted).transpose()?;

@@ -42,7 +42,7 @@ impl Run {
         let said = self.folder.is_some() || recipe.transpose;
         let transpose = if said { Some(recipe.transpose) } else { args.data.reading.transpose };
         let reading = Reading { transpose, ..recipe.reading() };
-        let remembered = || self.place.data.clone().map_or_else(|| recipe.source(), Source::Folder);
+        let remembered = || self.place.data.clone().map_or_else(|| recipe.source(), Source::Path);
         let source = self.moved.clone().unwrap_or_else(remembered);
         let loaded = source.load(self.place.data_dir.as_deref(), reading);
         let mut dataset = loaded.map_err(|error| match &self.folder {
@@ -76,7 +76,7 @@ impl Run {
                 None => checkpoint::recipe_and_data(&folder.0).is_none_or(|(_, expected)| expected == train),
             };
             if !same {
-                let source = self.moved.clone().or_else(|| self.place.data.clone().map(Source::Folder));
+                let source = self.moved.clone().or_else(|| self.place.data.clone().map(Source::Path));
                 return Err(Error::data(format!(
                     "{} holds other training data, or other test data, than the run was started with; name the folder of \
                      those with `selvedge train --resume {} --data DIR`",
@@ -86,7 +86,7 @@ impl Run {
             }
         }
         match &self.moved {
-            Some(Source::Folder(folder)) => self.place.data = Some(rooted(folder)?),
+            Some(Source::Path(folder)) => self.place.data = Some(rooted(folder)?),
             Some(Source::FashionMnist) => {
                 let folder = fashion_mnist_folder(self.place.data_dir.as_deref())?;
                 self.place.data = Some(rooted(&folder)?);

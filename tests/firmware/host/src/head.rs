@@ -29,17 +29,18 @@ pub fn prepare(dir: &Path, data: &Dataset) -> Result<()> {
     let image = ModelView::parse(&file).map_err(core)?;
     packings(dir, "head-", &image)?;
     // Half of the images that the device learns from are of the new classes.
-    let labels = &data.train.labels;
+    let labels = data.train.labels();
     let mut train = of_each_class(labels, 10, 50);
     let mut old = 100;
     train.retain(|&n| {
         old -= i32::from(labels[n] < NEW);
         labels[n] >= NEW || old >= 0
     });
-    let test = of_each_class(&data.test.labels, 10, 100);
+    let test = of_each_class(data.test.labels(), 10, 100);
     let write_images = |name: &str, set: &host_cli::data::Samples, index: &[usize]| {
-        let one =
-            |&n: &usize| [&set.images.pixels[n * WIDTHS[0]..][..WIDTHS[0]], &set.labels[n..=n]].concat();
+        let one = |&n: &usize| {
+            [&set.images().unwrap().pixels[n * WIDTHS[0]..][..WIDTHS[0]], &set.labels()[n..=n]].concat()
+        };
         write(&dir.join(name), &index.iter().flat_map(one).collect::<Vec<u8>>())
     };
     write_images("head-train", &data.train, &train)?;
@@ -51,11 +52,11 @@ pub fn prepare(dir: &Path, data: &Dataset) -> Result<()> {
 
 /// A file of a network that was trained without the new classes.
 fn deployed(data: &Dataset) -> Result<Bytes> {
-    let known: Vec<u32> = (0..).zip(&data.train.labels).filter(|(_, l)| **l < NEW).map(|(n, _)| n).collect();
+    let known: Vec<u32> = (0..).zip(data.train.labels()).filter(|(_, l)| **l < NEW).map(|(n, _)| n).collect();
     let shape = Shape::new(&WIDTHS).map_err(core)?;
     let params = trained(shape, data, &known).map_err(core)?;
     let params = Floats::copy_of(&params, "the parameters")?;
-    let image = Some((data.train.images.rows, data.train.images.cols));
+    let image = Some((data.train.images().unwrap().rows, data.train.images().unwrap().cols));
     let model = Model { shape, params, about: About { image, ..About::default() } };
     let options = Options { dtype: Dtype::I8, calibrate: 2048, clip: Clip::Mse, qat: 0, seed: 8 };
     Ok(quantize(&model, &data.train, &known, options, &mut |_, _| {})?.bytes)
@@ -69,10 +70,10 @@ fn trained(shape: Shape, data: &Dataset, known: &[u32]) -> std::result::Result<V
     let mut memory = vec![0.0; Workspace::floats(shape, BATCH)];
     let mut workspace = Workspace::new(shape, BATCH, &mut Arena::new(&mut memory))?;
     let gather = |index: &[u32], rows: &mut [f32]| {
-        kernel::gather(mlp.backend, &data.train.images.pixels, index, rows);
+        kernel::gather(mlp.backend, &data.train.images().unwrap().pixels, index, rows);
     };
     for index in known.chunks_exact(BATCH).cycle().take(2 * known.len() / BATCH) {
-        let labels: Vec<_> = index.iter().map(|&n| data.train.labels[n as usize]).collect();
+        let labels: Vec<_> = index.iter().map(|&n| data.train.labels()[n as usize]).collect();
         let fill =
             |first: usize, rows: &mut [f32]| gather(&index[first..first + rows.len() / WIDTHS[0]], rows);
         mlp.step(&Serial, &mut params, &mut workspace, &labels, &fill, Update::Sgd { learning_rate: 0.1 })?;
@@ -106,12 +107,12 @@ fn learned(
         for &n in train {
             engine
                 .pixels(&mut scratch)
-                .copy_from_slice(&data.train.images.pixels[n * WIDTHS[0]..][..WIDTHS[0]]);
+                .copy_from_slice(&data.train.images().unwrap().pixels[n * WIDTHS[0]..][..WIDTHS[0]]);
             let y = engine.features(&mut scratch)?;
             let x: Vec<_> = y.iter().map(|&y| f32::from(y) * image.scale(1)).collect();
             let fill = |_: usize, rows: &mut [f32]| rows.copy_from_slice(&x);
             let update = Update::Sgd { learning_rate: RATE };
-            head.step(&Serial, &mut params, &mut workspace, &data.train.labels[n..=n], &fill, update)?;
+            head.step(&Serial, &mut params, &mut workspace, &data.train.labels()[n..=n], &fill, update)?;
         }
     }
     Ok(params)

@@ -14,7 +14,7 @@ use crate::{core, of_each_class, write};
 /// Writes `images` and `labels`; of the i8 file that `selvedge quantize` made, every packing of a core and
 /// `logits.expected`; of the i4 file the same, with `half-` in front.
 pub fn prepare(dir: &Path, i8: &Path, i4: &Path, data: &Dataset, per_class: usize) -> Result<()> {
-    let chosen = of_each_class(&data.test.labels, data.classes.len(), per_class);
+    let chosen = of_each_class(data.test.labels(), data.classes.len(), per_class);
     let (i8_bytes, i4_bytes) = (flash_bytes(i8)?, flash_bytes(i4)?);
     let deployed = model::parse_flash(i8, &i8_bytes)?;
     let half = model::parse_flash(i4, &i4_bytes)?;
@@ -22,10 +22,10 @@ pub fn prepare(dir: &Path, i8: &Path, i4: &Path, data: &Dataset, per_class: usiz
     packings(dir, "half-", &half)?;
     let pixels = |n: usize| {
         let inputs = deployed.header().inputs();
-        &data.test.images.pixels[n * inputs..][..inputs]
+        &data.test.images().unwrap().pixels[n * inputs..][..inputs]
     };
     let images: Vec<_> = chosen.iter().map(|&n| pixels(n)).collect();
-    let labels: Vec<_> = chosen.iter().map(|&n| data.test.labels[n]).collect();
+    let labels: Vec<_> = chosen.iter().map(|&n| data.test.labels()[n]).collect();
     write(&dir.join("images"), &images.concat())?;
     write(&dir.join("labels"), &labels)?;
     write(&dir.join("half-logits.expected"), &logits(half, &images)?)?;

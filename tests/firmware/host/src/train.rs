@@ -19,11 +19,11 @@ pub fn prepare(dir: &Path, data: &Dataset) -> Result<()> {
     Init::He.draw(shape, &mut Rng::new(2026), &mut params).map_err(core)?;
     write(&dir.join("train-start"), &bytes(&params))?;
 
-    let index: Vec<_> = of_each_class(&data.train.labels, 10, 20).into_iter().map(|n| n as u32).collect();
-    let labels: Vec<_> = index.iter().map(|&n| data.train.labels[n as usize]).collect();
+    let index: Vec<_> = of_each_class(data.train.labels(), 10, 20).into_iter().map(|n| n as u32).collect();
+    let labels: Vec<_> = index.iter().map(|&n| data.train.labels()[n as usize]).collect();
     let mut images = Vec::new();
     for (&n, &label) in index.iter().zip(&labels) {
-        images.extend_from_slice(&data.train.images.pixels[n as usize * WIDTHS[0]..][..WIDTHS[0]]);
+        images.extend_from_slice(&data.train.images().unwrap().pixels[n as usize * WIDTHS[0]..][..WIDTHS[0]]);
         images.push(label);
     }
     write(&dir.join("train-images"), &images)?;
@@ -35,7 +35,7 @@ pub fn prepare(dir: &Path, data: &Dataset) -> Result<()> {
         for (index, labels) in index.chunks_exact(batch).zip(labels.chunks_exact(batch)) {
             let fill = |first: usize, rows: &mut [f32]| {
                 let index = &index[first..first + rows.len() / WIDTHS[0]];
-                kernel::gather(Backend::PORTABLE, &data.train.images.pixels, index, rows);
+                kernel::gather(Backend::PORTABLE, &data.train.images().unwrap().pixels, index, rows);
             };
             mlp.step(
                 &Serial,
