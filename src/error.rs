@@ -59,6 +59,34 @@ pub enum Error {
         /// Outputs of the network.
         classes: usize,
     },
+    /// Targets of a kind that the loss does not take: labels where it needs values, or the other way round.
+    TargetKind {
+        /// The name of the loss.
+        loss: &'static str,
+        /// The targets that it takes.
+        expected: &'static str,
+    },
+    /// A target value that the loss has no meaning for.
+    Target {
+        /// Row of the batch.
+        row: usize,
+        /// The output, from 0.
+        output: usize,
+        /// What it has to be.
+        expected: &'static str,
+    },
+    /// The weight of a row that is negative, infinite or not a number.
+    RowWeight {
+        /// Row of the batch.
+        row: usize,
+    },
+    /// An activation that flash files cannot hold yet.
+    Activation {
+        /// The layer, from 0.
+        layer: usize,
+        /// The name of its activation.
+        found: &'static str,
+    },
     /// The loss of a batch is infinite or not a number; the parameters were left as they were.
     NonFiniteLoss,
     /// Label smoothing or dropout that is not from 0 to below 1.
@@ -208,6 +236,17 @@ impl fmt::Display for Error {
             Self::Label { row, label, classes } => {
                 write!(f, "label {label} in row {row}: the network has {classes} classes")
             }
+            Self::TargetKind { loss, expected } => write!(f, "the loss {loss} takes {expected} as targets"),
+            Self::Target { row, output, expected } => {
+                write!(f, "the target of output {output} in row {row} is not {expected}")
+            }
+            Self::RowWeight { row } => {
+                write!(f, "the weight of row {row} is not a finite number of 0 or more")
+            }
+            Self::Activation { layer, found } => write!(
+                f,
+                "layer {layer} has the activation {found}: flash files hold networks whose hidden layers all have relu"
+            ),
             Self::NonFiniteLoss => f.write_str("the loss of the batch is not finite"),
             Self::Fraction => f.write_str("label smoothing and dropout are fractions from 0 to below 1"),
             Self::NoSamples => f.write_str("no samples: at least one is needed"),

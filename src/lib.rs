@@ -91,12 +91,14 @@
 //! | [`error`] | the one error type: flat, with the numbers in it |
 //! | [`rng`] | random numbers, the same on every machine |
 //! | [`mat`] | matrix views: a slice, a shape, strides |
-//! | [`shape`] | the widths of a network and the layout of its parameters |
+//! | [`shape`] | the widths and activations of a network and the layout of its parameters |
 //! | [`arena`] | a fixed-size arena over caller-provided memory |
+//! | [`loss`] | the loss functions, and which targets they take |
+//! | [`targets`] | what a batch is trained towards: labels or values, and the weights of its rows |
 //! | [`format`] | the flash file: header, layout, packings, checks; **the specification of the format** |
 //! | [`naive`] | **the specification**: plain loops that say what every kernel computes |
 //! | `simd` | vectors, and the value that proves which of them this CPU has |
-//! | `kernel` | products, bias and ReLU, softmax and loss, gathering |
+//! | `kernel` | products, bias and ReLU, the other activations, losses, gathering |
 //! | [`samples`] | rows of `u8` pixels or `f32` features |
 //! | [`parallel`] | executors: how work is divided over threads |
 //! | [`optim`] | optimizers and learning-rate schedules |
@@ -148,6 +150,7 @@ pub mod format;
 pub mod infer;
 #[doc(hidden)]
 pub mod kernel;
+pub mod loss;
 pub mod mat;
 pub mod mlp;
 pub mod naive;
@@ -161,11 +164,13 @@ pub mod samples;
 pub mod shape;
 #[doc(hidden)]
 pub mod simd;
+pub mod targets;
 
 pub use activation::Activation;
 pub use arena::{Arena, Memory};
 pub use error::Error;
-pub use mlp::{Activations, Init, Loss, Mlp, Regularize, StepStats, Workspace};
+pub use loss::Loss;
+pub use mlp::{Activations, Init, Mlp, Regularize, StepStats, Workspace};
 #[cfg(feature = "alloc")]
 pub use network::{Evaluation, FitOptions, ModelFile, Network};
 pub use optim::Update;
@@ -174,3 +179,4 @@ pub use rng::Rng;
 pub use samples::Samples;
 pub use shape::Shape;
 pub use simd::{Backend, Precision};
+pub use targets::Targets;

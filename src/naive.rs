@@ -6,14 +6,18 @@
 //!
 //! Shape letters, here and everywhere: `b` rows of a batch, `i` inputs and `o` outputs of a layer.
 
+mod activation;
+mod gradient;
 pub mod integer;
+mod loss;
 mod optim;
 
+pub use activation::{activate, derivative};
+pub use gradient::{gradient, gradient_scratch};
+pub use loss::{argmax, logit_gradient, softmax_loss, value_loss};
 pub use optim::{adamw, momentum};
 
 use core::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
-
-use crate::shape::Shape;
 
 /// The floats that the specification is written for.
 pub trait Real:
@@ -32,21 +36,30 @@ pub trait Real:
     const ONE: Self;
     /// The nearest value to a count.
     fn from_count(n: usize) -> Self;
+    /// The same number.
+    fn from_f32(x: f32) -> Self;
     /// The exponential.
     fn exp(self) -> Self;
     /// The natural logarithm.
     fn ln(self) -> Self;
+    /// The natural logarithm of `1 + self`.
+    fn ln_1p(self) -> Self;
     /// The square root.
     fn sqrt(self) -> Self;
+    /// The hyperbolic tangent.
+    fn tanh(self) -> Self;
 }
 
 macro_rules! real {
-    ($float:ty, $exp:path, $ln:path, $sqrt:path) => {
+    ($float:ty, $exp:path, $ln:path, $ln_1p:path, $sqrt:path, $tanh:path) => {
         impl Real for $float {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
             fn from_count(n: usize) -> Self {
                 n as Self
+            }
+            fn from_f32(x: f32) -> Self {
+                x.into()
             }
             fn exp(self) -> Self {
                 $exp(self)
@@ -54,15 +67,21 @@ macro_rules! real {
             fn ln(self) -> Self {
                 $ln(self)
             }
+            fn ln_1p(self) -> Self {
+                $ln_1p(self)
+            }
             fn sqrt(self) -> Self {
                 $sqrt(self)
+            }
+            fn tanh(self) -> Self {
+                $tanh(self)
             }
         }
     };
 }
 
-real!(f32, libm::expf, libm::logf, libm::sqrtf);
-real!(f64, libm::exp, libm::log, libm::sqrt);
+real!(f32, libm::expf, libm::logf, libm::log1pf, libm::sqrtf, libm::tanhf);
+real!(f64, libm::exp, libm::log, libm::log1p, libm::sqrt, libm::tanh);
 
 /// A matrix operand of [`gemm`]: element `(r, c)` at `r * strides.0 + c * strides.1`.
 #[derive(Debug, Clone, Copy)]
@@ -139,16 +158,25 @@ pub fn bias_relu<T: Real>(z: &mut [T], bias: &[T], relu: bool) {
 }
 
 /// The input gradient of a layer, through the ReLU before it: `dx(b,i) = dz(b,o) * W(i,o)ᵀ` where the activation `a(b,i)` is
-/// positive, else 0. Plain dot products, since the summed dimension of both operands is in rows.
+/// positive, else 0.
 pub fn input_gradient<T: Real>(o: usize, dz: &[T], w: &[T], a: &[T], dx: &mut [T]) {
+    input_gradient_linear(o, dz, w, dx);
+    for (d, &a) in dx.iter_mut().zip(a) {
+        *d = if a > T::ZERO { *d } else { T::ZERO };
+    }
+}
+
+/// The input gradient of a layer alone: `dx(b,i) = dz(b,o) * W(i,o)ᵀ`. Plain dot products, since the summed dimension of both
+/// operands is in rows.
+pub fn input_gradient_linear<T: Real>(o: usize, dz: &[T], w: &[T], dx: &mut [T]) {
     let i = w.len() / o;
-    for ((dx, a), dz) in dx.chunks_exact_mut(i).zip(a.chunks_exact(i)).zip(dz.chunks_exact(o)) {
-        for ((d, &a), w) in dx.iter_mut().zip(a).zip(w.chunks_exact(o)) {
+    for (dx, dz) in dx.chunks_exact_mut(i).zip(dz.chunks_exact(o)) {
+        for (d, w) in dx.iter_mut().zip(w.chunks_exact(o)) {
             let mut sum = T::ZERO;
             for (&g, &w) in dz.iter().zip(w) {
                 sum += g * w;
             }
-            *d = if a > T::ZERO { sum } else { T::ZERO };
+            *d = sum;
         }
     }
 }
@@ -163,99 +191,4 @@ pub fn column_sum<T: Real>(z: &[T], alpha: T, beta: T, out: &mut [T]) {
             *x += alpha * y;
         }
     }
-}
-
-/// Softmax and cross entropy of a batch, in place: the logits `z(b,o)` become `dz = softmax(z) - onehot(label)`, the
-/// gradient of the summed loss; `losses(b)` receives the loss of each row. Returns how many rows have their largest
-/// logit (the first of equals) at the label.
-///
-/// The largest logit is subtracted before the exponential, so that no finite logit overflows; a NaN logit makes the
-/// loss NaN.
-pub fn softmax_loss<T: Real>(z: &mut [T], labels: &[u8], losses: &mut [T]) -> u32 {
-    let mut correct = 0;
-    let o = z.len() / labels.len();
-    for ((row, &label), loss) in z.chunks_exact_mut(o).zip(labels).zip(losses) {
-        let best = argmax(row);
-        correct += u32::from(best == usize::from(label));
-        let (max, target) = (row[best], row[usize::from(label)]);
-        let mut sum = T::ZERO;
-        for x in row.iter_mut() {
-            *x = (*x - max).exp();
-            sum += *x;
-        }
-        *loss = sum.ln() - (target - max);
-        for x in row.iter_mut() {
-            *x = *x / sum;
-        }
-        row[usize::from(label)] = row[usize::from(label)] - T::ONE;
-    }
-    correct
-}
-
-/// The position of the largest value, the first of equals; a NaN is never larger.
-pub fn argmax<T: PartialOrd + Copy>(row: &[T]) -> usize {
-    let mut best = 0;
-    for (c, &x) in row.iter().enumerate() {
-        if x > row[best] {
-            best = c;
-        }
-    }
-    best
-}
-
-/// Scratch of [`gradient`], in elements: activations and their gradients of every layer.
-pub const fn gradient_scratch(shape: Shape, b: usize) -> usize {
-    2 * b * (shape.hidden_sum() + shape.outputs())
-}
-
-/// The mean loss of a batch `x(b,i)` and its gradient with respect to every parameter, by the chain rule.
-///
-/// `grad` has the layout of `params`; `scratch` holds at least [`gradient_scratch`] elements.
-pub fn gradient<T: Real>(
-    shape: Shape,
-    params: &[T],
-    x: &[T],
-    labels: &[u8],
-    grad: &mut [T],
-    scratch: &mut [T],
-) -> T {
-    let b = labels.len();
-    let layers = shape.layers();
-    let (acts, deltas) = scratch.split_at_mut(gradient_scratch(shape, b) / 2);
-    let offset = |l: usize| (0..l).map(|j| (shape.width(j) + 1) * shape.width(j + 1)).sum::<usize>();
-    let act = |l: usize| (1..l).map(|j| b * shape.width(j)).sum::<usize>();
-
-    for l in 0..layers {
-        let (i, o) = (shape.width(l), shape.width(l + 1));
-        let (w, bias) = params[offset(l)..][..(i + 1) * o].split_at(i * o);
-        let (before, z) = acts.split_at_mut(act(l + 1));
-        let (input, z) = (if l == 0 { x } else { &before[act(l)..] }, &mut z[..b * o]);
-        gemm((b, i, o), T::ONE, Operand::dense(input, i), w, o, T::ZERO, z, o);
-        bias_relu(z, bias, l + 1 < layers);
-    }
-
-    let o = shape.outputs();
-    let logits = &acts[act(layers)..][..b * o];
-    let (dz, losses) = (&mut deltas[act(layers)..][..b * o], &mut grad[..1]);
-    dz.copy_from_slice(logits);
-    let mut loss = T::ZERO;
-    for (row, &label) in dz.chunks_exact_mut(o).zip(labels) {
-        softmax_loss(row, &[label], &mut losses[..1]);
-        loss += losses[0];
-    }
-
-    let scale = T::ONE / T::from_count(b);
-    for l in (0..layers).rev() {
-        let (i, o) = (shape.width(l), shape.width(l + 1));
-        let (before, dz) = deltas.split_at_mut(act(l + 1));
-        let dz = &dz[..b * o];
-        let input = if l == 0 { x } else { &acts[act(l)..][..b * i] };
-        let (dw, db) = grad[offset(l)..][..(i + 1) * o].split_at_mut(i * o);
-        gemm((i, b, o), scale, Operand::dense(input, i).t(), dz, o, T::ZERO, dw, o);
-        column_sum(dz, scale, T::ZERO, db);
-        if l > 0 {
-            input_gradient(o, dz, &params[offset(l)..][..i * o], input, &mut before[act(l)..][..b * i]);
-        }
-    }
-    loss * scale
 }

@@ -2,7 +2,8 @@
 //!
 //! Layer `l` of a shape `[w0, w1, .., wn]` has `i = w[l]` inputs and `o = w[l+1]` outputs. Its parameters are the
 //! weights `(i, o)` row-major, so that the forward pass is `x @ W + b`, followed by the `o` biases; there are no
-//! gaps between layers. Gradients and optimizer state share this layout.
+//! gaps between layers. Gradients and optimizer state share this layout. Each hidden layer has an [`Activation`], which has
+//! no parameters; the last layer has none, since the loss reads its sums.
 
 use core::fmt;
 
@@ -16,11 +17,14 @@ pub const MAX_LAYERS: usize = 8;
 /// The maximum width of a layer.
 pub const MAX_WIDTH: usize = 32_768;
 
-/// The widths of a network, valid by construction: 2..=9 of them, each 1..=[`MAX_WIDTH`].
+/// The widths of a network, valid by construction: 2..=9 of them, each 1..=[`MAX_WIDTH`]; and the activation of each hidden
+/// layer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Shape {
     widths: [u16; MAX_LAYERS + 1],
     layers: u8,
+    /// Those of the hidden layers; ReLU after them, so that equal networks are equal.
+    activations: [Activation; MAX_LAYERS - 1],
 }
 
 /// The parameters of one layer.
@@ -42,7 +46,7 @@ pub struct LayerMut<'a> {
 }
 
 impl Shape {
-    /// A shape from its widths, the input first.
+    /// A shape from its widths, the input first. Its hidden layers have ReLU.
     ///
     /// # Errors
     /// [`Error::Layers`] and [`Error::Width`] outside the limits, [`Error::TooLarge`] where the parameters cannot be
@@ -70,7 +74,36 @@ impl Shape {
             }
             l += 1;
         }
-        Ok(Self { widths: stored, layers: (widths.len() - 1) as u8 })
+        let activations = [Activation::Relu; MAX_LAYERS - 1];
+        Ok(Self { widths: stored, layers: (widths.len() - 1) as u8, activations })
+    }
+
+    /// The same widths, with another activation in all hidden layers.
+    #[must_use]
+    pub const fn with_activation(mut self, activation: Activation) -> Self {
+        let mut l = 0;
+        while l + 1 < self.layers() {
+            self.activations[l] = activation;
+            l += 1;
+        }
+        self
+    }
+
+    /// The same widths, with an activation for each hidden layer.
+    ///
+    /// # Errors
+    /// [`Error::Length`] for another number of activations than of hidden layers.
+    pub const fn with_activations(mut self, activations: &[Activation]) -> Result<Self, Error> {
+        let expected = self.layers() - 1;
+        if activations.len() != expected {
+            return Err(Error::Length { what: "activations", expected, actual: activations.len() });
+        }
+        let mut l = 0;
+        while l < expected {
+            self.activations[l] = activations[l];
+            l += 1;
+        }
+        Ok(self)
     }
 
     /// Layers, 1..=8.
@@ -97,7 +130,19 @@ impl Shape {
     /// The activation of layer `l`, counted from 0.
     #[must_use]
     pub const fn activation(&self, l: usize) -> Activation {
-        if l + 1 < self.layers() { Activation::Relu } else { Activation::Identity }
+        if l + 1 < self.layers() { self.activations[l] } else { Activation::Identity }
+    }
+
+    /// The first hidden layer that has another activation than ReLU.
+    pub(crate) const fn other_than_relu(&self) -> Option<usize> {
+        let mut l = 0;
+        while l + 1 < self.layers() {
+            if !matches!(self.activations[l], Activation::Relu) {
+                return Some(l);
+            }
+            l += 1;
+        }
+        None
     }
 
     /// All widths, the input first.
@@ -240,7 +285,7 @@ mod tests {
     extern crate std;
     use std::string::ToString;
 
-    use super::{MAX_WIDTH, Shape};
+    use super::{Activation, MAX_WIDTH, Shape};
     use crate::error::Error;
 
     const NOTEBOOK: Shape = match Shape::new(&[784, 128, 10]) {
@@ -271,6 +316,21 @@ mod tests {
         let widest = Shape::new(&[MAX_WIDTH; 9]).map(|shape| shape.params() as u64);
         let params = 8 * (MAX_WIDTH as u64 + 1) * MAX_WIDTH as u64;
         assert_eq!(widest, if size_of::<usize>() == 8 { Ok(params) } else { Err(Error::TooLarge) });
+    }
+
+    #[test]
+    fn activations_belong_to_hidden_layers() {
+        let shape = Shape::new(&[3, 2, 4, 2]).unwrap();
+        assert_eq!(shape.with_activation(Activation::Relu), shape);
+        let mixed = shape.with_activations(&[Activation::Tanh, Activation::Relu6]).unwrap();
+        let found = [0, 1, 2].map(|l| mixed.activation(l));
+        assert_eq!(found, [Activation::Tanh, Activation::Relu6, Activation::Identity]);
+        assert_ne!(mixed, shape);
+        assert_eq!((shape.other_than_relu(), mixed.other_than_relu()), (None, Some(0)));
+        let error = Error::Length { what: "activations", expected: 2, actual: 1 };
+        assert_eq!(shape.with_activations(&[Activation::Tanh]), Err(error));
+        let flat = Shape::new(&[3, 2]).unwrap();
+        assert_eq!(flat.with_activation(Activation::Tanh), flat);
     }
 
     #[test]

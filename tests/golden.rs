@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Problem, backends};
-use selvedge::{Arena, Backend, Serial, Update, Workspace, naive};
+use selvedge::{Arena, Backend, Loss, Serial, Update, Workspace, naive};
 
 /// The mean losses of ten steps of plain gradient descent at rate 0.5, computed by the specification in double precision
 /// (`the_literals_are_the_specification` computes them again).
@@ -34,7 +34,15 @@ fn the_literals_are_the_specification() {
     let mut gradient = vec![0.0; params.len()];
     let mut scratch = vec![0.0; naive::gradient_scratch(problem.shape, 8)];
     for (step, literal) in LOSSES.into_iter().enumerate() {
-        let loss = naive::gradient(problem.shape, &params, &x, &problem.labels, &mut gradient, &mut scratch);
+        let loss = naive::gradient(
+            problem.shape,
+            Loss::SoftmaxCrossEntropy,
+            &params,
+            &x,
+            &problem.labels,
+            &mut gradient,
+            &mut scratch,
+        );
         assert!((loss - literal).abs() < 1e-12, "step {step}: {loss:.15} for {literal}");
         params.iter_mut().zip(&gradient).for_each(|(p, g)| *p -= 0.5 * g);
     }

@@ -3,14 +3,22 @@
 mod common;
 
 use common::{Problem, assert_close, backends, wide};
-use selvedge::{Arena, Serial, Update, Workspace, naive};
+use selvedge::{Arena, Loss, Serial, Update, Workspace, naive};
 
 /// The mean loss and its gradient in double precision.
 fn oracle(problem: &Problem) -> (f64, Vec<f64>) {
     let mut gradient = vec![f64::NAN; problem.params.len()];
     let mut scratch = vec![f64::NAN; naive::gradient_scratch(problem.shape, problem.labels.len())];
     let (params, x) = (wide(&problem.params), wide(&problem.x));
-    let loss = naive::gradient(problem.shape, &params, &x, &problem.labels, &mut gradient, &mut scratch);
+    let loss = naive::gradient(
+        problem.shape,
+        Loss::SoftmaxCrossEntropy,
+        &params,
+        &x,
+        &problem.labels,
+        &mut gradient,
+        &mut scratch,
+    );
     (loss, gradient)
 }
 
@@ -25,7 +33,15 @@ fn central_differences() {
         let mut ignored = vec![0.0; gradient.len()];
         let mut scratch = vec![0.0; naive::gradient_scratch(problem.shape, problem.labels.len())];
         let mut loss = |params: &[f64]| {
-            naive::gradient(problem.shape, params, &x, &problem.labels, &mut ignored, &mut scratch)
+            naive::gradient(
+                problem.shape,
+                Loss::SoftmaxCrossEntropy,
+                params,
+                &x,
+                &problem.labels,
+                &mut ignored,
+                &mut scratch,
+            )
         };
         let scale = gradient.iter().fold(0.0f64, |max, g| max.max(g.abs()));
         for at in 0..gradient.len() {

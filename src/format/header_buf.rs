@@ -24,8 +24,11 @@ impl HeaderBuf {
     ///
     /// # Errors
     /// [`Error::PackingOf`] where that order is not for that type, [`Error::TooLarge`] where the file cannot be addressed
-    /// with 32 bits.
+    /// with 32 bits, [`Error::Activation`] for hidden layers with another activation than ReLU.
     pub const fn new(shape: Shape, dtype: Dtype, packing: Packing) -> Result<Self, Error> {
+        if let Some(layer) = shape.other_than_relu() {
+            return Err(Error::Activation { layer, found: shape.activation(layer).name() });
+        }
         let mut widths = [0; crate::shape::MAX_LAYERS + 1];
         let mut position = 0;
         while position <= shape.layers() {

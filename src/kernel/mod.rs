@@ -12,7 +12,10 @@
 //! | `sparse.rs`, `sparse/cortex_m.rs` | the zero-skipping product of cores without vectors |
 //! | `sgemm.rs` | the call of `matrixmultiply` |
 //! | `input_gradient.rs` | the backward pass through a layer and the ReLU before it |
+//! | `activation.rs` | the activations other than ReLU, and their derivatives |
 //! | `softmax.rs` | softmax and cross entropy |
+//! | `loss.rs` | the losses of value targets |
+//! | `math.rs` | exp, tanh, sigmoid and ln of vectors |
 //! | `gather.rs` | the rows of a batch, from bytes or floats |
 //! | `gemm_i8.rs` | integer layers |
 //! | `peak.rs` | the peak that benchmarks compare with |
@@ -22,6 +25,7 @@
 //!
 //! Lengths are asserted at the API boundary. All kernels accept empty operands.
 
+mod activation;
 mod epilogue;
 mod gather;
 mod gemm;
@@ -31,6 +35,8 @@ mod gemm_blocked;
 #[doc(hidden)] // Public for the tests only, which compare it with the specification to the byte.
 pub mod gemm_i8;
 mod input_gradient;
+mod loss;
+mod math;
 mod micro_kernel;
 mod pack;
 mod peak;
@@ -46,8 +52,10 @@ use epilogue::Epilogue;
 use gemm_args::Gemm;
 use gemm_bf16::GemmBf16;
 
+pub use activation::{activate, activation_gradient};
 pub use gather::{gather, gather_rows, gather_standardised};
-pub use input_gradient::input_gradient;
+pub use input_gradient::{input_gradient, input_gradient_linear};
+pub use loss::value_loss;
 #[doc(hidden)] // Public for the program's benchmark only.
 pub use peak::{dot_peak, peak};
 pub use softmax::softmax_loss;

@@ -28,7 +28,10 @@ const MIN_ROW_COLUMNS: usize = 8;
 /// Runs a product whose shapes were checked.
 pub(super) fn product(gemm: &mut Gemm<'_>) {
     let by_rows = match gemm.epilogue {
-        Epilogue::Scale { alpha, beta } => alpha == 1.0 && (beta == 0.0 || beta == 1.0),
+        // The B of an input gradient is transposed, and has no rows to walk.
+        Epilogue::Scale { alpha, beta } => {
+            alpha == 1.0 && (beta == 0.0 || beta == 1.0) && gemm.b.col_stride() == 1
+        }
         Epilogue::Bias { .. } => true,
         Epilogue::ReluMask { .. } => false,
     };

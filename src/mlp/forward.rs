@@ -1,4 +1,4 @@
-//! The forward pass: `z[l] = a[l-1] W[l] + bias[l]`, `a[l] = relu(z[l])`.
+//! The forward pass: `z[l] = a[l-1] W[l] + bias[l]`, `a[l] = f(z[l])` with the activation `f` of the layer.
 
 use super::workspace::ForwardRows;
 use super::{Activations, Fill, Layers, Mlp, Regularize};
@@ -46,14 +46,23 @@ impl Mlp {
         let hidden = rows.hidden.iter_mut().map(|a| &mut **a);
         for (l, (layer, z)) in layers.iter().zip(hidden.chain([&mut *rows.logits])).enumerate() {
             let (i, o) = (self.shape.width(l), self.shape.width(l + 1));
+            let activation = self.shape.activation(l);
             kernel::dense(
                 self.backend,
                 Mat::new(input, rows.b, i),
                 Mat::new(layer.weights, i, o),
                 layer.biases,
-                matches!(self.shape.activation(l), Activation::Relu),
+                activation == Activation::Relu,
                 MatMut::new(z, rows.b, o),
             );
+            if activation.needs_sums()
+                && let Some(sums) = rows.sums.get_mut(l)
+            {
+                sums.copy_from_slice(z);
+            }
+            if !activation.is_fused() {
+                kernel::activate(self.backend, activation, z);
+            }
             if l + 1 < layers.len() {
                 regularize.drop_units(l, rows.first, o, z);
             }

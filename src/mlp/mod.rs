@@ -3,12 +3,14 @@
 //! With `a[0] = x` and `L` layers, a batch of `b` rows goes through
 //!
 //! ```text
-//! forward   z[l]  = a[l-1] W[l] + bias[l]              a[l] = relu(z[l])        probabilities = softmax(z[L])
-//! backward  dz[L] = (probabilities - onehot(y)) * f    dz[l] = (dz[l+1] W[l+1]ᵀ) where a[l] > 0
+//! forward   z[l]  = a[l-1] W[l] + bias[l]              a[l] = f(z[l])           loss(z[L], targets)
+//! backward  dz[L] = loss'(z[L], targets) * factor      dz[l] = (dz[l+1] W[l+1]ᵀ) f'(z[l])
 //! weights   dW[l] = a[l-1]ᵀ dz[l]                      dbias[l] = Σ_b dz[l]
 //! ```
 //!
-//! The factor `f` is `1 / b` for the gradient of the mean loss and `-learning_rate / b` for plain gradient descent, which
+//! The activation `f` of each hidden layer is the shape's, ReLU unless it says otherwise. The loss is one of [`Loss`]; the
+//! gradient of softmax cross entropy is `softmax(z) - onehot(label)`, of sigmoid cross entropy `sigmoid(z) - t`, of squared
+//! error `z - t`. The factor is `1 / b` for the gradient of the mean loss and `-learning_rate / b` for plain gradient descent, which
 //! adds `dW` to the weights: scaling the few gradients of the logits scales every gradient that follows from them.
 //!
 //! A step has two phases, and the executor joins its workers after each. The first divides the rows of the batch: forward,
@@ -17,8 +19,8 @@
 //! | file | holds |
 //! |---|---|
 //! | `forward.rs` | the forward pass |
-//! | `loss.rs` | [`Loss`]: the loss and the gradient of the logits |
-//! | `backward.rs` | the backward pass, with the derivative of ReLU |
+//! | `loss.rs` | the loss and the gradient of the logits |
+//! | `backward.rs` | the backward pass, with the derivatives of the activations |
 //! | `evaluate.rs` | loss and accuracy without a step |
 //! | `step.rs` | the step: the gradient of the weights, written out or added to them |
 //! | `regularize.rs` | label smoothing and dropout |
@@ -37,10 +39,10 @@ mod workspace;
 use heapless::Vec;
 
 pub use init::Init;
-pub use loss::Loss;
 pub use regularize::Regularize;
 pub use workspace::{Activations, Workspace};
 
+pub use crate::loss::Loss;
 use crate::shape::{Layer, MAX_LAYERS, Shape};
 use crate::simd::Backend;
 
@@ -49,7 +51,7 @@ use crate::simd::Backend;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Mlp {
-    /// The widths.
+    /// The widths and the activations.
     pub shape: Shape,
     /// The backend that does the arithmetic.
     pub backend: Backend,
@@ -64,6 +66,12 @@ impl Mlp {
         Self { shape, backend, loss: Loss::SoftmaxCrossEntropy }
     }
 
+    /// The same network with another loss.
+    #[must_use]
+    pub const fn with_loss(self, loss: Loss) -> Self {
+        Self { loss, ..self }
+    }
+
     /// The same network on another backend.
     #[must_use]
     pub const fn with_backend(self, backend: Backend) -> Self {
@@ -75,9 +83,10 @@ impl Mlp {
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct StepStats {
-    /// The sum of the losses of the rows: cross entropy in nats.
+    /// The sum of the losses of the rows, each times the row's weight; cross entropy in nats.
     pub loss_sum: f64,
-    /// The number of rows whose largest logit is at the label.
+    /// The number of correct rows: of softmax cross entropy those whose largest logit is at the label, of sigmoid cross
+    /// entropy those all of whose outputs lie on the target's side of ½; 0 of squared error and Huber.
     pub correct: u32,
 }
 

@@ -54,12 +54,18 @@ impl Regularize {
         }
     }
 
-    /// Drops units of the activations `a(b,o)` of layer `l`, whose rows start at `first` of the batch.
+    /// What the units that are kept are multiplied by.
+    pub(super) fn scale(self) -> f32 {
+        if self.dropout > 0.0 { 1.0 / (1.0 - self.dropout) } else { 1.0 }
+    }
+
+    /// Drops units of the activations `a(b,o)` of layer `l`, whose rows start at `first` of the batch; or of their gradient,
+    /// from which the same units drop out.
     pub(super) fn drop_units(self, l: usize, first: usize, o: usize, a: &mut [f32]) {
         if self.dropout == 0.0 {
             return;
         }
-        let (threshold, scale) = ((self.dropout * 65_536.0) as u64, 1.0 / (1.0 - self.dropout));
+        let (threshold, scale) = ((self.dropout * 65_536.0) as u64, self.scale());
         for (row, r) in a.chunks_exact_mut(o).zip(first as u64..) {
             let mut rng = Rng::new(self.seed ^ ((l as u64) << 48) ^ (r << 16));
             for four in row.chunks_mut(4) {
@@ -72,11 +78,11 @@ impl Regularize {
         }
     }
 
-    /// Scales the gradient of units that were kept as their activations were. That of the others is 0 already, since the
+    /// Scales the gradient of ReLU units that were kept as their activations were. That of the others is 0 already, since the
     /// derivative of ReLU at 0 is.
     pub(super) fn scale_kept(self, dz: &mut [f32]) {
         if self.dropout > 0.0 {
-            let scale = 1.0 / (1.0 - self.dropout);
+            let scale = self.scale();
             dz.iter_mut().for_each(|d| *d *= scale);
         }
     }

@@ -12,64 +12,67 @@ use crate::mat::{Mat, MatMut};
 use crate::optim::Update;
 use crate::parallel::{Divide, Executor, divide, portion};
 use crate::shape::{LayerMut, MAX_LAYERS};
+use crate::targets::Targets;
 
 impl Mlp {
-    /// One step on the batch whose rows `fill` writes and whose classes are `labels(b)`: forward, loss, backward, and
-    /// what `update` says.
+    /// One step on the batch whose rows `fill` writes and whose targets are `targets`, labels `(b)` or values `(b, o)`:
+    /// forward, loss, backward, and what `update` says.
     ///
     /// # Errors
-    /// [`Error::Length`] for parameters or gradient, [`Error::Batch`] and [`Error::Label`] for the batch, and
-    /// [`Error::NonFiniteLoss`], after which the parameters are what they were before.
+    /// [`Error::Length`] for parameters or gradient, [`Error::Batch`] for the batch, what [`Targets::check`]
+    /// refuses, and [`Error::NonFiniteLoss`], after which the parameters are what they were before.
     ///
     /// # Panics
     /// If `workspace` was made for another shape.
-    pub fn step<T: Executor>(
+    pub fn step<'t, T: Executor>(
         &self,
         executor: &T,
         params: &mut [f32],
         workspace: &mut Workspace<'_>,
-        labels: &[u8],
+        targets: impl Into<Targets<'t>>,
         fill: &impl Fill,
         update: Update<'_>,
     ) -> Result<StepStats, Error> {
-        self.step_regularized(executor, params, workspace, labels, fill, update, Regularize::NONE)
+        self.step_regularized(executor, params, workspace, targets, fill, update, Regularize::NONE)
     }
 
     /// As [`step`](Self::step), with label smoothing and dropout. The loss and the correct rows are those of the network
-    /// with its dropout; the loss is plain cross entropy, whatever the smoothing.
+    /// with its dropout; the loss is the plain one, whatever the smoothing.
     ///
     /// # Errors
-    /// As [`step`](Self::step), and [`Error::Fraction`] for smoothing or dropout that is not from 0 to below 1.
+    /// As [`step`](Self::step), and [`Error::Fraction`] for smoothing or dropout that is not from 0 to below 1,
+    /// [`Error::Setting`] for label smoothing with another loss than softmax cross entropy.
     ///
     /// # Panics
     /// As [`step`](Self::step).
     #[allow(clippy::too_many_arguments)] // A step's, and one more.
-    pub fn step_regularized<T: Executor>(
+    pub fn step_regularized<'t, T: Executor>(
         &self,
         executor: &T,
         params: &mut [f32],
         workspace: &mut Workspace<'_>,
-        labels: &[u8],
+        targets: impl Into<Targets<'t>>,
         fill: &impl Fill,
         update: Update<'_>,
         regularize: Regularize,
     ) -> Result<StepStats, Error> {
-        regularize.check()?;
-        self.loss.check(labels, self.shape.outputs())?;
-        let b = labels.len() as f32;
+        let targets = targets.into();
+        self.check(targets, regularize)?;
+        let count = targets.rows(self.shape.outputs());
+        let b = count as f32;
         let (factor, beta) = match update {
             Update::Sgd { learning_rate } => (-learning_rate / b, 1.0),
             Update::Gradient(_) => (1.0 / b, 0.0),
         };
         let correct = {
             let layers = self.shape.split(params)?;
-            let rows = workspace.rows(self.shape, labels)?;
+            let rows = workspace.rows(self.shape, targets)?;
             divide(executor, rows, &|mut rows| {
                 self.forward_rows(&layers, &mut rows.forward, fill, regularize);
                 self.backward_rows(&layers, rows, factor, regularize)
             })
         };
-        let loss_sum = workspace.loss_sum(labels.len());
+        let loss_sum = workspace.loss_sum(count);
         if !loss_sum.is_finite() {
             return Err(Error::NonFiniteLoss);
         }
@@ -80,7 +83,7 @@ impl Mlp {
         let rows = WeightRows::new(self.shape.split_mut(target)?);
         let saved: &Workspace<'_> = workspace;
         divide(executor, rows, &|rows| {
-            self.weight_rows(saved, labels.len(), beta, rows);
+            self.weight_rows(saved, count, beta, rows);
             0
         });
         Ok(StepStats { loss_sum, correct })

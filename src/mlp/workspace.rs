@@ -6,6 +6,7 @@ use crate::arena::{Arena, padded};
 use crate::error::Error;
 use crate::parallel::{Divide, portion};
 use crate::shape::{MAX_LAYERS, Shape};
+use crate::targets::Targets;
 
 /// The memory of a forward pass: the input rows, the activations of the hidden layers and the logits, for batches of up to
 /// `capacity` rows.
@@ -18,12 +19,15 @@ pub struct Activations<'m> {
     logits: &'m mut [f32],
 }
 
-/// The memory of a training step: the activations, a gradient for each of them, and the losses of the rows.
+/// The memory of a training step: the activations, a gradient for each of them, the sums of the layers with hard swish, and
+/// the losses of the rows.
 #[derive(Debug)]
 pub struct Workspace<'m> {
     activations: Activations<'m>,
     /// Gradients of the sums of the hidden layers; that of the logits replaces the logits.
     deltas: Vec<&'m mut [f32], MAX_LAYERS>,
+    /// The sums of the hidden layers whose derivative needs them; empty for the others.
+    sums: Vec<&'m mut [f32], MAX_LAYERS>,
     losses: &'m mut [f32],
 }
 
@@ -38,6 +42,22 @@ const fn hidden_blocks(shape: Shape, rows: usize) -> usize {
     let mut l = 1;
     while l < shape.layers() {
         sum = sum.saturating_add(block(rows, shape.width(l)));
+        l += 1;
+    }
+    sum
+}
+
+/// Sums to keep of the layer of width `l`, for each row.
+const fn sums_width(shape: Shape, l: usize) -> usize {
+    if shape.activation(l - 1).needs_sums() { shape.width(l) } else { 0 }
+}
+
+/// Floats for the sums that are kept.
+const fn sums_blocks(shape: Shape, rows: usize) -> usize {
+    let mut sum = 0usize;
+    let mut l = 1;
+    while l < shape.layers() {
+        sum = sum.saturating_add(block(rows, sums_width(shape, l)));
         l += 1;
     }
     sum
@@ -60,7 +80,7 @@ impl<'m> Activations<'m> {
     pub fn new(shape: Shape, capacity: usize, arena: &mut Arena<'m>) -> Result<Self, Error> {
         check(Self::floats(shape, capacity), capacity, arena)?;
         let x = arena.take(capacity * shape.inputs())?;
-        let hidden = hidden(shape, capacity, arena)?;
+        let hidden = take_blocks(shape, capacity, arena, |l| shape.width(l))?;
         let logits = arena.take(capacity * shape.outputs())?;
         Ok(Self { shape, capacity, x, hidden, logits })
     }
@@ -99,7 +119,8 @@ impl<'m> Activations<'m> {
             first: 0,
             b,
             x: &mut self.x[..b * shape.inputs()],
-            hidden: take_rows(&mut self.hidden, shape, b),
+            hidden: take_rows(&mut self.hidden, b, |l| shape.width(l)),
+            sums: Vec::new(),
             logits: &mut self.logits[..b * shape.outputs()],
         })
     }
@@ -111,6 +132,7 @@ impl<'m> Workspace<'m> {
     pub const fn floats(shape: Shape, capacity: usize) -> usize {
         Activations::floats(shape, capacity)
             .saturating_add(hidden_blocks(shape, capacity))
+            .saturating_add(sums_blocks(shape, capacity))
             .saturating_add(block(capacity, 1))
     }
 
@@ -123,7 +145,8 @@ impl<'m> Workspace<'m> {
         check(Self::floats(shape, capacity), capacity, arena)?;
         Ok(Self {
             activations: Activations::new(shape, capacity, arena)?,
-            deltas: hidden(shape, capacity, arena)?,
+            deltas: take_blocks(shape, capacity, arena, |l| shape.width(l))?,
+            sums: take_blocks(shape, capacity, arena, |l| sums_width(shape, l))?,
             losses: arena.take(capacity)?,
         })
     }
@@ -133,7 +156,7 @@ impl<'m> Workspace<'m> {
         &mut self.activations
     }
 
-    /// The cross entropy of each of the `b` rows of the last step.
+    /// The loss of each of the `b` rows of the last step, times the weight of the row.
     ///
     /// # Panics
     /// If `b` is above the capacity.
@@ -160,13 +183,14 @@ impl<'m> Workspace<'m> {
         }
     }
 
-    pub(super) fn rows<'a>(&'a mut self, shape: Shape, labels: &'a [u8]) -> Result<StepRows<'a>, Error> {
-        let b = labels.len();
-        let forward = self.activations.rows(shape, b)?;
+    pub(super) fn rows<'a>(&'a mut self, shape: Shape, targets: Targets<'a>) -> Result<StepRows<'a>, Error> {
+        let b = targets.rows(shape.outputs());
+        let mut forward = self.activations.rows(shape, b)?;
+        forward.sums = take_rows(&mut self.sums, b, |l| sums_width(shape, l));
         Ok(StepRows {
             forward,
-            deltas: take_rows(&mut self.deltas, shape, b),
-            labels,
+            deltas: take_rows(&mut self.deltas, b, |l| shape.width(l)),
+            targets,
             losses: &mut self.losses[..b],
         })
     }
@@ -182,20 +206,22 @@ fn check(needed: usize, capacity: usize, arena: &Arena<'_>) -> Result<(), Error>
     Ok(())
 }
 
-fn hidden<'m>(
+/// A block for each hidden layer, of `width(1)` floats a row and so on.
+fn take_blocks<'m>(
     shape: Shape,
     rows: usize,
     arena: &mut Arena<'m>,
+    width: impl Fn(usize) -> usize,
 ) -> Result<Vec<&'m mut [f32], MAX_LAYERS>, Error> {
-    (1..shape.layers()).map(|l| arena.take(rows * shape.width(l))).collect()
+    (1..shape.layers()).map(|l| arena.take(rows * width(l))).collect()
 }
 
 fn take_rows<'a>(
     blocks: &'a mut Vec<&mut [f32], MAX_LAYERS>,
-    shape: Shape,
     b: usize,
+    width: impl Fn(usize) -> usize,
 ) -> Vec<&'a mut [f32], MAX_LAYERS> {
-    blocks.iter_mut().zip(1..).map(|(block, l)| &mut block[..b * shape.width(l)]).collect()
+    blocks.iter_mut().zip(1..).map(|(block, l)| &mut block[..b * width(l)]).collect()
 }
 
 /// Rows of a batch in the forward pass.
@@ -206,6 +232,8 @@ pub(super) struct ForwardRows<'a> {
     pub b: usize,
     pub x: &'a mut [f32],
     pub hidden: Vec<&'a mut [f32], MAX_LAYERS>,
+    /// The sums of the hidden layers where a backward pass follows; empty slices where it does not need them.
+    pub sums: Vec<&'a mut [f32], MAX_LAYERS>,
     pub logits: &'a mut [f32],
 }
 
@@ -213,7 +241,7 @@ pub(super) struct ForwardRows<'a> {
 pub(super) struct StepRows<'a> {
     pub forward: ForwardRows<'a>,
     pub deltas: Vec<&'a mut [f32], MAX_LAYERS>,
-    pub labels: &'a [u8],
+    pub targets: Targets<'a>,
     pub losses: &'a mut [f32],
 }
 
@@ -245,10 +273,12 @@ impl ForwardRows<'_> {
     fn cut(self, rows: usize) -> (Self, Self) {
         let (x, x2) = cut(self.x, rows, self.b);
         let (hidden, hidden2) = cut_all(self.hidden, rows, self.b);
+        let (sums, sums2) = cut_all(self.sums, rows, self.b);
         let (logits, logits2) = cut(self.logits, rows, self.b);
+        let (first, b) = (self.first + rows, self.b - rows);
         (
-            Self { first: self.first, b: rows, x, hidden, logits },
-            Self { first: self.first + rows, b: self.b - rows, x: x2, hidden: hidden2, logits: logits2 },
+            Self { b: rows, x, hidden, sums, logits, ..self },
+            Self { first, b, x: x2, hidden: hidden2, sums: sums2, logits: logits2 },
         )
     }
 }
@@ -260,13 +290,14 @@ impl Divide for StepRows<'_> {
     fn divide(self, part: usize, of: usize) -> (Self, Self) {
         let b = self.forward.b;
         let rows = portion(b, part, of);
+        let outputs = self.forward.logits.len().checked_div(b).unwrap_or(0);
         let (forward, forward2) = self.forward.cut(rows);
         let (deltas, deltas2) = cut_all(self.deltas, rows, b);
-        let (labels, labels2) = self.labels.split_at(rows);
+        let (targets, targets2) = self.targets.split_at(rows, outputs);
         let (losses, losses2) = self.losses.split_at_mut(rows);
         (
-            Self { forward, deltas, labels, losses },
-            Self { forward: forward2, deltas: deltas2, labels: labels2, losses: losses2 },
+            Self { forward, deltas, targets, losses },
+            Self { forward: forward2, deltas: deltas2, targets: targets2, losses: losses2 },
         )
     }
 }
