@@ -12,7 +12,7 @@
 //! | [`recipe`] | the settings of a run, and where each comes from |
 //! | [`thread_pool`] | worker threads, and the tuner that chooses how many to use |
 //! | [`model`] | model files, and whether a model fits a data set |
-//! | [`inference`] | batched forward passes of floats and integers, evaluation, and a model or flash file ready to run |
+//! | [`inference`] | batched forward passes of floats and integers, evaluation and metrics, and a model or flash file ready to run |
 //! | [`mod@quantize`] | from a model to an integer flash file |
 //! | [`mod@import`] | models of other programs: safetensors, ONNX |
 //! | [`pipeline`] | data, split, normalisation, training, evaluation, model: every training run |

@@ -26,7 +26,7 @@ fn float_c_adds_up_as_we_do() {
     assert!(header.contains("net_labels[10]") && header.contains("#define NET_INPUTS 784"), "{header}");
 
     let model = Model::load(&here.join("run")).unwrap();
-    let test = Source::Demo.load(None, Reading::default()).unwrap().test;
+    let test = Source::Demo.load(None, &Reading::default()).unwrap().test;
     let all = test.indices();
     let (words, classes) = run(here, "net", "float", 10, &test.images().unwrap().pixels);
     assert_eq!(classes.len(), all.len());
@@ -48,7 +48,7 @@ fn float_c_adds_up_as_we_do() {
 fn integer_c_gives_the_files_logits() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    let test = Source::Demo.load(None, Reading::default()).unwrap().test;
+    let test = Source::Demo.load(None, &Reading::default()).unwrap().test;
     for (hidden, dtype) in [("32,13", "i8"), ("30", "i4"), ("none", "i8")] {
         let _ = fs::remove_dir_all(here.join("run"));
         succeeds(

@@ -76,7 +76,7 @@ fn every_flipped_bit_of_a_checkpoint_is_refused() {
     let here = folder.path();
     let run = Folder(here.join("run"));
     let (recipe, place) = run.open().unwrap();
-    let data = Source::Path(place.data.unwrap()).load(None, Reading::default()).unwrap();
+    let data = Source::Path(place.data.unwrap()).load(None, &Reading::default()).unwrap();
     let print = data.train.fingerprint();
     let shape = recipe.shape(36, 4).unwrap();
     let (tried, taken) = attack_file(&here.join("run/checkpoint.safetensors"), || {

@@ -21,7 +21,7 @@ fn trained(here: &Path) -> (Dataset, Model) {
         "train", "--data", "demo", "--hidden", "32,24", "--epochs", "2", "--init", "he", "--out", "run", "-q",
     ];
     succeeds(here, &words);
-    (Source::Demo.load(None, Reading::default()).unwrap(), Model::load(&here.join("run")).unwrap())
+    (Source::Demo.load(None, &Reading::default()).unwrap(), Model::load(&here.join("run")).unwrap())
 }
 
 /// The file of a model and its accuracy on the test images, after that of the model.

@@ -295,7 +295,7 @@ fn a_model_keeps_its_shape_and_its_normalisation() {
     for (from, data, code, why) in [
         ("net.selv", "data", 4, "a flash file holds rounded weights"),
         ("nowhere", "data", 4, "no model: cannot read nowhere"),
-        ("first", "demo", 4, "first is 36-8-4, but the images of demo take 784-8-10"),
+        ("first", "demo", 4, "first is 36-8-4, but the samples of demo take 784-8-10"),
     ] {
         let line = fails(here, &["train", "--from", from, "--data", data, "--out", "none"], code);
         assert!(line.contains(why), "{line}");

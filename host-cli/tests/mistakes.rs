@@ -48,7 +48,7 @@ const MISTAKES: &[(&str, i32, &[&str])] = &[
     ("train --data Fashion_MNIST", 3, &["does not exist; did you mean `--data fashion-mnist`?"]),
     ("train --data dmeo", 3, &["did you mean `--data demo`?"]),
     ("train --data net.selv", 3, &["is a file, not a folder: a flash file", "train-images-idx3-ubyte"]),
-    ("train --data data/train-images-idx3-ubyte", 3, &["is a file, not a folder", "`--data /", "/data`"]),
+    ("train --data data/train-images-idx3-ubyte", 3, &["is a file, not a folder", "`--data data`"]),
     ("data show data/labels.txt", 3, &["is a file, not a folder: a text file"]),
     ("train --data photo.jpg", 3, &["is a picture, not a folder of data; `selvedge predict MODEL"]),
     ("train --data data --transpose=maybe", 2, &["'maybe' for '--transpose[=<BOOL>]'"]),
@@ -63,11 +63,7 @@ const MISTAKES: &[(&str, i32, &[&str])] = &[
     ("train --data-dir none", 3, &["run `selvedge data fetch --dir "]),
     ("data verify --dir none", 3, &["run `selvedge data fetch --dir none`"]),
     ("eval net.selv --data-dir none", 3, &["the model does not say what it was trained on: --data does"]),
-    (
-        "predict runs/net photo.jpg",
-        3,
-        &["a picture, neither a PNG nor an IDX file of images; save the picture as PNG"],
-    ),
+    ("predict runs/net photo.jpg", 3, &["not a readable JPEG: it is cut short; save it again"]),
     ("predict runs/net runs", 3, &["cannot read runs: Is a directory, but a file is wanted"]),
     // Models.
     ("eval none", 4, &["no model: cannot read none: No such file or directory; `selvedge train` makes one"]),

@@ -55,11 +55,45 @@ fn commands(block: &str) -> Vec<String> {
     lines.filter(|l| !l.is_empty() && !l.starts_with('#')).collect()
 }
 
+/// `iris.csv` and `rows.csv`, `motion.csv` of a sensor, and the folder `photos`.
+fn tables_and_pictures(here: &Path) {
+    let (mut iris, mut rows) = ("length,width,class\n".to_string(), "width,length\n".to_string());
+    for n in 0..90 {
+        let (class, spread) = (n % 3, f64::from(n % 7) / 10.0);
+        iris +=
+            &format!("{},{},{}\n", f64::from(class) + spread, 2.0 - spread, ["a", "b", "c"][class as usize]);
+        rows += &format!("{},{}\n", 2.0 - spread, f64::from(class) + spread);
+    }
+    fs::write(here.join("iris.csv"), iris).unwrap();
+    fs::write(here.join("rows.csv"), rows).unwrap();
+    let mut motion = "t,subject,ax,ay,activity\n".to_string();
+    for n in 0..1600 {
+        let (subject, at) = (n / 200, n % 200);
+        let (activity, speed) = if at < 100 { ("rest", 0.0) } else { ("run", 0.9) };
+        let angle = speed * f64::from(n);
+        motion += &format!("{at},s{subject},{:.3},{:.3},{activity}\n", angle.sin(), angle.cos());
+    }
+    fs::write(here.join("motion.csv"), motion).unwrap();
+    for (class, shade) in [("dark", 40u8), ("light", 200)] {
+        let folder = here.join("photos").join(class);
+        fs::create_dir_all(&folder).unwrap();
+        for n in 0..12u8 {
+            let mut file = Vec::new();
+            let mut encoder = png::Encoder::new(&mut file, 32, 32);
+            encoder.set_color(png::ColorType::Grayscale);
+            let pixels: Vec<u8> = (0..1024).map(|p| shade + n + (p % 7) as u8).collect();
+            encoder.write_header().unwrap().write_image_data(&pixels).unwrap();
+            fs::write(folder.join(format!("{n}.png")), file).unwrap();
+        }
+    }
+}
+
 /// A folder with the files that the commands of a page expect.
 fn prepare(page: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     small_data(here);
+    tables_and_pictures(here);
     succeeds(here, &["train", "--data", "data", "--out", "made", "-q"]);
     succeeds(here, &["export", "made", "--format", "safetensors", "-o", "net.safetensors"]);
     for file in blocks(page, "toml").into_iter().filter(|b| b.starts_with("# sweep.toml")) {

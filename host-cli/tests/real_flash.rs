@@ -102,7 +102,7 @@ fn every_packing_and_backend_gives_the_same_logits_for_every_test_image() {
     let here = folder.path();
     let i8_file = quantized(here, "i8");
     let pixels = Source::Path(data().into())
-        .load(None, Reading::default())
+        .load(None, &Reading::default())
         .unwrap()
         .test
         .images()

@@ -14,7 +14,7 @@ use super::compare::{Comparison, median};
 use super::network::{forward_macs, images, recipe, thread_pool, two_threads};
 use super::{Case, Measurement, Operation, WIDTHS};
 use crate::data::idx::{self, Images};
-use crate::data::{FILES, Reading, Samples, Source, demo};
+use crate::data::{Dataset, FILES, Reading, Samples, Source, demo};
 use crate::error::{Error, Result};
 use crate::pipeline::{self, Epoch, Observer, Pipeline, State};
 use crate::recipe::{Precision, Recipe};
@@ -46,7 +46,10 @@ pub(super) fn cases(own: &[Backend], best: Backend) -> Vec<Case> {
 pub(super) fn epoch(case: &Case) -> Result<Measurement> {
     let (pixels, labels) = images(IMAGES + VALIDATION);
     let count = labels.len();
-    let set = Samples::of_images(Images { pixels, count, rows: demo::SIDE, cols: demo::SIDE }, labels);
+    let set =
+        Samples::of_images(Images { pixels, count, rows: demo::SIDE, cols: demo::SIDE, channels: 1 }, labels);
+    let classes = (0..WIDTHS[WIDTHS.len() - 1]).map(|class| class.to_string()).collect();
+    let set = Dataset::of_classes(set.clone(), set, classes);
     let best = case.backend.name() == Backend::detect().name();
     let borrowed =
         Backend::by_name("matrixmultiply").filter(|_| best && case.threads == 1 && case.single().is_none());
@@ -82,7 +85,7 @@ fn whole_run(
     backend: Backend,
     threads: usize,
     epochs: usize,
-    set: &Samples,
+    set: &Dataset,
     between: &mut dyn FnMut(),
 ) -> Result<f64> {
     let precision = match backend.precision() {
@@ -91,7 +94,7 @@ fn whole_run(
     };
     let recipe = Recipe { epochs, precision, ..recipe() };
     let backend = backend.with_precision(simd::Precision::F32);
-    let mlp = pipeline::network(&recipe, set, WIDTHS[WIDTHS.len() - 1], backend)?;
+    let mlp = pipeline::network(&recipe, set, backend)?;
     let pipeline = Pipeline::new(&recipe, set, mlp, None)?;
     let mut state = pipeline.initial_state()?;
     let mut clock = EpochClock { begin: Instant::now(), spent: Duration::ZERO, between };
@@ -122,14 +125,14 @@ impl Observer for EpochClock<'_> {
 pub(super) fn load(case: &Case) -> Result<Measurement> {
     let folder = tempfile::tempdir().map_err(|e| Error::io("make a folder in", &std::env::temp_dir(), &e))?;
     let mut source = Source::FashionMnist;
-    if source.load(None, Reading::default()).is_err() {
+    if source.load(None, &Reading::default()).is_err() {
         write_garments(folder.path())?;
         source = Source::Path(folder.path().to_path_buf());
     }
     let mut seconds = Vec::new();
     for _ in 0..5 {
         let begin = Instant::now();
-        black_box(source.load(None, Reading::default())?);
+        black_box(source.load(None, &Reading::default())?);
         seconds.push(begin.elapsed().as_secs_f64());
     }
     Ok(case.measurement(median(seconds), None))
@@ -139,7 +142,7 @@ pub(super) fn load(case: &Case) -> Result<Measurement> {
 fn write_garments(folder: &Path) -> Result<()> {
     for (names, count) in [([FILES[0], FILES[1]], IMAGES + VALIDATION), ([FILES[2], FILES[3]], VALIDATION)] {
         let (pixels, labels) = images(count);
-        let images = Images { pixels, count, rows: demo::SIDE, cols: demo::SIDE };
+        let images = Images { pixels, count, rows: demo::SIDE, cols: demo::SIDE, channels: 1 };
         for (name, bytes) in names.into_iter().zip([idx::write_images(&images), idx::write_labels(&labels)]) {
             let path = folder.join(format!("{name}.gz"));
             let written = std::fs::File::create(&path).and_then(|file| {

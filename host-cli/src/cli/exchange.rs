@@ -6,10 +6,12 @@ use clap::{Args, ValueEnum};
 use selvedge::format::{Dtype, Packing};
 
 use super::{DataArgs, FirmwareArgs};
+use crate::data::Task;
 use crate::estimate::{Bytes, Hertz};
 use crate::export::Format;
-use crate::import::PixelRange;
+use crate::import::InputKind;
 use crate::quantize::clip::Clip;
+use crate::recipe::HiddenActivations;
 
 /// `import`.
 #[derive(Debug, Args)]
@@ -26,10 +28,18 @@ pub struct Import {
     /// names nor the widths determine it
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub order: Vec<String>,
-    /// Set the range of the inputs that the network was trained on [default: byte if an ONNX graph takes integers or
-    /// divides its input by 255, else unit]
+    /// Set the activations of a state dict's hidden layers, one for all or one for each: relu, leaky-relu, relu6, tanh,
+    /// sigmoid, hard-swish; an ONNX file says them itself [default: relu]
+    #[arg(long, value_name = "NAME[,NAME..]")]
+    pub activation: Option<HiddenActivations>,
+    /// Set what the outputs are, where the file does not say it [default: multilabel if an ONNX graph ends with several
+    /// sigmoids, else classify]
+    #[arg(long, value_enum)]
+    pub task: Option<Task>,
+    /// Set what the inputs are that the network was trained on [default: byte if an ONNX graph takes integers or divides
+    /// its input by 255, else unit]
     #[arg(long, value_enum, conflicts_with_all = ["mean", "std"])]
-    pub inputs: Option<PixelRange>,
+    pub inputs: Option<InputKind>,
     /// Fold in the mean that was subtracted from inputs in 0..1, as in torchvision's Normalize
     #[arg(long, default_value_t = 0.0)]
     pub mean: f32,

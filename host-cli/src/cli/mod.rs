@@ -1,5 +1,6 @@
 //! The command line. Its doc comments are the help text.
 
+mod data;
 mod exchange;
 mod firmware;
 mod flash;
@@ -11,10 +12,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Command as ClapCommand, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+pub use data::{Data, DataShow};
 pub use exchange::{Estimate, Export, Import, IntegerType, Quantize};
 pub use firmware::FirmwareArgs;
 pub use flash::Verify;
-pub use recipe::{RecipeArgs, RecipeValues};
+pub use recipe::{RecipeArgs, RecipeValues, TableArgs};
 pub use shell::{Completions, Man};
 pub use sweep::{Shard, Sweep, SweepAction, SweepRun};
 
@@ -57,8 +59,9 @@ fn numbers_may_be_negative(command: ClapCommand) -> ClapCommand {
 fn for_recipes(arg: clap::Arg) -> clap::Arg {
     let help = match arg.get_id().as_str() {
         "data" => {
-            "Use this data set: fashion-mnist, demo (drawn by code, needs no files), or a folder of IDX files with optional \
-             class names in labels.txt, one per line [default: fashion-mnist]"
+            "Use this data set: fashion-mnist, demo (drawn by code, needs no files), a table (CSV or TSV), arrays (.npy or \
+             .npz), a folder of pictures for each class, or a folder of IDX files with optional class names in labels.txt, \
+             one per line [default: fashion-mnist]"
         }
         "transpose" => {
             "Swap rows and columns of every image, as EMNIST's files need; stored in the run and its model [default: false]"
@@ -114,9 +117,10 @@ pub enum Command {
 /// The data set.
 #[derive(Debug, Args)]
 pub struct DataArgs {
-    /// Use this data set: fashion-mnist, demo (drawn by code, needs no files), or a folder of IDX files with optional class
-    /// names in labels.txt, one per line [default: the model's own, or fashion-mnist if it names none]
-    #[arg(long, value_name = "fashion-mnist|demo|DIR")]
+    /// Use this data set: fashion-mnist, demo (drawn by code, needs no files), a table (CSV or TSV), arrays (.npy or .npz), a
+    /// folder of pictures for each class, or a folder of IDX files with optional class names in labels.txt, one per line
+    /// [default: the model's own, or fashion-mnist if it names none]
+    #[arg(long, value_name = "fashion-mnist|demo|PATH")]
     pub data: Option<Source>,
     /// Look for fashion-mnist in this folder [default: $SELVEDGE_DATA, then the user's cache folder]
     #[arg(long, value_name = "DIR")]
@@ -144,6 +148,7 @@ impl ReadingArgs {
         Reading {
             transpose: self.transpose.or(remembered.transpose),
             first_label: self.first_label.map_or(remembered.first_label, |label| label as usize),
+            ..remembered
         }
     }
 
@@ -173,6 +178,10 @@ pub struct Train {
     /// Resume an interrupted run; all settings come from its folder. Add --data DIR if the data have moved
     #[arg(long, value_name = "RUN")]
     pub resume: Option<PathBuf>,
+    /// Train K times, each time on the other folds, and print the mean and the deviation of what is measured on each fold;
+    /// no model is kept
+    #[arg(long, value_name = "K", conflicts_with_all = ["out", "resume", "checkpoint_every"])]
+    pub folds: Option<usize>,
     /// Write a checkpoint every STEPS steps, so that --resume can continue a killed run; 0 for none [default: 0]
     #[arg(long, value_name = "STEPS")]
     pub checkpoint_every: Option<u64>,
@@ -213,6 +222,9 @@ pub struct Eval {
     /// Set the number of threads: auto measures how many pay off
     #[arg(long, default_value_t = Threads::Auto, value_name = "auto|N")]
     pub threads: Threads,
+    /// Answer `unknown` where the most probable class is less probable than P, and report how many are answered
+    #[arg(long, value_name = "P", value_parser = recipe::fraction)]
+    pub reject: Option<f32>,
     /// Write images, labels and logits to an npz file, for comparison in other programs
     #[arg(long, value_name = "FILE")]
     pub logits: Option<PathBuf>,
@@ -226,8 +238,8 @@ pub struct Eval {
 pub struct Predict {
     /// Model file, run folder or flash file
     pub model: PathBuf,
-    /// PNG or IDX file: light on black (or add --invert), of the model's image size
-    #[arg(value_name = "IMAGE")]
+    /// PNG, JPEG or IDX file: light on black (or add --invert), of the model's image size; or a table of rows
+    #[arg(value_name = "IMAGE|TABLE")]
     pub image: Option<PathBuf>,
     /// Classify image N of the test images, or of the IDX file, counted from 0
     #[arg(long, value_name = "N")]
@@ -235,7 +247,13 @@ pub struct Predict {
     /// Invert the image first, for pictures that are dark on white
     #[arg(long)]
     pub invert: bool,
-    /// The data set of --index.
+    /// Answer `unknown` where the most probable class is less probable than P
+    #[arg(long, value_name = "P", value_parser = recipe::fraction)]
+    pub reject: Option<f32>,
+    /// Write the rows of a table and the answer for each to this file [default: stdout]
+    #[arg(short, long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// The data set of --index, or the rows to predict.
     #[command(flatten)]
     pub data: DataArgs,
     /// Print the result as one JSON object on stdout
@@ -310,48 +328,4 @@ pub struct Bench {
     /// Spin until stdin closes; the benchmark starts this to keep another core busy
     #[arg(long, hide = true, exclusive = true)]
     pub occupy_a_core: bool,
-}
-
-/// `data`.
-#[derive(Debug, Subcommand)]
-pub enum Data {
-    /// Download Fashion-MNIST (30 MB), resuming an interrupted download
-    Fetch {
-        /// Use this folder [default: $SELVEDGE_DATA, then the user's cache folder]
-        #[arg(long, alias = "data-dir")]
-        dir: Option<PathBuf>,
-        /// Download from this address instead of the public ones; checksums are verified either way
-        #[arg(long, value_name = "URL")]
-        mirror: Option<String>,
-        /// Print the result as one JSON object on stdout
-        #[arg(long)]
-        json: bool,
-    },
-    /// Check the SHA-256 of each Fashion-MNIST file, or the length of an unpacked one
-    Verify {
-        /// Use this folder [default: $SELVEDGE_DATA, then the user's cache folder]
-        #[arg(long, alias = "data-dir")]
-        dir: Option<PathBuf>,
-        /// Print the result as one JSON object on stdout
-        #[arg(long)]
-        json: bool,
-    },
-    /// Draw a few images of each class
-    Show {
-        /// fashion-mnist, demo, or a folder of IDX files with optional class names in labels.txt, one per line
-        #[arg(value_name = "fashion-mnist|demo|DIR", default_value = "fashion-mnist")]
-        data: Source,
-        /// Look for fashion-mnist in this folder [default: $SELVEDGE_DATA, then the user's cache folder]
-        #[arg(long, alias = "data-dir")]
-        dir: Option<PathBuf>,
-        /// How to read its files.
-        #[command(flatten)]
-        reading: ReadingArgs,
-        /// Draw this many images of each class
-        #[arg(long, default_value_t = 1)]
-        count: usize,
-        /// Print the result as one JSON object on stdout
-        #[arg(long)]
-        json: bool,
-    },
 }

@@ -28,7 +28,12 @@ pub fn run(args: &Config) -> Result<()> {
     match args {
         Config::Show(args) => {
             let mut config = args.recipe.merged_config(&args.data)?;
-            start::load(&mut config)?;
+            let from = start::load(&mut config)?;
+            let recipe = config.recipe()?;
+            if from.is_none() && start::is_auto(&args.recipe, &recipe) {
+                let dataset = recipe.source().load(args.data.data_dir.as_deref(), &recipe.reading())?;
+                start::settle(&mut config, &dataset)?;
+            }
             if args.json {
                 return output.json(&Shown { recipe: config.recipe()?, origins: config.origins() });
             }

@@ -1,14 +1,19 @@
 //! `selvedge data`: fetch, verify, show.
 
+mod table;
+
 use std::path::Path;
 
 use indicatif::ProgressBar;
 use serde_json::json;
 
-use crate::cli::Data;
+use crate::cli::{Data, DataShow};
+use crate::data::arrays::is_arrays;
 use crate::data::fetch::{FASHION_MNIST, MIRRORS, Progress, fetch};
+use crate::data::pictures::grey;
+use crate::data::table::is_table;
 use crate::data::verify::verify;
-use crate::data::{Reading, Source, fashion_mnist_folder};
+use crate::data::{Features, Reading, Source, fashion_mnist_folder};
 use crate::error::{Error, Result, typed};
 use crate::terminal::{Output, Warnings, count, download_bar, listing, picture};
 
@@ -37,9 +42,7 @@ pub fn run(command: Data) -> Result<()> {
             output.line(format!("{folder}: {} fetched, {there} there already", count(fetched, "file")))
         }
         Data::Verify { dir, json } => check(&fashion_mnist_folder(dir.as_deref())?, dir.as_deref(), json),
-        Data::Show { data, dir, reading, count, json } => {
-            show(&data, dir.as_deref(), reading.over(Reading::default()), count, json)
-        }
+        Data::Show(args) => show(&args),
     }
 }
 
@@ -75,8 +78,20 @@ fn check(folder: &Path, named: Option<&Path>, json: bool) -> Result<()> {
     }
 }
 
-fn show(source: &Source, dir: Option<&Path>, reading: Reading, count: usize, json: bool) -> Result<()> {
-    let dataset = source.load(dir, reading)?;
+fn show(args: &DataShow) -> Result<()> {
+    let source = args.data.as_ref().or(args.source.as_ref()).unwrap_or(&Source::FashionMnist);
+    let reading = args.reading.over(Reading { transpose: None, ..args.table.reading()? });
+    let (count, json) = (args.count, args.json);
+    if let Source::Path(path) = source
+        && !(path.is_file() && is_arrays(path))
+        && is_table(path)
+    {
+        return table::run(path, &reading, json);
+    }
+    let dataset = source.load(args.dir.as_deref(), &reading)?;
+    if matches!(dataset.train.features, Features::Table(_)) {
+        return table::run_arrays(&dataset, json);
+    }
     let mut warnings = Warnings::default();
     dataset.warnings.iter().for_each(|text| warnings.add(text));
     let mut output = Output::default();
@@ -112,7 +127,9 @@ fn show(source: &Source, dir: Option<&Path>, reading: Reading, count: usize, jso
     for (class, name) in classes {
         output.line(format!("\n{class} {name}, {} images", of_class(class).count()))?;
         for n in of_class(class).take(count) {
-            output.line(picture(set.images()?.image(n).unwrap_or_default(), set.images()?.cols))?;
+            let images = set.images()?;
+            let grey = grey(images.image(n).unwrap_or_default(), images.channels);
+            output.line(picture(&grey, images.cols))?;
         }
     }
     Ok(())

@@ -1,16 +1,16 @@
-//! `selvedge eval`: accuracy, the table of classes and the confusion matrix.
+//! `selvedge eval`: the measures of a network's answers.
 
 use serde_json::json;
 
-use super::{check_fit, load_data};
+use super::{assessment, check_fit, load_data};
 use crate::cli::{Eval, SplitName};
 use crate::error::{Error, Result};
 use crate::export;
 use crate::files;
-use crate::inference::evaluate::Evaluation;
+use crate::inference::assess::assess;
 use crate::inference::network::Network;
 use crate::model;
-use crate::terminal::{self, Output, Warnings, table};
+use crate::terminal::{Output, Warnings};
 use crate::thread_pool::ThreadPool;
 
 /// Evaluates a model.
@@ -39,53 +39,19 @@ pub fn run(args: &Eval) -> Result<()> {
         }
     };
     check_fit(network.shape(), |c| network.class(c), &dataset, &[set], &mut warnings)?;
-    let evaluation = network.evaluate(&ThreadPool::new(args.threads), set, &index)?;
+    let reject = args.reject.map(f64::from);
+    let tested = assess(&network, &ThreadPool::new(args.threads), set, &index, reject)?;
     if let Some(out) = &args.logits {
         let logits = network.exact_logits(&set.features, &index)?;
         files::write_atomic(out, &export::logits(set, &index, &logits)?)?;
     }
     let mut output = Output::default();
-    if args.json {
-        let classes = 0..network.shape().outputs();
-        return output.json(&json!({
-            "split": name,
-            "images": evaluation.images,
-            "accuracy": evaluation.accuracy(),
-            "loss": evaluation.loss(),
-            "per_class": classes.map(|c| evaluation.recall(c)).collect::<Vec<_>>(),
-            "confusion": evaluation.confusion,
-            "warnings": warnings.list(),
-        }));
-    }
-    output.line(format!(
-        "{name}: {} of {} images, accuracy {:.2}%, loss {:.4}",
-        evaluation.correct(),
-        evaluation.images,
-        100.0 * evaluation.accuracy(),
-        evaluation.loss()
-    ))?;
     let names = network.names(&dataset);
-    output.line(format!("\n{}", per_class(&names, &evaluation)))?;
-    output.line(format!("\n{}", confusion(&names, &evaluation)))
-}
-
-fn per_class(names: &[String], evaluation: &Evaluation) -> String {
-    let header = ["class", "images", "found", "recall", "precision"].map(String::from);
-    table(
-        header,
-        names.iter().enumerate().map(|(c, name)| {
-            [
-                name.clone(),
-                evaluation.of_class(c).to_string(),
-                evaluation.confusion[c][c].to_string(),
-                format!("{:.1}%", 100.0 * evaluation.recall(c)),
-                format!("{:.1}%", 100.0 * evaluation.precision(c)),
-            ]
-        }),
-    )
-}
-
-fn confusion(names: &[String], evaluation: &Evaluation) -> String {
-    let names = names.iter().enumerate().map(|(c, name)| format!("{c} {name}"));
-    terminal::confusion(&names.collect::<Vec<_>>(), &evaluation.confusion)
+    if args.json {
+        let mut line = assessment::json(&tested, &names);
+        line.insert("split".into(), json!(name));
+        line.insert("warnings".into(), json!(warnings.list()));
+        return output.json(&line);
+    }
+    output.line(assessment::text(name, dataset.singular(), &names, &tested))
 }

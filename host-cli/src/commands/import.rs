@@ -29,7 +29,12 @@ pub fn run(args: &Import) -> Result<()> {
         )));
     }
     files::check_output(&args.out, &args.file)?;
-    let options = ImportOptions { order: args.order.clone(), inputs: args.inputs };
+    let options = ImportOptions {
+        order: args.order.clone(),
+        inputs: args.inputs,
+        activation: args.activation.clone(),
+        task: args.task,
+    };
     let mut imported = import::import(&args.file, &options)?;
     if (args.mean, args.std) != (0.0, 1.0) {
         import::fold_normalisation(&mut imported, args.mean, args.std)?;
@@ -38,7 +43,7 @@ pub fn run(args: &Import) -> Result<()> {
     if !(is_own || defines_inputs) && args.inputs.is_none() && (args.mean, args.std) == (0.0, 1.0) {
         notes.push(
             "the file does not say what its inputs are: pixels of 0 to 1 were taken; `--inputs byte` says 0 to 255, `--mean` \
-             and `--std` say how they were normalised"
+             and `--std` how they were normalised, `--inputs table` that they are columns of a table"
                 .into(),
         );
     }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::cli::Inspect;
+use crate::data::Task;
 use crate::error::Result;
 use crate::flash;
 use crate::inference::network::Network;
@@ -65,7 +66,8 @@ struct ModelDescription<'a> {
     image: Option<[usize; 2]>,
     gamma: f32,
     standardised: bool,
-    activation: &'static str,
+    activation: String,
+    task: Task,
     classes: &'a [String],
     recipe: Option<&'a Recipe>,
     epochs_done: usize,
@@ -94,7 +96,8 @@ impl<'a> ModelDescription<'a> {
             image: about.image.map(|(rows, cols)| [rows, cols]),
             gamma: about.normalisation.gamma(),
             standardised: about.normalisation.standardises(),
-            activation: about.activation.name(),
+            activation: about.activation.to_string(),
+            task: about.task,
             classes: &about.classes,
             recipe: about.recipe.as_ref(),
             epochs_done: about.epochs_done,
@@ -119,7 +122,7 @@ fn describe(model: &Model) -> String {
         ),
     ];
     if shape.layers() > 1 {
-        lines.push(format!("activation   {}", about.activation.name()));
+        lines.push(format!("activation   {}", about.activation));
     }
     if !about.classes.is_empty() {
         lines.push(format!("classes      {}", about.classes.join(", ")));

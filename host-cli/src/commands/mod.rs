@@ -1,5 +1,6 @@
 //! One module for each command: it reads what it needs, calls the library, prints.
 
+mod assessment;
 mod bench;
 mod config;
 mod data;
@@ -23,13 +24,14 @@ use std::path::Path;
 use selvedge::Shape;
 
 use crate::cli::{Command, DataArgs};
-use crate::data::{Dataset, Reading, Samples, Source};
+use crate::data::table::Schema;
+use crate::data::{Dataset, Images, Reading, Samples, Source, Task, sources};
 use crate::error::{Error, Result};
 use crate::inference::network::Network;
 use crate::model::{About, fit};
 use crate::recipe::Recipe;
 use crate::run::Folder;
-use crate::terminal::Warnings;
+use crate::terminal::{Warnings, count};
 
 /// Runs a command.
 ///
@@ -61,11 +63,16 @@ pub fn run(command: Command) -> Result<()> {
 fn load_data(args: &DataArgs, of: &Path, about: Option<&About>, warnings: &mut Warnings) -> Result<Dataset> {
     let recipe = about.and_then(|about| about.recipe.as_ref());
     let reading = args.reading.over(recipe.map(Recipe::reading).unwrap_or_default());
-    let dataset = match &args.data {
-        Some(source) => source.load(args.data_dir.as_deref(), reading)?,
-        None => remembered(args, of, about, reading, warnings)?,
-    };
-    dataset.warnings.iter().for_each(|text| warnings.add(text));
+    let dataset =
+        match (&args.data, about.and_then(|about| about.schema.as_ref().map(|schema| (about, schema)))) {
+            (Some(Source::Path(path)), Some((about, schema))) => rows_for(path, about, schema, &reading)?,
+            (Some(source), _) => source.load(args.data_dir.as_deref(), &reading)?,
+            (None, _) => remembered(args, of, about, reading, warnings)?,
+        };
+    // What was assumed of the training table was said when the model was trained on it.
+    if args.data.is_some() || dataset.schema.is_none() {
+        dataset.warnings.iter().for_each(|text| warnings.add(text));
+    }
     if let (Some(named), Some(recipe)) = (&args.data, recipe)
         && named.to_string() != recipe.data
     {
@@ -75,6 +82,27 @@ fn load_data(args: &DataArgs, of: &Path, about: Option<&About>, warnings: &mut W
         });
     }
     Ok(dataset)
+}
+
+/// The data set of a table for a model of another one: its columns are matched by name, and all its rows are tested on. The
+/// table that the model was trained on is split as it was then.
+fn rows_for(path: &Path, about: &About, schema: &Schema, reading: &Reading) -> Result<Dataset> {
+    if let Ok(dataset) = Source::Path(path.into()).load(None, reading)
+        && about.data_sha256.as_ref().is_some_and(|expected| *expected == dataset.fingerprint())
+    {
+        return Ok(dataset);
+    }
+    let sources::Rows { samples: test, mut notes, .. } =
+        sources::read_as(path, schema, about.task, about.task != Task::Reconstruct)?;
+    notes.push(format!(
+        "{} is not the table that the model was trained on: all its {} are tested on",
+        path.display(),
+        count(test.len(), "row")
+    ));
+    let train = Samples { validation: Some(Vec::new()), ..test.clone() };
+    let dataset = Dataset::of_classes(train, test, about.classes.clone());
+    let (name, schema) = (path.display().to_string(), Some(schema.clone()));
+    Ok(Dataset { name, task: about.task, schema, warnings: notes, ..dataset })
 }
 
 /// The data set that the run of the model `of` remembers, else the one of its recipe, else Fashion-MNIST.
@@ -93,7 +121,7 @@ fn remembered(
     let source =
         folder.map(Source::Path).or_else(|| recipe.map(Recipe::source)).unwrap_or(Source::FashionMnist);
     let data_dir = args.data_dir.clone().or_else(|| place.as_ref().and_then(|place| place.data_dir.clone()));
-    let dataset = source.load(data_dir.as_deref(), reading).map_err(|error| {
+    let dataset = source.load(data_dir.as_deref(), &reading).map_err(|error| {
         let hint = match (recipe, &place, &source) {
             (None, ..) => "the model does not say what it was trained on: --data does",
             (_, Some(_), Source::Path(_)) => {
@@ -109,8 +137,9 @@ fn remembered(
     let expected = about.and_then(|about| about.data_sha256.as_ref());
     if expected.is_some_and(|expected| *expected != dataset.fingerprint()) {
         warnings.add(format!(
-            "the images of {source} are not those that the model was trained and tested on; name the right ones, or say \
-             that these are meant, with --data"
+            "the {} of {source} are not those that the model was trained and tested on; name the right ones, or say \
+             that these are meant, with --data",
+            dataset.plural()
         ));
     }
     Ok(dataset)
@@ -126,18 +155,31 @@ fn check_fit(
     warnings: &mut Warnings,
 ) -> Result<()> {
     sets.iter().try_for_each(|set| fit::check_set(shape, set))?;
+    if dataset.task != Task::Classify {
+        return Ok(());
+    }
     fit::check_classes(shape, class, dataset)?.into_iter().for_each(|warning| warnings.add(warning));
     Ok(())
 }
 
 /// Refuses an image that the model was not made for.
-fn check_image(network: &Network, rows: usize, cols: usize, from: &Path) -> Result<()> {
+fn check_image(network: &Network, images: &Images, from: &Path) -> Result<()> {
+    let Images { rows, cols, channels, .. } = *images;
     let (size, inputs) = (network.image_size(), network.shape().inputs());
     let expected =
         size.map_or_else(|| format!("{inputs} pixels"), |(rows, cols)| format!("{cols} x {rows} pixels"));
-    let fits = size.map_or(rows * cols == inputs, |size| size == (rows, cols));
-    if fits {
-        return Ok(());
+    if size.map_or(images.pixels_per_image() == inputs, |size| size == (rows, cols)) {
+        let takes = network.about().map_or(1, |about| about.channels.max(1));
+        if takes == channels && images.pixels_per_image() == inputs {
+            return Ok(());
+        }
+        let colours = |channels| if channels == 3 { "RGB" } else { "grey" };
+        return Err(Error::data(format!(
+            "{} is {}, but the model takes {} pictures",
+            from.display(),
+            colours(channels),
+            colours(takes)
+        )));
     }
     Err(Error::data(format!(
         "{} is {cols} x {rows} pixels, but the model takes {expected}; scale it first",

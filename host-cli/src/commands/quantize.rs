@@ -36,6 +36,7 @@ pub fn run(args: &Quantize) -> Result<()> {
     }
     files::check_output(&args.out, &model::file_of(&args.model))?;
     let model = Model::load(&args.model)?;
+    model.check_device()?;
     let mut warnings = Warnings::default();
     let dataset = load_data(&args.data, &args.model, Some(&model.about), &mut warnings)?;
     check_fit(model.shape, |c| model.class(c), &dataset, &[&dataset.train, &dataset.test], &mut warnings)?;

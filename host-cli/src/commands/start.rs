@@ -5,9 +5,12 @@
 
 use std::path::PathBuf;
 
+use crate::cli::RecipeArgs;
+use crate::data::{Dataset, Features};
 use crate::error::{Error, Result};
 use crate::model::{self, Model};
-use crate::recipe::config::MergedConfig;
+use crate::recipe::config::{MergedConfig, Origin};
+use crate::recipe::preset::{self, Facts};
 use crate::recipe::{Recipe, Standardisation};
 use crate::run::Folder;
 
@@ -58,6 +61,33 @@ pub(super) fn load(config: &mut MergedConfig) -> Result<Option<Model>> {
     };
     config.merge_model(&kept, path)?;
     Ok(Some(model))
+}
+
+/// Whether the recipe is the preset `auto`: where it was named, or where no preset was and the samples are the user's own.
+pub(super) fn is_auto(args: &RecipeArgs, recipe: &Recipe) -> bool {
+    match args.preset.as_deref() {
+        Some(name) => name == "auto",
+        None => recipe.source().is_own(),
+    }
+}
+
+/// Completes the preset `auto` by the samples.
+///
+/// # Errors
+/// As [`MergedConfig::recipe`].
+pub(super) fn settle(config: &mut MergedConfig, dataset: &Dataset) -> Result<()> {
+    let set = &dataset.train;
+    let held_out = match &set.validation {
+        Some(val) => val.len(),
+        None => set.len() / 6,
+    };
+    let facts = Facts {
+        samples: set.len() - held_out,
+        inputs: set.features.width(),
+        task: dataset.task,
+        pictures: matches!(set.features, Features::Images(_)),
+    };
+    config.merge_below(preset::auto(facts), &Origin::Preset("auto".into()))
 }
 
 /// Whether the model may have been trained on images that `recipe` validates on.

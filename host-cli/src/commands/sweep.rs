@@ -8,7 +8,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 use crate::cli::{Shard, Sweep, SweepAction, SweepRun};
-use crate::data::{Dataset, Reading};
+use crate::data::{Dataset, Reading, Task};
 use crate::error::{Error, ErrorKind, Result, typed};
 use crate::estimate::target;
 use crate::exit;
@@ -82,8 +82,15 @@ fn load(
     warnings: &mut Warnings,
 ) -> Result<Dataset> {
     let transpose = recipe.transpose.then_some(true).or(transpose);
-    let dataset = recipe.source().load(data_dir, Reading { transpose, ..recipe.reading() })?;
+    let dataset = recipe.source().load(data_dir, &Reading { transpose, ..recipe.reading() })?;
     dataset.warnings.iter().for_each(|text| warnings.add(text));
+    if dataset.task != Task::Classify || dataset.train.images().is_err() {
+        return Err(Error::usage(format!(
+            "{}: a sweep ranks classifiers of pictures, with what each costs on a device; `selvedge train --folds 5` compares \
+             recipes on a table",
+            dataset.name
+        )));
+    }
     Ok(dataset)
 }
 

@@ -16,6 +16,11 @@ use crate::terminal::{Output, Warnings};
 /// `Mismatch` where they differ, `Model` where they cannot be compared.
 pub fn run(args: &Verify) -> Result<()> {
     let (a, b) = (Network::load(&args.a)?, Network::load(&args.b)?);
+    for network in [&a, &b] {
+        if let Network::Float(model) = network {
+            model.check_device()?;
+        }
+    }
     if a.shape() != b.shape() {
         return Err(Error::model(format!(
             "{} is {} and {} is {}: there is nothing to compare",

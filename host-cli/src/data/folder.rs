@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::classes::{self, Classes, read_names};
 use super::find;
 use super::idx::{self, RawImages};
-use super::{Dataset, FASHION_MNIST_CLASSES, FILES, Reading, Samples, Task, foreign, is_fashion_mnist};
+use super::{Dataset, FASHION_MNIST_CLASSES, FILES, Reading, Samples, foreign, is_fashion_mnist};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The advice where a folder holds no data set.
@@ -21,7 +21,7 @@ pub(super) fn advice(folder: &Path) -> String {
 }
 
 /// Finds and reads the four files of a folder. `advice` ends the error where they are missing.
-pub(super) fn load(folder: &Path, advice: &str, reading: Reading) -> Result<Dataset> {
+pub(super) fn load(folder: &Path, advice: &str, reading: &Reading) -> Result<Dataset> {
     let none = |why: String| Error::data(format!("no data: {} {why}", folder.display()));
     let found = find::find(folder)?;
     let missing = found.iter().position(Option::is_none);
@@ -41,7 +41,7 @@ pub(super) fn load(folder: &Path, advice: &str, reading: Reading) -> Result<Data
 }
 
 /// Reads the four files of a data set.
-fn read_files(folder: &Path, paths: &[PathBuf; 4], reading: Reading) -> Result<Dataset> {
+fn read_files(folder: &Path, paths: &[PathBuf; 4], reading: &Reading) -> Result<Dataset> {
     let names = names_file(folder, paths)?;
     let names = names.map(|path| read_names(&path).map(|names| (path, names))).transpose()?;
     let [train_images, train_labels, test_images, test_labels] = paths;
@@ -74,16 +74,7 @@ fn read_files(folder: &Path, paths: &[PathBuf; 4], reading: Reading) -> Result<D
     };
     warnings.extend(classes.warnings);
     check_same_size(&train, &test)?;
-    Ok(Dataset {
-        name: String::new(),
-        train,
-        test,
-        task: Task::Classify,
-        classes: classes.names,
-        counted,
-        first_label: first,
-        warnings,
-    })
+    Ok(Dataset { counted, first_label: first, warnings, ..Dataset::of_classes(train, test, classes.names) })
 }
 
 /// The file of class names: in the folder of the labels, or in the folder that `--data` names.
@@ -107,7 +98,7 @@ fn names_file(folder: &Path, paths: &[PathBuf; 4]) -> Result<Option<PathBuf>> {
 }
 
 /// The warning where a file belongs to EMNIST, which is stored transposed, and no flag says how to read it.
-pub fn is_transposed(images: &Path, reading: Reading) -> Option<String> {
+pub fn is_transposed(images: &Path, reading: &Reading) -> Option<String> {
     let named = images
         .components()
         .rev()
@@ -155,7 +146,7 @@ impl RawSamples {
         self.images.warning().into_iter().chain(self.warning.clone())
     }
 
-    pub(super) fn into_samples(self, reading: Reading) -> Samples {
+    pub(super) fn into_samples(self, reading: &Reading) -> Samples {
         let mut images = self.images.into_images();
         if reading.transpose == Some(true) {
             images.transpose();

@@ -1,11 +1,10 @@
-//! Files of other formats given as a data set: names the format, and says how to convert it. For tables and pictures that is
-//! a line of Python that writes IDX files.
+//! Files of formats that are not read given as a data set, and folders of files that are read one by one: names the format,
+//! and says what to type.
 
 use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::FILES;
 use super::find::entries;
 use super::folder::ADVICE;
 use crate::error::{Error, ErrorKind, Result, typed};
@@ -16,9 +15,8 @@ const HEAD_BYTES: u64 = 64 << 10;
 /// The maximum number of entries of a folder that are examined.
 const MAX_ENTRIES: usize = 1000;
 
-/// Python that defines `w(file, array)`, which writes an array of whole numbers of 0 to 255 as IDX and stops at any other.
-const WRITE: &str = "w=lambda f,a:(np.testing.assert_array_equal(a,a.astype('u1')),open(f,'wb').write(bytes([0,0,8,a.ndim])+\
-                     np.array(a.shape,'>u4').tobytes()+a.astype('u1').tobytes()))";
+/// How to save what Python has loaded.
+const SAVE: &str = "save it as arrays, numpy.savez('data.npz', x_train=.., y_train=.., x_test=.., y_test=..), or a table as CSV";
 
 /// What the file at `path` is, and what to type instead; a clause that follows `is`.
 ///
@@ -46,9 +44,6 @@ pub fn of_file(path: &Path) -> Result<String> {
 
 /// What a folder holds instead of IDX files, if its format is known; a clause that follows its name.
 pub fn in_folder(folder: &Path) -> Option<String> {
-    if let Some(train) = class_folders(folder) {
-        return Some(format!("holds a folder of pictures for each class; {}", convert_pictures(&train)));
-    }
     let files = entries(folder, &mut { MAX_ENTRIES }).into_iter().filter(|path| path.is_file());
     files.filter_map(|path| Some((kind_of(&path).ok()?, path))).find_map(|(kind, path)| {
         let clause = clause(kind, &path)?;
@@ -61,30 +56,13 @@ fn clause(kind: Kind, path: &Path) -> Option<String> {
     let file = typed(path);
     let is = kind.name();
     Some(match kind {
-        Kind::Text if is_table(path) => {
-            format!("a CSV table; write it as IDX files: {}", convert_table(path))
-        }
-        Kind::Npz => format!(
-            "{is}; write it as IDX files: python3 -c \"import numpy as np;z=np.load({});{WRITE};\
-             w('{}',z['x_train']);w('{}',z['y_train']);w('{}',z['x_test']);w('{}',z['y_test'])\"",
-            quoted(path),
-            FILES[0],
-            FILES[1],
-            FILES[2],
-            FILES[3]
-        ),
-        Kind::Npy => format!(
-            "{is}; write each of the four arrays as an IDX file: python3 -c \"import numpy as np;{WRITE};w('{}',np.load({}))\"",
-            FILES[0],
-            quoted(path)
-        ),
+        Kind::Text if is_table(path) => format!("a table; `--data {file}` reads it"),
+        Kind::Npz | Kind::Npy => format!("{is}; `--data {file}` reads it"),
         Kind::Zip => format!("{is}; unpack it: unzip {file} -d data, then --data data"),
         Kind::Archive => format!("{is}; unpack it: tar -xf {file}, then --data with the folder that it made"),
-        Kind::Hdf5 | Kind::Parquet | Kind::Matlab | Kind::Pickle | Kind::Torch => format!(
-            "{is}; load it in Python and write four arrays of unsigned bytes as IDX files with {WRITE} (np is numpy): \
-             w('{}', images) with images of N x rows x columns, and likewise {}, {} and {}",
-            FILES[0], FILES[1], FILES[2], FILES[3]
-        ),
+        Kind::Hdf5 | Kind::Parquet | Kind::Matlab | Kind::Pickle | Kind::Torch => {
+            format!("{is}; load it in Python and {SAVE}")
+        }
         _ => format!("{is}; {}", kind.fetch_again()?),
     })
 }
@@ -99,73 +77,4 @@ fn kind_of(path: &Path) -> std::io::Result<Kind> {
 fn is_table(path: &Path) -> bool {
     let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
     ["csv", "tsv"].contains(&&ending[..])
-}
-
-/// The folder of training pictures, with a folder for each class: `folder` itself, or `train` in it.
-fn class_folders(folder: &Path) -> Option<PathBuf> {
-    let holds_pictures = |folder: &PathBuf| {
-        let first = entries(folder, &mut { MAX_ENTRIES }).into_iter().find(|path| path.is_file());
-        first
-            .and_then(|file| kind_of(&file).ok())
-            .is_some_and(|kind| matches!(kind, Kind::Png | Kind::Picture))
-    };
-    let is_one = |folder: &PathBuf| {
-        let below: Vec<_> =
-            entries(folder, &mut { MAX_ENTRIES }).into_iter().filter(|path| path.is_dir()).collect();
-        below.len() >= 2 && below.iter().any(holds_pictures)
-    };
-    ["train", "training", "."]
-        .iter()
-        .map(|name| folder.join(name))
-        .find(is_one)
-        .map(|found| if found.ends_with(".") { folder.into() } else { found })
-}
-
-/// A path as a Python string inside the double quotes of a shell.
-fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let escape = |c: char| match c {
-        '\\' => r"\\\\".into(),
-        '\'' => r"\\'".into(),
-        '"' | '$' | '`' => format!("\\{c}"),
-        c => c.to_string(),
-    };
-    format!("'{}'", text.chars().map(escape).collect::<String>())
-}
-
-/// The command that converts a table, with a header and a label before the pixels in each row, to two of the four files.
-fn convert_table(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-    let of_test = name.contains("test");
-    let [images, labels] = if of_test { [FILES[2], FILES[3]] } else { [FILES[0], FILES[1]] };
-    let (other, other_files) = if of_test { ("training", "train-..") } else { ("test", "t10k-..") };
-    format!(
-        "python3 -c \"import csv;r=[[int(v) for v in x] for x in csv.reader(open({})) if x[0].isdigit()];\
-         s=int((len(r[0])-1)**.5);h=lambda*d:bytes([0,0,8,len(d)])+b''.join(n.to_bytes(4,'big') for n in d);\
-         open('{labels}','wb').write(h(len(r))+bytes(x[0] for x in r));\
-         open('{images}','wb').write(h(len(r),s,s)+b''.join(bytes(x[1:]) for x in r))\" (label first, then pixels), and the \
-         same for the {other} table, with {other_files} in place of these names",
-        quoted(path)
-    )
-}
-
-/// The command that converts folders of pictures to the four files and the file of class names.
-fn convert_pictures(train: &Path) -> String {
-    let test = train.with_file_name("test");
-    let [train_folder, test_folder] = [train, &test].map(quoted);
-    let first_step = if test.is_dir() {
-        String::new()
-    } else {
-        format!("put those to test on into {}, and ", typed(&test))
-    };
-    format!(
-        "{first_step}write them as IDX files: python3 -c \"import os,numpy as np;from PIL import Image;{WRITE};l=os.listdir;\
-         c=sorted(k for k in set(l({train_folder}))|set(l({test_folder})) if k[0]>'.');\
-         g=lambda d,i,t:(lambda p:(w(i,np.stack([np.array(Image.open(f).convert('L')) for f,_ in p])),\
-         w(t,np.array([n for _,n in p]))))([(d+'/'+k+'/'+f,n) for n,k in enumerate(c) if os.path.isdir(d+'/'+k) \
-         for f in sorted(l(d+'/'+k)) if f[0]>'.']);\
-         g({train_folder},'{}','{}');g({test_folder},'{}','{}');\
-         open('labels.txt','w',encoding='utf-8').write(chr(10).join(c))\"",
-        FILES[0], FILES[1], FILES[2], FILES[3]
-    )
 }

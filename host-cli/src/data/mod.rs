@@ -3,6 +3,8 @@
 //! [`Source::load`] recognises what `--data` names by its content. What the files do not say is assumed with a warning, or
 //! refused.
 
+pub mod arrays;
+mod assemble;
 pub mod classes;
 pub mod demo;
 pub mod fetch;
@@ -11,8 +13,12 @@ mod folder;
 mod foreign;
 pub mod idx;
 pub mod normalise;
+pub mod pictures;
 pub mod png;
 pub mod samples;
+pub mod sources;
+pub mod split;
+pub mod table;
 pub mod task;
 pub mod verify;
 
@@ -24,6 +30,8 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result, typed};
 use folder::RawSamples;
+use pictures::PictureOptions;
+use table::{Schema, TableOptions};
 
 pub use folder::is_transposed;
 pub use samples::{Features, Images, Matrix, Samples, Targets};
@@ -41,13 +49,25 @@ pub enum Source {
     Path(PathBuf),
 }
 
-/// How to read the files of a data set where they do not say it themselves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// How to read a data set where its files do not say it themselves.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Reading {
     /// Whether rows and columns of the images are swapped, as EMNIST needs. `None`, which nobody specified, means no.
     pub transpose: Option<bool>,
     /// The label of the first class.
     pub first_label: usize,
+    /// Decides which samples of a data set without test files are tested and validated on.
+    pub seed: u64,
+    /// What to answer; `None` where the target decides.
+    pub task: Option<Task>,
+    /// The file of the samples to test on.
+    pub test: Option<PathBuf>,
+    /// How to read pictures.
+    pub pictures: PictureOptions,
+    /// How to read a table.
+    pub table: TableOptions,
+    /// Which of how many folds to test on, instead of a fraction of the samples.
+    pub fold: Option<(usize, usize)>,
 }
 
 /// A data set in memory.
@@ -67,11 +87,49 @@ pub struct Dataset {
     pub counted: bool,
     /// The label of the first class.
     pub first_label: usize,
+    /// The columns of the table that it was read from.
+    pub schema: Option<Schema>,
     /// Warnings: what was assumed or looks wrong.
     pub warnings: Vec<String>,
 }
 
 impl Dataset {
+    /// Samples of named classes.
+    pub fn of_classes(train: Samples, test: Samples, classes: Vec<String>) -> Self {
+        Self {
+            name: String::new(),
+            train,
+            test,
+            task: Task::Classify,
+            classes,
+            counted: false,
+            first_label: 0,
+            schema: None,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// What its samples are called: `images` or `rows`.
+    pub fn plural(&self) -> &'static str {
+        match self.train.features {
+            Features::Images(_) => "images",
+            Features::Table(_) => "rows",
+        }
+    }
+
+    /// What one of them is called.
+    pub fn singular(&self) -> &'static str {
+        self.plural().strip_suffix('s').unwrap_or_default()
+    }
+
+    /// The number of outputs of a network that answers.
+    pub fn outputs(&self) -> usize {
+        match self.task {
+            Task::Reconstruct => self.train.features.width(),
+            _ => self.classes.len(),
+        }
+    }
+
     /// Adds classes without images until there are `classes`, unless the classes have names.
     pub fn widen(&mut self, classes: usize) {
         if self.counted {
@@ -146,11 +204,34 @@ impl fmt::Display for Source {
 }
 
 impl Source {
+    /// Whether it names a table, a file of arrays or a folder of pictures, for which no recipe is known before.
+    pub fn is_own(&self) -> bool {
+        let Self::Path(path) = self else { return false };
+        path.is_file() && arrays::is_arrays(path)
+            || table::is_table(path)
+            || path.is_dir()
+                && find::find(path).is_ok_and(|found| found.iter().all(Option::is_none))
+                && pictures::is_picture_folder(path)
+    }
+
     /// Reads the data set; `data_dir` is the folder of Fashion-MNIST, if not the default one.
     ///
     /// # Errors
     /// `Data` where it is missing or corrupt.
-    pub fn load(&self, data_dir: Option<&Path>, reading: Reading) -> Result<Dataset> {
+    pub fn load(&self, data_dir: Option<&Path>, reading: &Reading) -> Result<Dataset> {
+        self.load_observed(data_dir, reading, &mut |_, _| ())
+    }
+
+    /// As [`load`](Self::load). Where files are read one by one, `progress` is called with how many were read and of all.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_observed(
+        &self,
+        data_dir: Option<&Path>,
+        reading: &Reading,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Dataset> {
         let mut dataset = match self {
             Self::FashionMnist => {
                 let folder = fashion_mnist_folder(data_dir)?;
@@ -162,11 +243,25 @@ impl Source {
                 )?
             }
             Self::Demo => generate_demo(reading)?,
-            Self::Path(folder) => folder::load(folder, &folder::advice(folder), reading)?,
+            Self::Path(path) => load_path(path, reading, progress)?,
         };
         dataset.name = self.to_string();
         Ok(dataset)
     }
+}
+
+/// The data set in a file or folder, by its content.
+fn load_path(path: &Path, reading: &Reading, progress: &mut dyn FnMut(usize, usize)) -> Result<Dataset> {
+    if path.is_file() && arrays::is_arrays(path) {
+        return sources::from_arrays(path, reading);
+    }
+    if table::is_table(path) {
+        return sources::from_table(path, reading);
+    }
+    if path.is_dir() && find::find(path)?.iter().all(Option::is_none) && pictures::is_picture_folder(path) {
+        return sources::from_pictures(path, reading, progress);
+    }
+    folder::load(path, &folder::advice(path), reading)
 }
 
 /// The folder of Fashion-MNIST: `data_dir`, else `$SELVEDGE_DATA`, else `selvedge/fashion-mnist` in the user's cache folder.
@@ -187,23 +282,17 @@ pub fn fashion_mnist_folder(data_dir: Option<&Path>) -> Result<PathBuf> {
 }
 
 /// Generates the demo. It is written to IDX files in memory and parsed, so that it takes the path of every other data set.
-fn generate_demo(reading: Reading) -> Result<Dataset> {
+fn generate_demo(reading: &Reading) -> Result<Dataset> {
     let set = |seed: u64, count: usize| {
         let (pixels, labels) = demo::generate(seed, count);
-        let images = idx::write_images(&Images { pixels, count, rows: 28, cols: 28 });
+        let images = idx::write_images(&Images { pixels, count, rows: 28, cols: 28, channels: 1 });
         let labels = idx::write_labels(&labels);
         RawSamples::parse(("demo images", &images), ("demo labels", &labels), reading.first_label)
     };
-    Ok(Dataset {
-        name: String::new(),
-        train: set(DEMO_SEED, DEMO_TRAIN_IMAGES)?.into_samples(reading),
-        test: set(DEMO_SEED + 1, DEMO_TEST_IMAGES)?.into_samples(reading),
-        task: Task::Classify,
-        classes: FASHION_MNIST_CLASSES.map(String::from).to_vec(),
-        counted: false,
-        first_label: reading.first_label,
-        warnings: Vec::new(),
-    })
+    let train = set(DEMO_SEED, DEMO_TRAIN_IMAGES)?.into_samples(reading);
+    let test = set(DEMO_SEED + 1, DEMO_TEST_IMAGES)?.into_samples(reading);
+    let classes = FASHION_MNIST_CLASSES.map(String::from).to_vec();
+    Ok(Dataset { first_label: reading.first_label, ..Dataset::of_classes(train, test, classes) })
 }
 
 /// Whether these are the training labels of Fashion-MNIST.

@@ -1,16 +1,14 @@
-//! Reads a PNG of any kind as grey pixels.
+//! Reads a PNG of any kind: palettes and 16 bits become 8 bits, as the picture's [`Raster`] takes them.
 
 use std::io::Cursor;
 
 use png::{ColorType, Decoder, Limits, Transformations};
 
 use crate::data::idx::Images;
+use crate::data::pictures::{Channels, MAX_DECODED_BYTES, Raster, too_large};
 use crate::error::{Error, Result};
 
 pub use crate::files::kind::is_png;
-
-/// The maximum size of a picture once it is decoded.
-const MAX_DECODED_BYTES: usize = 64 << 20;
 
 /// A decoded picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,52 +19,35 @@ pub struct Picture {
     pub dark_on_transparent: bool,
 }
 
-/// Pixels of a smaller alpha belong to the background.
-const MIN_OPAQUE_ALPHA: u8 = 128;
-/// A picture is dark where every opaque pixel is below this grey.
-const DARK_BELOW: u8 = 128;
-
-/// Decodes a PNG file; colours become their luma (BT.601). A transparent background becomes black, as in the data that
-/// models are trained on, but white where every opaque pixel is dark, which would vanish on black.
+/// Decodes a PNG file as grey pixels.
 ///
 /// # Errors
 /// `Data` where it cannot be decoded.
 pub fn parse(name: &str, file: &[u8]) -> Result<Picture> {
+    let raster = decode(name, file, Channels::Grey)?;
+    Ok(Picture { dark_on_transparent: raster.dark_on_transparent, images: raster.into_images() })
+}
+
+/// Decodes a PNG file; errors name it `name`.
+///
+/// # Errors
+/// `Data` where it cannot be decoded.
+pub fn decode(name: &str, file: &[u8], channels: Channels) -> Result<Raster> {
     let bad = |e: png::DecodingError| Error::data(format!("{name}: not a readable PNG: {e}"));
     let mut decoder = Decoder::new_with_limits(Cursor::new(file), Limits { bytes: MAX_DECODED_BYTES });
     decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
     let mut reader = decoder.read_info().map_err(bad)?;
     let size = reader.output_buffer_size().filter(|&s| s <= MAX_DECODED_BYTES);
-    let size = size.ok_or_else(|| {
-        Error::data(format!("{name}: the picture inflates to more than {MAX_DECODED_BYTES} bytes"))
-    })?;
-    let mut buffer = vec![0; size];
+    let mut buffer = vec![0; size.ok_or_else(|| too_large(name))?];
     let info = reader.next_frame(&mut buffer).map_err(bad)?;
-    let channels = info.color_type.samples();
-    // The grey and the alpha of each pixel.
-    let pixels = buffer[..info.buffer_size()].chunks_exact(channels).map(|p| match info.color_type {
-        ColorType::Grayscale | ColorType::Indexed => (p[0], 255),
-        ColorType::GrayscaleAlpha => (p[0], p[1]),
-        ColorType::Rgb => (luma(p), 255),
-        ColorType::Rgba => (luma(p), p[3]),
-    });
-    let brightest =
-        pixels.clone().filter(|&(_, alpha)| alpha >= MIN_OPAQUE_ALPHA).map(|(grey, _)| grey).max();
-    let dark_on_transparent = brightest.is_some_and(|grey| grey < DARK_BELOW)
-        && pixels.clone().any(|(_, alpha)| alpha < MIN_OPAQUE_ALPHA);
-    let background = if dark_on_transparent { 255 } else { 0 };
-    let pixels = pixels.map(|(grey, alpha)| blend(background, grey, alpha)).collect();
-    let images = Images { pixels, count: 1, rows: info.height as usize, cols: info.width as usize };
-    Ok(Picture { images, dark_on_transparent })
-}
-
-fn luma(p: &[u8]) -> u8 {
-    ((299 * u32::from(p[0]) + 587 * u32::from(p[1]) + 114 * u32::from(p[2]) + 500) / 1000) as u8
-}
-
-fn blend(background: u8, grey: u8, alpha: u8) -> u8 {
-    let alpha = u32::from(alpha);
-    ((u32::from(grey) * alpha + u32::from(background) * (255 - alpha) + 127) / 255) as u8
+    let rgba =
+        buffer[..info.buffer_size()].chunks_exact(info.color_type.samples()).map(|p| match info.color_type {
+            ColorType::Grayscale | ColorType::Indexed => [p[0], p[0], p[0], 255],
+            ColorType::GrayscaleAlpha => [p[0], p[0], p[0], p[1]],
+            ColorType::Rgb => [p[0], p[1], p[2], 255],
+            ColorType::Rgba => [p[0], p[1], p[2], p[3]],
+        });
+    Ok(Raster::from_rgba((info.width as usize, info.height as usize), channels, rgba))
 }
 
 #[cfg(test)]

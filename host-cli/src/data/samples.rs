@@ -8,10 +8,10 @@ use sha2::{Digest, Sha256};
 use super::hex;
 use crate::error::{Error, Result};
 
-/// Grey images of `rows * cols` bytes each, row-major; 0 is black.
+/// Images of `rows * cols * channels` bytes each, row-major, the channels of a pixel side by side; 0 is black.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Images {
-    /// `(count, rows, cols)`.
+    /// `(count, rows, cols, channels)`.
     pub pixels: Vec<u8>,
     /// The number of images.
     pub count: usize,
@@ -19,12 +19,14 @@ pub struct Images {
     pub rows: usize,
     /// The columns of an image.
     pub cols: usize,
+    /// 1 for grey, 3 for RGB.
+    pub channels: usize,
 }
 
 impl Images {
-    /// The number of pixels of an image.
+    /// The number of bytes of an image, each an input of a network.
     pub fn pixels_per_image(&self) -> usize {
-        self.rows * self.cols
+        self.rows * self.cols * self.channels
     }
 
     /// Image `n`, row-major.
@@ -34,11 +36,12 @@ impl Images {
 
     /// Swaps rows and columns of every image.
     pub fn transpose(&mut self) {
-        let (rows, cols) = (self.rows, self.cols);
-        let mut upright = vec![0; rows * cols];
-        for image in self.pixels.chunks_exact_mut(rows * cols) {
-            for (n, &pixel) in image.iter().enumerate() {
-                upright[n % cols * rows + n / cols] = pixel;
+        let (rows, cols, channels) = (self.rows, self.cols, self.channels);
+        let mut upright = vec![0; self.pixels_per_image()];
+        for image in self.pixels.chunks_exact_mut(rows * cols * channels) {
+            for (n, pixel) in image.chunks_exact(channels).enumerate() {
+                let to = (n % cols * rows + n / cols) * channels;
+                upright[to..to + channels].copy_from_slice(pixel);
             }
             image.copy_from_slice(&upright);
         }
@@ -123,6 +126,28 @@ pub enum Targets {
     Inputs(Option<Vec<u8>>),
 }
 
+impl Targets {
+    /// These targets, followed by others of the same kind.
+    #[must_use]
+    pub fn followed_by(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Classes(mut labels), Self::Classes(more)) => {
+                labels.extend(more);
+                Self::Classes(labels)
+            }
+            (Self::Values(mut matrix), Self::Values(more)) => {
+                matrix.values.extend(more.values);
+                Self::Values(matrix)
+            }
+            (Self::Inputs(Some(mut anomalies)), Self::Inputs(Some(more))) => {
+                anomalies.extend(more);
+                Self::Inputs(Some(anomalies))
+            }
+            (targets, _) => targets,
+        }
+    }
+}
+
 /// Samples and what a network should answer for each.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Samples {
@@ -189,5 +214,21 @@ impl Samples {
             Features::Table(matrix) => add_floats(&mut hash, &matrix.values),
         }
         hex(&hash.finalize())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Images;
+
+    #[test]
+    fn transposing_keeps_the_channels_of_a_pixel_together() {
+        let pixels = vec![1, 2, 3, 11, 12, 13, 21, 22, 23, 31, 32, 33, 41, 42, 43, 51, 52, 53];
+        let mut images = Images { pixels: pixels.clone(), count: 1, rows: 2, cols: 3, channels: 3 };
+        images.transpose();
+        assert_eq!((images.rows, images.cols, images.pixels_per_image()), (3, 2, 18));
+        assert_eq!(images.pixels, [1, 2, 3, 31, 32, 33, 11, 12, 13, 41, 42, 43, 21, 22, 23, 51, 52, 53]);
+        images.transpose();
+        assert_eq!(images.pixels, pixels);
     }
 }

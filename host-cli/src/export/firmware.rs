@@ -120,15 +120,16 @@ fn images(
     let Some(source) = named.or_else(|| demo.then_some(&DataSource::Demo)) else {
         let (rows, cols) = header.image().unwrap_or((1, inputs));
         let noise = (1..=count).flat_map(|seed| SelfTest::pixels(seed as u32).take(inputs));
-        return Ok(Images { pixels: noise.collect(), count, rows, cols });
+        return Ok(Images { pixels: noise.collect(), count, rows, cols, channels: 1 });
     };
-    let dataset = source.load(options.data_dir, options.reading)?;
+    let dataset = source.load(options.data_dir, &options.reading)?;
     dataset.warnings.iter().for_each(|text| warnings.add(text));
     let set = dataset.test;
-    let (rows, cols) = (set.images()?.rows, set.images()?.cols);
-    if rows * cols != inputs || header.image().is_some_and(|size| size != (rows, cols)) {
+    let Images { rows, cols, channels, .. } = *set.images()?;
+    if rows * cols * channels != inputs || header.image().is_some_and(|size| size != (rows, cols)) {
         return Err(Error::model(format!(
-            "the images of {source} are {rows} x {cols} pixels, but the model takes {inputs} inputs"
+            "the images of {source} are {rows} x {cols} pixels{}, but the model takes {inputs} inputs",
+            if channels == 3 { " in colour" } else { "" }
         )));
     }
     let mut pixels = Vec::new();
@@ -141,7 +142,7 @@ fn images(
             pixels.extend_from_slice(set.images()?.image(n).unwrap_or_default());
         }
     }
-    Ok(Images { pixels, count: chosen.len(), rows, cols })
+    Ok(Images { pixels, count: chosen.len(), rows, cols, channels })
 }
 
 /// The folder of the core crate: the named one, or the one that this program was built with.

@@ -3,6 +3,9 @@
 
 use prost::Message;
 
+/// The output of our own graphs that holds an autoencoder's anomaly score.
+pub(crate) const SCORE: &str = "score";
+
 /// `TensorProto.DataType`.
 pub(crate) mod dtype {
     pub const FLOAT: i32 = 1;
@@ -124,7 +127,7 @@ pub(crate) struct Attribute {
     pub ints: Vec<i64>,
     #[prost(bytes = "vec", repeated, tag = "9")]
     pub strings: Vec<Vec<u8>>,
-    /// 1 for a float, 2 for an integer.
+    /// 1 for a float, 2 for an integer, 7 for integers.
     #[prost(int32, tag = "20")]
     pub kind: i32,
 }

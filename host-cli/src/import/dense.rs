@@ -4,6 +4,7 @@
 //! Folding sums in f64 and rounds to f32 once. A layer without such maps keeps the bits of its f32 weights.
 
 use super::Clause;
+use crate::data::normalise::Normalisation;
 
 /// A dense layer as another program stores it.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,6 +55,26 @@ impl Affine {
     /// Factor and shift of element `n`.
     pub fn at(&self, n: usize) -> [f64; 2] {
         [&self.factor, &self.shift].map(|v| if v.len() == 1 { v[0] } else { v[n] })
+    }
+
+    /// Whether it standardises columns, `(x - mean) * scale` in f32: what it does to a constant column is 0.
+    pub fn standardises(&self) -> bool {
+        let width = self.factor.len().max(self.shift.len());
+        let column = |n: usize| match self.at(n) {
+            [0.0, shift] => shift == 0.0,
+            [factor, shift] => ((-shift / factor) as f32).is_finite() && (factor as f32).is_normal(),
+        };
+        !self.is_identity() && (0..width).all(column)
+    }
+
+    /// The normalisation of `width` columns that does the same, if it [`standardises`](Self::standardises).
+    pub fn to_normalisation(&self, width: usize) -> Normalisation {
+        let column = |n: usize| {
+            let [factor, shift] = self.at(n);
+            if factor == 0.0 { (0.0, 0.0) } else { ((-shift / factor) as f32, factor as f32) }
+        };
+        let (mean, scale) = (0..width).map(column).unzip();
+        Normalisation::from_columns(mean, scale)
     }
 
     /// Whether it applies to vectors of `width` elements.

@@ -9,20 +9,25 @@ mod dense;
 mod floats;
 mod onnx;
 mod safetensors;
+mod task;
 
 use std::path::Path;
 
 use clap::ValueEnum;
 use selvedge::Shape;
 
+use crate::data::Task;
 use crate::data::normalise::{Normalisation, absorb};
+use crate::data::table::Schema;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::kind::{self, Kind};
 use crate::memory::Floats;
 use crate::model::state_dict::all_finite;
 use crate::model::{self, About, Model};
+use crate::recipe::HiddenActivations;
 
 use dense::Dense;
+use task::Ending;
 
 /// A result whose error is a clause that completes an error message: it does not name the file.
 type Clause<T> = std::result::Result<T, String>;
@@ -42,13 +47,15 @@ impl From<String> for Refusal {
     }
 }
 
-/// The range of the pixels that a network was trained on.
+/// What the inputs of a network are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum PixelRange {
+pub enum InputKind {
     /// Pixels divided by 255, from 0 to 1
     Unit,
     /// Pixels from 0 to 255
     Byte,
+    /// Numbers of a table's columns x0, x1, ..., as they are
+    Table,
 }
 
 /// Facts about a file that the file does not hold.
@@ -56,8 +63,12 @@ pub enum PixelRange {
 pub struct ImportOptions {
     /// The layers of a state dict in order, by their prefixes; empty to take the order from names and widths.
     pub order: Vec<String>,
-    /// The range of the pixels.
-    pub inputs: Option<PixelRange>,
+    /// What the inputs are.
+    pub inputs: Option<InputKind>,
+    /// The activations of a state dict's hidden layers; ReLU if it is not given.
+    pub activation: Option<HiddenActivations>,
+    /// What the network answers; if it is not given, what the file says, or else one of several classes.
+    pub task: Option<Task>,
 }
 
 /// An imported model, and the tensors that it came from.
@@ -115,26 +126,63 @@ pub fn parse(
         other => return Err(Refusal::File(other.no_import())),
     };
     let is_own = read.about.is_some();
-    let about = read.about.unwrap_or_default().with_table(read.table)?;
-    let mut imported = assemble(read.layers, about)?;
-    imported.notes = read.notes;
+    let said = [("--task", options.task.is_some()), ("--activation", options.activation.is_some())];
+    if let Some((flag, _)) = said.iter().find(|(_, said)| *said && is_own) {
+        return Err(Refusal::Arguments(format!("{flag}: selvedge wrote the file, which says that itself")));
+    }
+    let mut about = read.about.unwrap_or_default().with_table(read.table)?;
+    let (mut layers, mut notes) = (read.layers, read.notes);
+    if !is_own {
+        about.task = task::of(Ending::Linear, &mut layers, options.task, &mut notes)?;
+    }
+    if let Some(activation) = &options.activation {
+        about.activation = activation.clone();
+        let hidden = layers.len().saturating_sub(1);
+        let wrong = |why| Refusal::Arguments(format!("--activation {activation}: {why}"));
+        activation.check(hidden).map_err(wrong)?;
+    } else if !is_own && layers.len() > 1 {
+        notes.push(ASSUMES_RELU.into());
+    }
+    let mut imported = assemble(layers, about)?;
+    imported.notes = notes;
     imported.is_own = is_own;
-    imported.defines_inputs = imported.model.about.normalisation != Normalisation::default();
+    let About { normalisation, schema, .. } = &imported.model.about;
+    imported.defines_inputs = *normalisation != Normalisation::default() || schema.is_some();
     match options.inputs {
         Some(_) if imported.defines_inputs => Err(Refusal::Arguments(format!("--inputs: {DEFINES_INPUTS}"))),
-        Some(PixelRange::Byte) => {
+        Some(InputKind::Byte) => {
             let Model { shape, params, .. } = &mut imported.model;
             let maps = std::iter::repeat((255.0, 0.0));
             absorb(*shape, params, maps).map_err(|e| Refusal::File(e.message))?;
             all_finite("its first layer times 255", params.to_vec())?;
+            if imported.model.about.task == Task::Reconstruct {
+                return Err(Refusal::Arguments(BYTES_RECONSTRUCTED.into()));
+            }
             Ok(imported)
         }
-        _ => Ok(imported),
+        Some(InputKind::Table) => {
+            imported.model.about.schema = Some(columns(imported.model.shape.inputs()));
+            Ok(imported)
+        }
+        Some(InputKind::Unit) | None => Ok(imported),
     }
 }
 
 /// Why arguments cannot define the inputs.
 const DEFINES_INPUTS: &str = "the file says itself how its inputs are normalised";
+
+/// Why an autoencoder of bytes is refused.
+const BYTES_RECONSTRUCTED: &str = "--inputs byte: outputs of 0 to 255 are not compared with pixels, which are 0 to 1 here; \
+    train it on pixels divided by 255";
+
+/// What is assumed of a state dict without `--activation`.
+const ASSUMES_RELU: &str = "a state dict does not say its activation: ReLU was taken between the layers; say another with \
+    --activation, and check with `selvedge eval` on its test images, since with the wrong one the accuracy is off";
+
+/// Columns of numbers without names of their own.
+fn columns(count: usize) -> Schema {
+    Schema::of_columns((0..count).map(|column| format!("x{column}")))
+}
 
 /// The model of an ONNX graph.
 fn parse_onnx(
@@ -142,19 +190,52 @@ fn parse_onnx(
     folder: Option<&Path>,
     options: &ImportOptions,
 ) -> std::result::Result<Imported, Refusal> {
+    let says = |flag: &str, what: &str| {
+        Err(Refusal::Arguments(format!("{flag} goes with state dicts: a graph says {what}")))
+    };
     if !options.order.is_empty() {
-        return Err(Refusal::Arguments(
-            "--order goes with state dicts: a graph says the order of its layers".into(),
-        ));
+        return says("--order", "the order of its layers");
     }
-    let read = onnx::read(bytes, folder, options.inputs)?;
-    let fixed = read.table.is_some() || read.has_integer_input && options.inputs == Some(PixelRange::Unit);
-    if fixed && options.inputs.is_some() {
+    if options.activation.is_some() {
+        return says("--activation", "its activations");
+    }
+    let mut read = onnx::read(bytes, folder, options.inputs, options.task)?;
+    let said = read.said;
+    if options.task.is_some() && said.task.is_some() {
+        return Err(Refusal::Arguments("--task: selvedge wrote the file, which says that itself".into()));
+    }
+    let is_byte = read.has_integer_input && options.inputs == Some(InputKind::Unit);
+    if options.inputs.is_some() && (read.table.is_some() || said.task.is_some() || is_byte) {
         return Err(Refusal::Arguments(format!("--inputs: {DEFINES_INPUTS}")));
     }
-    let about = About { classes: read.classes, image: read.image, ..About::default() };
-    let imported = assemble(read.layers, about.with_table(read.table)?)?;
-    Ok(Imported { notes: read.notes, defines_inputs: read.defines_inputs, ..imported })
+    let task = task::of(read.ending, &mut read.layers, said.task.or(options.task), &mut read.notes)?;
+    // The score of standardised pixels is another than that of the pixels, which the model takes.
+    let threshold = said.threshold.filter(|_| !said.inputs.is_empty() || !read.defines_inputs);
+    let about = About {
+        classes: read.classes,
+        image: read.image,
+        activation: HiddenActivations::from_layers(read.activations),
+        task,
+        threshold,
+        ..About::default()
+    };
+    let mut imported = assemble(read.layers, about.with_table(read.table)?)?;
+    let Imported { model: Model { shape, about, .. }, .. } = &mut imported;
+    if !said.inputs.is_empty() {
+        about.schema = Some(Schema::of_columns(said.inputs));
+    } else if options.inputs == Some(InputKind::Table) {
+        about.schema = Some(columns(shape.inputs()));
+    }
+    // Our own file says that it takes pixels divided by 255.
+    let defines_inputs = read.defines_inputs || said.task.is_some();
+    if let Some(map) = read.standardise {
+        about.normalisation = map.to_normalisation(shape.inputs());
+    }
+    let own = about.schema.as_ref().map_or(shape.inputs(), Schema::inputs);
+    if own != shape.inputs() {
+        return Err(Refusal::File(format!("it names {own} inputs, but has {}", shape.inputs())));
+    }
+    Ok(Imported { notes: read.notes, defines_inputs, ..imported })
 }
 
 /// The network of some layers, in their order.
@@ -170,8 +251,8 @@ fn assemble(layers: Vec<Dense>, about: About) -> Clause<Imported> {
         }
     }
     widths.extend(layers.iter().map(|l| l.dims[0]));
-    let shape = Shape::new(&widths).map_err(|e| e.to_string())?;
-    model::fit::check_outputs(shape)?;
+    let shape = about.activation.apply(Shape::new(&widths).map_err(|e| e.to_string())?)?;
+    model::fit::check_outputs(shape, about.task)?;
     let mut params = Floats::zeroed(shape.params(), &shape.to_string()).map_err(|e| e.message)?;
     for (to, from) in shape.split_mut(&mut params).map_err(|e| e.to_string())?.into_iter().zip(&layers) {
         let [o, i] = from.dims;
@@ -200,6 +281,12 @@ pub fn fold_normalisation(imported: &mut Imported, mean: f32, std: f32) -> Resul
         return Err(Error::usage(format!("--mean and --std: {DEFINES_INPUTS}")));
     }
     let model = &mut imported.model;
+    if model.about.task == Task::Reconstruct {
+        return Err(Error::usage(
+            "--mean and --std: the outputs of an autoencoder would be compared with pixels that are not normalised; train it on \
+             pixels divided by 255",
+        ));
+    }
     let (mean, std) = (f64::from(mean), f64::from(std));
     absorb(model.shape, &mut model.params, std::iter::repeat((1.0 / std, mean / std)))?;
     if model.params.iter().all(|p| p.is_finite()) {

@@ -1,15 +1,16 @@
 //! Accuracy, loss and confusion matrix of a network on a set of images.
 
-use selvedge::{Activations, Backend, Mlp, kernel};
+use selvedge::{self, Activations, Backend, Loss, Mlp, kernel};
 
-use crate::data::Samples;
 use crate::data::normalise::Inputs;
+use crate::data::{Samples, Targets};
 use crate::error::Result;
-use crate::model::Model;
 use crate::model::fit::check_set;
+use crate::model::{Model, TargetScale};
 use crate::thread_pool::ThreadPool;
 
 use super::float::Predictor;
+use super::metrics::classes;
 use super::{BATCH, argmax, check_finite};
 
 /// Loss and confusion matrix of a network on some images.
@@ -57,19 +58,14 @@ impl Evaluation {
         self.confusion[c].iter().sum()
     }
 
-    /// Images predicted to be of class `c`.
-    pub fn predicted(&self, c: usize) -> u32 {
-        self.confusion.iter().map(|row| row[c]).sum()
-    }
-
     /// The fraction of class `c` that was found; 0 where it has no images.
     pub fn recall(&self, c: usize) -> f64 {
-        f64::from(self.confusion[c][c]) / f64::from(self.of_class(c).max(1))
+        classes::recall(&self.confusion, c)
     }
 
     /// The fraction of the predictions of class `c` that are right; 0 where there are none.
     pub fn precision(&self, c: usize) -> f64 {
-        f64::from(self.confusion[c][c]) / f64::from(self.predicted(c).max(1))
+        classes::precision(&self.confusion, c)
     }
 }
 
@@ -101,6 +97,60 @@ pub fn evaluate(
     };
     Predictor::for_images(*mlp, index.len())?.forward(thread_pool, params, inputs, index, count)?;
     Ok(evaluation)
+}
+
+/// What training watches on the validation samples.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Figures {
+    /// The mean loss of a sample.
+    pub loss: f64,
+    /// The fraction of the samples that are right; `None` where the answers are numbers.
+    pub accuracy: Option<f64>,
+}
+
+/// The loss and the accuracy of a network on the samples at `index` of `set`, whose inputs are `inputs`; the targets of a
+/// regression are standardised by `scale`.
+///
+/// # Errors
+/// `Failed` without the memory, `Model` where the network does not fit the samples.
+pub fn validate(
+    thread_pool: &ThreadPool,
+    mlp: &Mlp,
+    params: &[f32],
+    inputs: &Inputs<'_>,
+    (set, scale): (&Samples, Option<&TargetScale>),
+    index: &[u32],
+) -> Result<Figures> {
+    if mlp.loss == Loss::SoftmaxCrossEntropy {
+        let evaluation = evaluate(thread_pool, mlp, params, inputs, set, index)?;
+        return Ok(Figures { loss: evaluation.loss(), accuracy: Some(evaluation.accuracy()) });
+    }
+    let (mut loss, mut correct) = (0.0, 0);
+    let mut losses = vec![0.0; BATCH];
+    let count = |activations: &Activations<'_>, index: &[u32]| {
+        let mut logits = activations.logits(index.len()).to_vec();
+        let values = match (&set.targets, scale) {
+            (Targets::Values(matrix), scale) => {
+                let mut values = Vec::with_capacity(logits.len());
+                for &n in index {
+                    match scale {
+                        Some(scale) => scale.standardise(matrix.row(n as usize), &mut values),
+                        None => values.extend_from_slice(matrix.row(n as usize)),
+                    }
+                }
+                values
+            }
+            _ => activations.activation(0, index.len()).to_vec(),
+        };
+        let losses = &mut losses[..index.len()];
+        let targets = selvedge::Targets::values(&values);
+        correct += kernel::value_loss(mlp.backend, mlp.loss, &mut logits, targets, losses);
+        loss += losses.iter().copied().map(f64::from).sum::<f64>();
+    };
+    Predictor::for_images(*mlp, index.len())?.forward(thread_pool, params, inputs, index, count)?;
+    let rows = index.len() as f64;
+    let accuracy = (mlp.loss == Loss::SigmoidCrossEntropy).then(|| f64::from(correct) / rows);
+    Ok(Figures { loss: loss / rows, accuracy })
 }
 
 /// Evaluates a model on the images at `index` of `set`, normalised as the model says.

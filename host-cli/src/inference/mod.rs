@@ -1,11 +1,14 @@
 //! Networks over images: one batched forward pass for floats, one for integers, and what both give.
 //!
 //! [`float`] runs f32 parameters on any backend, [`integer`] a flash file of integers; [`network`] is either, from a file.
-//! [`mod@evaluate`] counts what comes of the logits. Nothing here trains or prints.
+//! [`mod@evaluate`] counts what comes of the logits, [`metrics`] scores the counts. Nothing here trains or prints.
 
+pub mod answers;
+pub mod assess;
 pub mod evaluate;
 pub mod float;
 pub mod integer;
+pub mod metrics;
 pub mod network;
 
 use selvedge::format::ModelView;

@@ -10,7 +10,7 @@ use selvedge::{Backend, Mlp, Shape};
 
 use super::evaluate::{Evaluation, evaluate_model};
 use super::{Logits, argmax, check_finite, float, integer, softmax};
-use crate::data::{Dataset, Features, Samples};
+use crate::data::{Dataset, Features, Samples, Task};
 use crate::error::{Error, Result};
 use crate::memory::Bytes;
 use crate::model::fit::{check_outputs, check_set};
@@ -50,7 +50,8 @@ impl Network {
     pub fn load(path: &Path) -> Result<Self> {
         let Some(bytes) = model::flash(path)? else { return Ok(Self::Float(Box::new(Model::load(path)?))) };
         let shape = model::flash_shape(&model::parse_flash(path, &bytes)?);
-        check_outputs(shape).map_err(|why| Error::model(format!("{}: {why}", path.display())))?;
+        check_outputs(shape, Task::Classify)
+            .map_err(|why| Error::model(format!("{}: {why}", path.display())))?;
         Ok(Self::Flash(Flash { bytes, shape }))
     }
 

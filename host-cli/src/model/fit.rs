@@ -2,19 +2,19 @@
 
 use selvedge::Shape;
 
-use crate::data::{Dataset, Features, Images, Samples};
+use crate::data::{Dataset, Features, Images, Samples, Task};
 use crate::error::{Error, Result};
 
 /// Why a network of one output is refused.
 pub const ONE_OUTPUT: &str = "it has one output, as for regression or a yes-or-no decision, and a model here tells \
     classes apart: the softmax of one output is 1 whatever the image; train it with an output for each of the two classes";
 
-/// Refuses a network whose softmax is 1 whatever its input.
+/// Refuses a network that tells classes apart, but whose softmax is 1 whatever its input.
 ///
 /// # Errors
 /// One clause without the file's name.
-pub fn check_outputs(shape: Shape) -> std::result::Result<(), String> {
-    if shape.outputs() > 1 { Ok(()) } else { Err(ONE_OUTPUT.into()) }
+pub fn check_outputs(shape: Shape, task: Task) -> std::result::Result<(), String> {
+    if shape.outputs() > 1 || task != Task::Classify { Ok(()) } else { Err(ONE_OUTPUT.into()) }
 }
 
 /// Refuses class names whose number is not that of the network's outputs; a network may have none.

@@ -28,11 +28,20 @@ impl Folded {
     }
 }
 
-/// Folds a model's normalisation.
+/// Folds the normalisation of a model that a device runs.
+///
+/// # Errors
+/// `Failed` without the memory, `Model` where no device runs it.
+pub fn fold(model: &Model) -> Result<Folded> {
+    model.check_device()?;
+    fold_pixels(model)
+}
+
+/// Folds the normalisation of a model of pictures, whatever its activations and its task.
 ///
 /// # Errors
 /// `Failed` without the memory.
-pub fn fold(model: &Model) -> Result<Folded> {
+pub fn fold_pixels(model: &Model) -> Result<Folded> {
     let normalisation = &model.about.normalisation;
     let mut params = Floats::copy_of(&model.params, "a copy of the parameters")?;
     normalisation.fold(model.shape, &mut params)?;

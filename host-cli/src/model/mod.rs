@@ -16,18 +16,20 @@ use selvedge::Shape;
 use selvedge::format::{Dtype, HeaderBuf, MAGIC, ModelView, Packing};
 use serde::{Deserialize, Serialize};
 
+use crate::data::Task;
 use crate::data::normalise::Normalisation;
+use crate::data::table::Schema;
 use crate::error::{Error, ErrorKind, Result, typed};
 use crate::files;
 use crate::files::checksum;
 use crate::files::kind::{self, Kind};
 use crate::files::safetensors;
 use crate::memory::{Bytes, Floats};
-use crate::recipe::Recipe;
+use crate::recipe::{HiddenActivations, Recipe};
 
-mod activation;
+mod target_scale;
 
-pub use activation::Activation;
+pub use target_scale::TargetScale;
 
 /// The one key of the metadata.
 pub const KEY: &str = "selvedge";
@@ -57,10 +59,28 @@ pub struct About {
     pub classes: Vec<String>,
     /// Rows and columns of the images.
     pub image: Option<(usize, usize)>,
-    /// How pixels become inputs.
+    /// The channels of the images: 3 for RGB, else grey.
+    #[serde(skip_serializing_if = "is_grey")]
+    pub channels: usize,
+    /// How samples become inputs.
     pub normalisation: Normalisation,
-    /// The activation of its hidden layers; ReLU in files that do not say it.
-    pub activation: Activation,
+    /// The activations of its hidden layers; ReLU in files that do not say it.
+    pub activation: HiddenActivations,
+    /// What it answers.
+    #[serde(skip_serializing_if = "Task::is_default")]
+    pub task: Task,
+    /// The columns of the table that it was trained on, and how its rows become inputs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Schema>,
+    /// The units of its answers, where they are numbers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_scale: Option<TargetScale>,
+    /// What logits are divided by before the softmax, so that probabilities are as often right as they say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f32>,
+    /// The score above which a reconstruction is an anomaly.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<f32>,
     /// How it was trained.
     pub recipe: Option<Recipe>,
     /// Whole epochs that it was trained for.
@@ -70,6 +90,11 @@ pub struct About {
     /// The [fingerprint](crate::data::Dataset::fingerprint) of the data that it was trained on. Where they lie is not said:
     /// the same data make the same file, whatever folder they are in.
     pub data_sha256: Option<String>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes a reference.
+fn is_grey(channels: &usize) -> bool {
+    *channels <= 1
 }
 
 impl About {
@@ -118,6 +143,25 @@ impl About {
 }
 
 impl Model {
+    /// Refuses what runs on the desktop only: a flash file holds classifiers of grey pictures with ReLU.
+    ///
+    /// # Errors
+    /// `Model` with what the device does not know.
+    pub fn check_device(&self) -> Result<()> {
+        let About { task, schema, activation, channels, .. } = &self.about;
+        let what = match () {
+            () if *task != Task::Classify => format!("the task {}", task.name()),
+            () if schema.is_some() => "rows of a table as inputs".into(),
+            () if *activation != HiddenActivations::default() => format!("the activation {activation}"),
+            () if *channels > 1 => "pictures in colour".into(),
+            () => return Ok(()),
+        };
+        Err(Error::model(format!(
+            "devices do not run {what} yet, so the model cannot be quantized, verified or exported to one; `selvedge predict` \
+             and `selvedge eval` run it here, `selvedge export --format onnx` or safetensors writes it for other programs"
+        )))
+    }
+
     /// Reads a model file, or the one in a run's folder.
     ///
     /// # Errors
@@ -150,7 +194,8 @@ impl Model {
     pub fn parse(bytes: &[u8]) -> std::result::Result<Self, String> {
         let about = about_own(bytes)?.ok_or_else(|| foreign("FILE"))?;
         let (tensors, shape) = state_dict::parse(bytes)?;
-        fit::check_outputs(shape)?;
+        let shape = about.activation.apply(shape)?;
+        fit::check_outputs(shape, about.task)?;
         fit::check_names(&about.classes, shape)?;
         about.normalisation.check(shape.inputs())?;
         let params = state_dict::params(&tensors, shape)?;
@@ -259,11 +304,10 @@ pub fn about_own(bytes: &[u8]) -> std::result::Result<Option<About>, String> {
         format!("its metadata is damaged{}: {e}", if newer { ", or a newer version wrote it" } else { "" })
     };
     let said: serde_json::Value = serde_json::from_str(&json).map_err(damaged)?;
-    if let Some(other) = said.get("activation").filter(|a| **a != Activation::Relu.name()) {
+    let activation = said.get("activation").and_then(serde_json::Value::as_str);
+    if let Some(Err(why)) = activation.map(str::parse::<HiddenActivations>) {
         return Err(format!(
-            "its activation is {other}, which this version does not know, only {:?}; use the version of selvedge that \
-             wrote it",
-            Activation::Relu.name()
+            "this version does not know its activation: {why}; use the version of selvedge that wrote it"
         ));
     }
     serde_json::from_value(said).map(Some).map_err(damaged)

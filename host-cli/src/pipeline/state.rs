@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::train::Epoch;
 use crate::error::{Error, Result};
 use crate::memory::Floats;
-use crate::recipe::Recipe;
+use crate::recipe::{Monitor, Recipe};
 use crate::sampling::Sampling;
 
 /// How far a run is, and what its unfinished epoch came to so far.
@@ -102,9 +102,13 @@ impl State {
 
     /// Ends an epoch: keeps its model, unless an earlier one was better and the recipe waits. Returns whether the recipe
     /// has waited long enough.
-    pub fn end_epoch(&mut self, epoch: Epoch, patience: usize) -> bool {
-        let val = |number: usize| self.epochs.get(number.wrapping_sub(1)).and_then(|e| e.val_accuracy);
-        let better = patience == 0 || epoch.val_accuracy > val(self.kept_epoch);
+    pub fn end_epoch(&mut self, epoch: Epoch, patience: usize, monitor: Monitor) -> bool {
+        let figure = |e: &Epoch| match monitor {
+            Monitor::Accuracy => e.val_accuracy,
+            Monitor::Loss => e.val_loss.map(|loss| -loss),
+        };
+        let kept = self.epochs.get(self.kept_epoch.wrapping_sub(1)).and_then(figure);
+        let better = patience == 0 || figure(&epoch) > kept;
         self.at = Position { epoch: self.at.epoch + 1, steps: self.at.steps, ..Position::default() };
         self.epochs.push(epoch);
         if better {

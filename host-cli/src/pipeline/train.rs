@@ -7,14 +7,15 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use selvedge::optim::{self, Optimizer, OptimizerStep};
-use selvedge::{Arena, Regularize, StepStats, Update, Workspace};
+use selvedge::{Arena, Loss, Regularize, StepStats, Update, Workspace};
 use serde::{Deserialize, Serialize};
 
 use super::batch::Batches;
 use super::{Pipeline, State};
+use crate::data::Targets;
 use crate::data::normalise::Inputs;
 use crate::error::Result;
-use crate::inference::evaluate::evaluate;
+use crate::inference::evaluate::validate;
 use crate::memory::Floats;
 use crate::recipe::Recipe;
 use crate::sampling::stream_at;
@@ -27,12 +28,15 @@ pub struct Epoch {
     pub epoch: usize,
     /// Σ over the batches of each batch's mean loss.
     pub loss_sum: f64,
-    /// The mean loss of an image.
+    /// The mean loss of a sample.
     pub loss: f64,
-    /// On the training images, each as it was met.
-    pub train_accuracy: f64,
-    /// On the validation images, after the epoch; `None` where there are none.
+    /// On the training samples, each as it was met; `None` where the answers are numbers.
+    pub train_accuracy: Option<f64>,
+    /// On the validation samples, after the epoch; `None` where there are none, and where the answers are numbers.
     pub val_accuracy: Option<f64>,
+    /// The mean loss of a validation sample; `None` where there are none, and in runs of older versions.
+    #[serde(default)]
+    pub val_loss: Option<f64>,
     /// Of the training steps; validation is not counted.
     pub seconds: f64,
     /// Training images a second.
@@ -99,7 +103,7 @@ pub(super) fn train(
     let mut stepper = Stepper {
         pipeline,
         thread_pool,
-        batches: Batches::new(recipe, set, &inputs),
+        batches: Batches::new(pipeline, &inputs),
         workspace: Workspace::new(shape, recipe.batch, &mut Arena::new(&mut memory))?,
         gradient: Floats::zeroed(gradient, "the gradient")?,
         total: u32::try_from(steps.saturating_mul(recipe.epochs)).unwrap_or(u32::MAX),
@@ -119,7 +123,7 @@ pub(super) fn train(
         }
         let epoch = measure(pipeline, thread_pool, &inputs, state)?;
         let Some(epoch) = epoch.filter(|_| finite(&state.params)) else { return Ok(diverged(state)) };
-        let stop_early = state.end_epoch(epoch, recipe.patience);
+        let stop_early = state.end_epoch(epoch, recipe.patience, pipeline.monitor());
         observer.epoch(&epoch)?;
         if stop_early {
             break;
@@ -144,24 +148,33 @@ fn measure(
     inputs: &Inputs<'_>,
     state: &State,
 ) -> Result<Option<Epoch>> {
-    let Pipeline { mlp, set, split, .. } = pipeline;
+    let Pipeline { set, split, .. } = pipeline;
     let (at, images) = (state.at, split.train.len() as f64);
-    let val_accuracy = match &split.val[..] {
+    let validation = match &split.val[..] {
         [] => None,
         val => {
-            let evaluation = evaluate(thread_pool, mlp, state.model(), inputs, set, val)?;
-            if !evaluation.loss_sum.is_finite() {
+            let figures = validate(
+                thread_pool,
+                &pipeline.mlp,
+                state.model(),
+                inputs,
+                (set, pipeline.target_scale.as_ref()),
+                val,
+            )?;
+            if !figures.loss.is_finite() {
                 return Ok(None);
             }
-            Some(evaluation.accuracy())
+            Some(figures)
         }
     };
+    let counts = matches!(set.targets, Targets::Classes(_)) || pipeline.mlp.loss == Loss::SigmoidCrossEntropy;
     Ok(Some(Epoch {
         epoch: at.epoch + 1,
         loss_sum: at.loss_sum,
         loss: at.loss / images,
-        train_accuracy: f64::from(at.correct) / images,
-        val_accuracy,
+        train_accuracy: counts.then(|| f64::from(at.correct) / images),
+        val_accuracy: validation.and_then(|figures| figures.accuracy),
+        val_loss: validation.map(|figures| figures.loss),
         seconds: at.seconds,
         images_per_second: images / at.seconds,
     }))
@@ -172,7 +185,7 @@ impl Stepper<'_, '_> {
     fn step(&mut self, state: &mut State, index: &[u32]) -> Result<bool> {
         let begin = Instant::now();
         let Pipeline { mlp, recipe, .. } = self.pipeline;
-        self.batches.load(state.at.steps, index);
+        self.batches.load(mlp.backend, state.at.steps, index);
         let stats = match self.thread_pool.run(Workload::Step, || self.update(state)) {
             Ok(stats) => stats,
             Err(selvedge::Error::NonFiniteLoss) => return Ok(false),
@@ -211,14 +224,13 @@ impl Stepper<'_, '_> {
         };
         let batches = &self.batches;
         let fill = |first: usize, rows: &mut [f32]| batches.fill(mlp.backend, first, rows);
-        let labels = batches.labels();
         let regularize = regularize(recipe, state.at.steps);
         let product = mlp.with_backend(mlp.backend.with_precision(recipe.precision.into()));
         let stats = product.step_regularized(
             self.thread_pool,
             &mut state.params,
             &mut self.workspace,
-            labels,
+            batches.targets(),
             &fill,
             update,
             regularize,

@@ -86,6 +86,14 @@ impl MergedConfig {
         Ok(())
     }
 
+    /// Merges the keys of a preset that was chosen for the samples: those that neither a file nor a flag has set.
+    ///
+    /// # Errors
+    /// As [`merge`](Self::merge).
+    pub fn merge_below(&mut self, table: Table, origin: &Origin) -> Result<()> {
+        self.merge(table.into_iter().filter(|(key, _)| !self.is_explicit(key)).collect(), origin)
+    }
+
     /// Whether a file or a flag has set `key`.
     pub fn is_explicit(&self, key: &str) -> bool {
         matches!(self.origins.get(key), Some(Origin::File(_) | Origin::Flag))

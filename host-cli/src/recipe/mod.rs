@@ -1,27 +1,30 @@
 //! A recipe: all settings that determine the result of a run. It is stored as the run's `config.toml` and in the model's
 //! metadata.
 
+mod check;
 pub mod config;
 pub mod preset;
+mod reading;
+mod task;
 mod values;
 
 pub use crate::data::normalise::Standardisation;
+pub use task::{ClassWeights, HiddenActivations, LossChoice, Monitor, TaskChoice};
 pub use values::{Hidden, OptimizerKind, Precision, ScheduleKind, TrainOn, WeightInit};
 
 use selvedge::optim::Optimizer;
-use selvedge::shape::{MAX_LAYERS, MAX_WIDTH};
 use selvedge::{Backend, Init, Shape};
 use serde::{Deserialize, Serialize};
 
 use crate::data::normalise::Normalisation;
-use crate::data::{Features, Reading, Samples, Source};
+use crate::data::pictures::Channels;
+use crate::data::table::Missing;
+use crate::data::{Features, Samples, Source};
 use crate::error::{Error, Result};
 use crate::sampling::{Generator, Split};
 
 /// The epsilon of AdamW.
 const ADAM_EPSILON: f32 = 1e-8;
-/// The maximum random shift of images.
-const MAX_SHIFT_PIXELS: usize = 8;
 
 /// The settings of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,10 +36,42 @@ pub struct Recipe {
     pub transpose: bool,
     /// The label of its first class.
     pub first_label: usize,
+    /// What to answer.
+    pub task: TaskChoice,
+    /// The columns of a table to answer; the last one if empty.
+    pub target: Vec<String>,
+    /// The columns of a table to leave out.
+    pub drop: Vec<String>,
+    /// The columns of a table whose values are categories even where they are numbers.
+    pub categorical: Vec<String>,
+    /// What to do about missing values of a table.
+    pub missing: Missing,
+    /// The column of a table by which rows stay together in a split; empty for none.
+    pub group: String,
+    /// The column of a table that orders its rows in time; empty for none.
+    pub time: String,
+    /// The rows of a window; 0 for single rows.
+    pub window: usize,
+    /// The rows from one window to the next; 0 for the window's length.
+    pub stride: usize,
+    /// A file of samples to test on; empty to split them off.
+    pub test: String,
+    /// The size that pictures are resized to, `WIDTHxHEIGHT`; empty to leave them.
+    pub size: String,
+    /// The channels of pictures.
+    pub channels: Channels,
     /// The model to start from; empty for random weights.
     pub from: String,
     /// Widths of the hidden layers.
     pub hidden: Vec<usize>,
+    /// The activation of the hidden layers, or of each.
+    pub activation: HiddenActivations,
+    /// What training minimises.
+    pub loss: LossChoice,
+    /// How much the samples of each class count in the loss.
+    pub class_weights: ClassWeights,
+    /// The fraction of normal validation samples that a threshold of anomaly scores may take for anomalies.
+    pub false_alarms: f32,
     /// Passes over the training images.
     pub epochs: usize,
     /// Images per step.
@@ -75,8 +110,10 @@ pub struct Recipe {
     pub flip: bool,
     /// The maximum random shift of training images, in pixels.
     pub shift: usize,
-    /// Early stopping: epochs without a better validation accuracy before the run ends with the best model; 0 for never.
+    /// Early stopping: epochs without a better validation figure before the run ends with the best model; 0 for never.
     pub patience: usize,
+    /// The validation figure of early stopping.
+    pub monitor: Monitor,
     /// The images to train on.
     pub train_on: TrainOn,
     /// ε of the printed loss, −ln(p + ε); the gradient is that of −ln p in any case.
@@ -99,8 +136,24 @@ impl Default for Recipe {
             data: "fashion-mnist".into(),
             transpose: false,
             first_label: 0,
+            task: TaskChoice::Auto,
+            target: Vec::new(),
+            drop: Vec::new(),
+            categorical: Vec::new(),
+            missing: Missing::Error,
+            group: String::new(),
+            time: String::new(),
+            window: 0,
+            stride: 0,
+            test: String::new(),
+            size: String::new(),
+            channels: Channels::Grey,
             from: String::new(),
             hidden: vec![128],
+            activation: HiddenActivations::default(),
+            loss: LossChoice::Auto,
+            class_weights: ClassWeights::None,
+            false_alarms: 0.01,
             epochs: 5,
             batch: 64,
             lr: 0.1,
@@ -121,6 +174,7 @@ impl Default for Recipe {
             flip: false,
             shift: 0,
             patience: 0,
+            monitor: Monitor::Accuracy,
             train_on: TrainOn::Split,
             loss_epsilon: 0.0,
             init: WeightInit(Init::Normal { standard_deviation: 0.01 }),
@@ -133,77 +187,6 @@ impl Default for Recipe {
 }
 
 impl Recipe {
-    /// Refuses invalid settings, before any data is read.
-    ///
-    /// # Errors
-    /// `Usage` with the flag, its value and the valid values.
-    pub fn check(&self) -> Result<()> {
-        if let Some(width) = self.hidden.iter().find(|w| !(1..=MAX_WIDTH).contains(*w)) {
-            return Err(Error::usage(format!("--hidden {width}: a layer has 1 to {MAX_WIDTH} units")));
-        }
-        if self.hidden.len() >= MAX_LAYERS {
-            return Err(Error::usage(format!(
-                "--hidden with {} layers: a network has at most {} hidden layers",
-                self.hidden.len(),
-                MAX_LAYERS - 1
-            )));
-        }
-        if self.epochs == 0 {
-            return Err(Error::usage("--epochs 0: train for at least 1 epoch"));
-        }
-        if self.batch == 0 {
-            return Err(Error::usage("--batch 0: a batch has at least 1 image"));
-        }
-        if !self.lr.is_finite() || self.lr <= 0.0 {
-            return Err(Error::usage(format!("--lr {}: the learning rate is a number above 0", self.lr)));
-        }
-        self.check_ranges()?;
-        if self.data.is_empty() {
-            return Err(Error::usage("--data is empty: name fashion-mnist, demo, or a folder"));
-        }
-        if self.nesterov && (self.optimizer != OptimizerKind::Sgd || self.momentum == 0.0) {
-            return Err(Error::usage("--nesterov looks ahead along SGD's --momentum; give one, such as 0.9"));
-        }
-        if self.shift > MAX_SHIFT_PIXELS {
-            return Err(Error::usage(format!(
-                "--shift {}: images move by at most {MAX_SHIFT_PIXELS} pixels",
-                self.shift
-            )));
-        }
-        if self.patience > 0 && self.train_on == TrainOn::All {
-            return Err(Error::usage(
-                "--patience waits for a better validation accuracy, and --train-on all leaves no images to validate on",
-            ));
-        }
-        self.backend().map(|_| ())
-    }
-
-    fn check_ranges(&self) -> Result<()> {
-        let below_1 = [
-            ("momentum", self.momentum),
-            ("beta1", self.beta1),
-            ("beta2", self.beta2),
-            ("label-smoothing", self.label_smoothing),
-            ("dropout", self.dropout),
-            ("ema", self.ema),
-        ];
-        if let Some((flag, value)) = below_1.into_iter().find(|(_, x)| !(0.0..1.0).contains(x)) {
-            return Err(Error::usage(format!("--{flag} {value}: it is a number from 0 to below 1")));
-        }
-        let up_to_1 = [("warmup", self.warmup), ("loss-epsilon", self.loss_epsilon)];
-        if let Some((flag, value)) = up_to_1.into_iter().find(|(_, x)| !(0.0..=1.0).contains(x)) {
-            return Err(Error::usage(format!("--{flag} {value}: it is a number from 0 to 1")));
-        }
-        let not_negative = [("weight-decay", self.weight_decay), ("clip", self.clip)];
-        if let Some((flag, value)) = not_negative.into_iter().find(|(_, x)| !(x.is_finite() && *x >= 0.0)) {
-            return Err(Error::usage(format!("--{flag} {value}: it is a number of 0 or more")));
-        }
-        if !(0.1..=10.0).contains(&self.gamma) {
-            return Err(Error::usage(format!("--gamma {}: it is a number from 0.1 to 10", self.gamma)));
-        }
-        Ok(())
-    }
-
     /// The optimizer of a stored gradient; `None` for plain SGD, which is fused into the weight-gradient product.
     pub fn optimizer(&self) -> Option<Optimizer> {
         match self.optimizer {
@@ -261,25 +244,23 @@ impl Recipe {
         })
     }
 
-    /// The shape of the network for images of `inputs` pixels and `classes` classes.
+    /// The shape of the network for samples of `inputs` numbers and `outputs` answers.
     ///
     /// # Errors
-    /// `Data` where the images or the classes are too many for a layer.
-    pub fn shape(&self, inputs: usize, classes: usize) -> Result<Shape> {
+    /// `Data` where the inputs or the outputs are too many for a layer, `Usage` for activations of other layers.
+    pub fn shape(&self, inputs: usize, outputs: usize) -> Result<Shape> {
         let widths: Vec<_> =
-            [inputs].into_iter().chain(self.hidden.iter().copied()).chain([classes]).collect();
-        Shape::new(&widths).map_err(|e| Error::data(format!("images of {inputs} pixels: {e}")))
+            [inputs].into_iter().chain(self.hidden.iter().copied()).chain([outputs]).collect();
+        let shape =
+            Shape::new(&widths).map_err(|e| Error::data(format!("samples of {inputs} inputs: {e}")))?;
+        let shape = self.activation.apply(shape);
+        shape.map_err(|why| Error::usage(format!("--activation {}: {why}", self.activation)))
     }
 
     /// The data set that the recipe names.
     pub fn source(&self) -> Source {
         let Ok(source) = self.data.parse();
         source
-    }
-
-    /// How the files of the data set are read.
-    pub fn reading(&self) -> Reading {
-        Reading { transpose: Some(self.transpose), first_label: self.first_label }
     }
 
     /// The split of the training samples: as the data set says, or at random.

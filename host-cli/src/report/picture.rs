@@ -1,15 +1,17 @@
-//! Pixels as embedded PNG images.
+//! Pixels and weights as embedded PNG images.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use png::{BitDepth, ColorType, Encoder};
 
 use super::escape;
+use crate::data::Images;
 use crate::error::{Error, Result};
 
-/// An image element of grey pixels.
-pub(super) fn grey(pixels: &[u8], cols: usize, alt: &str) -> Result<String> {
-    element(pixels, cols, pixels.len() / cols, ColorType::Grayscale, alt)
+/// An image element of image `n`, grey or RGB.
+pub(super) fn image(images: &Images, n: usize, alt: &str) -> Result<String> {
+    let colour = if images.channels == 3 { ColorType::Rgb } else { ColorType::Grayscale };
+    element(images.image(n).unwrap_or_default(), images.cols, images.rows, colour, alt)
 }
 
 /// Images of weights, `across` in a row: blue for negative, white for 0, orange for positive weights, each image relative to

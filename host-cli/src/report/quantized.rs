@@ -6,7 +6,7 @@ use std::fmt::Write;
 use selvedge::format::Dtype;
 use selvedge::{Backend, Mlp};
 
-use super::svg::Chart;
+use super::svg::{Chart, counts};
 use super::{escape, picture, section};
 use crate::data::{Dataset, Samples};
 use crate::error::Result;
@@ -64,7 +64,7 @@ fn changed(model: &Model, set: &Samples, float: &[u8], integer: &[u8]) -> Result
         let _ = writeln!(
             text,
             "<figure class=\"mistake\">{}<figcaption>{}: {} → {}</figcaption></figure>",
-            picture::grey(set.images()?.image(n).unwrap_or_default(), set.images()?.cols, &caption)?,
+            picture::image(set.images()?, n, &caption)?,
             escape(&truth),
             escape(&before),
             escape(&after)
@@ -137,10 +137,8 @@ fn histogram(title: &str, values: &[f32], limits: &[f32], x: &str) -> String {
     if values.is_empty() || low >= high {
         return format!("<p>{}: no values.</p>", escape(title));
     }
-    let mut counts = vec![0; BINS];
-    for v in values {
-        counts[(((v - low) / (high - low) * BINS as f32) as usize).min(BINS - 1)] += 1;
-    }
-    let chart = Chart::histogram(title, f64::from(low), f64::from(high), &counts);
+    let [low, high] = [low, high].map(f64::from);
+    let counts = counts(values.iter().map(|&v| v.into()), low, high, BINS);
+    let chart = Chart::histogram(title, low, high, &counts);
     limits.iter().fold(chart, |chart, &limit| chart.mark(f64::from(limit), "clips")).finish(x)
 }

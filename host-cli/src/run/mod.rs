@@ -58,8 +58,10 @@ pub struct RunResult {
     pub model: String,
     /// Parameters of the network.
     pub parameters: usize,
-    /// On the test images, a fraction.
-    pub test_accuracy: f64,
+    /// On the test samples, a fraction; `None` where the answers are no classes.
+    pub test_accuracy: Option<f64>,
+    /// The measures of the test samples' answers, as `eval --json` has them; absent in runs of older versions.
+    pub test: Option<serde_json::Value>,
     /// Of the training steps of all epochs.
     pub train_seconds: f64,
     /// What the run warned of.

@@ -115,11 +115,11 @@ impl Trials {
     /// Trains one network and writes its files.
     fn one(&self, plan: &SweepPlan, trial: Trial, dataset: &Dataset) -> Result<TrialResult> {
         let recipe = plan.recipe(trial);
-        let set = &dataset.train;
-        let mlp = pipeline::network(&recipe, set, dataset.classes.len(), recipe.backend()?)?;
-        let pipeline = Pipeline::new(&recipe, set, mlp, None)?;
+        let mlp = pipeline::network(&recipe, dataset, recipe.backend()?)?;
+        let pipeline = Pipeline::new(&recipe, dataset, mlp, None)?;
         let mut state = pipeline.initial_state()?;
-        let ending = pipeline.train(&ThreadPool::new(Threads::ONE), &mut state, &mut UntilInterrupted)?;
+        let pool = ThreadPool::new(Threads::ONE);
+        let ending = pipeline.train(&pool, &mut state, &mut UntilInterrupted)?;
         if ending == Ending::Stopped {
             return Err(Error::new(
                 ErrorKind::Interrupted,
@@ -131,7 +131,7 @@ impl Trials {
             epochs: state.kept_epoch,
             parameters: mlp.shape.params(),
         };
-        let model = pipeline.model(state, &dataset.classes, plan.data_sha256.clone());
+        let model = pipeline.model(&pool, state, plan.data_sha256.clone())?;
         model.save(&self.model_path(trial))?;
         let object = serde_json::to_string(&result).map_err(|e| Error::failed(e.to_string()))?;
         let mut json = String::new();

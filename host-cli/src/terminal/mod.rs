@@ -4,6 +4,7 @@
 //! not a terminal, lines are never broken.
 
 mod draw;
+mod histogram;
 pub mod interrupt;
 mod wrap;
 
@@ -177,11 +178,17 @@ pub fn fields(fields: &[String]) -> String {
 pub fn sparkline(values: &[f64]) -> String {
     let (low, high) =
         values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), &v| (l.min(v), h.max(v)));
-    let level = |v: f64| if high > low { (7.0 * (v - low) / (high - low)).round() as u32 } else { 0 };
-    values.iter().filter_map(|&v| char::from_u32(0x2581 + level(v))).collect()
+    values.iter().map(|&v| block(if high > low { (v - low) / (high - low) } else { 0.0 })).collect()
+}
+
+/// A block character whose height is one of eight: the lowest for the fraction 0, the full block for 1.
+fn block(fraction: f64) -> char {
+    const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    BLOCKS[((7.0 * fraction).round() as usize).min(7)]
 }
 
 pub use draw::{confusion, picture};
+pub use histogram::{Histogram, significant};
 
 #[cfg(test)]
 mod tests {

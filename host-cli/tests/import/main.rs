@@ -11,7 +11,8 @@ use std::path::Path;
 
 use host_cli::files;
 use host_cli::memory::Floats;
-use host_cli::model::{About, Activation, Model};
+use host_cli::model::{About, Model};
+use host_cli::recipe::HiddenActivations;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use selvedge::Shape;

@@ -46,10 +46,10 @@ fn the_activation_is_told_and_kept() {
     let told = warnings(&json);
     assert_eq!(told.len(), 2);
     assert!(told[1].contains("pixels of 0 to 1 were taken; `--inputs byte`"), "{told:?}");
-    assert!(told[0].contains("ReLU was taken between the layers; check with `selvedge eval`"), "{told:?}");
+    assert!(told[0].contains("ReLU was taken between the layers; say another with --activation"), "{told:?}");
     assert_eq!(stderr, format!("warning: {}\nwarning: {}\n", told[0], told[1]));
     assert_eq!(warnings(&import(here, &["a.safetensors", "--inputs", "unit"])), told[..1]);
-    assert_eq!(Model::load(&here.join("net")).unwrap().about.activation, Activation::Relu);
+    assert_eq!(Model::load(&here.join("net")).unwrap().about.activation, HiddenActivations::default());
     let shown = json_lines(&succeeds(here, &["inspect", "net", "--json"])).remove(0);
     assert_eq!(shown["activation"], "relu");
     assert!(succeeds(here, &["inspect", "net"]).contains("activation   relu"));
@@ -77,13 +77,12 @@ fn the_activation_is_told_and_kept() {
     // A file from before models said it, and one from after more are known.
     with("\\\"activation\\\":\\\"relu\\\",", "");
     assert_eq!(params(here, "other"), params(here, "net"));
-    with("\\\"activation\\\":\\\"relu\\\"", "\\\"activation\\\":\\\"tanh\\\"");
+    with("\\\"activation\\\":\\\"relu\\\"", "\\\"activation\\\":\\\"gelu\\\"");
     for words in [&["eval", "other", "--data", "demo"][..], &["import", "other", "-o", "none"]] {
         let line = fails(here, words, 4);
-        assert!(
-            line.contains("its activation is \"tanh\", which this version does not know, only \"relu\""),
-            "{line}"
-        );
+        let why =
+            "this version does not know its activation: there is no activation gelu; write relu, leaky-relu";
+        assert!(line.contains(why), "{line}");
     }
 }
 

@@ -2,9 +2,10 @@
 //!
 //! The stable test of random damage (`hostile.rs`) and the coverage-guided fuzzer (`tests/fuzz`) call the same functions.
 
+use host_cli::data::arrays::{self, Array, Arrays, Values};
 use host_cli::data::classes::{self, Classes};
 use host_cli::data::idx;
-use host_cli::data::png;
+use host_cli::data::pictures::{self, Channels, PictureOptions};
 use host_cli::files;
 use host_cli::import::{self, ImportOptions};
 use host_cli::model::Model;
@@ -26,7 +27,7 @@ pub struct Parser {
 }
 
 /// All of them.
-pub const PARSERS: [Parser; 10] = [
+pub const PARSERS: [Parser; 13] = [
     Parser { name: "idx-images", takes: idx_images, mend: leave },
     Parser { name: "idx-labels", takes: idx_labels, mend: leave },
     Parser { name: "class-names", takes: class_names, mend: leave },
@@ -35,6 +36,9 @@ pub const PARSERS: [Parser; 10] = [
     Parser { name: "safetensors", takes: import, mend: files::safetensors::sign },
     Parser { name: "onnx", takes: import, mend: leave },
     Parser { name: "png", takes: picture, mend: mend_png },
+    Parser { name: "jpeg", takes: picture, mend: leave },
+    Parser { name: "npy", takes: numpy, mend: leave },
+    Parser { name: "npz", takes: numpy, mend: leave },
     Parser { name: "recipe", takes: recipe, mend: leave },
     Parser { name: "sweep", takes: sweep, mend: leave },
 ];
@@ -74,10 +78,39 @@ fn class_names(bytes: &[u8]) -> bool {
     true
 }
 
-/// A picture of one's own.
+/// A picture of one's own, PNG or JPEG: grey and in colour it has one size, and the size that it is resized to.
 fn picture(bytes: &[u8]) -> bool {
-    let Ok(png::Picture { images, .. }) = png::parse("f", bytes) else { return false };
-    assert_eq!((images.count, images.pixels.len()), (1, images.rows * images.cols));
+    let read = |size, channels| {
+        let options = PictureOptions { size, channels };
+        pictures::read_file(std::path::Path::new("f"), bytes, &options).map(|picture| picture.images)
+    };
+    let Ok(grey) = read(None, None) else { return false };
+    assert_eq!((grey.count, grey.pixels.len()), (1, grey.rows * grey.cols));
+    let rgb = read(Some((5, 3)), Some(Channels::Rgb)).expect("and in colour");
+    assert_eq!((rgb.rows, rgb.cols, rgb.pixels.len()), (3, 5, 45));
+    true
+}
+
+/// Arrays of NumPy's: what is accepted has as many elements as its shape says, and becomes images, rows or labels, or not.
+fn numpy(bytes: &[u8]) -> bool {
+    let Ok(Arrays { x, y, x_test, y_test, .. }) = arrays::read_bytes("f", bytes) else { return false };
+    for array in [Some(x), y, x_test, y_test].into_iter().flatten() {
+        let Array { shape, values, .. } = &array;
+        let elements = match values {
+            Values::U8(v) => v.len(),
+            Values::F32(v) => v.len(),
+            Values::I64(v) => v.len(),
+            Values::Text(v) => v.len(),
+        };
+        assert_eq!(elements, shape.iter().product::<usize>());
+        if let Ok((images, _)) = arrays::images(array.clone()) {
+            assert_eq!(images.pixels.len(), images.count * images.pixels_per_image());
+        }
+        if let Ok((rows, columns, values)) = arrays::rows(array.clone()) {
+            assert_eq!(values.len(), rows * columns);
+        }
+        let _ = arrays::labels(array);
+    }
     true
 }
 

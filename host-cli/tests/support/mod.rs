@@ -86,7 +86,7 @@ pub fn small_data(folder: &Path) -> PathBuf {
             let row: [u8; 36] = std::array::from_fn(|p| if p / 9 == usize::from(l) { 200 } else { 0 });
             row.map(|p| p + rng.below(50) as u8)
         });
-        let images = Images { pixels: pixels.collect(), count, rows: 6, cols: 6 };
+        let images = Images { pixels: pixels.collect(), count, rows: 6, cols: 6, channels: 1 };
         fs::write(data.join(names[0]), idx::write_images(&images)).unwrap();
         fs::write(data.join(names[1]), idx::write_labels(&labels)).unwrap();
     }

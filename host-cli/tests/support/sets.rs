@@ -23,7 +23,10 @@ pub fn set(count: usize, labels: &[u8], seed: u64) -> (Images, Vec<u8>) {
         (0..SIDE * SIDE).map(move |p| if p == bright { 200 } else { 0 })
     });
     let pixels = pixels.map(|p: u8| p + rng.below(50) as u8).collect();
-    (Images { pixels, count, rows: SIDE, cols: SIDE }, classes.iter().map(|&c| labels[c]).collect())
+    (
+        Images { pixels, count, rows: SIDE, cols: SIDE, channels: 1 },
+        classes.iter().map(|&c| labels[c]).collect(),
+    )
 }
 
 /// The bytes of the four files of a data set with such labels.

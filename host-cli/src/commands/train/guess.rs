@@ -4,15 +4,98 @@
 //! An accuracy is measured on so many images and no more, so one that lies within two standard errors of the most frequent
 //! class's share cannot be told from it; a loss counts as a guess's where it is within one part in a hundred of it.
 
-use crate::data::{Dataset, Samples};
+use crate::data::{Dataset, Samples, Task};
+use crate::inference::assess::Assessment;
+use crate::inference::evaluate::Evaluation;
+use crate::inference::metrics::regression::{Errors, TargetErrors};
 use crate::pipeline::{Epoch, Pipeline};
+use crate::recipe::ClassWeights;
 
 /// A loss that is smaller than a guess's by less than this fraction is no better.
 const LOSS_MARGIN: f64 = 0.01;
 
-/// What to warn of after the last epoch, if anything. `val` is the model's accuracy on the validation images; `tested` that on
+/// A class of a smaller part of the samples is warned of before training.
+const VERY_RARE: f64 = 0.03;
+/// A class of less than this fraction of an even share is rare.
+const MAX_RARE_OF_EVEN: f64 = 0.5;
+/// A class of a larger part of the samples is not rare.
+const MAX_RARE: f64 = 0.1;
+
+/// What to warn of after the last epoch. `val` is the model's accuracy on the validation images; `tested` that on
 /// the test images, which counts where there are none.
-pub(super) fn warning(
+pub(super) fn warnings(
+    pipeline: &Pipeline<'_>,
+    dataset: &Dataset,
+    epochs: &[Epoch],
+    val: Option<f64>,
+    tested: &Assessment,
+) -> Vec<String> {
+    match tested {
+        Assessment::Classes(figures) => {
+            let accuracy = figures.evaluation.accuracy();
+            let guess = of_classes(pipeline, dataset, epochs, val, accuracy);
+            guess.or_else(|| one_sided(dataset, &figures.evaluation)).into_iter().collect()
+        }
+        Assessment::Regression(errors) => of_numbers(dataset, errors),
+        Assessment::Multilabel(_) | Assessment::Reconstruction(_) => Vec::new(),
+    }
+}
+
+/// What to warn of before the first step: a class so rare that an accuracy says nothing of it.
+pub(super) fn rare_class(pipeline: &Pipeline<'_>) -> Option<String> {
+    let Pipeline { recipe, dataset, set, split, .. } = pipeline;
+    if dataset.task != Task::Classify || recipe.class_weights != ClassWeights::None {
+        return None;
+    }
+    let counts = frequencies(set, &split.train, dataset.classes.len());
+    let samples = counts.iter().sum::<usize>();
+    let (class, &count) = counts.iter().enumerate().filter(|(_, n)| **n > 0).min_by_key(|(_, n)| **n)?;
+    let share = count as f64 / samples as f64;
+    (share < VERY_RARE.min(MAX_RARE_OF_EVEN / counts.len() as f64)).then(|| {
+        format!(
+            "{} is {:.1}% of the training {}: a network that never answers it is {:.1}% accurate; go by its recall and by the \
+             balanced accuracy, and try --class-weights balanced",
+            dataset.classes[class],
+            100.0 * share,
+            dataset.plural(),
+            100.0 * (1.0 - share)
+        )
+    })
+}
+
+/// Whether a class that is rare is never found, which an accuracy does not show.
+fn one_sided(dataset: &Dataset, evaluation: &Evaluation) -> Option<String> {
+    let rows = evaluation.images as f64;
+    let even = MAX_RARE.min(MAX_RARE_OF_EVEN / evaluation.confusion.len() as f64);
+    let rare = |&c: &usize| f64::from(evaluation.of_class(c)) < even * rows && evaluation.of_class(c) > 0;
+    let missed = |&c: &usize| 2 * evaluation.confusion[c][c] < evaluation.of_class(c);
+    let class = (0..evaluation.confusion.len()).filter(rare).find(missed)?;
+    Some(format!(
+        "{} is {:.1}% of the test {}, and {:.0}% of it is found: the accuracy hides that; look at the recall and the macro F1 of \
+         `selvedge eval`, and try --class-weights balanced",
+        dataset.classes.get(class).map_or_else(|| format!("class {class}"), Clone::clone),
+        100.0 * f64::from(evaluation.of_class(class)) / rows,
+        dataset.plural(),
+        100.0 * evaluation.recall(class)
+    ))
+}
+
+/// The targets that the mean answers as well.
+fn of_numbers(dataset: &Dataset, errors: &Errors) -> Vec<String> {
+    let targets = dataset.classes.iter().zip(&errors.targets);
+    let bad = targets.filter(|(_, target)| target.rmse >= target.baseline_rmse);
+    let warning = |(name, target): (&String, &TargetErrors)| {
+        format!(
+            "the error of {name}, RMSE {:.5}, is no smaller than that of always answering the mean, {:.5}; try another --lr, \
+             more --epochs, or fewer units",
+            target.rmse, target.baseline_rmse
+        )
+    };
+    bad.map(warning).collect()
+}
+
+/// What to warn of classes.
+fn of_classes(
     pipeline: &Pipeline<'_>,
     dataset: &Dataset,
     epochs: &[Epoch],

@@ -1,16 +1,18 @@
 //! `selvedge train`: a run and its folder, from the beginning or resumed.
 
+mod folds;
 mod guess;
 mod setup;
 mod watch;
 
 use super::start;
 use crate::cli;
-use crate::data::Source;
+use crate::data::{Dataset, Source};
 use crate::error::{Error, ErrorKind, Result, typed};
 use crate::exit;
 use crate::pipeline::Pipeline;
 use crate::recipe::Recipe;
+use crate::recipe::config::MergedConfig;
 use crate::run::{Folder, RunInfo};
 use crate::terminal::interrupt;
 use crate::terminal::{Output, Warnings};
@@ -29,10 +31,37 @@ pub fn run(args: &cli::Train) -> Result<()> {
             let mut config = args.recipe.merged_config(&args.data)?;
             let from = start::load(&mut config)?;
             let recipe = config.recipe()?;
-            Some(Run { place: place(args, &recipe)?, recipe, moved: None, from, folder: None, _held: None })
+            let run =
+                Run { place: place(args, &recipe)?, recipe, moved: None, from, folder: None, _held: None };
+            return match args.folds {
+                Some(folds) => folds::run(args, config, &run, folds),
+                None => {
+                    let mut warnings = Warnings::default();
+                    let (run, dataset) = settled(args, config, run, &mut warnings)?;
+                    train(args, run, &dataset, warnings)
+                }
+            };
         }
     };
-    run.map_or(Ok(()), |run| train(args, run))
+    let Some(run) = run else { return Ok(()) };
+    let mut warnings = Warnings::default();
+    let dataset = run.dataset(args, &mut warnings)?;
+    train(args, run, &dataset, warnings)
+}
+
+/// The run with its data, and with the recipe that suits them where neither a preset nor a model decides.
+fn settled(
+    args: &cli::Train,
+    mut config: MergedConfig,
+    mut run: Run,
+    warnings: &mut Warnings,
+) -> Result<(Run, Dataset)> {
+    let dataset = run.dataset(args, warnings)?;
+    if run.from.is_none() && start::is_auto(&args.recipe, &run.recipe) {
+        start::settle(&mut config, &dataset)?;
+        run.recipe = config.recipe()?;
+    }
+    Ok((run, dataset))
 }
 
 /// The run in a folder; `None` where it is finished, which is printed.
@@ -56,13 +85,11 @@ fn resume(args: &cli::Train, folder: Folder) -> Result<Option<Run>> {
 }
 
 /// Trains.
-fn train(args: &cli::Train, mut run: Run) -> Result<()> {
-    let mut warnings = Warnings::default();
-    let dataset = run.dataset(args, &mut warnings)?;
-    let mlp = run.mlp(&dataset)?;
+fn train(args: &cli::Train, mut run: Run, dataset: &Dataset, mut warnings: Warnings) -> Result<()> {
+    let mlp = run.mlp(dataset)?;
     let data = dataset.train.fingerprint();
     run.check_data(&data, &dataset.test.fingerprint())?;
-    let pipeline = Pipeline::new(&run.recipe, &dataset.train, mlp, run.from.as_ref())?;
+    let pipeline = Pipeline::new(&run.recipe, dataset, mlp, run.from.as_ref())?;
     let mut state = pipeline.initial_state()?;
     interrupt::listen(exit::code(ErrorKind::Interrupted))?;
     let (folder, _held) = run.open(args, &data, mlp.shape, &mut state)?;
@@ -70,6 +97,7 @@ fn train(args: &cli::Train, mut run: Run) -> Result<()> {
         run.announce(&pipeline, &folder, state.at.steps);
     }
     run.warn(args, &folder, &state, &mut warnings);
+    guess::rare_class(&pipeline).into_iter().for_each(|warning| warnings.add(warning));
     let mut watch = Watch::new(args, &pipeline, &folder, &data, &run.place, &state, warnings)?;
     if run.folder.is_some() {
         folder.write_run_info(&run.place)?;
@@ -77,7 +105,7 @@ fn train(args: &cli::Train, mut run: Run) -> Result<()> {
     let thread_pool = ThreadPool::new(args.threads);
     let ending = pipeline.train(&thread_pool, &mut state, &mut watch).map_err(|e| to_resume(e, &folder))?;
     watch.bar.finish_and_clear();
-    watch.end(ending, &thread_pool, &dataset, state).map_err(|e| with_previous(e, &folder))
+    watch.end(ending, &thread_pool, dataset, state).map_err(|e| with_previous(e, &folder))
 }
 
 /// An error in the middle of a run: nothing is lost, and the run can be resumed.

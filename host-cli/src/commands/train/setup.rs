@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use indicatif::ProgressBar;
 use selvedge::{Backend, Mlp, Shape};
 
 use crate::cli;
@@ -16,7 +17,7 @@ use crate::pipeline::{self, Pipeline, State};
 use crate::recipe::Recipe;
 use crate::run::checkpoint;
 use crate::run::{Folder, RunInfo};
-use crate::terminal::{Warnings, log};
+use crate::terminal::{Warnings, bar, log};
 
 /// The classes of a run whose `run.json` does not say, where the data names none.
 const UNNAMED: usize = 10;
@@ -42,9 +43,15 @@ impl Run {
         let said = self.folder.is_some() || recipe.transpose;
         let transpose = if said { Some(recipe.transpose) } else { args.data.reading.transpose };
         let reading = Reading { transpose, ..recipe.reading() };
-        let remembered = || self.place.data.clone().map_or_else(|| recipe.source(), Source::Path);
-        let source = self.moved.clone().unwrap_or_else(remembered);
-        let loaded = source.load(self.place.data_dir.as_deref(), reading);
+        // A run that is resumed may be in another folder than it was started from.
+        let remembered = self.place.data.clone().filter(|_| self.folder.is_some()).map(Source::Path);
+        let source = self.moved.clone().or(remembered).unwrap_or_else(|| recipe.source());
+        let mut pictures = None;
+        let loaded = source.load_observed(self.place.data_dir.as_deref(), &reading, &mut |read, of| {
+            let bar = pictures.get_or_insert_with(|| bar(of, 0, !args.quiet).with_prefix("reading pictures"));
+            bar.set_position(read as u64);
+        });
+        pictures.iter().for_each(ProgressBar::finish_and_clear);
         let mut dataset = loaded.map_err(|error| match &self.folder {
             Some(folder) => error.with_advice(format_args!(
                 "where the data of the run have moved, `selvedge train --resume {} --data DIR` says where",
@@ -64,6 +71,12 @@ impl Run {
         };
         dataset.widen(kept);
         Ok(dataset)
+    }
+
+    /// The data set of a run whose test samples are one fold.
+    pub(super) fn fold(&self, fold: (usize, usize)) -> Result<Dataset> {
+        let reading = Reading { fold: Some(fold), ..self.recipe.reading() };
+        self.recipe.source().load(self.place.data_dir.as_deref(), &reading)
     }
 
     /// Refuses other data than the run was started with, and records where they are; `train` and `test` are their
@@ -106,6 +119,11 @@ impl Run {
 
     /// The network, which the model that the run starts from must fit.
     pub(super) fn mlp(&self, dataset: &Dataset) -> Result<Mlp> {
+        self.mlp_of(&self.recipe, dataset)
+    }
+
+    /// The network of a recipe that was settled for its data.
+    pub(super) fn mlp_of(&self, recipe: &Recipe, dataset: &Dataset) -> Result<Mlp> {
         let backend = Backend::by_name(&self.place.backend).ok_or_else(|| {
             Error::usage(format!(
                 "the run was started on backend {}, which this CPU does not have; add --backend to go on with other \
@@ -113,11 +131,10 @@ impl Run {
                 self.place.backend
             ))
         })?;
-        let recipe = &self.recipe;
-        let mlp = pipeline::network(recipe, &dataset.train, dataset.classes.len(), backend)?;
+        let mlp = pipeline::network(recipe, dataset, backend)?;
         match self.from.as_ref().filter(|model| model.shape != mlp.shape) {
             Some(model) => Err(Error::model(format!(
-                "{} is {}, but the images of {} take {}",
+                "{} is {}, but the samples of {} take {}",
                 recipe.from, model.shape, recipe.data, mlp.shape
             ))),
             None => Ok(mlp),
@@ -139,7 +156,9 @@ impl Run {
             folder.write_recipe(&self.recipe)?;
             return Ok((folder.clone(), None));
         }
-        let name = Path::new(&self.recipe.data).file_name().map_or("data".into(), |n| n.to_string_lossy());
+        let path = Path::new(&self.recipe.data);
+        let name = path.file_name().map_or("data".into(), |n| n.to_string_lossy());
+        let name = name.split('.').next().filter(|stem| !stem.is_empty() && path.is_file()).unwrap_or(&name);
         let name = format!("{name}-{}", self.recipe.hidden_name());
         let folder = Folder::create(args.out.as_deref(), args.overwrite, &name)?;
         let held = folder.hold()?;
@@ -158,12 +177,13 @@ impl Run {
         let from = if recipe.from.is_empty() { String::new() } else { format!(", from {}", recipe.from) };
         let after = if steps > 0 { format!(", from step {steps}") } else { String::new() };
         log(format!(
-            "{shape}, {} parameters ({}){from}, backend {}, {} training and {} validation images; run folder {}{after}",
+            "{shape}, {} parameters ({}){from}, backend {}, {} training and {} validation {}; run folder {}{after}",
             shape.params(),
             size(4 * shape.params() as u64),
             mlp.backend.name(),
             split.train.len(),
             split.val.len(),
+            pipeline.dataset.plural(),
             folder.0.display(),
         ));
     }

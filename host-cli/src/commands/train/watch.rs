@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use indicatif::ProgressBar;
 
+use super::super::assessment;
 use super::{guess, to_resume};
 use crate::cli;
 use crate::data::Dataset;
 use crate::error::{Error, ErrorKind, Result, typed};
 use crate::files::checksum;
-use crate::inference::evaluate::evaluate_model;
+use crate::inference::assess::{Assessment, assess};
+use crate::inference::network::Network;
 use crate::model::Model;
 use crate::pipeline::{Ending, Epoch, Observer, Pipeline, State};
 use crate::run::checkpoint;
@@ -19,6 +21,9 @@ use crate::run::{Folder, RunInfo, RunResult};
 use crate::terminal::interrupt;
 use crate::terminal::{self, Output, Warnings, log};
 use crate::thread_pool::ThreadPool;
+
+/// The most epochs of a run that are printed.
+const MAX_LINES: usize = 50;
 
 /// Watches a run.
 pub(super) struct Watch<'a> {
@@ -99,10 +104,10 @@ impl<'a> Watch<'a> {
             state.keep();
         }
         let epochs = state.epochs.clone();
-        let model = self.pipeline.model(state, &dataset.classes, self.data_sha256.clone());
+        let model = self.pipeline.model(thread_pool, state, self.data_sha256.clone())?;
         model.save(&path).map_err(|e| to_resume(e, self.folder))?;
         match ending {
-            Ending::Done => self.done(thread_pool, dataset, &model, &epochs),
+            Ending::Done => self.done(thread_pool, dataset, model, &epochs),
             Ending::Diverged { epoch, step } => {
                 let kept =
                     format!("the model after epoch {} is in {}", model.about.epochs_done, path.display());
@@ -117,20 +122,26 @@ impl<'a> Watch<'a> {
         mut self,
         thread_pool: &ThreadPool,
         dataset: &Dataset,
-        model: &Model,
+        model: Model,
         epochs: &[Epoch],
     ) -> Result<()> {
         let (pipeline, kept, test) = (self.pipeline, model.about.epochs_done, &dataset.test);
-        let tested = evaluate_model(thread_pool, pipeline.mlp.backend, model, test, &test.indices())?;
-        let accuracy = tested.accuracy();
-        if let Some(warning) = guess::warning(pipeline, dataset, epochs, model.about.val_accuracy, accuracy) {
-            self.warnings.add(warning);
-        }
+        let (parameters, val_accuracy) = (model.shape.params(), model.about.val_accuracy);
+        let network = Network::Float(Box::new(model));
+        let tested = assess(&network, thread_pool, test, &test.indices(), None)?;
+        let accuracy = match &tested {
+            Assessment::Classes(figures) => Some(figures.evaluation.accuracy()),
+            _ => None,
+        };
+        guess::warnings(pipeline, dataset, epochs, val_accuracy, &tested)
+            .into_iter()
+            .for_each(|warning| self.warnings.add(warning));
         let path = self.folder.model();
         let result = RunResult {
             model: path.display().to_string(),
-            parameters: model.shape.params(),
+            parameters,
             test_accuracy: accuracy,
+            test: Some(assessment::json(&tested, &dataset.classes).into()),
             train_seconds: self.seconds,
             warnings: self.warnings.list().to_vec(),
         };
@@ -139,11 +150,18 @@ impl<'a> Watch<'a> {
         if self.args.json {
             return self.output.json(&result);
         }
-        if kept < epochs.len() {
+        if kept + pipeline.recipe.patience == epochs.len() && kept < epochs.len() {
             self.output
                 .line(format!("Best epoch = {kept}, no better one in {}", pipeline.recipe.patience))?;
+        } else if kept < epochs.len() {
+            self.output.line(format!("Best epoch = {kept} of {}", epochs.len()))?;
         }
-        self.output.line(format!("Test accuracy = {:.2}%", 100.0 * accuracy))?;
+        match accuracy {
+            Some(accuracy) => self.output.line(format!("Test accuracy = {:.2}%", 100.0 * accuracy))?,
+            None => {
+                self.output.line(assessment::text("Test", dataset.singular(), &dataset.classes, &tested))?
+            }
+        }
         self.output.line(format!("Model = {}", path.display()))?;
         if !self.args.quiet {
             self.comment(epochs);
@@ -151,13 +169,41 @@ impl<'a> Watch<'a> {
         Ok(())
     }
 
+    /// An epoch for people.
+    fn line(&self, epoch: &Epoch) -> String {
+        let plural = self.pipeline.dataset.plural();
+        let speed = format!("{:.0} {plural}/s", epoch.images_per_second);
+        let Some(accuracy) = epoch.train_accuracy else {
+            let val = epoch.val_loss.map_or("none".into(), |loss| format!("{loss:.5}"));
+            return format!(
+                "Epoch {}: Mean loss = {:.5}, Validation loss = {val}, {speed}",
+                epoch.epoch, epoch.loss
+            );
+        };
+        let val = epoch.val_accuracy.map_or("none".into(), |v| format!("{:.2}%", 100.0 * v));
+        format!(
+            "Epoch {}: Loss = {:.4}, Accuracy = {:.2}%, Mean loss = {:.4}, Validation = {val}, {speed}",
+            epoch.epoch,
+            epoch.loss_sum,
+            100.0 * accuracy,
+            epoch.loss,
+        )
+    }
+
     /// Logs how the loss fell, and what to do next.
     fn comment(&self, epochs: &[Epoch]) {
         let losses: Vec<f64> = epochs.iter().map(|e| e.loss).collect();
         if let [first, .., last] = losses[..] {
-            log(format!("loss {} from {first:.4} to {last:.4}", terminal::sparkline(&losses)));
+            let some: Vec<f64> = losses.iter().copied().step_by(losses.len().div_ceil(MAX_LINES)).collect();
+            log(format!("loss {} from {first:.4} to {last:.4}", terminal::sparkline(&some)));
         }
-        log(format!("next: selvedge eval {0}   or   selvedge predict {0} --index 0", typed(&self.folder.0)));
+        let predict = if self.pipeline.dataset.schema.is_some() {
+            "--data ROWS.csv -o ANSWERS.csv"
+        } else {
+            "--index 0"
+        };
+        let folder = typed(&self.folder.0);
+        log(format!("next: selvedge eval {folder}   or   selvedge predict {folder} {predict}"));
     }
 }
 
@@ -192,7 +238,7 @@ impl Observer for Watch<'_> {
             self.bar.set_prefix(format!("epoch {}/{}", at.epoch + 1, self.pipeline.recipe.epochs));
             let images = (at.step * self.pipeline.recipe.batch) as f64;
             let loss = at.loss_sum / at.step as f64;
-            let speed = format!("{:.0} images/s", images / at.seconds);
+            let speed = format!("{:.0} {}/s", images / at.seconds, self.pipeline.dataset.plural());
             self.bar.set_message(terminal::fields(&[format!("loss {loss:.4}"), speed]));
         }
         if self.every > 0 && state.at.steps.is_multiple_of(self.every) {
@@ -207,15 +253,12 @@ impl Observer for Watch<'_> {
         if self.args.json {
             return self.output.json(epoch);
         }
-        let val = epoch.val_accuracy.map_or("none".into(), |v| format!("{:.2}%", 100.0 * v));
-        let line = format!(
-            "Epoch {}: Loss = {:.4}, Accuracy = {:.2}%, Mean loss = {:.4}, Validation = {val}, {:.0} images/s",
-            epoch.epoch,
-            epoch.loss_sum,
-            100.0 * epoch.train_accuracy,
-            epoch.loss,
-            epoch.images_per_second
-        );
+        let epochs = self.pipeline.recipe.epochs;
+        if epoch.epoch > 1 && epoch.epoch < epochs && !epoch.epoch.is_multiple_of(epochs.div_ceil(MAX_LINES))
+        {
+            return Ok(());
+        }
+        let line = self.line(epoch);
         let output = &mut self.output;
         self.bar.suspend(|| output.line(line))
     }

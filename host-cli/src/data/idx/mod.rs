@@ -12,8 +12,9 @@ pub use crate::data::samples::Images;
 use crate::error::{Error, Result};
 use crate::files::kind::is_gzip;
 use body::Body;
-use header::{Header, Type};
-use values::Scale;
+use header::Header;
+pub(super) use header::Type;
+pub(super) use values::{Range, Scale};
 
 /// Whether a file may be IDX by its first bytes. An empty one may be.
 pub fn is_idx(file: &[u8]) -> bool {
@@ -91,7 +92,7 @@ impl RawImages {
             None => self.bytes,
             Some(scale) => scale.apply(self.kind, &self.bytes),
         };
-        Images { pixels, count, rows, cols }
+        Images { pixels, count, rows, cols, channels: 1 }
     }
 }
 
@@ -152,9 +153,10 @@ fn columns(header: &Header) -> std::result::Result<usize, String> {
     Err(format!("{header}; {why}"))
 }
 
-/// The bytes of an IDX file of images.
+/// The bytes of an IDX file of images; those of RGB have a fourth dimension.
 pub fn write_images(images: &Images) -> Vec<u8> {
-    write(&[images.count, images.rows, images.cols], &images.pixels)
+    let dims = [images.count, images.rows, images.cols, images.channels];
+    write(if images.channels == 1 { &dims[..3] } else { &dims }, &images.pixels)
 }
 
 /// The bytes of an IDX file of labels.

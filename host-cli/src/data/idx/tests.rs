@@ -6,7 +6,7 @@ use flate2::{Compression, write::GzEncoder};
 use std::io::Write;
 
 fn images() -> Images {
-    Images { pixels: (0..24).collect(), count: 4, rows: 2, cols: 3 }
+    Images { pixels: (0..24).collect(), count: 4, rows: 2, cols: 3, channels: 1 }
 }
 
 fn zip(bytes: &[u8]) -> Vec<u8> {

@@ -2,6 +2,8 @@
 //!
 //! A scale is assumed, with a warning, only where the values allow a single one; other files are refused with their range.
 
+use std::fmt::Display;
+
 use super::header::Type;
 
 /// Calls `f` with every element, in order.
@@ -38,50 +40,80 @@ pub enum Scale {
 /// bytes do not reach it.
 const MIN_WRAPPED: f64 = 16_384.0;
 
+/// The range of the pixels of a data set.
+#[derive(Debug, Clone, Copy)]
+pub struct Range {
+    min: f64,
+    max: f64,
+    /// Whether a pixel is at least [`MIN_WRAPPED`] away from 0.
+    wrapped: bool,
+    finite: bool,
+}
+
+impl Range {
+    /// Of no pixel.
+    pub const EMPTY: Self = Self { min: f64::INFINITY, max: f64::NEG_INFINITY, wrapped: false, finite: true };
+
+    /// Takes in a pixel.
+    pub fn add(&mut self, x: f64) {
+        self.finite &= x.is_finite();
+        (self.min, self.max) = (self.min.min(x), self.max.max(x));
+        self.wrapped |= x.abs() >= MIN_WRAPPED;
+    }
+
+    /// The only scale that fits pixels of this range and of a type other than unsigned bytes; `named` is the type in errors.
+    ///
+    /// # Errors
+    /// One clause with the range, where no scale fits, or more than one.
+    pub fn scale(self, kind: Type, named: &dyn Display) -> Result<Scale, String> {
+        let Self { min, max, wrapped, finite } = self;
+        let refuse = |why: &str| {
+            Err(format!("{named} pixels of {min} to {max}: {why}; write them as unsigned bytes of 0 to 255"))
+        };
+        if !finite {
+            return Err(format!(
+                "{named} pixels that are not finite numbers; write them as unsigned bytes of 0 to 255"
+            ));
+        }
+        match kind {
+            Type::I16 if min < 0.0 && wrapped => Ok(Scale::Wide),
+            _ if min < 0.0 => refuse("grey is 0 or more"),
+            _ if max <= 1.0 => Ok(Scale::Unit),
+            // A data set of greys of 0..=255 has bright ones; floats below 64 are more likely standardised.
+            _ if kind.is_float() && max < 64.0 => refuse("neither 0 to 1 nor 0 to 255"),
+            _ if max <= 255.0 => Ok(Scale::Byte),
+            Type::I32 if (32_768.0..=65_535.0).contains(&max) => Ok(Scale::Wide),
+            _ => refuse("none of the scales 0 to 1, 0 to 255 and 0 to 65535"),
+        }
+    }
+}
+
 impl Scale {
     /// The only scale that fits pixels of a type other than unsigned bytes.
     ///
     /// # Errors
-    /// One clause with the range, where no scale fits, or more than one.
+    /// As [`Range::scale`].
     pub fn detect(kind: Type, bytes: &[u8]) -> Result<Self, String> {
-        let (mut min, mut max, mut wrapped, mut finite) = (f64::INFINITY, f64::NEG_INFINITY, false, true);
-        for_each(kind, bytes, |x| {
-            finite &= x.is_finite();
-            (min, max) = (min.min(x), max.max(x));
-            wrapped |= x.abs() >= MIN_WRAPPED;
-        });
-        let refuse = |why: &str| {
-            Err(format!("{kind} pixels of {min} to {max}: {why}; write them as unsigned bytes of 0 to 255"))
+        let mut range = Range::EMPTY;
+        for_each(kind, bytes, |x| range.add(x));
+        range.scale(kind, &kind)
+    }
+
+    /// A pixel as a byte.
+    pub fn byte(self, x: f64) -> u8 {
+        let byte = match self {
+            Self::Byte => x,
+            Self::Unit => 255.0 * x,
+            Self::Wide if x < 0.0 => (x + 65_536.0) / 257.0,
+            Self::Wide => x / 257.0,
         };
-        if !finite {
-            return Err(format!(
-                "{kind} pixels that are not finite numbers; write them as unsigned bytes of 0 to 255"
-            ));
-        }
-        match kind {
-            Type::I16 if min < 0.0 && wrapped => Ok(Self::Wide),
-            _ if min < 0.0 => refuse("grey is 0 or more"),
-            _ if max <= 1.0 => Ok(Self::Unit),
-            // A data set of greys of 0..=255 has bright ones; floats below 64 are more likely standardised.
-            _ if kind.is_float() && max < 64.0 => refuse("neither 0 to 1 nor 0 to 255"),
-            _ if max <= 255.0 => Ok(Self::Byte),
-            Type::I32 if (32_768.0..=65_535.0).contains(&max) => Ok(Self::Wide),
-            _ => refuse("none of the scales 0 to 1, 0 to 255 and 0 to 65535"),
-        }
+        byte.round() as u8
     }
 
     /// Pixels as bytes.
     pub fn apply(self, kind: Type, bytes: &[u8]) -> Vec<u8> {
         let mut pixels = Vec::with_capacity(bytes.len() / kind.bytes());
-        for_each(kind, bytes, |x| {
-            let byte = match self {
-                Self::Byte => x,
-                Self::Unit => 255.0 * x,
-                Self::Wide if x < 0.0 => (x + 65_536.0) / 257.0,
-                Self::Wide => x / 257.0,
-            };
-            pixels.push(byte.round() as u8);
-        });
+        for_each(kind, bytes, |x| pixels.push(self.byte(x)));
         pixels
     }
 

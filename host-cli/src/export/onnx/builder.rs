@@ -49,9 +49,19 @@ impl GraphBuilder {
         self.outputs.push(value(name, elem_type, width));
     }
 
-    /// The file of the graph. `input` is the name, element type and width of its input `(batch, width)`.
-    pub fn finish(self, input: (&str, i32, usize), doc: String, classes: &[String]) -> Vec<u8> {
-        let entry = |key: &str, value: String| Entry { key: key.into(), value };
+    /// The file of the graph. `input` is the name, element type and width of its input `(batch, width)`; an empty list is left
+    /// out of the metadata.
+    pub fn finish(
+        self,
+        input: (&str, i32, usize),
+        doc: String,
+        metadata: &[(&str, serde_json::Value)],
+    ) -> Vec<u8> {
+        let said = metadata.iter().filter(|(_, value)| *value != serde_json::json!([]));
+        let entry = |&(key, ref value): &(&str, serde_json::Value)| Entry {
+            key: key.into(),
+            value: value.to_string(),
+        };
         let graph = Graph {
             node: self.nodes,
             name: "multilayer_perceptron".into(),
@@ -60,10 +70,7 @@ impl GraphBuilder {
             input: vec![value(input.0, input.1, input.2)],
             output: self.outputs,
         };
-        let mut metadata_props = Vec::new();
-        if !classes.is_empty() {
-            metadata_props.push(entry("classes", serde_json::json!(classes).to_string()));
-        }
+        let metadata_props = said.map(entry).collect();
         Model {
             ir_version: IR_VERSION,
             producer_name: "selvedge".into(),
@@ -79,6 +86,16 @@ impl GraphBuilder {
 /// An integer attribute.
 pub(super) fn integer_attribute(name: &str, i: i64) -> Attribute {
     Attribute { name: name.into(), i, kind: 2, ..Attribute::default() }
+}
+
+/// A float attribute.
+pub(super) fn float_attribute(name: &str, f: f32) -> Attribute {
+    Attribute { name: name.into(), f, kind: 1, ..Attribute::default() }
+}
+
+/// An attribute of integers.
+pub(super) fn integers_attribute(name: &str, ints: &[i64]) -> Attribute {
+    Attribute { name: name.into(), ints: ints.to_vec(), kind: 7, ..Attribute::default() }
 }
 
 /// A value `(batch, width)`.

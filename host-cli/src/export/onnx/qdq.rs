@@ -88,5 +88,5 @@ pub(super) fn document(graph: GraphBuilder, model: &ModelView<'_>) -> Vec<u8> {
     let shape = model.header();
     let doc = format!("{shape}, {} weights; pixels is a row of bytes", model.header().dtype().name());
     let labels: Vec<String> = model.labels().map(String::from).collect();
-    graph.finish(("pixels", dtype::UINT8, shape.inputs()), doc, &labels)
+    graph.finish(("pixels", dtype::UINT8, shape.inputs()), doc, &[("classes", serde_json::json!(labels))])
 }

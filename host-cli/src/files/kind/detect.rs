@@ -6,12 +6,19 @@ use super::Kind;
 
 /// The signature of PNG.
 const PNG: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
+/// The signature of JPEG: start of image, and the first byte of the next marker.
+const JPEG: [u8; 3] = [0xff, 0xd8, 0xff];
 /// The signature of gzip.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Whether a file is a PNG by the first half of its signature. The second half only detects damage, which a decoder reports.
 pub fn is_png(bytes: &[u8]) -> bool {
     bytes.starts_with(&PNG[..4])
+}
+
+/// Whether a file is a JPEG by its signature.
+pub fn is_jpeg(bytes: &[u8]) -> bool {
+    bytes.starts_with(&JPEG)
 }
 
 /// Whether a file is gzip by its signature.
@@ -38,7 +45,7 @@ const SIGNATURES: &[(usize, &[u8], Kind)] = &[
     (0, b"7z\xbc\xaf\x27\x1c", Kind::Archive),
     (257, b"ustar", Kind::Archive),
     (4, b"TFL3", Kind::Tflite),
-    (0, b"\xff\xd8\xff", Kind::Picture),
+    (0, &JPEG, Kind::Picture),
     (0, b"GIF8", Kind::Picture),
     (8, b"WEBP", Kind::Picture),
     (0, b"II*\0", Kind::Picture),

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use crate::error::typed;
 
-pub use detect::{is_gzip, is_png, looks_like_safetensors, may_be_gzip, of};
+pub use detect::{is_gzip, is_jpeg, is_png, looks_like_safetensors, may_be_gzip, of};
 
 /// The file types that people give to programs of this field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

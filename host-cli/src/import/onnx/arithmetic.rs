@@ -1,6 +1,7 @@
 //! Operators that scale and shift each image's elements by constants: arithmetic, batch normalisation, scikit-learn's
 //! scalers.
 
+use selvedge::Activation;
 use selvedge::shape::MAX_WIDTH;
 
 use super::super::Clause;
@@ -39,7 +40,7 @@ pub(super) fn arithmetic(
         ("Add", _) => Affine { factor: vec![1.0], shift: values },
         ("Sub", true) => Affine { factor: vec![1.0], shift: values.iter().map(|v| -v).collect() },
         ("Sub", false) => {
-            let sigmoid = matches!(&trace.steps[row.at].op, Op::Activation(a) if a == "Sigmoid");
+            let sigmoid = matches!(&trace.steps[row.at].op, Op::Activate(Activation::Sigmoid));
             if sigmoid && values == [1.0] {
                 return Ok(trace.step(node, row, Op::Complement));
             }

@@ -1,55 +1,66 @@
-//! Dense layers from the steps of a chain: an affine map is folded into the layer in front of it, or, after a ReLU or the
-//! input, into the layer that follows.
+//! Dense layers from the steps of a chain: an affine map is folded into the layer in front of it, or, after an activation or
+//! the input, into the layer that follows.
 
+use selvedge::Activation;
 use selvedge::shape::MAX_LAYERS;
 
 use super::super::dense::{Affine, AffineDense};
-use super::super::{Clause, Dense, PixelRange};
+use super::super::{Clause, Dense, InputKind};
+use super::activations;
 use super::symbolic::{Op, Step, Trace, Weights};
 use super::tensor::Array;
 use crate::files::onnx::Node;
-use crate::model::fit::ONE_OUTPUT;
 
 /// The layers of a chain of steps.
 #[derive(Debug, Default)]
 pub(super) struct Chain {
     pub layers: Vec<Dense>,
+    /// The activations between them.
+    pub activations: Vec<Activation>,
     /// The table that pixels go through first, as bytes over 255.
     pub table: Option<[u8; 256]>,
+    /// The standardisation of columns, which is not folded: a column far from 0 would lose digits.
+    pub standardise: Option<Affine>,
     /// Whether the graph defines the normalisation of its inputs.
     pub defines_inputs: bool,
 }
 
-/// The dense layers of the steps up to `at`. `integer_input` says that the input is of integers.
+/// The dense layers of the steps up to `at`. `integer_input` says that the input is of integers, `reconstructs` that the
+/// outputs are to equal the graph's input: they are turned into the units of the model's inputs, with which it compares them.
 pub(super) fn of(
     trace: &mut Trace,
     at: usize,
     integer_input: bool,
-    inputs: Option<PixelRange>,
+    inputs: Option<InputKind>,
+    reconstructs: bool,
 ) -> Clause<Chain> {
     let path = trace.path(at);
     let count = path.iter().filter(|s| matches!(s.op, Op::Dense(_))).count();
     if count > MAX_LAYERS {
         return Err(format!("it has {count} dense layers, and a network here has 1 to {MAX_LAYERS}"));
     }
-    let mut folding =
-        Folding { chain: Chain::default(), last: None, before: Affine::identity(), notes: Vec::new() };
+    let mut folding = Folding {
+        chain: Chain::default(),
+        last: None,
+        before: Affine::identity(),
+        to_inputs: Affine::identity(),
+        notes: Vec::new(),
+    };
     for (n, step) in path.iter().enumerate() {
         match &step.op {
             Op::Input => {}
             Op::Lookup(table) if n == 1 => folding.chain.table = Some(bytes(table)?),
             Op::Dense(weights) => folding.dense(step, weights, integer_input, inputs)?,
             Op::Affine(next) => folding.affine(step, next)?,
-            Op::Relu => folding.relu(step)?,
+            Op::Activate(activation) => folding.activate(step, *activation)?,
             Op::TwoOfOne => two_of_one(folding.unactivated().ok_or_else(|| misplaced(step))?),
-            Op::Activation(op) if folding.last.is_some() => {
-                let outputs = folding.last.as_ref().map_or(0, |last| last.layer.dims[0]);
-                return Err(activation(op, outputs, n + 1 == path.len()));
-            }
-            Op::Lookup(_) | Op::Activation(_) | Op::Complement => return Err(misplaced(step)),
+            Op::Complement => folding.affine(step, &Affine { factor: vec![-1.0], shift: vec![1.0] })?,
+            Op::Unsupported(op) if folding.last.is_some() => return Err(activations::refusal(op)),
+            Op::Clamp { .. } if folding.last.is_some() => return Err(activations::refusal(&step.called)),
+            Op::Lookup(_) | Op::Unsupported(_) | Op::Clamp { .. } => return Err(misplaced(step)),
         }
     }
-    let (chain, notes) = folding.finish()?;
+    let (chain, notes) = folding.finish(reconstructs)?;
     trace.notes.extend(notes);
     Ok(chain)
 }
@@ -61,19 +72,21 @@ struct Folding {
     last: Option<LastLayer>,
     /// The map in front of the next layer.
     before: Affine,
+    /// The map from the graph's input to the model's inputs.
+    to_inputs: Affine,
     notes: Vec<String>,
 }
 
-/// A layer, and whether a ReLU follows it, after which nothing can be folded into it.
+/// A layer, and the activation that follows it, after which nothing can be folded into it.
 struct LastLayer {
     layer: AffineDense,
-    relu: bool,
+    activation: Option<Activation>,
 }
 
 impl Folding {
-    /// The last layer, if no ReLU follows it.
+    /// The last layer, if no activation follows it.
     fn unactivated(&mut self) -> Option<&mut AffineDense> {
-        self.last.as_mut().filter(|last| !last.relu).map(|last| &mut last.layer)
+        self.last.as_mut().filter(|last| last.activation.is_none()).map(|last| &mut last.layer)
     }
 
     /// Folds a map into the layer in front of it, or keeps it for the next one.
@@ -90,9 +103,16 @@ impl Folding {
         Ok(())
     }
 
-    fn relu(&mut self, step: &Step) -> Clause<()> {
+    fn activate(&mut self, step: &Step, activation: Activation) -> Clause<()> {
         let last = self.last.as_mut().filter(|_| self.before.is_identity());
-        last.ok_or_else(|| misplaced(step))?.relu = true;
+        let last = last.ok_or_else(|| misplaced(step))?;
+        // A ReLU changes nothing that is not negative.
+        let (before, again) = (last.activation, activation == Activation::Relu);
+        match before {
+            None => last.activation = Some(activation),
+            Some(Activation::Relu | Activation::Relu6 | Activation::Sigmoid) if again => {}
+            Some(_) => return Err(format!("{}: it follows another activation", step.called)),
+        }
         Ok(())
     }
 
@@ -102,34 +122,62 @@ impl Folding {
         step: &Step,
         weights: &Weights,
         integer_input: bool,
-        inputs: Option<PixelRange>,
+        inputs: Option<InputKind>,
     ) -> Clause<()> {
         match &self.last {
-            Some(LastLayer { relu: false, .. }) => {
+            Some(LastLayer { activation: None, .. }) => {
                 return Err(format!(
-                    "{}: there is no Relu between it and the layer in front of it",
+                    "{}: there is no activation between it and the layer in front of it",
                     step.called
                 ));
             }
-            Some(last) => self.chain.layers.push(last.layer.fold()?),
+            Some(LastLayer { layer, activation: Some(activation) }) => {
+                self.chain.activations.push(*activation);
+                self.chain.layers.push(layer.fold()?);
+            }
+            None if inputs == Some(InputKind::Table) => {
+                if self.chain.table.is_some() {
+                    return Err(format!("{}: a table of bytes in front of it is for pixels", step.called));
+                }
+                self.chain.defines_inputs = true;
+                if self.before.standardises() {
+                    self.to_inputs = std::mem::replace(&mut self.before, Affine::identity());
+                    self.chain.standardise = Some(self.to_inputs.clone());
+                }
+            }
             None if self.chain.table.is_none() => {
                 self.chain.defines_inputs = integer_input || !self.before.is_identity();
-                self.before = pixel_map(&self.before, integer_input, inputs, &mut self.notes)?;
+                let byte = takes_bytes(&self.before, integer_input, inputs, &mut self.notes)?;
+                if byte {
+                    let times = |factor: f64| Affine { factor: vec![factor], shift: vec![0.0] };
+                    self.to_inputs = times(1.0 / 255.0);
+                    let before = times(255.0).then(&self.before);
+                    self.before = before.ok_or("what scales its input has no width")?;
+                }
             }
             None => self.chain.defines_inputs = true,
         }
         let mut layer = layer(weights)?;
         layer.before = std::mem::replace(&mut self.before, Affine::identity());
-        self.last = Some(LastLayer { layer, relu: false });
+        if self.last.is_none() && self.chain.standardise.as_ref().is_some_and(|map| !map.fits(layer.dims[1]))
+        {
+            return Err(format!("{} is of another width than what scales its inputs", layer.names[0]));
+        }
+        self.last = Some(LastLayer { layer, activation: None });
         Ok(())
     }
 
-    fn finish(mut self) -> Clause<(Chain, Vec<String>)> {
-        let LastLayer { layer, relu } = self.last.ok_or("it holds no dense layer")?;
-        if relu {
-            return Err(
-                "its last layer is followed by a Relu; logits may be negative, so export it without".into()
-            );
+    fn finish(mut self, reconstructs: bool) -> Clause<(Chain, Vec<String>)> {
+        let LastLayer { mut layer, activation } = self.last.ok_or("it holds no dense layer")?;
+        if let Some(activation) = activation {
+            return Err(format!(
+                "its last layer is followed by {activation}, and a model here ends with softmax, sigmoid or nothing; export \
+                 it without"
+            ));
+        }
+        if reconstructs {
+            let width = || format!("{} is of another width than the input", layer.names[0]);
+            layer.after = layer.after.then(&self.to_inputs).ok_or_else(width)?;
         }
         self.chain.layers.push(layer.fold()?);
         Ok((self.chain, self.notes))
@@ -150,41 +198,22 @@ fn two_of_one(layer: &mut AffineDense) {
     layer.dims[0] = 2;
 }
 
-/// Why an unsupported activation is refused, between layers or at the end.
-fn activation(op: &str, outputs: usize, last: bool) -> String {
-    match (op, last) {
-        ("Sigmoid" | "Tanh", true) if outputs == 1 => ONE_OUTPUT.into(),
-        (_, true) => format!(
-            "operator {op} is not supported at the end: a model here ends with softmax, which makes one class of its \
-             outputs; export it with its logits as the output if that is what it was trained for"
-        ),
-        _ => format!(
-            "operator {op} is not supported: a model here has ReLU between its layers, which is another network; train \
-             it with ReLU and export it again"
-        ),
-    }
-}
-
-/// The map from pixels / 255 to the first layer's inputs, where `before` is the graph's map of its own input.
-fn pixel_map(
+/// Whether the graph takes pixels of 0 to 255, where `before` is its map of its own input; else it takes pixels / 255.
+fn takes_bytes(
     before: &Affine,
     integer_input: bool,
-    inputs: Option<PixelRange>,
+    inputs: Option<InputKind>,
     notes: &mut Vec<String>,
-) -> Clause<Affine> {
-    let byte = match (inputs, integer_input) {
-        (Some(PixelRange::Unit), true) => {
-            return Err(
-                "its input is of integers, which are pixels of 0 to 255; leave out --inputs unit".into()
-            );
+) -> Clause<bool> {
+    match (inputs, integer_input) {
+        (Some(InputKind::Unit), true) => {
+            Err("its input is of integers, which are pixels of 0 to 255; leave out --inputs unit".into())
         }
-        (_, true) => true,
-        (Some(inputs), false) => inputs == PixelRange::Byte,
-        (None, false) if before.is_identity() => false,
-        (None, false) => infers_bytes(before, notes)?,
-    };
-    let times = Affine { factor: vec![if byte { 255.0 } else { 1.0 }], shift: vec![0.0] };
-    times.then(before).ok_or_else(|| "what scales its input has no width".into())
+        (_, true) => Ok(true),
+        (Some(inputs), false) => Ok(inputs == InputKind::Byte),
+        (None, false) if before.is_identity() => Ok(false),
+        (None, false) => infers_bytes(before, notes),
+    }
 }
 
 /// Whether the inputs of a graph that normalises them are pixels of 0 to 255, inferred from the normalisation: pixels of

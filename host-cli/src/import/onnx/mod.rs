@@ -6,6 +6,7 @@
 //! it is computed. Any other graph is refused by the name of its operator: a network that is nearly the same is another
 //! network.
 
+mod activations;
 mod arithmetic;
 mod constant_folding;
 mod initializer;
@@ -23,25 +24,37 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use prost::Message;
+use selvedge::Activation;
 
-use super::{Clause, Dense, PixelRange};
-use crate::files::onnx::{Graph, Model, Tensor, ValueInfo, dtype};
+use super::dense::Affine;
+use super::task::Ending;
+use super::{Clause, Dense, InputKind};
+use crate::data::Task;
+use crate::files::onnx::{Graph, Model, SCORE, Tensor, ValueInfo, dtype};
 use constant_folding::FoldingLimit;
 use initializer::{array, constant};
 use node::called;
-use symbolic::{Row, Trace, Value, unsupported};
+use symbolic::{Op, Row, Trace, Value, unsupported};
 
 /// The network in a graph.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct OnnxNetwork {
     /// Its layers in order.
     pub layers: Vec<Dense>,
-    /// The names of the classes; empty if the graph has none.
+    /// The activations of its hidden layers.
+    pub activations: Vec<Activation>,
+    /// What follows its last layer.
+    pub ending: Ending,
+    /// The names of the outputs; empty if the graph has none.
     pub classes: Vec<String>,
     /// Rows and columns of the images, if the input has these dimensions.
     pub image: Option<(usize, usize)>,
     /// The table that pixels go through first.
     pub table: Option<[u8; 256]>,
+    /// The standardisation of the columns of a table, which is not folded into the first layer.
+    pub standardise: Option<Affine>,
+    /// What our own exporter wrote beside the graph.
+    pub said: Said,
     /// Whether the graph defines the normalisation of its inputs.
     pub defines_inputs: bool,
     /// Whether its input is of integers: pixels of 0 to 255.
@@ -50,14 +63,41 @@ pub(super) struct OnnxNetwork {
     pub notes: Vec<String>,
 }
 
-/// Reads the network of a file. Tensors that it keeps in other files are looked for in `folder`.
+/// The metadata of our own exporter.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Said {
+    /// What the network answers.
+    pub task: Option<Task>,
+    /// The names of its inputs, where these are columns of a table.
+    pub inputs: Vec<String>,
+    /// The score above which a reconstruction is an anomaly.
+    pub threshold: Option<f32>,
+}
+
+/// Reads the network of a file, which answers `task` unless it says another. Tensors that it keeps in other files are looked for in `folder`.
 ///
 /// # Errors
 /// One clause without the file's name.
-pub(super) fn read(bytes: &[u8], folder: Option<&Path>, inputs: Option<PixelRange>) -> Clause<OnnxNetwork> {
-    let model = Model::decode(bytes).map_err(|e| format!("a damaged ONNX file: {e}"))?;
-    let graph =
-        model.graph.as_ref().filter(|g| !g.node.is_empty()).ok_or("an ONNX file without operators")?;
+pub(super) fn read(
+    bytes: &[u8],
+    folder: Option<&Path>,
+    inputs: Option<InputKind>,
+    task: Option<Task>,
+) -> Clause<OnnxNetwork> {
+    let mut model = Model::decode(bytes).map_err(|e| format!("a damaged ONNX file: {e}"))?;
+    let said = said(&model)?;
+    let mut graph =
+        model.graph.take().filter(|g| !g.node.is_empty()).ok_or("an ONNX file without operators")?;
+    if said.task == Some(Task::Reconstruct) {
+        graph.output.retain(|output| output.name != SCORE);
+    }
+    let graph = &graph;
+    let inputs = match said {
+        Said { ref inputs, .. } if !inputs.is_empty() => Some(InputKind::Table),
+        Said { task: Some(_), .. } => Some(InputKind::Unit),
+        _ => inputs,
+    };
+    let reconstructs = said.task.or(task) == Some(Task::Reconstruct);
     let (input, row) = input(graph)?;
     let version =
         model.opset_import.iter().find(|o| matches!(&o.domain[..], "" | "ai.onnx")).map(|o| o.version);
@@ -71,15 +111,10 @@ pub(super) fn read(bytes: &[u8], folder: Option<&Path>, inputs: Option<PixelRang
     let has_integer_input = row.is_integer;
     let image = image(&row);
     let values = run(graph, (input, row), folder, &mut trace)?;
-    let at = logits_step(graph, &values)?;
-    let chain = layers::of(&mut trace, at, has_integer_input, inputs)?;
-    let mut classes = trace.classes;
-    if let Some(own) =
-        model.metadata_props.iter().find(|e| e.key == "classes").filter(|_| model.producer_name == "selvedge")
-    {
-        classes =
-            serde_json::from_str(&own.value).map_err(|e| format!("its class names are damaged: {e}"))?;
-    }
+    let (at, ending) = logits_step(graph, &values, &trace.steps)?;
+    let chain = layers::of(&mut trace, at, has_integer_input, inputs, reconstructs)?;
+    let classes = own(&model, "classes")?.unwrap_or(trace.classes);
+    let mut classes: Vec<String> = classes;
     let mut notes = trace.notes;
     let nameless = |name: &String| name.trim().is_empty() || name.chars().any(char::is_control);
     if classes.iter().any(nameless) {
@@ -93,8 +128,37 @@ pub(super) fn read(bytes: &[u8], folder: Option<&Path>, inputs: Option<PixelRang
         notes.push("its weights are of 64 bits (DOUBLE) and were rounded to f32".into());
     }
     let image = image.filter(|(rows, cols)| rows.checked_mul(*cols) == Some(chain.layers[0].dims[1]));
-    let layers::Chain { layers, table, defines_inputs } = chain;
-    Ok(OnnxNetwork { layers, classes, image, table, defines_inputs, has_integer_input, notes })
+    let layers::Chain { layers, activations, table, standardise, defines_inputs } = chain;
+    let image = image.filter(|_| inputs != Some(InputKind::Table));
+    Ok(OnnxNetwork {
+        layers,
+        activations,
+        ending,
+        classes,
+        image,
+        table,
+        standardise,
+        said,
+        defines_inputs,
+        has_integer_input,
+        notes,
+    })
+}
+
+/// The value under a key of the metadata that our own exporter wrote.
+fn own<T: serde::de::DeserializeOwned>(model: &Model, key: &str) -> Clause<Option<T>> {
+    let entry = model.metadata_props.iter().find(|e| e.key == key);
+    let entry = entry.filter(|_| model.producer_name == "selvedge");
+    let read = |value: &str| serde_json::from_str(value).map_err(|e| format!("its {key} are damaged: {e}"));
+    entry.map(|entry| read(&entry.value)).transpose()
+}
+
+fn said(model: &Model) -> Clause<Said> {
+    Ok(Said {
+        task: own(model, "task")?,
+        inputs: own(model, "inputs")?.unwrap_or_default(),
+        threshold: own(model, "threshold")?,
+    })
 }
 
 fn is_double(graph: &Graph) -> bool {
@@ -206,23 +270,31 @@ fn run<'a>(
     Ok(values)
 }
 
-/// The step that computes the logits from which all outputs are computed.
-fn logits_step(graph: &Graph, values: &HashMap<&str, Value>) -> Clause<usize> {
-    let mut found = None;
+/// The step that computes the logits from which all outputs are computed, and what follows it.
+fn logits_step(
+    graph: &Graph,
+    values: &HashMap<&str, Value>,
+    steps: &[symbolic::Step],
+) -> Clause<(usize, Ending)> {
+    let mut found: Option<(usize, Ending)> = None;
     for output in &graph.output {
-        let at = match values.get(&output.name[..]) {
-            Some(Value::Row(row)) => row.at,
-            Some(&(Value::Scores(at) | Value::Label(at))) => at,
-            Some(_) => return Err(format!("its output {} is none of a classifier", output.name)),
+        let (at, ending) = match values.get(&output.name[..]) {
+            Some(Value::Row(row)) => match &steps[row.at] {
+                step if matches!(step.op, Op::Activate(Activation::Sigmoid)) => (step.from, Ending::Sigmoid),
+                _ => (row.at, Ending::Linear),
+            },
+            Some(&(Value::Scores(at) | Value::Label(at))) => (at, Ending::Softmax),
+            Some(_) => return Err(format!("its output {} is no layer's", output.name)),
             None => return Err(format!("its output {} is not computed", output.name)),
         };
-        if found.is_some_and(|before| before != at) {
-            return Err(format!(
-                "its output {} is not the last layer's; export the logits alone",
-                output.name
-            ));
-        }
-        found = Some(at);
+        let other = || format!("its output {} is not the last layer's; export the logits alone", output.name);
+        found = match found {
+            None => Some((at, ending)),
+            Some((before, _)) if before != at => return Err(other()),
+            Some((_, Ending::Softmax)) if ending == Ending::Sigmoid => return Err(other()),
+            Some((_, Ending::Sigmoid)) if ending == Ending::Softmax => return Err(other()),
+            Some((_, before)) => Some((at, before.max(ending))),
+        };
     }
     found.ok_or_else(|| "its graph has no output".into())
 }

@@ -1,12 +1,12 @@
-//! Operators on values that depend on the image: dense layers, activations and casts here, changes of shape in [`reshape`],
-//! scaling in [`arithmetic`].
+//! Operators on values that depend on the image: dense layers and casts here, changes of shape in [`reshape`],
+//! scaling in [`arithmetic`], element-wise functions in [`activations`].
 
 use super::super::Clause;
 use super::super::dense::Affine;
 use super::node::{called, expect, required};
 use super::symbolic::{Op, Row, Trace, Value, Weights, is_ml, unsupported};
 use super::tensor::{Array, axis};
-use super::{arithmetic, reshape};
+use super::{activations, arithmetic, reshape};
 use crate::files::onnx::{Node, dtype};
 
 /// Applies an operator to one row, which is among its inputs, and to constants.
@@ -50,32 +50,16 @@ pub(super) fn apply(trace: &mut Trace, node: &Node, row: &Row, inputs: &[Option<
         "BatchNormalization" if first => {
             arithmetic::batch_normalization(trace, node, row, &[1, 2, 3, 4].map(operand))?
         }
-        "Clip" if first => clip(trace, node, row, operand(1), operand(2))?,
-        "Max" if inputs.len() == 2 => {
-            let other = required(node, operand(usize::from(first)))?;
-            if other.floats(node)?.iter().any(|&x| x != 0.0) {
-                return Err(format!("{}: of another number than 0 is not supported", called(node)));
-            }
-            trace.step(node, row, Op::Relu)
+        "Clip" if first => activations::clip(trace, node, row, operand(1), operand(2))?,
+        "Max" | "Min" if inputs.len() == 2 => {
+            activations::bound(trace, node, row, required(node, operand(usize::from(first)))?)?
         }
         _ => {
-            let activation = activation(node).ok_or_else(|| unsupported(node))?;
-            trace.step(node, row, activation)
+            let op = activations::of(node).ok_or_else(|| unsupported(node))?;
+            trace.step(node, row, op)
         }
     };
     Ok(Value::Row(row))
-}
-
-/// The element-wise function of an operator; `None` if it is another kind of operator.
-fn activation(node: &Node) -> Option<Op> {
-    match &node.op_type[..] {
-        "Relu" => Some(Op::Relu),
-        "LeakyRelu" if node.float("alpha", 0.01) == 0.0 => Some(Op::Relu),
-        op @ ("Sigmoid" | "Tanh" | "LeakyRelu" | "PRelu" | "Elu" | "Selu" | "Celu" | "Gelu"
-        | "HardSigmoid" | "HardSwish" | "Softplus" | "Softsign" | "Mish" | "Erf" | "Swish"
-        | "ThresholdedRelu") => Some(Op::Activation(op.into())),
-        _ => None,
-    }
 }
 
 /// Refuses a `Dropout` that is in training mode.
@@ -157,22 +141,6 @@ fn dense(
     let after = trace.step(node, row, Op::Dense(layer));
     let ones = dims.map_or(0, |d| d.len() - 1);
     Ok(Row { dims: Some([&vec![1; ones][..], &[outputs]].concat()), is_integer: false, ..after })
-}
-
-/// A `Clip` whose bounds are attributes or operands: a ReLU if it clips at 0 alone.
-fn clip(trace: &mut Trace, node: &Node, row: &Row, min: Option<&Array>, max: Option<&Array>) -> Clause<Row> {
-    let bound = |operand: Option<&Array>, name: &str, none: f64| match operand {
-        Some(array) => array.scalar(node),
-        None => Ok(node.attribute(name).map_or(none, |a| a.f.into())),
-    };
-    let (min, max) = (bound(min, "min", f64::NEG_INFINITY)?, bound(max, "max", f64::INFINITY)?);
-    if min == 0.0 && max >= f64::from(f32::MAX) {
-        return Ok(trace.step(node, row, Op::Relu));
-    }
-    if min <= f64::from(f32::MIN) && max >= f64::from(f32::MAX) {
-        return Ok(row.clone());
-    }
-    Ok(trace.step(node, row, Op::Activation(format!("Clip to {min}..{max}"))))
 }
 
 /// Refuses an axis other than that of the classes, the last one.

@@ -3,6 +3,8 @@
 //! Probabilities, classes and their names follow from the logits, so operators after a softmax add no step. The class names
 //! of a scikit-learn classifier become the model's.
 
+use selvedge::Activation;
+
 use super::super::Clause;
 use super::super::dense::Affine;
 use super::node::{called, expect};
@@ -67,7 +69,7 @@ pub(super) fn apply(trace: &mut Trace, node: &Node, inputs: &[Option<&Value>]) -
 /// sigmoid's logit.
 fn two_of_one(trace: &mut Trace, node: &Node, no: &Row, yes: &Row) -> Clause<Option<Value>> {
     let complement = &trace.steps[no.at];
-    let sigmoid = matches!(&trace.steps[yes.at].op, Op::Activation(a) if a == "Sigmoid");
+    let sigmoid = matches!(&trace.steps[yes.at].op, Op::Activate(Activation::Sigmoid));
     if !matches!(complement.op, Op::Complement) || complement.from != yes.at || !sigmoid {
         return Ok(None);
     }

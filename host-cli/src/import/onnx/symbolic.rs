@@ -4,12 +4,14 @@
 //! only reshape add no step, as long as each image stays one row in the same order. Every other operator of a multilayer
 //! perceptron is one of the few kinds of [`Op`]; an operator that is none is refused by its name.
 
+use selvedge::Activation;
+
 use super::super::Clause;
 use super::super::dense::Affine;
 use super::constant_folding::{self, FoldingLimit};
 use super::node::called;
 use super::tensor::Array;
-use super::{operators, outputs};
+use super::{activations, operators, outputs};
 use crate::files::onnx::Node;
 
 /// A step of the chain of layers.
@@ -33,9 +35,14 @@ pub(super) enum Op {
     Dense(Weights),
     /// `factor * x + shift`.
     Affine(Affine),
-    Relu,
+    Activate(Activation),
+    /// `slope * x + offset`, clamped to 0..1: a part of hard-swish, and no activation here by itself.
+    Clamp {
+        slope: f64,
+        offset: f64,
+    },
     /// An element-wise function that is not supported, by its operator.
-    Activation(String),
+    Unsupported(String),
     /// `1 - p`, the other one of two probabilities.
     Complement,
     /// Two logits, 0 and `z`, for one logit `z` with a sigmoid.
@@ -116,10 +123,15 @@ impl Trace {
         let is_only = inputs.iter().flatten().filter(|v| !matches!(v, Value::Constant(_))).count() == 1;
         match inputs.iter().flatten().find(|v| !matches!(v, Value::Constant(_))) {
             Some(Value::Row(input)) if is_only => operators::apply(self, node, input, inputs),
-            Some(Value::Row(_)) => Err(format!(
-                "{} joins two values, and a multilayer perceptron is one chain of layers",
-                called(node)
-            )),
+            Some(Value::Row(_)) => {
+                let joins = || {
+                    format!(
+                        "{} joins two values, and a multilayer perceptron is one chain of layers",
+                        called(node)
+                    )
+                };
+                activations::product(self, node, inputs)?.map(Value::Row).ok_or_else(joins)
+            }
             _ => Err(match supported(node) {
                 true => format!("{} stands where a multilayer perceptron has none", called(node)),
                 false => unsupported(node),
@@ -131,6 +143,20 @@ impl Trace {
     pub fn step(&mut self, node: &Node, row: &Row, op: Op) -> Row {
         self.steps.push(Step { from: row.at, op, called: called(node), bias: None });
         Row { at: self.steps.len() - 1, ..row.clone() }
+    }
+
+    /// The effects of the few steps after `from` up to `at`; `None` if `at` does not follow from it, or not soon.
+    pub fn between(&self, from: usize, mut at: usize) -> Option<Vec<&Op>> {
+        /// More than an activation takes.
+        const MOST: usize = 8;
+        let mut ops = Vec::new();
+        while at != from {
+            let step = self.steps.get(at).filter(|_| at != 0 && ops.len() < MOST)?;
+            ops.push(&step.op);
+            at = step.from;
+        }
+        ops.reverse();
+        Some(ops).filter(|ops| !ops.is_empty())
     }
 
     /// The steps up to `at`, the input first.
@@ -166,12 +192,14 @@ pub(super) fn unsupported(node: &Node) -> String {
     let next = match op {
         "Conv" | "MaxPool" | "AveragePool" | "GlobalAveragePool" | "LSTM" | "GRU" | "RNN" | "Attention"
         | "LayerNormalization" => {
-            "a model here is a chain of dense layers with ReLU between them; train such a one"
+            "a model here is a chain of dense layers with activations between them; train such a one"
         }
         "QuantizeLinear" | "DequantizeLinear" | "QLinearMatMul" | "MatMulInteger" | "QGemm" => {
             "its weights are rounded to integers; import the network from before it was quantized"
         }
-        _ => "a model here is a chain of dense layers with ReLU between them and softmax at the end",
+        _ => {
+            "a model here is a chain of dense layers with activations between them and softmax, sigmoid or nothing at the end"
+        }
     };
     match &node.domain[..] {
         "" | "ai.onnx" => format!("operator {op} is not supported: {next}"),

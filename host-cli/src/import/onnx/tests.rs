@@ -1,16 +1,17 @@
 //! Graphs as other exporters write them, and graphs that are refused.
 
+mod activations;
 mod constants;
 mod exporters;
 
 use prost::Message;
 
-use super::read;
+use super::{Ending, read};
 use crate::files::onnx::{Attribute, Entry, Graph, Model, Node, Tensor, ValueInfo, dtype};
 
 /// Its layers and what goes with them.
 fn taken(graph: Graph) -> super::OnnxNetwork {
-    read(&file(graph), None, None).unwrap()
+    read(&file(graph), None, None, None).unwrap()
 }
 
 fn attribute(name: &str, i: i64, f: f32) -> Attribute {
@@ -108,7 +109,7 @@ fn constants_raw_bytes_half_floats_and_other_files() {
         for (key, value) in [("location", location), ("offset", offset), ("length", "24")] {
             w1.external_data.push(Entry { key: key.into(), value: value.into() });
         }
-        read(&file(g), Some(folder.path()), None)
+        read(&file(g), Some(folder.path()), None, None)
     };
     assert_eq!(external("weights.data", "4").unwrap(), expected);
     assert!(external("weights.data", "5").unwrap_err().contains("which is 6 values, but it holds 5"));
@@ -123,17 +124,17 @@ fn constants_raw_bytes_half_floats_and_other_files() {
 fn refused(change: impl Fn(&mut Graph), what: &str) {
     let mut g = graph();
     change(&mut g);
-    let why = read(&file(g), None, None).unwrap_err();
+    let why = read(&file(g), None, None, None).unwrap_err();
     assert!(why.contains(what), "{what}: {why}");
 }
 
 #[test]
 fn other_networks_are_refused_by_the_operators_name() {
-    for op in ["Sigmoid", "Tanh", "LeakyRelu", "Gelu", "PRelu"] {
-        let what = format!("operator {op} is not supported: a model here has ReLU between its layers");
+    for op in ["Gelu", "PRelu", "Elu"] {
+        let what = format!("operator {op} is not supported: the activations here are relu, leaky-relu,");
         refused(|g| g.node[2].op_type = op.into(), &what);
     }
-    refused(|g| g.node[5].op_type = "Sigmoid".into(), "operator Sigmoid is not supported at the end");
+    refused(|g| g.node[5].op_type = "Tanh".into(), "its last layer is followed by tanh");
     refused(
         |g| g.node[0].op_type = "Conv".into(),
         "operator Conv is not supported: a model here is a chain of dense",
@@ -151,7 +152,7 @@ fn other_networks_are_refused_by_the_operators_name() {
         g.node.truncate(3);
         g.output[0].name = "a1".into();
     };
-    refused(unfinished, "its last layer is followed by a Relu");
+    refused(unfinished, "its last layer is followed by relu");
     refused(|g| g.node.truncate(4), "its output y is not computed");
     refused(|g| g.node[5] = node("Identity", &["flat"], "y", &[]), "it holds no dense layer");
     refused(|g| g.node.clear(), "an ONNX file without operators");
@@ -161,7 +162,7 @@ fn other_networks_are_refused_by_the_operators_name() {
         g.node.remove(2);
         g.node[2].input[0] = "z1".into();
     };
-    refused(skip, "there is no Relu between");
+    refused(skip, "there is no activation between");
     let joined = |g: &mut Graph| g.node[4].input = vec!["z1".into(), "p2".into()];
     refused(joined, "Add joins two values, and a multilayer perceptron is one chain");
     let clip = |min, max| {
@@ -169,24 +170,20 @@ fn other_networks_are_refused_by_the_operators_name() {
             g.node[2] = node("Clip", &["z1"], "a1", &[attribute("min", 0, min), attribute("max", 0, max)]);
         }
     };
-    refused(clip(0.0, 6.0), "operator Clip to 0..6 is not supported");
+    refused(clip(0.0, 5.0), "operator Clip to 0..5 is not supported");
     refused(clip(-1.0, 1.0), "operator Clip to -1..1 is not supported");
     refused(|g| g.node[2] = node("Max", &["z1", "b1"], "a1", &[]), "Max: of another number than 0");
 }
 
 #[test]
-fn one_output_and_too_many_layers_are_refused() {
-    let one = |ending: &str| {
+fn one_output_is_read_and_too_many_layers_are_refused() {
+    for (ending, expected) in [("Sigmoid", Ending::Sigmoid), ("Identity", Ending::Linear)] {
         let mut g = graph();
         (g.initializer[2], g.initializer[3]) = (tensor("w2", &[2, 1]), tensor("b2", &[1]));
         g.node[5] = node(ending, &["z2"], "y", &[]);
-        g
-    };
-    assert!(
-        read(&file(one("Sigmoid")), None, None).unwrap_err().contains("it has one output, as for regression")
-    );
-    // Without one, what assembles the layers refuses it.
-    assert_eq!(taken(one("Identity")).layers[1].dims, [1, 2]);
+        let taken = taken(g);
+        assert_eq!((taken.layers[1].dims, taken.ending), ([1, 2], expected));
+    }
     let mut g = graph();
     let mut last = "z2".to_string();
     for n in 0..9 {
@@ -195,7 +192,7 @@ fn one_output_and_too_many_layers_are_refused() {
         last = format!("g{n}");
     }
     g.output[0].name = last;
-    let why = read(&file(g), None, None).unwrap_err();
+    let why = read(&file(g), None, None, None).unwrap_err();
     assert_eq!(why, "it has 11 dense layers, and a network here has 1 to 8");
 }
 
@@ -259,7 +256,7 @@ fn colour_images_are_refused() {
     for dims in [[1, 3, 8, 8], [1, 8, 8, 4]] {
         let mut g = graph();
         g.input = vec![exporters::input("x", dtype::FLOAT, &dims)];
-        let why = read(&file(g), None, None).unwrap_err();
+        let why = read(&file(g), None, None, None).unwrap_err();
         assert!(why.contains("channels: colour is not read yet; train it on grey images"), "{why}");
     }
 }

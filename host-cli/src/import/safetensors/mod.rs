@@ -131,13 +131,6 @@ fn of_tensors(mut tensors: Tensors<'_>, order: &[String]) -> Result<StateDict, R
     for (prefix, module) in norms.into_iter().rev() {
         notes.push(batch_norm::fold(&mut layers, prefix, &module)?);
     }
-    if layers.len() > 1 {
-        notes.push(
-            "a state dict does not say its activation: ReLU was taken between the layers; check with `selvedge eval` on \
-             its test images, since with another one the accuracy is off"
-                .into(),
-        );
-    }
     let layers = layers.iter().map(|(_, layer)| layer.fold()).collect::<Clause<_>>()?;
     Ok(StateDict { layers, about: None, table, notes })
 }

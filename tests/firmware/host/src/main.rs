@@ -81,7 +81,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<()> {
     match command {
         Command::Prepare { dir, model, half, data, per_class } => {
-            let data = data.load(None, Reading::default())?;
+            let data = data.load(None, &Reading::default())?;
             images::prepare(&dir, &model, &half, &data, per_class)?;
             train::prepare(&dir, &data)?;
             head::prepare(&dir, &data)

@@ -8,7 +8,7 @@ use crate::files::onnx::{Node, Tensor, dtype};
 /// Expects that a graph which reshapes its input to a computed `to` is refused.
 fn case(nodes: &[Node], constants: Vec<Tensor>, what: &str) {
     let nodes = [nodes, &[node("Reshape", &["x", "to"], "flat", &[])]].concat();
-    let why = read(&file(flattened(&[0, 1, 3], nodes, constants)), None, None).unwrap_err();
+    let why = read(&file(flattened(&[0, 1, 3], nodes, constants)), None, None, None).unwrap_err();
     assert!(why.contains(what), "{what}: {why}");
 }
 

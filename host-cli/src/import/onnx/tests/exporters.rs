@@ -1,6 +1,6 @@
 //! What exporters write around the layers: it is taken where it changes nothing, and folded where it scales.
 
-use super::super::super::PixelRange;
+use super::super::super::InputKind;
 use super::super::OnnxNetwork;
 use super::{attribute, file, graph, node, read, refused, taken, tensor, value};
 use crate::files::onnx::{
@@ -8,7 +8,7 @@ use crate::files::onnx::{
 };
 
 /// The logits of an image, in f64.
-fn logits(read: &OnnxNetwork, x: &[f64]) -> Vec<f64> {
+pub(super) fn logits(read: &OnnxNetwork, x: &[f64]) -> Vec<f64> {
     let mut x = x.to_vec();
     for (n, layer) in read.layers.iter().enumerate() {
         let rows = layer.weights.chunks_exact(layer.dims[1]).zip(&layer.biases);
@@ -52,7 +52,7 @@ pub(super) fn integers(name: &str, dims: &[i64], values: &[i64]) -> Tensor {
     }
 }
 
-fn floats(name: &str, dims: &[i64], values: &[f32]) -> Tensor {
+pub(super) fn floats(name: &str, dims: &[i64], values: &[f32]) -> Tensor {
     Tensor { float_data: values.to_vec(), ..tensor(name, dims) }
 }
 
@@ -126,7 +126,7 @@ fn rows_are_flattened_in_every_way() {
 #[test]
 fn rows_that_are_not_kept_are_refused() {
     let case = |dims: &[i64], nodes: Vec<Node>, constants: Vec<Tensor>, what: &str| {
-        let why = read(&file(flattened(dims, nodes, constants)), None, None).unwrap_err();
+        let why = read(&file(flattened(dims, nodes, constants)), None, None, None).unwrap_err();
         assert!(why.contains(what), "{what}: {why}");
     };
     let reshape = || vec![node("Reshape", &["x", "to"], "flat", &[])];
@@ -230,7 +230,7 @@ fn what_scales_a_layer_is_folded_into_it() {
     let at = g.initializer.len() - 2;
     g.initializer[at] = floats("variance", &[2], &[-1.0, 0.25]);
     assert!(
-        read(&file(g), None, None)
+        read(&file(g), None, None, None)
             .unwrap_err()
             .contains("BatchNormalization: what it multiplies or adds is not finite")
     );
@@ -244,8 +244,8 @@ fn inputs_are_pixels_of_a_byte_or_of_one() {
     let scalars = |values: &[f32]| {
         values.iter().enumerate().map(|(n, &v)| floats(&format!("k{n}"), &[], &[v])).collect::<Vec<_>>()
     };
-    let check = |g: &Graph, inputs: Option<PixelRange>, expected: &dyn Fn(f64) -> f64, note: &str| {
-        let found = read(&file(g.clone()), None, inputs).unwrap();
+    let check = |g: &Graph, inputs: Option<InputKind>, expected: &dyn Fn(f64) -> f64, note: &str| {
+        let found = read(&file(g.clone()), None, inputs, None).unwrap();
         close(&logits(&found, &X), &plain(&X.map(expected)));
         let notes = found.notes.join("");
         assert!(
@@ -260,8 +260,8 @@ fn inputs_are_pixels_of_a_byte_or_of_one() {
         &|x| x,
         "divides its input by 255.0000, so that it was taken to expect pixels of 0 to 255",
     );
-    check(&div, Some(PixelRange::Byte), &|x| x, "");
-    check(&div, Some(PixelRange::Unit), &|x| x / 255.0, "");
+    check(&div, Some(InputKind::Byte), &|x| x, "");
+    check(&div, Some(InputKind::Unit), &|x| x / 255.0, "");
     // torchvision's Normalize, and both after a division.
     let normalise =
         |from: &str| [node("Sub", &[from, "k0"], "s", &[]), node("Div", &["s", "k1"], "flat", &[])];
@@ -280,19 +280,19 @@ fn inputs_are_pixels_of_a_byte_or_of_one() {
     let keras = with(keras.to_vec(), scalars(&[1.0 / 127.5, -1.0]));
     check(&keras, None, &|x| x * 255.0 * f64::from(1.0f32 / 127.5) - 1.0, "pixels of 0 to 255");
     let odd = with(vec![node("Div", &["x", "k0"], "flat", &[])], scalars(&[4.0]));
-    let why = read(&file(odd.clone()), None, None).unwrap_err();
+    let why = read(&file(odd.clone()), None, None, None).unwrap_err();
     assert!(
         why.contains("divides its input by 4.0000, which fits neither") && why.contains("`--inputs byte`"),
         "{why}"
     );
-    check(&odd, Some(PixelRange::Byte), &|x| x * 255.0 / 4.0, "");
+    check(&odd, Some(InputKind::Byte), &|x| x * 255.0 / 4.0, "");
     // An input of bytes says it itself.
     let mut bytes = with(vec![node("Cast", &["x"], "flat", &[attribute("to", 1, 0.0)])], vec![]);
     bytes.input = vec![input("x", dtype::UINT8, &[0, 3])];
     check(&bytes, None, &|x| 255.0 * x, "");
     bytes.node[0] = node("Div", &["x", "k0"], "flat", &[]);
     bytes.initializer.extend(scalars(&[255.0]));
-    assert!(read(&file(bytes), None, None).unwrap_err().contains("Div computes with integers"));
+    assert!(read(&file(bytes), None, None, None).unwrap_err().contains("Div computes with integers"));
     // A mean and a deviation of each pixel of an image.
     let each = vec![node("Sub", &["x", "m"], "s", &[]), node("Flatten", &["s"], "flat", &[])];
     let each = flattened(&[0, 1, 3], each, vec![floats("m", &[1, 1, 3], &[0.5, 0.25, 0.125])]);
@@ -367,7 +367,7 @@ fn two_classes_of_one_sigmoid() {
         logits(&OnnxNetwork { layers: vec![taken(graph()).layers.remove(0)], ..OnnxNetwork::default() }, &X);
     close(&z, &[0.0, hidden[0].max(0.0) + 2.0 * hidden[1].max(0.0) + 1.0]);
     g.node.last_mut().unwrap().input.reverse();
-    assert!(read(&file(g), None, None).is_err());
+    assert!(read(&file(g), None, None, None).is_err());
 }
 
 /// An operator set of before 13, where a softmax is over all from axis 1.
@@ -381,5 +381,5 @@ fn old_operator_sets() {
         opset_import: vec![OperatorSet { domain: String::new(), version: 9 }],
         ..super::Model::default()
     };
-    assert_eq!(read(&old.encode_to_vec(), None, None).unwrap().layers, taken(graph()).layers);
+    assert_eq!(read(&old.encode_to_vec(), None, None, None).unwrap().layers, taken(graph()).layers);
 }

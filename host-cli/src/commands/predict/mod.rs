@@ -1,4 +1,6 @@
-//! `selvedge predict`: one image, its class and its picture.
+//! `selvedge predict`: one image, its class and its picture; or the rows of a table, and the answer for each.
+
+mod rows;
 
 use std::path::Path;
 
@@ -6,9 +8,9 @@ use serde_json::json;
 
 use super::{check_fit, check_image, load_data};
 use crate::cli::Predict;
-use crate::data::idx::{self, Images};
-use crate::data::png;
-use crate::data::{Features, Reading, is_transposed};
+use crate::data::idx;
+use crate::data::pictures::{self, Channels, PictureOptions};
+use crate::data::{Features, Images, Reading, Source, is_transposed};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::kind;
 use crate::inference::network::Network;
@@ -18,8 +20,8 @@ use crate::terminal::{Output, Warnings, picture, table};
 
 /// The image to predict.
 struct Image {
-    pixels: Vec<u8>,
-    cols: usize,
+    /// One image.
+    images: Images,
     /// Its class, where the data set says it.
     truth: Option<u8>,
     /// Whether a warning has said that it is dark on a light ground.
@@ -32,12 +34,24 @@ struct Image {
 /// As the command line documents.
 pub fn run(args: &Predict) -> Result<()> {
     let model = Network::load(&args.model)?;
+    if let Some(schema) = model.about().and_then(|about| about.schema.as_ref()) {
+        let named = match &args.data.data {
+            Some(Source::Path(path)) => Some(path),
+            _ => None,
+        };
+        let path = args.image.as_ref().or(named).ok_or_else(|| {
+            Error::usage("which rows? name a table with the model's columns, such as `--data rows.csv`")
+        })?;
+        return rows::run(args, &model, schema, path);
+    }
+    if args.out.is_some() {
+        return Err(Error::usage("--out goes with the rows of a table; the answer for a picture is printed"));
+    }
     let mut warnings = Warnings::default();
     let image = load(args, &model, &mut warnings)?;
     warn(args, &image, &mut warnings);
-    let rows = image.pixels.len() / image.cols.max(1);
-    let images = Images { pixels: image.pixels.clone(), count: 1, rows, cols: image.cols };
-    let logits = model.logits(&Features::Images(images), &[0])?;
+    let features = Features::Images(image.images);
+    let logits = model.logits(&features, &[0])?;
     let (class, probabilities) = (argmax(&logits), softmax(&logits));
     let mut output = Output::default();
     if args.json {
@@ -48,7 +62,8 @@ pub fn run(args: &Predict) -> Result<()> {
             "warnings": warnings.list(),
         }));
     }
-    output.line(picture(&image.pixels, image.cols))?;
+    let images = features.images()?;
+    output.line(picture(&pictures::grey(&images.pixels, images.channels), images.cols))?;
     let truth =
         image.truth.map_or_else(String::new, |t| format!(" (it is: {})", model.class(usize::from(t))));
     output.line(format!("{}, {:.1}%{truth}\n", model.class(class), 100.0 * probabilities[class]))?;
@@ -83,19 +98,22 @@ fn load(args: &Predict, model: &Network, warnings: &mut Warnings) -> Result<Imag
             count => format!("--index {n}: there are {count} images, 0 to {}", count - 1),
         })
     })?;
-    Ok(Image { pixels: pixels.to_vec(), cols: images.cols, truth, warned_of_ground })
+    let images = Images { pixels: pixels.to_vec(), count: 1, ..images };
+    Ok(Image { images, truth, warned_of_ground })
 }
 
 /// Warns of a blank image, and of one from a file that is dark on a light ground.
 fn warn(args: &Predict, image: &Image, warnings: &mut Warnings) {
-    let (darkest, lightest) =
-        image.pixels.iter().fold((u8::MAX, 0), |(low, high), &p| (low.min(p), high.max(p)));
+    let Images { cols, channels, .. } = image.images;
+    let pixels = pictures::grey(&image.images.pixels, channels);
+    let (darkest, lightest) = pixels.iter().fold((u8::MAX, 0), |(low, high), &p| (low.min(p), high.max(p)));
     if lightest - darkest < MIN_CONTRAST {
         warnings.add(format!(
             "the picture is blank: its pixels are all of grey {darkest} to {lightest}; look at it, and save it again with \
              its ink on a ground of another grey"
         ));
-    } else if args.image.is_some() && !image.warned_of_ground && border(&image.pixels, image.cols) > 128 {
+    } else if args.image.is_some() && channels == 1 && !image.warned_of_ground && border(&pixels, cols) > 128
+    {
         warnings.add(
             "the border is light, and models are trained on light on black; add --invert to turn it round",
         );
@@ -113,15 +131,22 @@ fn border(pixels: &[u8], cols: usize) -> usize {
 /// An image whose greys differ by less is blank.
 const MIN_CONTRAST: u8 = 8;
 
-/// The images of a PNG or IDX file, of the model's size, transposed and inverted as the flags say, and whether a picture is
+/// The images of a PNG, JPEG or IDX file, of the model's size, transposed and inverted as the flags say, and whether a picture is
 /// dark on a transparent ground. Warns of assumptions.
 fn read(args: &Predict, path: &Path, model: &Network, warnings: &mut Warnings) -> Result<(Images, bool)> {
     let bytes = std::fs::read(path).map_err(|e| Error::unreadable(ErrorKind::Data, path, &e))?;
     let name = path.display().to_string();
     let reading = &args.data.reading;
     let mut dark_on_transparent = false;
-    let (mut images, transpose) = if png::is_png(&bytes) {
-        let picture = png::parse(&name, &bytes)?;
+    let (mut images, transpose) = if pictures::is_picture(&bytes) {
+        let options = options(model);
+        let picture = pictures::read_file(path, &bytes, &options)?;
+        if let Some(size) = options.size.filter(|size| *size != picture.file_size) {
+            let ((w, h), (width, height)) = (picture.file_size, size);
+            warnings.add(format!(
+                "{name} is {w} x {h} pixels and is resized by --size {width}x{height}, as the pictures were in training"
+            ));
+        }
         dark_on_transparent = picture.dark_on_transparent;
         if dark_on_transparent && !args.invert {
             warnings.add(
@@ -137,13 +162,13 @@ fn read(args: &Predict, path: &Path, model: &Network, warnings: &mut Warnings) -
     } else {
         let kind = kind::of(&bytes).name();
         return Err(Error::data(format!(
-            "{name}: {kind}, neither a PNG nor an IDX file of images; save the picture as PNG, of the size that the model takes"
+            "{name}: {kind}, neither a PNG, a JPEG nor an IDX file of images; save the picture as PNG, of the size that the model takes"
         )));
     };
     if transpose {
         images.transpose();
     }
-    check_image(model, images.rows, images.cols, path)?;
+    check_image(model, &images, path)?;
     if args.invert {
         images.pixels.iter_mut().for_each(|p| *p = !*p);
     }
@@ -154,6 +179,14 @@ fn read(args: &Predict, path: &Path, model: &Network, warnings: &mut Warnings) -
         ));
     }
     Ok((images, dark_on_transparent))
+}
+
+/// How pictures become inputs of a model: as those that it was trained on. A model that says nothing of that takes grey
+/// pictures of its size.
+fn options(model: &Network) -> PictureOptions {
+    let size = model.recipe().and_then(|recipe| recipe.reading().pictures.size);
+    let rgb = model.about().is_some_and(|about| about.channels == 3);
+    PictureOptions { size, channels: Some(if rgb { Channels::Rgb } else { Channels::Grey }) }
 }
 
 /// Whether to transpose the images of an IDX file: as the flag says, or else as the model's data were, with a warning.
@@ -169,6 +202,6 @@ fn idx_is_transposed(args: &Predict, path: &Path, model: &Network, warnings: &mu
         transpose: args.data.reading.transpose.or(reading.transpose.filter(|yes| *yes)),
         ..reading
     };
-    is_transposed(path, said).into_iter().for_each(|text| warnings.add(text));
+    is_transposed(path, &said).into_iter().for_each(|text| warnings.add(text));
     reading.transpose == Some(true)
 }

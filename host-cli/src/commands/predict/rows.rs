@@ -1,0 +1,153 @@
+//! The answers for the rows of a table, beside them in a file or one JSON object each.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::cli::Predict;
+use crate::data::sources::{Rows, read_as};
+use crate::data::table::{Schema, copy_with};
+use crate::error::{Error, Result};
+use crate::files;
+use crate::inference::answers::Answers;
+use crate::inference::metrics::{classes, reconstruction};
+use crate::inference::network::Network;
+use crate::model::{self, About};
+use crate::terminal::{Output, Warnings, count, log};
+use crate::thread_pool::{ThreadPool, Threads};
+
+/// The answer where the most probable class is not probable enough.
+const UNKNOWN: &str = "unknown";
+
+/// Predicts the rows of the table at `path`.
+pub(super) fn run(args: &Predict, network: &Network, schema: &Schema, path: &Path) -> Result<()> {
+    if args.index.is_some() || args.invert {
+        let flag = if args.invert { "--invert" } else { "--index" };
+        return Err(Error::usage(format!("{flag} goes with pictures, and the model takes rows of a table")));
+    }
+    if let Some(out) = &args.out {
+        files::check_output(out, &model::file_of(&args.model))?;
+        files::check_output(out, path)?;
+    }
+    let about = network.about().ok_or_else(|| Error::model("a flash file has no columns"))?;
+    let Rows { samples, last_rows, notes } = read_as(path, schema, about.task, false)?;
+    let mut warnings = Warnings::default();
+    notes.into_iter().for_each(|note| warnings.add(note));
+    let answers = network.answers(&ThreadPool::new(Threads::Auto), &samples.features, &samples.indices())?;
+    let reader = Reader { network, about, reject: args.reject.map(f64::from) };
+    let rows = samples.len();
+    if args.json {
+        let mut output = Output::default();
+        return (0..rows).try_for_each(|n| output.json(&reader.json(&answers, n)));
+    }
+    // A window answers for its last row.
+    let sample_of: Vec<Option<usize>> = match &last_rows {
+        Some(last) => {
+            let mut of = vec![None; last.iter().max().map_or(0, |&row| row as usize + 1)];
+            last.iter().enumerate().for_each(|(n, &row)| of[row as usize] = Some(n));
+            of
+        }
+        None => Vec::new(),
+    };
+    let cells = |row: usize| {
+        let sample = if last_rows.is_some() { sample_of.get(row).copied().flatten() } else { Some(row) };
+        sample.map(|n| reader.cells(&answers, n))
+    };
+    let mut bytes = Vec::new();
+    copy_with(path, schema, &reader.names(&answers), cells, &mut bytes)?;
+    match &args.out {
+        Some(out) => {
+            files::write_atomic(out, &bytes)?;
+            log(format!(
+                "{}: {} beside the rows of {}",
+                out.display(),
+                count(rows, "answer"),
+                path.display()
+            ));
+            Ok(())
+        }
+        None => Output::default().raw(String::from_utf8_lossy(&bytes).trim_end()),
+    }
+}
+
+/// Reads answers.
+struct Reader<'a> {
+    network: &'a Network,
+    about: &'a About,
+    reject: Option<f64>,
+}
+
+impl Reader<'_> {
+    /// The names of the columns of an answer.
+    fn names(&self, answers: &Answers) -> Vec<String> {
+        let names = &self.about.classes;
+        let each = |of: &dyn Fn(&String) -> String| names.iter().map(of).collect::<Vec<_>>();
+        match answers {
+            Answers::Classes(_) => {
+                [vec!["prediction".into()], each(&|name| format!("probability_{name}"))].concat()
+            }
+            Answers::Values(_) => each(&|name| format!("predicted_{name}")),
+            Answers::Labels(_) => {
+                [each(&|name| format!("predicted_{name}")), each(&|name| format!("probability_{name}"))]
+                    .concat()
+            }
+            Answers::Scores(_) => ["score", "anomaly"].map(String::from).to_vec(),
+        }
+    }
+
+    /// The class of sample `n`, unless it is rejected, and the probabilities.
+    fn class<'a>(&self, probabilities: &'a [f64], n: usize) -> (Option<usize>, &'a [f64]) {
+        let classes = self.network.shape().outputs();
+        let row = &probabilities[n * classes..][..classes];
+        let (class, probability) = classes::top(row);
+        let answered = self.reject.is_none_or(|least| classes::answers_at(probability, least));
+        (answered.then_some(class), row)
+    }
+
+    fn is_anomaly(&self, score: f64) -> Option<bool> {
+        self.about.threshold.map(|threshold| reconstruction::is_anomaly(score, f64::from(threshold)))
+    }
+
+    /// The columns of the answer for sample `n`.
+    fn cells(&self, answers: &Answers, n: usize) -> Vec<String> {
+        let outputs = self.network.shape().outputs();
+        match answers {
+            Answers::Classes(probabilities) => {
+                let (class, row) = self.class(probabilities, n);
+                let label = class.map_or(UNKNOWN.into(), |class| self.network.class(class));
+                [label].into_iter().chain(row.iter().map(|p| format!("{p:.6}"))).collect()
+            }
+            Answers::Values(values) => values[n * outputs..][..outputs].iter().map(f32::to_string).collect(),
+            Answers::Labels(probabilities) => {
+                let row = &probabilities[n * outputs..][..outputs];
+                let applies = row.iter().map(|&p| u8::from(p > 0.5).to_string());
+                applies.chain(row.iter().map(|p| format!("{p:.6}"))).collect()
+            }
+            Answers::Scores(scores) => {
+                let anomaly =
+                    self.is_anomaly(scores[n]).map_or(String::new(), |yes| u8::from(yes).to_string());
+                vec![scores[n].to_string(), anomaly]
+            }
+        }
+    }
+
+    /// The answer for sample `n`.
+    fn json(&self, answers: &Answers, n: usize) -> Value {
+        let outputs = self.network.shape().outputs();
+        match answers {
+            Answers::Classes(probabilities) => {
+                let (class, row) = self.class(probabilities, n);
+                let label = class.map_or(UNKNOWN.into(), |class| self.network.class(class));
+                json!({"class": class, "label": label, "probabilities": row})
+            }
+            Answers::Values(values) => json!({"values": &values[n * outputs..][..outputs]}),
+            Answers::Labels(probabilities) => {
+                let row = &probabilities[n * outputs..][..outputs];
+                let labels = self.about.classes.iter().zip(row).filter(|(_, p)| **p > 0.5);
+                let labels: Vec<_> = labels.map(|(name, _)| name).collect();
+                json!({"labels": labels, "probabilities": row})
+            }
+            Answers::Scores(scores) => json!({"score": scores[n], "anomaly": self.is_anomaly(scores[n])}),
+        }
+    }
+}
