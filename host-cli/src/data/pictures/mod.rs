@@ -1,6 +1,6 @@
 //! Pictures: a folder of PNG or JPEG files for each class, with or without `train` and `test` above, and single files.
 //!
-//! `folder` finds the files, [`png`](super::png) and `jpeg` decode them, `raster` makes them grey, upright and of one size,
+//! `folder` finds the files, [`png`] and `jpeg` decode them, `raster` makes them grey, upright and of one size,
 //! and `decode` does that on all cores. What files do not say is assumed with a note, or refused.
 
 mod decode;

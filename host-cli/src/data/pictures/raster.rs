@@ -52,7 +52,7 @@ pub struct Raster {
 }
 
 impl Raster {
-    /// A picture from the red, green, blue and alpha of each pixel. Grey is the luma of BT.601, as [`luma`] computes it. A
+    /// A picture from the red, green, blue and alpha of each pixel. Grey is the luma of BT.601, as `luma` computes it. A
     /// transparent background becomes black, as in the data that models are trained on, but white where every opaque pixel is
     /// dark, which would vanish on black.
     pub fn from_rgba(

@@ -1,6 +1,6 @@
 //! Tables: rows of numbers and text from CSV and TSV files, plain or gzip, as one f32 matrix.
 //!
-//! A file is streamed twice: the [first pass](profile) finds out what each column holds, the [second](load) writes the numbers
+//! A file is streamed twice: the first pass, `profile`, finds out what each column holds, the second, `load`, writes the numbers
 //! where they belong; a table of numbers alone is done after the first. So a table takes no more memory than its matrix, whatever the size of its text. The meaning of the
 //! columns is kept as a [`Schema`], by which other rows become the same inputs.
 //!
