@@ -121,6 +121,8 @@ fn remembered(
     let source =
         folder.map(Source::Path).or_else(|| recipe.map(Recipe::source)).unwrap_or(Source::FashionMnist);
     let data_dir = args.data_dir.clone().or_else(|| place.as_ref().and_then(|place| place.data_dir.clone()));
+    let test = place.as_ref().and_then(|place| place.test.clone()).or(reading.test.clone());
+    let reading = Reading { test, ..reading };
     let dataset = source.load(data_dir.as_deref(), &reading).map_err(|error| {
         let hint = match (recipe, &place, &source) {
             (None, ..) => "the model does not say what it was trained on: --data does",

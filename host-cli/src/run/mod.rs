@@ -41,6 +41,9 @@ pub struct RunInfo {
     pub data_dir: Option<PathBuf>,
     /// The folder of `--data`, from the root, where it names one.
     pub data: Option<PathBuf>,
+    /// The file of `--test`, from the root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<PathBuf>,
     /// The number of classes.
     #[serde(default)]
     pub classes: Option<usize>,

@@ -5,6 +5,8 @@ mod guess;
 mod setup;
 mod watch;
 
+use std::path::Path;
+
 use super::start;
 use crate::cli;
 use crate::data::{Dataset, Source};
@@ -131,12 +133,14 @@ fn place(args: &cli::Train, recipe: &Recipe) -> Result<RunInfo> {
         _ => None,
     };
     let data_dir = args.data.data_dir.as_deref().map(rooted).transpose()?;
+    let test = Some(Path::new(&recipe.test)).filter(|_| !recipe.test.is_empty()).map(rooted).transpose()?;
     Ok(RunInfo {
         version: env!("CARGO_PKG_VERSION").into(),
         backend: recipe.backend()?.name().into(),
         machine: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
         data_dir,
         data,
+        test,
         classes: None,
         data_sha256: None,
         checkpoint_every: args.checkpoint_every.unwrap_or(0),

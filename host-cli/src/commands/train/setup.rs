@@ -42,7 +42,8 @@ impl Run {
         // A new run's recipe says nothing of how the files are stored unless somebody did.
         let said = self.folder.is_some() || recipe.transpose;
         let transpose = if said { Some(recipe.transpose) } else { args.data.reading.transpose };
-        let reading = Reading { transpose, ..recipe.reading() };
+        let test = self.place.test.clone().filter(|_| self.folder.is_some()).or(recipe.reading().test);
+        let reading = Reading { transpose, test, ..recipe.reading() };
         // A run that is resumed may be in another folder than it was started from.
         let remembered = self.place.data.clone().filter(|_| self.folder.is_some()).map(Source::Path);
         let source = self.moved.clone().or(remembered).unwrap_or_else(|| recipe.source());

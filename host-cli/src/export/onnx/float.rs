@@ -6,7 +6,7 @@
 //!
 //! | task | outputs |
 //! |---|---|
-//! | classify | `logits`, and `probabilities` by a softmax |
+//! | classify | `logits`, and `probabilities` by a softmax of the logits over the temperature |
 //! | multilabel | `logits`, and `probabilities` by sigmoids |
 //! | regress | `values` in the targets' units |
 //! | reconstruct | `reconstruction` in the inputs' units, and `score`: the mean squared error in standardised units |
@@ -78,16 +78,22 @@ fn finish(mut graph: GraphBuilder, model: &Model, from: &str, scale: &[f32]) -> 
         Task::Reconstruct => "outputs",
     };
     let units = about.target_scale.as_ref().filter(|_| task == Task::Regress);
-    let temperature = about.temperature.filter(|_| task == Task::Classify);
-    let params = match (units, temperature) {
-        (Some(units), _) => &rescaled(shape, &model.params, units.deviations(), units.means())?,
-        (None, Some(t)) => &rescaled(shape, &model.params, &vec![1.0 / t; o], &vec![0.0; o])?,
-        (None, None) => &model.params,
+    let params = match units {
+        Some(units) => &rescaled(shape, &model.params, units.deviations(), units.means())?,
+        None => &model.params,
     };
     layers(&mut graph, shape, params, from, linear)?;
     match task {
         Task::Classify => {
-            graph.node("Softmax", "probabilities", &["logits"], vec![integer_attribute("axis", 1)]);
+            let from = match about.temperature {
+                Some(temperature) => {
+                    graph.floats("temperature", &[1], &[temperature]);
+                    graph.node("Div", "tempered", &["logits", "temperature"], Vec::new());
+                    "tempered"
+                }
+                None => "logits",
+            };
+            graph.node("Softmax", "probabilities", &[from], vec![integer_attribute("axis", 1)]);
         }
         Task::Multilabel => graph.node("Sigmoid", "probabilities", &["logits"], Vec::new()),
         Task::Regress => {}
