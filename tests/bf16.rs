@@ -134,7 +134,7 @@ fn steps_follow_single_precision() {
         let mut params = problem.params.clone();
         let losses = (0..30).map(|_| {
             let (mlp, update) = (problem.mlp(backend), Update::Sgd { learning_rate: 0.1 });
-            mlp.step(&Serial, &mut params, &mut workspace, &problem.labels, &problem.fill(), update)
+            mlp.step(&Serial, &mut params, &mut workspace, &problem.labels[..], &problem.fill(), update)
                 .unwrap()
                 .loss_sum
         });

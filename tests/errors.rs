@@ -94,7 +94,7 @@ fn memory_may_start_anywhere() {
             for _ in 0..2 {
                 let update = Update::Sgd { learning_rate: 0.1 };
                 let (mlp, fill) = (problem.mlp(backend), problem.fill());
-                mlp.step(&Serial, &mut params, &mut workspace, &problem.labels, &fill, update).unwrap();
+                mlp.step(&Serial, &mut params, &mut workspace, &problem.labels[..], &fill, update).unwrap();
             }
             bits(&params)
         };

@@ -14,7 +14,7 @@ fn train(backend: Backend, problem: &Problem, executor: &impl Executor) -> (Vec<
         let update = Update::Sgd { learning_rate: 0.1 };
         let mlp = problem.mlp(backend);
         let outcome = mlp
-            .step(executor, &mut params, &mut workspace, &problem.labels, &problem.fill(), update)
+            .step(executor, &mut params, &mut workspace, &problem.labels[..], &problem.fill(), update)
             .unwrap();
         outcome.loss_sum.to_bits()
     });

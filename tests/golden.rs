@@ -57,8 +57,9 @@ fn train(backend: Backend) -> (Vec<f64>, Vec<f32>) {
     let mlp = problem.mlp(backend);
     let losses = (0..LOSSES.len()).map(|_| {
         let update = Update::Sgd { learning_rate: 0.5 };
-        let outcome =
-            mlp.step(&Serial, &mut params, &mut workspace, &problem.labels, &problem.fill(), update).unwrap();
+        let outcome = mlp
+            .step(&Serial, &mut params, &mut workspace, &problem.labels[..], &problem.fill(), update)
+            .unwrap();
         outcome.loss_sum / 8.0
     });
     (losses.collect(), params)

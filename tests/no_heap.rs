@@ -57,11 +57,18 @@ fn steps_and_passes_allocate_nothing() {
             let mut workspace = Workspace::new(SHAPE, 9, &mut Arena::new(memory.floats())).unwrap();
             for _ in 0..3 {
                 for update in [Update::Sgd { learning_rate: 0.1 }, Update::Gradient(&mut gradient)] {
-                    mlp.step(&Serial, &mut params, &mut workspace, &problem.labels, &problem.fill(), update)
-                        .unwrap();
+                    mlp.step(
+                        &Serial,
+                        &mut params,
+                        &mut workspace,
+                        &problem.labels[..],
+                        &problem.fill(),
+                        update,
+                    )
+                    .unwrap();
                 }
             }
-            mlp.evaluate(&Serial, &params, &mut workspace, &problem.labels, &problem.fill()).unwrap();
+            mlp.evaluate(&Serial, &params, &mut workspace, &problem.labels[..], &problem.fill()).unwrap();
             let logits = mlp.forward(&Serial, &params, workspace.activations(), 9, &problem.fill()).unwrap();
             assert!(logits.iter().all(|z| z.is_finite()));
         });

@@ -168,7 +168,7 @@ fn regularized_gradients_are_those_of_the_loss() {
             let (mut params, mut gradient) = (problem.params.clone(), vec![f32::NAN; problem.params.len()]);
             let mut step = |executor: &Threads, gradient: &mut Vec<f32>| {
                 let update = Update::Gradient(gradient);
-                let (labels, fill) = (&problem.labels, problem.fill());
+                let (labels, fill) = (&problem.labels[..], problem.fill());
                 problem
                     .mlp(backend)
                     .step_regularized(

@@ -123,7 +123,7 @@ fn steps_agree_to_the_bit() {
             for _ in 0..20 {
                 let update = Update::Sgd { learning_rate: 0.1 };
                 let mlp = problem.mlp(backend);
-                mlp.step(&Serial, &mut params, &mut workspace, &problem.labels, &problem.fill(), update)
+                mlp.step(&Serial, &mut params, &mut workspace, &problem.labels[..], &problem.fill(), update)
                     .unwrap();
             }
             params

@@ -65,7 +65,7 @@ fn load_data(args: &DataArgs, of: &Path, about: Option<&About>, warnings: &mut W
     let reading = args.reading.over(recipe.map(Recipe::reading).unwrap_or_default());
     let dataset =
         match (&args.data, about.and_then(|about| about.schema.as_ref().map(|schema| (about, schema)))) {
-            (Some(Source::Path(path)), Some((about, schema))) => rows_for(path, about, schema, &reading)?,
+            (Some(Source::Path(path)), Some((about, schema))) => rows_for(path, of, about, schema, &reading)?,
             (Some(source), _) => source.load(args.data_dir.as_deref(), &reading)?,
             (None, _) => remembered(args, of, about, reading, warnings)?,
         };
@@ -86,11 +86,21 @@ fn load_data(args: &DataArgs, of: &Path, about: Option<&About>, warnings: &mut W
 
 /// The data set of a table for a model of another one: its columns are matched by name, and all its rows are tested on. The
 /// table that the model was trained on is split as it was then.
-fn rows_for(path: &Path, about: &About, schema: &Schema, reading: &Reading) -> Result<Dataset> {
-    if let Ok(dataset) = Source::Path(path.into()).load(None, reading)
-        && about.data_sha256.as_ref().is_some_and(|expected| *expected == dataset.fingerprint())
-    {
-        return Ok(dataset);
+fn rows_for(path: &Path, of: &Path, about: &About, schema: &Schema, reading: &Reading) -> Result<Dataset> {
+    let place = Folder::of_model(of).map_or(Ok(None), |run| run.place())?.map(|(place, _)| place);
+    let (trained_on, test) = place.map_or((None, None), |place| (place.data, place.test));
+    let reading = Reading { test: test.or(reading.test.clone()), ..reading.clone() };
+    let is_same =
+        |dataset: &Dataset| about.data_sha256.as_ref().is_some_and(|sha| *sha == dataset.fingerprint());
+    match Source::Path(path.into()).load(None, &reading) {
+        Ok(dataset) if is_same(&dataset) => return Ok(dataset),
+        // Rows that were trained on must not be tested on because the test rows are missing.
+        Err(error)
+            if trained_on.is_some_and(|trained| std::path::absolute(path).is_ok_and(|p| p == trained)) =>
+        {
+            return Err(error);
+        }
+        _ => {}
     }
     let sources::Rows { samples: test, mut notes, .. } =
         sources::read_as(path, schema, about.task, about.task != Task::Reconstruct)?;

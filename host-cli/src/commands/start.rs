@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::model::{self, Model};
 use crate::recipe::config::{MergedConfig, Origin};
 use crate::recipe::preset::{self, Facts};
-use crate::recipe::{Recipe, Standardisation};
+use crate::recipe::{HiddenActivations, Recipe, Standardisation};
 use crate::run::Folder;
 
 /// The model that a recipe's `from` names; its shape and normalisation override the recipe's presets.
@@ -55,9 +55,31 @@ pub(super) fn load(config: &mut MergedConfig) -> Result<Option<Model>> {
         standardise: match before {
             _ if !normalisation.standardises() => Standardisation::None,
             Some(recipe) => recipe.standardise,
+            None if model.about.schema.is_some() => Standardisation::Column,
             None => Standardisation::Pixel,
         },
+        activation: HiddenActivations::of(model.shape),
         ..asked
+    };
+    // Its own samples are read and split as they were, so that it is tested on none that it has met.
+    let kept = match before {
+        Some(before) if kept.source().is_own() => Recipe {
+            task: before.task,
+            target: before.target.clone(),
+            drop: before.drop.clone(),
+            categorical: before.categorical.clone(),
+            missing: before.missing,
+            group: before.group.clone(),
+            time: before.time.clone(),
+            window: before.window,
+            stride: before.stride,
+            test: before.test.clone(),
+            size: before.size.clone(),
+            channels: before.channels,
+            seed: before.seed,
+            ..kept
+        },
+        _ => kept,
     };
     config.merge_model(&kept, path)?;
     Ok(Some(model))

@@ -17,14 +17,6 @@ const MAX_ASSUMED_CLASSES: usize = 20;
 pub(super) fn task(target: &Target, named: Option<Task>, notes: &mut Vec<String>) -> Result<Task> {
     if let Some(task) = named {
         return match (task, target) {
-            (Task::Reconstruct, Target::Text { names, codes }) => {
-                let (anomaly, _) = anomalies(names, codes)?;
-                notes.push(format!(
-                    "samples that are {anomaly:?}, the rarer value of the target, are taken as anomalies: they are tested on, and \
-                     the network learns the others"
-                ));
-                Ok(task)
-            }
             (Task::Reconstruct, _) => Ok(task),
             (_, Target::None) => Err(Error::usage(format!(
                 "--task {}: the samples have no target; name its column with --target, or use --task reconstruct",
@@ -77,11 +69,17 @@ pub(super) fn task(target: &Target, named: Option<Task>, notes: &mut Vec<String>
     Ok(task)
 }
 
-/// What a network should answer, and the names of its outputs.
+/// What a network should answer, and the names of its outputs. `anomaly` is the value of a reconstruction's target that means
+/// one.
 ///
 /// # Errors
 /// `Data` where the values of the target are none for the task.
-pub(super) fn targets(task: Task, target: Target, names: &[String]) -> Result<(Targets, Vec<String>)> {
+pub(super) fn targets(
+    task: Task,
+    target: Target,
+    names: &[String],
+    anomaly: Option<&str>,
+) -> Result<(Targets, Vec<String>)> {
     match (task, target) {
         (Task::Classify, Target::Text { names, codes }) => {
             let labels = codes.into_iter().map(|code| u8::try_from(code).map_err(|_| too_many(names.len())));
@@ -102,7 +100,10 @@ pub(super) fn targets(task: Task, target: Target, names: &[String]) -> Result<(T
             )))
         }
         (Task::Reconstruct, Target::None) => Ok((Targets::Inputs(None), Vec::new())),
-        (Task::Reconstruct, Target::Text { names, codes }) => Ok((anomalies(&names, &codes)?.1, Vec::new())),
+        (Task::Reconstruct, Target::Text { names, codes }) => {
+            let is_anomaly = |&code: &u32| u8::from(anomaly == Some(&names[code as usize][..]));
+            Ok((Targets::Inputs(Some(codes.iter().map(is_anomaly).collect())), Vec::new()))
+        }
         (Task::Regress | Task::Multilabel, Target::Text { names: values, .. }) => Err(Error::data(format!(
             "--task {}: the target {:?} is text, such as {:?}; leave --task out to tell its values apart",
             task.name(),
@@ -119,19 +120,26 @@ fn too_many(classes: usize) -> Error {
     ))
 }
 
-/// Which samples are anomalies: those of the rarer of two classes.
-fn anomalies<'a>(names: &'a [String], codes: &[u32]) -> Result<(&'a str, Targets)> {
-    let [_, _] = names else {
+/// The value of a reconstruction's target that means an anomaly: the rarer of two, which is noted; `None` without a target.
+///
+/// # Errors
+/// `Data` for more or fewer than two values.
+pub(super) fn anomaly(target: &Target, notes: &mut Vec<String>) -> Result<Option<String>> {
+    let Target::Text { names, codes } = target else { return Ok(None) };
+    let [first, second] = &names[..] else {
         return Err(Error::data(format!(
             "--task reconstruct: the target has {} values, where it tells anomalies from normal samples by two; leave \
              --target out to train without it",
             names.len()
         )));
     };
-    let ones = codes.iter().filter(|&&code| code == 1).count();
-    let anomaly = u32::from(2 * ones <= codes.len());
-    let flags = codes.iter().map(|&code| u8::from(code == anomaly)).collect();
-    Ok((&names[anomaly as usize], Targets::Inputs(Some(flags))))
+    let seconds = codes.iter().filter(|&&code| code == 1).count();
+    let anomaly = if 2 * seconds <= codes.len() { second } else { first };
+    notes.push(format!(
+        "samples that are {anomaly:?}, the rarer value of the target, are taken as anomalies: they are tested on, and the \
+         network learns the others"
+    ));
+    Ok(Some(anomaly.clone()))
 }
 
 /// How samples are divided that bring no test samples of their own.

@@ -232,6 +232,9 @@ impl Source {
         reading: &Reading,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Dataset> {
+        if !matches!(self, Self::Path(_)) {
+            sources::refuse_for_idx(&self.to_string(), reading)?;
+        }
         let mut dataset = match self {
             Self::FashionMnist => {
                 let folder = fashion_mnist_folder(data_dir)?;
@@ -261,7 +264,9 @@ fn load_path(path: &Path, reading: &Reading, progress: &mut dyn FnMut(usize, usi
     if path.is_dir() && find::find(path)?.iter().all(Option::is_none) && pictures::is_picture_folder(path) {
         return sources::from_pictures(path, reading, progress);
     }
-    folder::load(path, &folder::advice(path), reading)
+    let dataset = folder::load(path, &folder::advice(path), reading)?;
+    sources::refuse_for_idx(&path.display().to_string(), reading)?;
+    Ok(dataset)
 }
 
 /// The folder of Fashion-MNIST: `data_dir`, else `$SELVEDGE_DATA`, else `selvedge/fashion-mnist` in the user's cache folder.

@@ -22,9 +22,13 @@ pub(super) fn from_table(path: &Path, reading: &Reading) -> Result<Dataset> {
     let mut table = table::read(path, &reading.table)?;
     let mut notes = std::mem::take(&mut table.notes);
     let task = assemble::task(&table.target, reading.task, &mut notes)?;
-    if task == Task::Classify {
+    if task == Task::Classify || task == Task::Reconstruct && !matches!(table.target, Target::None) {
         table.classify()?;
     }
+    if task == Task::Reconstruct {
+        table.schema.anomaly = assemble::anomaly(&table.target, &mut notes)?;
+    }
+    refuse_picture_options(path, reading)?;
     let has_test = reading.test.is_some() && reading.fold.is_none();
     let (train, split_off, schema) = if table.schema.window.is_some() {
         from_windows(table, task, reading, has_test)?
@@ -59,7 +63,8 @@ fn from_rows(
     has_test: bool,
 ) -> Result<(Samples, Samples, Schema)> {
     let target = std::mem::replace(&mut table.target, Target::None);
-    let (targets, names) = assemble::targets(task, target, &table.schema.targets)?;
+    let Schema { targets: names, anomaly, .. } = &table.schema;
+    let (targets, names) = assemble::targets(task, target, names, anomaly.as_deref())?;
     let parts = assemble::parts(&targets, &names, table.groups.as_deref(), reading, has_test, table.rows)?;
     table.fill_missing(&parts.train)?;
     let features = Features::Table(Matrix { columns: table.schema.columns(), values: table.features });
@@ -76,8 +81,9 @@ fn from_windows(
 ) -> Result<(Samples, Samples, Schema)> {
     let Some(window) = table.schema.window else { return from_rows(table, task, reading, has_test) };
     let plan = assemble::plan(reading, has_test);
-    let runs = segments(&table);
-    let parts = split_segments(&table, &runs, window, &plan, &mut assemble::generator(reading))?;
+    let (runs, faults) = normal_and_faulty(&table, segments(&table));
+    let mut parts = split_segments(&table, &runs, window, &plan, &mut assemble::generator(reading))?;
+    parts.test.extend(faults);
     let rows: Vec<u32> = parts.train.iter().flat_map(Clone::clone).collect();
     table.fill_missing(&rows)?;
     let cut = |runs: &[Range<u32>]| -> Result<(Vec<f32>, Targets)> {
@@ -91,7 +97,8 @@ fn from_windows(
             return Ok((Vec::new(), none));
         }
         let cut = windows(&table, runs, window)?;
-        Ok((cut.features, assemble::targets(task, cut.target, &table.schema.targets)?.0))
+        let Schema { targets: names, anomaly, .. } = &table.schema;
+        Ok((cut.features, assemble::targets(task, cut.target, names, anomaly.as_deref())?.0))
     };
     let columns = table.schema.inputs();
     let ((mut values, targets), (val_values, val_targets)) = (cut(&parts.train)?, cut(&parts.val)?);
@@ -105,6 +112,62 @@ fn from_windows(
     let (values, targets) = cut(&parts.test)?;
     let features = Features::Table(Matrix { values, columns });
     Ok((train, Samples { features, targets, validation: None }, table.schema))
+}
+
+/// Runs of rows, and those that are anomalies, which are tested on only. A run of both is cut where they meet.
+fn normal_and_faulty(table: &Table, runs: Vec<Range<u32>>) -> (Vec<Range<u32>>, Vec<Range<u32>>) {
+    let (Some(anomaly), Target::Text { names, codes }) = (&table.schema.anomaly, &table.target) else {
+        return (runs, Vec::new());
+    };
+    let is_faulty = |row: u32| names[codes[row as usize] as usize] == *anomaly;
+    let mut pure = Vec::new();
+    for run in runs {
+        let mut start = run.start;
+        for row in run.start + 1..run.end {
+            if is_faulty(row) != is_faulty(row - 1) {
+                pure.push(start..row);
+                start = row;
+            }
+        }
+        pure.push(start..run.end);
+    }
+    pure.into_iter().partition(|run| !is_faulty(run.start))
+}
+
+/// Options of pictures, which a table does not have.
+fn refuse_picture_options(path: &Path, reading: &Reading) -> Result<()> {
+    let flags = [
+        ("--size", reading.pictures.size.is_some()),
+        ("--channels rgb", reading.pictures.channels == Some(pictures::Channels::Rgb)),
+        ("--transpose", reading.transpose == Some(true)),
+        ("--first-label", reading.first_label != 0),
+    ];
+    match flags.into_iter().find(|(_, given)| *given) {
+        Some((flag, _)) => {
+            Err(Error::usage(format!("{flag} goes with pictures, and {} is a table", path.display())))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Options that a data set of IDX files does not have: its samples are pictures with a class each, and its files say which of
+/// them are tested on.
+///
+/// # Errors
+/// `Usage` with the first of them.
+pub(super) fn refuse_for_idx(name: &str, reading: &Reading) -> Result<()> {
+    refuse_table_options(Path::new(name), reading)?;
+    let flags = [
+        ("--task", reading.task.is_some_and(|task| task != Task::Classify)),
+        ("--size", reading.pictures.size.is_some()),
+        ("--channels rgb", reading.pictures.channels == Some(pictures::Channels::Rgb)),
+    ];
+    match flags.into_iter().find(|(_, given)| *given) {
+        Some((flag, _)) => Err(Error::usage(format!(
+            "{flag} goes with tables, arrays or picture folders, and {name} holds IDX files of grey images with classes"
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// The samples of a table for a model.
@@ -126,6 +189,10 @@ pub struct Rows {
 pub fn read_as(path: &Path, schema: &Schema, task: Task, needs_target: bool) -> Result<Rows> {
     let mut table = table::read_as(path, schema, needs_target)?;
     let notes = std::mem::take(&mut table.notes);
+    // Answers must not depend on what is to be answered.
+    if !needs_target {
+        table.target = Target::None;
+    }
     let (values, columns, target, last_rows) = match schema.window {
         Some(window) => {
             let cut = windows(&table, &segments(&table), window)?;
@@ -136,7 +203,7 @@ pub fn read_as(path: &Path, schema: &Schema, task: Task, needs_target: bool) -> 
     let targets = match target {
         Target::None if task == Task::Reconstruct => Targets::Inputs(None),
         Target::None => Targets::Unknown,
-        target => assemble::targets(task, target, &schema.targets)?.0,
+        target => assemble::targets(task, target, &schema.targets, schema.anomaly.as_deref())?.0,
     };
     let features = Features::Table(Matrix { values, columns });
     Ok(Rows { samples: Samples { features, targets, validation: None }, last_rows, notes })
@@ -149,12 +216,21 @@ pub fn read_as(path: &Path, schema: &Schema, task: Task, needs_target: bool) -> 
 pub(super) fn from_arrays(path: &Path, reading: &Reading) -> Result<Dataset> {
     refuse_table_options(path, reading)?;
     let Arrays { x, y, x_test, y_test, mut notes } = arrays::read(path)?;
+    refuse_folds(path, reading, x_test.is_some())?;
     let (features, mut schema) = array_features(x, &mut notes)?;
     let target = y.map_or(Ok(Target::None), |y| array_target(y, &mut notes))?;
     let task = assemble::task(&target, reading.task, &mut notes)?;
     let target = classes(target, task, schema.as_mut())?;
+    let anomaly = match task {
+        Task::Reconstruct => assemble::anomaly(&target, &mut notes)?,
+        _ => None,
+    };
+    let known = match &target {
+        Target::Text { names, .. } => names.clone(),
+        _ => Vec::new(),
+    };
     let target_names = target_names(&target);
-    let (targets, names) = assemble::targets(task, target, &target_names)?;
+    let (targets, names) = assemble::targets(task, target, &target_names, anomaly.as_deref())?;
     let rows = features.len();
     let parts = assemble::parts(&targets, &names, None, reading, x_test.is_some(), rows)?;
     let (train, split_off) = divide(features, targets, &parts);
@@ -162,8 +238,8 @@ pub(super) fn from_arrays(path: &Path, reading: &Reading) -> Result<Dataset> {
         Some(x) => {
             let (features, _) = array_features(x, &mut notes)?;
             let target = y_test.map_or(Ok(Target::None), |y| array_target(y, &mut notes))?;
-            let target = known_classes(target, task, &names)?;
-            let (targets, _) = assemble::targets(task, target, &target_names)?;
+            let target = known_classes(target, task, &known)?;
+            let (targets, _) = assemble::targets(task, target, &target_names, anomaly.as_deref())?;
             Samples { features, targets, validation: None }
         }
         None => split_off,
@@ -191,6 +267,17 @@ fn refuse_table_options(path: &Path, reading: &Reading) -> Result<()> {
         ))),
         None => Ok(()),
     }
+}
+
+/// Folds need samples that nobody has divided.
+fn refuse_folds(path: &Path, reading: &Reading, divided: bool) -> Result<()> {
+    if reading.fold.is_none() || !divided {
+        return Ok(());
+    }
+    Err(Error::usage(format!(
+        "--folds: {} has test samples of its own, so it is not divided into folds",
+        path.display()
+    )))
 }
 
 fn array_features(x: Array, notes: &mut Vec<String>) -> Result<(Features, Option<Schema>)> {
@@ -240,7 +327,7 @@ fn array_target(y: Array, notes: &mut Vec<String>) -> Result<Target> {
 
 /// Makes classes of a target of integers where the task needs them.
 fn classes(mut target: Target, task: Task, schema: Option<&mut Schema>) -> Result<Target> {
-    if task == Task::Classify {
+    if task == Task::Classify || task == Task::Reconstruct && !matches!(target, Target::None) {
         let mut own = Schema { targets: vec!["y".into()], ..Schema::default() };
         target.classify(&mut own)?;
         if let (Some(schema), Target::Text { names, .. }) = (schema, &target) {
@@ -276,6 +363,12 @@ fn target_names(target: &Target) -> Vec<String> {
 
 fn check_same_width(train: &Samples, test: &Samples) -> Result<()> {
     let (a, b) = (train.features.width(), test.features.width());
+    if std::mem::discriminant(&train.features) != std::mem::discriminant(&test.features) {
+        return Err(Error::data(
+            "the values of the training samples are read as numbers and those of the test samples as brightnesses, or the other \
+             way round; give both the same range, or save each sample as one row",
+        ));
+    }
     if a == b || test.is_empty() {
         return Ok(());
     }
@@ -301,6 +394,13 @@ pub(super) fn from_pictures(
     let task = reading.task.unwrap_or_default();
     let PictureFolder { mut train, val, test, classes, notes } =
         pictures::read(folder, &reading.pictures, progress)?;
+    refuse_folds(folder, reading, test.is_some() || val.is_some())?;
+    if val.is_some() && test.is_none() {
+        return Err(Error::data(format!(
+            "{} has pictures to validate on, but none to test on; add a folder `test`, or put all of them into `train`",
+            folder.display()
+        )));
+    }
     let targets_of = |labels: Vec<u8>| match task {
         Task::Reconstruct => Targets::Inputs(None),
         _ => Targets::Classes(labels),

@@ -42,7 +42,7 @@ fn integers(model: &ModelView<'_>) -> Vec<Tensor> {
     tensors
 }
 
-/// The images at `index` of a set, their classes and their logits.
+/// The images at `index` of a set, their classes where they have some, and their logits.
 pub(super) fn of_images(images: &Images, labels: &[u8], index: &[u32], logits: &Logits) -> Vec<Tensor> {
     let count = index.len();
     let (kind, bytes): (_, Vec<u8>) = match logits {
@@ -51,13 +51,18 @@ pub(super) fn of_images(images: &Images, labels: &[u8], index: &[u32], logits: &
     };
     let outputs = bytes.len() / 4 / count.max(1);
     let (rows, cols) = (images.rows, images.cols);
+    let dims: &[usize] = match images.channels {
+        1 => &[count, rows, cols],
+        channels => &[count, rows, cols, channels],
+    };
     let pixels = index.iter().flat_map(|&n| images.image(n as usize).unwrap_or_default()).copied();
-    let labels = index.iter().map(|&n| labels[n as usize]);
-    vec![
-        tensor("images", Dtype::U8, &[count, rows, cols], pixels.collect()),
-        tensor("labels", Dtype::U8, &[count], labels.collect()),
-        tensor("logits", kind, &[count, outputs], bytes),
-    ]
+    let mut tensors = vec![tensor("images", Dtype::U8, dims, pixels.collect())];
+    if !labels.is_empty() {
+        let labels = index.iter().map(|&n| labels[n as usize]);
+        tensors.push(tensor("labels", Dtype::U8, &[count], labels.collect()));
+    }
+    tensors.push(tensor("logits", kind, &[count, outputs], bytes));
+    tensors
 }
 
 fn tensor(name: &str, dtype: Dtype, dims: &[usize], bytes: Vec<u8>) -> Tensor {

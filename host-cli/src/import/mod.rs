@@ -217,6 +217,7 @@ fn parse_onnx(
         activation: HiddenActivations::from_layers(read.activations),
         task,
         threshold,
+        temperature: said.temperature,
         ..About::default()
     };
     let mut imported = assemble(read.layers, about.with_table(read.table)?)?;

@@ -133,6 +133,23 @@ impl About {
         Ok(Self { normalisation, ..self })
     }
 
+    /// Refuses metadata that do not belong to a network of `shape`.
+    fn check(&self, shape: Shape) -> std::result::Result<(), String> {
+        let inputs = self.schema.as_ref().map_or(shape.inputs(), Schema::inputs);
+        let outputs = self.target_scale.as_ref().map_or(shape.outputs(), TargetScale::outputs);
+        let valid = |value: Option<f32>| value.is_none_or(f32::is_finite);
+        if inputs != shape.inputs() {
+            return Err(format!("its columns make {inputs} inputs, but it has {}", shape.inputs()));
+        }
+        if outputs != shape.outputs() {
+            return Err(format!("it has units for {outputs} targets, but {} outputs", shape.outputs()));
+        }
+        if self.temperature.is_some_and(|t| t <= 0.0) || !valid(self.temperature) || !valid(self.threshold) {
+            return Err("its temperature or its threshold is damaged".into());
+        }
+        Ok(())
+    }
+
     /// The entry of a safetensors file's metadata, under [`KEY`].
     ///
     /// # Errors
@@ -195,6 +212,7 @@ impl Model {
         let about = about_own(bytes)?.ok_or_else(|| foreign("FILE"))?;
         let (tensors, shape) = state_dict::parse(bytes)?;
         let shape = about.activation.apply(shape)?;
+        about.check(shape)?;
         fit::check_outputs(shape, about.task)?;
         fit::check_names(&about.classes, shape)?;
         about.normalisation.check(shape.inputs())?;

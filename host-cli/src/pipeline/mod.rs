@@ -76,6 +76,16 @@ fn check_features(recipe: &Recipe, set: &Samples) -> Result<()> {
         }
         Features::Table(_) => None,
     };
+    if recipe.loss_epsilon > 0.0 && !matches!(set.targets, Targets::Classes(_)) {
+        return Err(Error::usage(
+            "--loss-epsilon is for the loss of classes, and the answers of this task are none",
+        ));
+    }
+    if matches!(set.targets, Targets::Inputs(_)) && (recipe.flip || recipe.shift > 0) {
+        return Err(Error::usage(
+            "--flip and --shift change the inputs, which the task reconstruct answers with",
+        ));
+    }
     if recipe.label_smoothing > 0.0 && !matches!(set.targets, Targets::Classes(_)) {
         return Err(Error::usage(
             "--label-smoothing spreads the label over classes, and the answers of this task are none",

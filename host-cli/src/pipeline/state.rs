@@ -108,7 +108,8 @@ impl State {
             Monitor::Loss => e.val_loss.map(|loss| -loss),
         };
         let kept = self.epochs.get(self.kept_epoch.wrapping_sub(1)).and_then(figure);
-        let better = patience == 0 || figure(&epoch) > kept;
+        // Without validation samples there is nothing to wait for.
+        let better = patience == 0 || figure(&epoch).is_none() || figure(&epoch) > kept;
         self.at = Position { epoch: self.at.epoch + 1, steps: self.at.steps, ..Position::default() };
         self.epochs.push(epoch);
         if better {

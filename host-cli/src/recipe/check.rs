@@ -66,15 +66,12 @@ impl Recipe {
             ("label-smoothing", self.label_smoothing),
             ("dropout", self.dropout),
             ("ema", self.ema),
+            ("false-alarms", self.false_alarms),
         ];
         if let Some((flag, value)) = below_1.into_iter().find(|(_, x)| !(0.0..1.0).contains(x)) {
             return Err(Error::usage(format!("--{flag} {value}: it is a number from 0 to below 1")));
         }
-        let up_to_1 = [
-            ("warmup", self.warmup),
-            ("loss-epsilon", self.loss_epsilon),
-            ("false-alarms", self.false_alarms),
-        ];
+        let up_to_1 = [("warmup", self.warmup), ("loss-epsilon", self.loss_epsilon)];
         if let Some((flag, value)) = up_to_1.into_iter().find(|(_, x)| !(0.0..=1.0).contains(x)) {
             return Err(Error::usage(format!("--{flag} {value}: it is a number from 0 to 1")));
         }

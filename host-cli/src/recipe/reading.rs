@@ -1,5 +1,7 @@
 //! How a recipe reads its data set.
 
+use selvedge::shape::MAX_WIDTH;
+
 use super::{Recipe, TaskChoice};
 use crate::data::Reading;
 use crate::data::pictures::PictureOptions;
@@ -44,9 +46,9 @@ impl Recipe {
         }
         let parts = self.size.split_once(['x', 'X']);
         let parts = parts.and_then(|(w, h)| Some((w.trim().parse().ok()?, h.trim().parse().ok()?)));
-        parts.filter(|&(w, h): &(usize, usize)| w > 0 && h > 0).map(Some).ok_or_else(|| {
+        parts.filter(|&(w, h): &(usize, usize)| w > 0 && h > 0 && w.saturating_mul(h) <= MAX_WIDTH).map(Some).ok_or_else(|| {
             Error::usage(format!(
-                "--size {}: write the width and the height in pixels, such as 28x28",
+                "--size {}: write the width and the height in pixels, such as 28x28, of {MAX_WIDTH} pixels at most",
                 self.size
             ))
         })

@@ -200,7 +200,8 @@ impl ClassWeights {
         match self {
             Self::None => Ok(Vec::new()),
             Self::Balanced => {
-                let (samples, classes) = (counts.iter().sum::<usize>() as f32, counts.len() as f32);
+                let classes = counts.iter().filter(|&&n| n > 0).count() as f32;
+                let samples = counts.iter().sum::<usize>() as f32;
                 Ok(counts.iter().map(|&n| samples / (classes * n.max(1) as f32)).collect())
             }
             Self::Named(named) => {

@@ -13,10 +13,11 @@ use crate::data::pictures::{self, Channels, PictureOptions};
 use crate::data::{Features, Images, Reading, Source, is_transposed};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::kind;
+use crate::inference::answers::Answers;
 use crate::inference::network::Network;
-use crate::inference::{argmax, softmax};
 use crate::recipe::Recipe;
 use crate::terminal::{Output, Warnings, picture, table};
+use crate::thread_pool::{ThreadPool, Threads};
 
 /// The image to predict.
 struct Image {
@@ -51,25 +52,30 @@ pub fn run(args: &Predict) -> Result<()> {
     let image = load(args, &model, &mut warnings)?;
     warn(args, &image, &mut warnings);
     let features = Features::Images(image.images);
-    let logits = model.logits(&features, &[0])?;
-    let (class, probabilities) = (argmax(&logits), softmax(&logits));
+    let answers = model.answers(&ThreadPool::new(Threads::ONE), &features, &[0])?;
+    let reader = rows::Reader::new(&model, args.reject);
     let mut output = Output::default();
     if args.json {
-        return output.json(&json!({
-            "class": class,
-            "label": model.class(class),
-            "probabilities": probabilities,
-            "warnings": warnings.list(),
-        }));
+        let mut line = reader.json(&answers, 0);
+        line["warnings"] = json!(warnings.list());
+        return output.json(&line);
     }
     let images = features.images()?;
     output.line(picture(&pictures::grey(&images.pixels, images.channels), images.cols))?;
+    let Answers::Classes(probabilities) = &answers else {
+        let named = reader.names(&answers).into_iter().zip(reader.cells(&answers, 0));
+        return output
+            .line(table(["answer", "value"].map(String::from), named.map(|(name, value)| [name, value])));
+    };
     let truth =
         image.truth.map_or_else(String::new, |t| format!(" (it is: {})", model.class(usize::from(t))));
-    output.line(format!("{}, {:.1}%{truth}\n", model.class(class), 100.0 * probabilities[class]))?;
-    let mut ranked: Vec<usize> = (0..probabilities.len()).collect();
-    ranked.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
-    let rows = ranked.into_iter().map(|c| [model.class(c), format!("{:.1}%", 100.0 * probabilities[c])]);
+    let (class, row) = reader.class(probabilities, 0);
+    let said = class.map_or(rows::UNKNOWN.into(), |class| model.class(class));
+    let top = row.iter().copied().fold(0.0, f64::max);
+    output.line(format!("{said}, {:.1}%{truth}\n", 100.0 * top))?;
+    let mut ranked: Vec<usize> = (0..row.len()).collect();
+    ranked.sort_by(|&a, &b| row[b].total_cmp(&row[a]));
+    let rows = ranked.into_iter().map(|c| [model.class(c), format!("{:.1}%", 100.0 * row[c])]);
     output.line(table(["class", "probability"].map(String::from), rows))
 }
 

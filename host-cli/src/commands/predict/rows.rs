@@ -17,7 +17,7 @@ use crate::terminal::{Output, Warnings, count, log};
 use crate::thread_pool::{ThreadPool, Threads};
 
 /// The answer where the most probable class is not probable enough.
-const UNKNOWN: &str = "unknown";
+pub(super) const UNKNOWN: &str = "unknown";
 
 /// Predicts the rows of the table at `path`.
 pub(super) fn run(args: &Predict, network: &Network, schema: &Schema, path: &Path) -> Result<()> {
@@ -34,7 +34,7 @@ pub(super) fn run(args: &Predict, network: &Network, schema: &Schema, path: &Pat
     let mut warnings = Warnings::default();
     notes.into_iter().for_each(|note| warnings.add(note));
     let answers = network.answers(&ThreadPool::new(Threads::Auto), &samples.features, &samples.indices())?;
-    let reader = Reader { network, about, reject: args.reject.map(f64::from) };
+    let reader = Reader::new(network, args.reject);
     let rows = samples.len();
     if args.json {
         let mut output = Output::default();
@@ -66,21 +66,34 @@ pub(super) fn run(args: &Predict, network: &Network, schema: &Schema, path: &Pat
             ));
             Ok(())
         }
-        None => Output::default().raw(String::from_utf8_lossy(&bytes).trim_end()),
+        None => {
+            let text = String::from_utf8_lossy(&bytes);
+            Output::default().raw(text.strip_suffix('\n').unwrap_or(&text))
+        }
     }
 }
 
 /// Reads answers.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     network: &'a Network,
-    about: &'a About,
+    about: Option<&'a About>,
     reject: Option<f64>,
 }
 
-impl Reader<'_> {
+impl<'n> Reader<'n> {
+    /// Answers of a network; classes less probable than `reject` are not given.
+    pub(super) fn new(network: &'n Network, reject: Option<f32>) -> Self {
+        Self { network, about: network.about(), reject: reject.map(f64::from) }
+    }
+
+    /// The names of the outputs.
+    fn outputs(&self) -> Vec<String> {
+        (0..self.network.shape().outputs()).map(|o| self.network.class(o)).collect()
+    }
+
     /// The names of the columns of an answer.
-    fn names(&self, answers: &Answers) -> Vec<String> {
-        let names = &self.about.classes;
+    pub(super) fn names(&self, answers: &Answers) -> Vec<String> {
+        let names = self.outputs();
         let each = |of: &dyn Fn(&String) -> String| names.iter().map(of).collect::<Vec<_>>();
         match answers {
             Answers::Classes(_) => {
@@ -96,7 +109,7 @@ impl Reader<'_> {
     }
 
     /// The class of sample `n`, unless it is rejected, and the probabilities.
-    fn class<'a>(&self, probabilities: &'a [f64], n: usize) -> (Option<usize>, &'a [f64]) {
+    pub(super) fn class<'a>(&self, probabilities: &'a [f64], n: usize) -> (Option<usize>, &'a [f64]) {
         let classes = self.network.shape().outputs();
         let row = &probabilities[n * classes..][..classes];
         let (class, probability) = classes::top(row);
@@ -105,11 +118,11 @@ impl Reader<'_> {
     }
 
     fn is_anomaly(&self, score: f64) -> Option<bool> {
-        self.about.threshold.map(|threshold| reconstruction::is_anomaly(score, f64::from(threshold)))
+        self.about?.threshold.map(|threshold| reconstruction::is_anomaly(score, f64::from(threshold)))
     }
 
     /// The columns of the answer for sample `n`.
-    fn cells(&self, answers: &Answers, n: usize) -> Vec<String> {
+    pub(super) fn cells(&self, answers: &Answers, n: usize) -> Vec<String> {
         let outputs = self.network.shape().outputs();
         match answers {
             Answers::Classes(probabilities) => {
@@ -132,7 +145,7 @@ impl Reader<'_> {
     }
 
     /// The answer for sample `n`.
-    fn json(&self, answers: &Answers, n: usize) -> Value {
+    pub(super) fn json(&self, answers: &Answers, n: usize) -> Value {
         let outputs = self.network.shape().outputs();
         match answers {
             Answers::Classes(probabilities) => {
@@ -143,7 +156,7 @@ impl Reader<'_> {
             Answers::Values(values) => json!({"values": &values[n * outputs..][..outputs]}),
             Answers::Labels(probabilities) => {
                 let row = &probabilities[n * outputs..][..outputs];
-                let labels = self.about.classes.iter().zip(row).filter(|(_, p)| **p > 0.5);
+                let labels = self.outputs().into_iter().zip(row).filter(|(_, p)| **p > 0.5);
                 let labels: Vec<_> = labels.map(|(name, _)| name).collect();
                 json!({"labels": labels, "probabilities": row})
             }

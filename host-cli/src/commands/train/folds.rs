@@ -20,6 +20,11 @@ pub(super) fn run(args: &cli::Train, config: MergedConfig, run: &Run, folds: usi
     if folds < 2 {
         return Err(Error::usage(format!("--folds {folds}: take 2 or more")));
     }
+    if run.from.is_some() {
+        return Err(Error::usage(
+            "--folds draws new weights for each fold; leave --from out, whose model has met all of them",
+        ));
+    }
     if !run.recipe.test.is_empty() {
         return Err(Error::usage("--folds tests on each fold in turn; leave --test out"));
     }

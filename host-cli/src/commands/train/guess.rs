@@ -103,6 +103,10 @@ fn of_classes(
     tested: f64,
 ) -> Option<String> {
     let Pipeline { recipe, set, split, .. } = pipeline;
+    // Weighted classes have another loss, and cost accuracy on purpose.
+    if recipe.class_weights != ClassWeights::None {
+        return None;
+    }
     let classes = &dataset.classes;
     let (accuracy, images, of) = match val {
         Some(accuracy) => (accuracy, frequencies(set, &split.val, classes.len()), "validation"),

@@ -65,7 +65,8 @@ pub fn name(bytes: &[u8]) -> Option<Cow<'_, str>> {
 pub fn sort(names: &mut [String]) {
     let value = |name: &String| name.parse::<f64>().ok().filter(|v| v.is_finite());
     if names.iter().all(|name| value(name).is_some()) {
-        names.sort_by(|a, b| value(a).partial_cmp(&value(b)).unwrap_or(std::cmp::Ordering::Equal));
+        let number = |name: &String| value(name).unwrap_or_default();
+        names.sort_by(|a, b| number(a).total_cmp(&number(b)).then_with(|| a.cmp(b)));
     } else {
         names.sort_unstable();
     }

@@ -30,6 +30,7 @@ pub fn schema(
     }
     let name = |n: &usize| source.names[*n].clone();
     let schema = Schema {
+        anomaly: None,
         features,
         targets: columns.targets.iter().map(name).collect(),
         classes: classes(source, columns, profile)?,

@@ -15,6 +15,9 @@ pub struct Schema {
     /// The names of the classes, where the target is one; empty where targets are numbers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub classes: Vec<String>,
+    /// The value of the target that means an anomaly, where samples are reconstructed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anomaly: Option<String>,
     /// The column of time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<String>,

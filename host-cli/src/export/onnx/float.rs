@@ -119,6 +119,9 @@ fn finish(mut graph: GraphBuilder, model: &Model, from: &str, scale: &[f32]) -> 
     if !about.classes.is_empty() {
         doc.push_str(&format!("; outputs are {}", about.classes.join(", ")));
     }
+    if let Some(temperature) = about.temperature.filter(|_| task == Task::Classify) {
+        metadata.push(("temperature", json!(temperature)));
+    }
     if let Some(threshold) = about.threshold.filter(|_| task == Task::Reconstruct) {
         metadata.push(("threshold", json!(threshold)));
     }

@@ -72,6 +72,8 @@ pub(super) struct Said {
     pub inputs: Vec<String>,
     /// The score above which a reconstruction is an anomaly.
     pub threshold: Option<f32>,
+    /// What its logits are divided by before the softmax.
+    pub temperature: Option<f32>,
 }
 
 /// Reads the network of a file, which answers `task` unless it says another. Tensors that it keeps in other files are looked for in `folder`.
@@ -89,7 +91,9 @@ pub(super) fn read(
     let mut graph =
         model.graph.take().filter(|g| !g.node.is_empty()).ok_or("an ONNX file without operators")?;
     if said.task == Some(Task::Reconstruct) {
-        graph.output.retain(|output| output.name != SCORE);
+        // The score and probabilities at a temperature follow from the outputs that are kept.
+        let tempered = said.temperature.is_some();
+        graph.output.retain(|output| output.name != SCORE && !(tempered && output.name == "probabilities"));
     }
     let graph = &graph;
     let inputs = match said {
@@ -158,6 +162,7 @@ fn said(model: &Model) -> Clause<Said> {
         task: own(model, "task")?,
         inputs: own(model, "inputs")?.unwrap_or_default(),
         threshold: own(model, "threshold")?,
+        temperature: own(model, "temperature")?.filter(|t: &f32| t.is_finite() && *t > 0.0),
     })
 }
 
