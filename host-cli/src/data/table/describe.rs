@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use super::blocks;
 use super::cell::{self, Cell};
 use super::columns::Columns;
 use super::options::TableOptions;
@@ -87,7 +88,7 @@ pub fn describe(path: &Path, options: &TableOptions) -> Result<Description> {
         categorical: columns.categorical.iter().chain(&columns.group).copied().collect(),
         ..Columns::default()
     };
-    let mut profile = Profile::new(&source, &seen, false)?;
+    let mut profile = blocks::profile(&source, &seen, false)?;
     if profile.rows == 0 {
         return Err(source.error("has no rows; write a line for each sample below the names"));
     }

@@ -64,17 +64,11 @@ pub fn rows(
         FeatureKind::Number => Values::new(),
         FeatureKind::Categories(values) => index(values),
     });
-    if let Some(Numeric { features, targets }) = profile.numeric.take()
-        && schema.classes.is_empty()
+    if let Some(numeric) = profile.numeric.take()
+        && let Some(target) = target_of(&numeric, columns, &schema, &index(&schema.classes))
         && schema.features.iter().all(|feature| feature.kind == FeatureKind::Number)
-        && (profile.with_missing == 0 || schema.features.iter().all(|feature| feature.fill.is_none()))
     {
-        let target = match columns.targets.len() {
-            0 => Target::None,
-            count => Target::Numbers(Numbers::new(targets, count)),
-        };
-        let (rows, gaps, notes) = (profile.rows, Vec::new(), Vec::new());
-        return Ok(Table { schema, rows, features, target, groups: None, times: None, gaps, notes });
+        return Ok(of_numbers(numeric, target, profile, columns, schema));
     }
     let loader = Loader {
         source,
@@ -116,14 +110,50 @@ pub fn rows(
     let target = loader.target(&mut loaded, &mut notes);
     let Loaded { features, groups, group_names, times, gaps, .. } = loaded;
     let groups = columns.group.map(|_| groups);
-    if let Some(name) = schema.group.as_ref().filter(|_| groups.is_some()) {
-        notes.push(format!(
-            "column {name:?} tells {} apart; it is no feature",
-            plural(group_names.len(), "group")
-        ));
-    }
+    notes.extend(group_note(&schema, columns, group_names.len()));
     let times = columns.time.map(|_| times);
     Ok(Table { schema, rows: count, features, target, groups, times, gaps, notes })
+}
+
+/// The target of a table of numbers; `None` where it is not what the schema says.
+fn target_of(numeric: &Numeric, columns: &Columns, schema: &Schema, classes: &Values) -> Option<Target> {
+    let Numeric { targets, classes: found, codes, .. } = numeric;
+    match (columns.targets.len(), schema.classes.is_empty(), found.is_empty()) {
+        (0, ..) => Some(Target::None),
+        (count, true, true) => Some(Target::Numbers(Numbers::new(targets.clone(), count))),
+        (_, false, false) => {
+            let known: Option<Vec<u32>> = found.iter().map(|name| classes.get(name).copied()).collect();
+            let known = known?;
+            let codes = codes.iter().map(|&code| known[code as usize]).collect();
+            Some(Target::Text { names: schema.classes.clone(), codes })
+        }
+        _ => None,
+    }
+}
+
+/// The table that one pass has read.
+fn of_numbers(
+    numeric: Numeric,
+    target: Target,
+    profile: &Profile,
+    columns: &Columns,
+    schema: Schema,
+) -> Table {
+    let Numeric { mut features, groups, group_count, times, .. } = numeric;
+    if profile.with_missing > 0 && matches!(schema.missing, Missing::Mean | Missing::Median) {
+        let fills: Vec<f32> = schema.features.iter().map(|f| f.fill.unwrap_or(f32::NAN)).collect();
+        for row in features.chunks_exact_mut(fills.len()) {
+            row.iter_mut().zip(&fills).filter(|(value, _)| value.is_nan()).for_each(|(value, &f)| *value = f);
+        }
+    }
+    let notes = group_note(&schema, columns, group_count).into_iter().collect();
+    let (groups, times) = (columns.group.map(|_| groups), columns.time.map(|_| times));
+    Table { schema, rows: profile.rows, features, target, groups, times, gaps: Vec::new(), notes }
+}
+
+fn group_note(schema: &Schema, columns: &Columns, groups: usize) -> Option<String> {
+    let name = schema.group.as_ref().filter(|_| columns.group.is_some())?;
+    Some(format!("column {name:?} tells {} apart; it is no feature", plural(groups, "group")))
 }
 
 impl Loader<'_> {

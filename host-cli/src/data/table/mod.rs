@@ -1,12 +1,14 @@
 //! Tables: rows of numbers and text from CSV and TSV files, plain or gzip, as one f32 matrix.
 //!
-//! A file is streamed twice: the first pass, `profile`, finds out what each column holds, the second, `load`, writes the numbers
-//! where they belong; a table of numbers alone is done after the first. So a table takes no more memory than its matrix, whatever the size of its text. The meaning of the
-//! columns is kept as a [`Schema`], by which other rows become the same inputs.
+//! A file is streamed twice: the first pass, `profile`, finds out what each column holds, the second, `load`, writes the
+//! numbers where they belong. A table whose features are all numbers is done after one pass on all cores, `blocks`. So a table
+//! takes no more memory than its matrix, whatever the size of its text. The meaning of the columns is kept as a [`Schema`], by
+//! which other rows become the same inputs.
 //!
 //! What is assumed is noted; what cannot be right is refused with the line and the column. A line is counted as a text editor
 //! counts, from 1 and with the header and blank lines.
 
+mod blocks;
 mod cell;
 mod columns;
 mod copy;
@@ -28,7 +30,6 @@ use std::path::Path;
 
 use crate::error::Result;
 use columns::Columns;
-use profile::Profile;
 use source::Source;
 
 pub use copy::copy_with;
@@ -67,7 +68,7 @@ pub fn read(path: &Path, options: &TableOptions) -> Result<Table> {
     let mut source = Source::open(path, &[])?;
     let mut notes = std::mem::take(&mut source.notes);
     let columns = Columns::chosen(&source, options, &mut notes)?;
-    let mut profile = Profile::new(&source, &columns, options.missing == Missing::DropRows)?;
+    let mut profile = blocks::profile(&source, &columns, options.missing == Missing::DropRows)?;
     let schema = decide::schema(&source, &columns, &profile, options, &mut notes)?;
     let mut table = load::rows(&source, &columns, &mut profile, schema, true)?;
     notes.append(&mut table.notes);
@@ -90,7 +91,7 @@ pub fn read_as(path: &Path, schema: &Schema, needs_target: bool) -> Result<Table
         Missing::DropRows if !needs_target => Missing::Error,
         policy => policy,
     };
-    let mut profile = Profile::new(&source, &columns, policy == Missing::DropRows)?;
+    let mut profile = blocks::profile(&source, &columns, policy == Missing::DropRows)?;
     if !needs_target && decide::check_target(&source, &columns, &profile, schema).is_err() {
         notes.push("the target column is not used: a value in it is missing or no number".into());
         columns.targets.clear();

@@ -53,7 +53,8 @@ pub struct Column {
 }
 
 impl Column {
-    fn new(look: Look) -> Self {
+    /// A column without cells.
+    pub fn new(look: Look) -> Self {
         Self {
             look,
             missing: 0,
@@ -70,11 +71,14 @@ impl Column {
         }
     }
 
+    #[inline]
     fn hash(&mut self, bits: u64) {
         self.hash = (self.hash.rotate_left(5) ^ bits).wrapping_mul(0x517c_c1b7_2722_0a95);
     }
 
-    fn number(&mut self, value: f32, row: usize) {
+    /// Counts a number.
+    #[inline]
+    pub fn number(&mut self, value: f32, row: usize) {
         if self.numbers == 0 {
             self.first = value;
         }
@@ -82,6 +86,39 @@ impl Column {
         self.constant &= value == self.first;
         self.counts_rows &= value == self.first + row as f32;
         self.hash(u64::from(value.to_bits()));
+    }
+
+    /// Counts a cell without a value in the record at `byte`.
+    pub fn miss(&mut self, byte: u64) {
+        if self.missing == 0 {
+            self.first_missing = byte;
+        }
+        self.missing += 1;
+        self.counts_rows = false;
+        self.hash(1 << 40);
+    }
+
+    /// Counts a text of the record at `byte` whose name is counted elsewhere.
+    pub fn text(&mut self, byte: u64, text: &str) {
+        self.first_text.get_or_insert_with(|| (byte, text.into()));
+        self.texts += 1;
+        self.hash(1 << 41);
+    }
+
+    /// Counts the cells of the next rows, but for names and for whether they count rows.
+    pub fn append(&mut self, next: &Self) {
+        if self.missing == 0 {
+            self.first_missing = next.first_missing;
+        }
+        if self.numbers == 0 {
+            self.first = next.first;
+        }
+        self.constant &= next.constant && (next.numbers == 0 || next.first == self.first);
+        self.missing += next.missing;
+        self.numbers += next.numbers;
+        self.texts += next.texts;
+        self.first_text = self.first_text.take().or_else(|| next.first_text.clone());
+        self.hash(next.hash);
     }
 
     /// Counts a name; `None` where it is not UTF-8.
@@ -105,13 +142,23 @@ pub struct Numeric {
     pub features: Vec<f32>,
     /// The targets: (rows, targets).
     pub targets: Vec<f32>,
+    /// The classes of a target that is text, in the order of appearance.
+    pub classes: Vec<String>,
+    /// The class of each row, if there are classes.
+    pub codes: Vec<u32>,
+    /// The group of each row, if there is a column of it, in the order of appearance.
+    pub groups: Vec<u32>,
+    /// The number of groups.
+    pub group_count: usize,
+    /// The time of each row, if there is a column of it.
+    pub times: Vec<f64>,
 }
 
 impl Numeric {
     /// Memory for all lines of a table, if its columns may all be numbers and there is as much.
     fn reserve(source: &Source, columns: &Columns) -> Option<Self> {
         let special = columns.time.is_some() || columns.group.is_some() || !columns.categorical.is_empty();
-        let lines = (!special).then(|| source.lines().ok())??;
+        let lines = (!special).then(|| source.lines().ok())??.count;
         let mut numeric = Self::default();
         numeric.features.try_reserve_exact(lines.checked_mul(columns.features.len())?).ok()?;
         numeric.targets.try_reserve_exact(lines.checked_mul(columns.targets.len())?).ok()?;
@@ -161,12 +208,7 @@ impl Profile {
                 let (column, cell) = (&mut profile.columns[n], &record[n]);
                 match (cell::parse(cell), column.look) {
                     (Cell::Missing, _) => {
-                        if column.missing == 0 {
-                            column.first_missing = byte;
-                        }
-                        column.missing += 1;
-                        column.counts_rows = false;
-                        column.hash(1 << 40);
+                        column.miss(byte);
                         numbers[n] = f32::NAN;
                         missing = true;
                     }
@@ -189,7 +231,7 @@ impl Profile {
                     }
                 }
             }
-            if let Some(Numeric { features, targets }) = &mut profile.numeric {
+            if let Some(Numeric { features, targets, .. }) = &mut profile.numeric {
                 features.extend(columns.features.iter().map(|&n| numbers[n]));
                 targets.extend(columns.targets.iter().map(|&n| numbers[n]));
             }

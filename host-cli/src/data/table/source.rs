@@ -37,6 +37,15 @@ pub struct Source {
     pub notes: Vec<String>,
 }
 
+/// How long a table is, and whether its cells are just what stands between the separators.
+#[derive(Debug, Clone, Copy)]
+pub struct Lines {
+    /// Its lines.
+    pub count: usize,
+    /// Whether a quote is anywhere but in a header of one line.
+    pub quotes: bool,
+}
+
 impl Source {
     /// Opens a table. `known` are names of columns that it should have: a first record that holds them is a header.
     ///
@@ -158,20 +167,30 @@ impl Source {
         Ok(Rows { source: self, reader: builder.from_reader(self.bytes()?), record: ByteRecord::new() })
     }
 
-    /// The number of lines, which no table has more rows than.
+    /// The lines, which no table has more rows than.
     ///
     /// # Errors
     /// `Data` where the file cannot be read.
-    pub fn lines(&self) -> Result<usize> {
-        let (mut bytes, mut lines) = (self.bytes()?, 1);
+    pub fn lines(&self) -> Result<Lines> {
+        let (mut bytes, mut lines) = (self.bytes()?, Lines { count: 1, quotes: false });
+        let (mut first, mut in_first) = (true, 0);
         loop {
             let buffer = bytes.fill_buf().map_err(|e| self.unreadable(&e))?;
-            let ends = |part: &[u8]| part.iter().map(|b| u8::from(*b == b'\n')).sum::<u8>();
-            lines += buffer.chunks(128).map(|part| usize::from(ends(part))).sum::<usize>();
             let length = buffer.len();
             if length == 0 {
+                lines.quotes |= in_first % 2 > 0;
                 return Ok(lines);
             }
+            let mut below = buffer;
+            if first {
+                let end = memchr::memchr2(b'\n', b'\r', buffer);
+                in_first += memchr::memchr_iter(b'"', &buffer[..end.unwrap_or(length)]).count();
+                below = &buffer[end.unwrap_or(length)..];
+                first = end.is_none();
+            }
+            lines.count += memchr::memchr_iter(b'\n', below).count();
+            lines.quotes =
+                lines.quotes || memchr::memchr(b'"', below).is_some() || !self.header && in_first > 0;
             bytes.consume(length);
         }
     }
