@@ -251,7 +251,7 @@ pub struct Predict {
     #[arg(long, value_name = "P", value_parser = recipe::fraction)]
     pub reject: Option<f32>,
     /// Write the rows of a table and the answer for each to this file [default: stdout]
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", conflicts_with = "json")]
     pub out: Option<PathBuf>,
     /// The data set of --index, or the rows to predict.
     #[command(flatten)]

@@ -54,7 +54,8 @@ pub struct TableArgs {
     /// split [default: none]
     #[arg(long, value_name = "NAME")]
     pub group: Option<String>,
-    /// Order the rows of a table by this column of time; it is no feature [default: none]
+    /// Name the column of time of a table: a recording ends where it steps back; it is no feature, and rows are not
+    /// sorted by it [default: none]
     #[arg(long, value_name = "NAME")]
     pub time: Option<String>,
     /// Make each sample of this many consecutive rows of a table; 0 for single rows [default: 0]

@@ -63,12 +63,28 @@ pub fn run(command: Command) -> Result<()> {
 fn load_data(args: &DataArgs, of: &Path, about: Option<&About>, warnings: &mut Warnings) -> Result<Dataset> {
     let recipe = about.and_then(|about| about.recipe.as_ref());
     let reading = args.reading.over(recipe.map(Recipe::reading).unwrap_or_default());
-    let dataset =
-        match (&args.data, about.and_then(|about| about.schema.as_ref().map(|schema| (about, schema)))) {
-            (Some(Source::Path(path)), Some((about, schema))) => rows_for(path, of, about, schema, &reading)?,
-            (Some(source), _) => source.load(args.data_dir.as_deref(), &reading)?,
-            (None, _) => remembered(args, of, about, reading, warnings)?,
-        };
+    let dataset = match (
+        &args.data,
+        about.and_then(|about| about.schema.as_ref().map(|schema| (about, schema))),
+    ) {
+        (Some(Source::Path(path)), Some((about, schema))) => rows_for(path, of, about, schema, &reading)?,
+        (Some(source), _) => {
+            let dataset = source.load(args.data_dir.as_deref(), &reading)?;
+            let same = about.is_some_and(|about| about.data_sha256.as_ref() == Some(&dataset.fingerprint()));
+            if same || !dataset.split_off {
+                dataset
+            } else {
+                let dataset = dataset.undivided();
+                warnings.add(format!(
+                    "{source} is not known as what the model was trained on: all its {} are tested on, some of which it may \
+                     have met",
+                    count(dataset.test.len(), dataset.singular())
+                ));
+                dataset
+            }
+        }
+        (None, _) => remembered(args, of, about, reading, warnings)?,
+    };
     // What was assumed of the training table was said when the model was trained on it.
     if args.data.is_some() || dataset.schema.is_none() {
         dataset.warnings.iter().for_each(|text| warnings.add(text));
@@ -84,14 +100,42 @@ fn load_data(args: &DataArgs, of: &Path, about: Option<&About>, warnings: &mut W
     Ok(dataset)
 }
 
+/// Refuses to reject answers that are no classes.
+fn check_reject(network: &Network, reject: Option<f32>) -> Result<()> {
+    let task = network.about().map_or(Task::Classify, |about| about.task);
+    match reject {
+        Some(_) if task != Task::Classify => Err(Error::usage(format!(
+            "--reject goes with classes, and the model answers the task {}; leave --reject out",
+            task.name()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses an output file that the data set was read from.
+fn protect(out: &Path, dataset: &Dataset) -> Result<()> {
+    let data = Path::new(&dataset.name);
+    let canonical = |path: &Path| std::fs::canonicalize(path).ok();
+    match (canonical(out), canonical(data)) {
+        (Some(file), Some(data)) if file.starts_with(&data) => Err(Error::usage(format!(
+            "{} belongs to the data, and would be replaced; name another file to write",
+            out.display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// The data set of a table for a model of another one: its columns are matched by name, and all its rows are tested on. The
 /// table that the model was trained on is split as it was then.
 fn rows_for(path: &Path, of: &Path, about: &About, schema: &Schema, reading: &Reading) -> Result<Dataset> {
     let place = Folder::of_model(of).map_or(Ok(None), |run| run.place())?.map(|(place, _)| place);
     let (trained_on, test) = place.map_or((None, None), |place| (place.data, place.test));
     let reading = Reading { test: test.or(reading.test.clone()), ..reading.clone() };
-    let is_same =
-        |dataset: &Dataset| about.data_sha256.as_ref().is_some_and(|sha| *sha == dataset.fingerprint());
+    // The same cells under other names are other data.
+    let is_same = |dataset: &Dataset| {
+        let columns = dataset.schema.as_ref().is_some_and(|own| own.same_columns(schema));
+        columns && about.data_sha256.as_ref().is_some_and(|sha| *sha == dataset.fingerprint())
+    };
     match Source::Path(path.into()).load(None, &reading) {
         Ok(dataset) if is_same(&dataset) => return Ok(dataset),
         // Rows that were trained on must not be tested on because the test rows are missing.

@@ -4,7 +4,7 @@ use selvedge::format::{ModelView, Packing};
 use selvedge::infer::integer::Engine;
 use serde_json::{Value, json};
 
-use super::{check_fit, load_data};
+use super::{check_fit, load_data, protect};
 use crate::cli::{IntegerType, Quantize};
 use crate::data::Dataset;
 use crate::error::{Error, Result, typed};
@@ -39,6 +39,7 @@ pub fn run(args: &Quantize) -> Result<()> {
     model.check_device()?;
     let mut warnings = Warnings::default();
     let dataset = load_data(&args.data, &args.model, Some(&model.about), &mut warnings)?;
+    Some(&*args.out).map_or(Ok(()), |out| protect(out, &dataset))?;
     check_fit(model.shape, |c| model.class(c), &dataset, &[&dataset.train, &dataset.test], &mut warnings)?;
     let dtype = args.dtype.dtype();
     flash::check_packing(dtype, args.packing.unwrap_or(Packing::Generic))?;

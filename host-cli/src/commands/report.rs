@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{check_fit, load_data};
+use super::{check_fit, load_data, protect};
 use crate::cli::Report;
 use crate::error::{Error, Result};
 use crate::files;
@@ -32,6 +32,7 @@ pub fn run(args: &Report) -> Result<()> {
     } else {
         let model = Model::load(&args.of)?;
         let dataset = load_data(&args.data, &args.of, Some(&model.about), &mut warnings)?;
+        Some(&*args.out).map_or(Ok(()), |out| protect(out, &dataset))?;
         check_fit(model.shape, |c| model.class(c), &dataset, &[&dataset.test], &mut warnings)?;
         let (metrics, place) = match Folder::of_model(&args.of) {
             Some(run) => (run.metrics()?, run.place_text()?),

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::model::{self, Model};
 use crate::recipe::config::{MergedConfig, Origin};
 use crate::recipe::preset::{self, Facts};
-use crate::recipe::{HiddenActivations, Recipe, Standardisation};
+use crate::recipe::{HiddenActivations, Recipe, Standardisation, TrainOn};
 use crate::run::Folder;
 
 /// The model that a recipe's `from` names; its shape and normalisation override the recipe's presets.
@@ -85,6 +85,28 @@ pub(super) fn load(config: &mut MergedConfig) -> Result<Option<Model>> {
     Ok(Some(model))
 }
 
+/// Refuses samples that answer something else than the model, or whose columns are others.
+///
+/// # Errors
+/// `Model` with what differs.
+pub(super) fn check_columns(model: &Model, recipe: &Recipe, dataset: &Dataset) -> Result<()> {
+    let about = &model.about;
+    let what = if about.task != dataset.task {
+        format!("answers the task {}, and the data ask for {}", about.task.name(), dataset.task.name())
+    } else if let (Some(own), Some(other)) = (&about.schema, &dataset.schema)
+        && !own.targets.is_empty()
+        && !own.same_columns(other)
+    {
+        "has other columns, targets or classes than the data, or has them in another order".into()
+    } else {
+        return Ok(());
+    };
+    Err(Error::model(format!(
+        "{} {what}; continue with a table like the one that it was trained on, or train a new model without --from",
+        recipe.from
+    )))
+}
+
 /// Whether the recipe is the preset `auto`: where it was named, or where no preset was and the samples are the user's own.
 pub(super) fn is_auto(args: &RecipeArgs, recipe: &Recipe) -> bool {
     match args.preset.as_deref() {
@@ -109,7 +131,12 @@ pub(super) fn settle(config: &mut MergedConfig, dataset: &Dataset) -> Result<()>
         task: dataset.task,
         pictures: matches!(set.features, Features::Images(_)),
     };
-    config.merge_below(preset::auto(facts), &Origin::Preset("auto".into()))
+    let mut keys = preset::auto(facts);
+    // Without validation samples there is nothing to wait for.
+    if config.recipe()?.train_on == TrainOn::All {
+        keys.insert("patience".into(), 0.into());
+    }
+    config.merge_below(keys, &Origin::Preset("auto".into()))
 }
 
 /// Whether the model may have been trained on images that `recipe` validates on.

@@ -268,6 +268,7 @@ pub(super) fn dataset(
 ) -> Dataset {
     Dataset {
         name: String::new(),
+        split_off: false,
         train,
         test,
         task,

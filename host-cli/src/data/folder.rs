@@ -9,7 +9,7 @@ use super::{Dataset, FASHION_MNIST_CLASSES, FILES, Reading, Samples, foreign, is
 use crate::error::{Error, ErrorKind, Result};
 
 /// The advice where a folder holds no data set.
-pub(super) const ADVICE: &str = "name a folder of the four files train-images-idx3-ubyte, train-labels-idx1-ubyte, \
+pub(super) const ADVICE: &str = "name a table (CSV), arrays (.npy or .npz), a folder of pictures for each class, or a folder of the four files train-images-idx3-ubyte, train-labels-idx1-ubyte, \
                       t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, plain or .gz, or try `--data demo`";
 
 /// The advice where the folder that `--data` names holds no data set: the built-in name that resembles it, or [`ADVICE`].

@@ -24,6 +24,12 @@ const SAVE: &str = "save it as arrays, numpy.savez('data.npz', x_train=.., y_tra
 /// `Data` where it cannot be read.
 pub fn of_file(path: &Path) -> Result<String> {
     let kind = kind_of(path).map_err(|e| Error::unreadable(ErrorKind::Data, path, &e))?;
+    if kind == Kind::Text && is_table(path) {
+        return Ok(
+            "text, but no table: separate the columns by commas, semicolons or tabs, in two columns at least"
+                .into(),
+        );
+    }
     if let Some(clause) = clause(kind, path) {
         return Ok(clause);
     }

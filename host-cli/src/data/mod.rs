@@ -89,6 +89,8 @@ pub struct Dataset {
     pub first_label: usize,
     /// The columns of the table that it was read from.
     pub schema: Option<Schema>,
+    /// Whether the test samples were split off the others, because the data set has none of its own.
+    pub split_off: bool,
     /// Warnings: what was assumed or looks wrong.
     pub warnings: Vec<String>,
 }
@@ -105,6 +107,7 @@ impl Dataset {
             counted: false,
             first_label: 0,
             schema: None,
+            split_off: false,
             warnings: Vec::new(),
         }
     }
@@ -128,6 +131,17 @@ impl Dataset {
             Task::Reconstruct => self.train.features.width(),
             _ => self.classes.len(),
         }
+    }
+
+    /// The data set with all its samples to test on, if they were divided here.
+    #[must_use]
+    pub fn undivided(mut self) -> Self {
+        if self.split_off {
+            let of = std::mem::replace(&mut self.test, self.train.clone());
+            self.test.append(of);
+            self.test.validation = None;
+        }
+        self
     }
 
     /// Adds classes without images until there are `classes`, unless the classes have names.

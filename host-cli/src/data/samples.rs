@@ -165,6 +165,20 @@ impl Samples {
         Self { features: Features::Images(images), targets: Targets::Classes(labels), validation: None }
     }
 
+    /// Appends samples of the same kind.
+    pub fn append(&mut self, more: Self) {
+        match (&mut self.features, more.features) {
+            (Features::Images(images), Features::Images(more)) => {
+                images.pixels.extend(more.pixels);
+                images.count += more.count;
+            }
+            (Features::Table(matrix), Features::Table(more)) => matrix.values.extend(more.values),
+            _ => return,
+        }
+        let targets = std::mem::replace(&mut self.targets, Targets::Unknown);
+        self.targets = targets.followed_by(more.targets);
+    }
+
     /// The number of samples.
     pub fn len(&self) -> usize {
         self.features.len()

@@ -44,7 +44,7 @@ pub(super) fn from_table(path: &Path, reading: &Reading) -> Result<Dataset> {
         }
         None => split_off,
     };
-    Ok(dataset((train, test), task, names, Some(schema), notes))
+    Ok(Dataset { split_off: !has_test, ..dataset((train, test), task, names, Some(schema), notes) })
 }
 
 /// The names of the outputs.
@@ -234,6 +234,7 @@ pub(super) fn from_arrays(path: &Path, reading: &Reading) -> Result<Dataset> {
     let rows = features.len();
     let parts = assemble::parts(&targets, &names, None, reading, x_test.is_some(), rows)?;
     let (train, split_off) = divide(features, targets, &parts);
+    let split_off_here = x_test.is_none();
     let test = match x_test {
         Some(x) => {
             let (features, _) = array_features(x, &mut notes)?;
@@ -245,7 +246,7 @@ pub(super) fn from_arrays(path: &Path, reading: &Reading) -> Result<Dataset> {
         None => split_off,
     };
     check_same_width(&train, &test)?;
-    Ok(dataset((train, test), task, names, schema, notes))
+    Ok(Dataset { split_off: split_off_here, ..dataset((train, test), task, names, schema, notes) })
 }
 
 /// Options that name columns, which arrays do not have.
@@ -425,9 +426,10 @@ pub(super) fn from_pictures(
         _ => assemble::parts(&targets, &classes, None, reading, test.is_some(), rows)?,
     };
     let (train, split_off) = divide(features, targets, &parts);
+    let split_off_here = test.is_none();
     let test = test.map_or(split_off, samples);
     let names = if task == Task::Reconstruct { Vec::new() } else { classes };
-    Ok(dataset((train, test), task, names, None, notes))
+    Ok(Dataset { split_off: split_off_here, ..dataset((train, test), task, names, None, notes) })
 }
 
 fn append(to: &mut Pictures, from: Pictures) {

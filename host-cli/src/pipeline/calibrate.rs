@@ -34,7 +34,11 @@ pub(super) fn calibrate(pipeline: &Pipeline<'_>, pool: &ThreadPool, model: &mut 
         (Task::Reconstruct, _) => {
             if let Answers::Scores(scores) = answers(pool, backend, model, &set.features, &split.val)? {
                 let threshold = reconstruction::threshold(&scores, f64::from(recipe.false_alarms));
-                model.about.threshold = Some(threshold.map_err(Error::failed)? as f32);
+                let threshold = threshold.map_err(Error::failed)?;
+                // Rounded up, so that the score that it was taken from does not lie above it.
+                let rounded = threshold as f32;
+                let below = f64::from(rounded) < threshold;
+                model.about.threshold = Some(if below { rounded.next_up() } else { rounded });
             }
         }
         _ => {}

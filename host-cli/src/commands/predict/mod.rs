@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::{check_fit, check_image, load_data};
+use super::{check_fit, check_image, check_reject, load_data};
 use crate::cli::Predict;
 use crate::data::idx;
 use crate::data::pictures::{self, Channels, PictureOptions};
@@ -35,11 +35,15 @@ struct Image {
 /// As the command line documents.
 pub fn run(args: &Predict) -> Result<()> {
     let model = Network::load(&args.model)?;
+    check_reject(&model, args.reject)?;
     if let Some(schema) = model.about().and_then(|about| about.schema.as_ref()) {
         let named = match &args.data.data {
             Some(Source::Path(path)) => Some(path),
             _ => None,
         };
+        if args.image.is_some() && named.is_some() {
+            return Err(Error::usage("one table at a time: name it by --data, or without a flag"));
+        }
         let path = args.image.as_ref().or(named).ok_or_else(|| {
             Error::usage("which rows? name a table with the model's columns, such as `--data rows.csv`")
         })?;

@@ -118,9 +118,11 @@ fn of_classes(
     let what = no_better(accuracy, &images)
         .map(|(class, share)| {
             format!(
-                "the {of} accuracy, {:.2}%, is no better than a guess: {:.2}% of the images are {}",
+                "the {of} accuracy, {:.2}%, {} a guess: {:.2}% of the {} are {}",
                 100.0 * accuracy,
+                if accuracy > share { "is too close to be told from" } else { "is no better than" },
                 100.0 * share,
+                dataset.plural(),
                 classes.get(class).map_or_else(|| format!("class {class}"), Clone::clone),
             )
         })

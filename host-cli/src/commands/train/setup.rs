@@ -132,6 +132,9 @@ impl Run {
                 self.place.backend
             ))
         })?;
+        if let Some(model) = &self.from {
+            start::check_columns(model, recipe, dataset)?;
+        }
         let mlp = pipeline::network(recipe, dataset, backend)?;
         match self.from.as_ref().filter(|model| model.shape != mlp.shape) {
             Some(model) => Err(Error::model(format!(

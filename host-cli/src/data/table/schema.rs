@@ -75,6 +75,14 @@ impl Feature {
 }
 
 impl Schema {
+    /// Whether another schema has the same columns for the same inputs and answers.
+    pub fn same_columns(&self, other: &Self) -> bool {
+        let columns =
+            |s: &Self| s.features.iter().map(|f| (f.name.clone(), f.kind.clone())).collect::<Vec<_>>();
+        columns(self) == columns(other)
+            && (&self.targets, &self.classes, self.window) == (&other.targets, &other.classes, other.window)
+    }
+
     /// Columns of numbers with these names.
     pub fn of_columns(names: impl IntoIterator<Item = String>) -> Self {
         let feature = |name| Feature { name, kind: FeatureKind::Number, fill: None };
