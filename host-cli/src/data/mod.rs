@@ -13,6 +13,7 @@ mod folder;
 mod foreign;
 pub mod idx;
 pub mod normalise;
+mod options;
 pub mod pictures;
 pub mod png;
 pub mod samples;
@@ -247,7 +248,7 @@ impl Source {
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Dataset> {
         if !matches!(self, Self::Path(_)) {
-            sources::refuse_for_idx(&self.to_string(), reading)?;
+            options::refuse_for_idx(&self.to_string(), reading)?;
         }
         let mut dataset = match self {
             Self::FashionMnist => {
@@ -279,7 +280,7 @@ fn load_path(path: &Path, reading: &Reading, progress: &mut dyn FnMut(usize, usi
         return sources::from_pictures(path, reading, progress);
     }
     let dataset = folder::load(path, &folder::advice(path), reading)?;
-    sources::refuse_for_idx(&path.display().to_string(), reading)?;
+    options::refuse_for_idx(&path.display().to_string(), reading)?;
     Ok(dataset)
 }
 

@@ -90,11 +90,10 @@ pub(super) fn read(
     let said = said(&model)?;
     let mut graph =
         model.graph.take().filter(|g| !g.node.is_empty()).ok_or("an ONNX file without operators")?;
-    if said.task == Some(Task::Reconstruct) {
-        // The score and probabilities at a temperature follow from the outputs that are kept.
-        let tempered = said.temperature.is_some();
-        graph.output.retain(|output| output.name != SCORE && !(tempered && output.name == "probabilities"));
-    }
+    // The score and probabilities at a temperature follow from the outputs that are kept.
+    let (scored, tempered) = (said.task == Some(Task::Reconstruct), said.temperature.is_some());
+    let follows = |name: &str| scored && name == SCORE || tempered && name == "probabilities";
+    graph.output.retain(|output| !follows(&output.name));
     let graph = &graph;
     let inputs = match said {
         Said { ref inputs, .. } if !inputs.is_empty() => Some(InputKind::Table),
