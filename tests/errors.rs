@@ -61,7 +61,12 @@ fn bad_batches_leave_the_parameters_alone() {
         assert_eq!(step(&mut params[1..], &[0], 0.1), Err(short));
         params[0] = f32::INFINITY;
         let before = bits(&params);
-        assert_eq!(step(&mut params, &problem.labels, 0.1), Err(Error::NonFiniteLoss), "{}", backend.name());
+        assert_eq!(
+            step(&mut params, &problem.labels[..], 0.1),
+            Err(Error::NonFiniteLoss),
+            "{}",
+            backend.name()
+        );
         assert_eq!(bits(&params), before);
         let fill = |_: usize, rows: &mut [f32]| rows.fill(0.0);
         let too_many = mlp.step(

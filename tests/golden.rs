@@ -39,7 +39,7 @@ fn the_literals_are_the_specification() {
             Loss::SoftmaxCrossEntropy,
             &params,
             &x,
-            &problem.labels,
+            &problem.labels[..],
             &mut gradient,
             &mut scratch,
         );

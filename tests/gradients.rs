@@ -15,7 +15,7 @@ fn oracle(problem: &Problem) -> (f64, Vec<f64>) {
         Loss::SoftmaxCrossEntropy,
         &params,
         &x,
-        &problem.labels,
+        &problem.labels[..],
         &mut gradient,
         &mut scratch,
     );
@@ -38,7 +38,7 @@ fn central_differences() {
                 Loss::SoftmaxCrossEntropy,
                 params,
                 &x,
-                &problem.labels,
+                &problem.labels[..],
                 &mut ignored,
                 &mut scratch,
             )
@@ -84,7 +84,7 @@ fn every_backend_follows_the_chain_rule() {
             let mut params = problem.params.clone();
             let mut gradient = vec![f32::NAN; params.len()];
             let mlp = problem.mlp(backend);
-            let (labels, fill) = (&problem.labels, problem.fill());
+            let (labels, fill) = (&problem.labels[..], problem.fill());
             let evaluated = mlp.evaluate(&Serial, &params, &mut workspace, labels, &fill).unwrap();
             let mut step = |params: &mut [f32], update: Update<'_>| {
                 mlp.step(&Serial, params, &mut workspace, labels, &fill, update).unwrap()

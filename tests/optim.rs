@@ -150,7 +150,7 @@ fn smoothed_loss(problem: &Problem, params: &[f32], regularize: Regularize) -> f
     let classes = problem.shape.outputs();
     let all: f64 = (0..classes).map(|c| loss(&vec![c as u8; problem.labels.len()])).sum();
     let smoothing = f64::from(regularize.label_smoothing);
-    (1.0 - smoothing) * loss(&problem.labels) + smoothing * all / classes as f64
+    (1.0 - smoothing) * loss(&problem.labels[..]) + smoothing * all / classes as f64
 }
 
 #[test]
