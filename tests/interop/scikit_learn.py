@@ -82,7 +82,7 @@ def main():
         rows = train_rows(args.program, table, folder, flags)
         x = digits.data[:rows].astype(np.float32)
         x = (x - x.mean(0)) / np.where(x.std(0) > 0, x.std(0), 1)
-        sgd = MLPClassifier(64, solver="sgd", learning_rate_init=0.01, momentum=0.0, alpha=0.0, batch_size=64, max_iter=50,
+        sgd = MLPClassifier(hidden_layer_sizes=64, solver="sgd", learning_rate_init=0.01, momentum=0.0, alpha=0.0, batch_size=64, max_iter=50,
                             tol=0, n_iter_no_change=50)
         met.append(compare(
             "digits, 64-64-10, 50 epochs of SGD", 8, 7,
@@ -98,7 +98,7 @@ def main():
         flags = ["--task", "regress", "--hidden", "64", "--optimizer", "adamw", "--lr", "0.001", "--batch", "256"]
         rows = train_rows(args.program, arrays, folder, flags)
         x, y = x[:rows], y[:rows]
-        adam = MLPRegressor(64, solver="adam", learning_rate_init=0.001, alpha=0.0, batch_size=256, max_iter=1, tol=0)
+        adam = MLPRegressor(hidden_layer_sizes=64, solver="adam", learning_rate_init=0.001, alpha=0.0, batch_size=256, max_iter=1, tol=0)
         met.append(compare(
             f"{args.rows:,} x 30, 30-64-1, an epoch of Adam", 4, 5,
             lambda: selvedge(args.program, arrays, folder, [*flags, "--epochs", "1"])[0],
