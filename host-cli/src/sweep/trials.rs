@@ -2,7 +2,6 @@
 //!
 //! A trial is done where its second file is; a sweep that was cut off goes on with the others.
 
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,8 +15,8 @@ use crate::files;
 use crate::files::checksum;
 use crate::inference::evaluate::evaluate_model;
 use crate::model::Model;
-use crate::pipeline::{self, Ending, Epoch, Observer, Pipeline, State};
-use crate::terminal::interrupt;
+use crate::pipeline::{self, Ending, Pipeline};
+use crate::terminal::interrupt::UntilInterrupted;
 use crate::thread_pool::{ThreadPool, Threads};
 
 /// The result of a trial.
@@ -152,17 +151,5 @@ impl Trials {
         };
         let test = &dataset.test;
         Ok(evaluate_model(thread_pool, backend, &model, test, &test.indices())?.accuracy())
-    }
-}
-
-/// Prints nothing; Ctrl-C ends the trial.
-struct UntilInterrupted;
-
-impl Observer for UntilInterrupted {
-    fn step(&mut self, _: &State, _: usize) -> Result<ControlFlow<()>> {
-        Ok(interrupt::flow())
-    }
-    fn epoch(&mut self, _: &Epoch) -> Result<()> {
-        Ok(())
     }
 }

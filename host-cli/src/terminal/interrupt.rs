@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Error, Result};
+use crate::pipeline::{Epoch, Observer, State};
 
 static ASKED: AtomicBool = AtomicBool::new(false);
 
@@ -30,4 +31,16 @@ pub fn flow() -> ControlFlow<()> {
 /// Whether a signal came.
 pub fn asked() -> bool {
     ASKED.load(Ordering::Relaxed)
+}
+
+/// An observer that prints nothing; Ctrl-C ends the run.
+pub struct UntilInterrupted;
+
+impl Observer for UntilInterrupted {
+    fn step(&mut self, _: &State, _: usize) -> Result<ControlFlow<()>> {
+        Ok(flow())
+    }
+    fn epoch(&mut self, _: &Epoch) -> Result<()> {
+        Ok(())
+    }
 }

@@ -1,7 +1,5 @@
 //! Cross-validation: as many runs as folds, each tested on its own fold. Nothing is kept but the figures.
 
-use std::ops::ControlFlow;
-
 use serde_json::{Map, Value, json};
 
 use super::super::{assessment, start};
@@ -10,9 +8,10 @@ use crate::cli;
 use crate::error::{Error, ErrorKind, Result};
 use crate::inference::assess::assess;
 use crate::inference::network::Network;
-use crate::pipeline::{Ending, Epoch, Observer, Pipeline, State};
+use crate::pipeline::{Ending, Pipeline};
 use crate::recipe::config::MergedConfig;
-use crate::terminal::{self, Output, Warnings, interrupt, table};
+use crate::terminal::interrupt::{self, UntilInterrupted};
+use crate::terminal::{self, Output, Warnings, table};
 use crate::thread_pool::ThreadPool;
 
 /// Trains and tests on every fold, and prints the figures.
@@ -140,16 +139,4 @@ fn print(args: &cli::Train, figures: &[Map<String, Value>], warnings: &Warnings)
     let rows = (0..figures.len()).map(|fold| row((fold + 1).to_string(), &|m| m.folds[fold]));
     let summary = [row("mean".into(), &|m| m.mean), row("deviation".into(), &|m| m.deviation)];
     output.line(table(header, rows.chain(summary)))
-}
-
-/// Prints nothing; Ctrl-C ends the run.
-struct UntilInterrupted;
-
-impl Observer for UntilInterrupted {
-    fn step(&mut self, _: &State, _: usize) -> Result<ControlFlow<()>> {
-        Ok(interrupt::flow())
-    }
-    fn epoch(&mut self, _: &Epoch) -> Result<()> {
-        Ok(())
-    }
 }
