@@ -21,6 +21,6 @@ fn main() -> Result<(), selvedge::Error> {
 
     let pixels: [u8; INPUTS] = core::array::from_fn(|p| (p * 37) as u8);
     let class = engine.classify(&pixels, &mut scratch, &mut logits)?;
-    println!("class {class}, logits {logits:?}");
+    println!("class {class:?}, logits {logits:?}");
     Ok(())
 }

@@ -80,13 +80,32 @@ pub enum Error {
         /// Row of the batch.
         row: usize,
     },
-    /// An activation that flash files cannot hold yet.
-    Activation {
+    /// A table of an activation with an entry above 127.
+    ActivationTable {
         /// The layer, from 0.
         layer: usize,
-        /// The name of its activation.
+    },
+    /// A sample of another type than the flash file takes.
+    InputType {
+        /// The type of the file's inputs.
+        expected: &'static str,
+        /// The type given.
         found: &'static str,
     },
+    /// A raw value that is not a number, of which nothing can be computed.
+    NotANumber {
+        /// The feature, from 0.
+        feature: usize,
+    },
+    /// A question that a flash file does not answer: its outputs mean something else.
+    Task {
+        /// What its outputs are.
+        found: &'static str,
+    },
+    /// A window of no rows or no stride, or of a flash file that takes single rows.
+    Window,
+    /// A flash file that an engine for pictures and ReLU does not run.
+    NotPlain,
     /// The loss of a batch is infinite or not a number; the parameters were left as they were.
     NonFiniteLoss,
     /// Label smoothing or dropout that is not from 0 to below 1.
@@ -243,9 +262,18 @@ impl fmt::Display for Error {
             Self::RowWeight { row } => {
                 write!(f, "the weight of row {row} is not a finite number of 0 or more")
             }
-            Self::Activation { layer, found } => write!(
-                f,
-                "layer {layer} has the activation {found}: flash files hold networks whose hidden layers all have relu"
+            Self::ActivationTable { layer } => {
+                write!(f, "layer {layer}: the table of its activation has an entry above 127")
+            }
+            Self::InputType { expected, found } => {
+                write!(f, "a sample of {found}: the flash file takes raw values of {expected}")
+            }
+            Self::NotANumber { feature } => write!(f, "feature {feature} is not a number"),
+            Self::Task { found } => write!(f, "the outputs of the flash file are read as {found}"),
+            Self::Window => f.write_str("there is no window: the flash file takes single rows, or rows or stride are 0"),
+            Self::NotPlain => f.write_str(
+                "the flash file takes raw values by a map of their own or has activations in tables: run it with \
+                 mcu::AnyI8Engine, mcu::AnyI4Engine or integer::Engine",
             ),
             Self::NonFiniteLoss => f.write_str("the loss of the batch is not finite"),
             Self::Fraction => f.write_str("label smoothing and dropout are fractions from 0 to below 1"),

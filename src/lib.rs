@@ -70,13 +70,13 @@
 //! const HEADER: Header = match Header::read(MODEL) { Ok(header) => header, Err(_) => panic!() };
 //! const _: () = assert!(I8Engine::runs(&HEADER) && I8Engine::ram_bytes(&HEADER) <= 512); // or no build
 //!
-//! fn classify(pixels: &[u8; HEADER.inputs()]) -> Result<usize, selvedge::Error> {
+//! fn classify(pixels: &[u8; HEADER.inputs()]) -> Result<Option<usize>, selvedge::Error> {
 //!     let engine = I8Engine::new(ModelView::parse(MODEL)?)?; // refuses every flipped bit
 //!     let mut scratch = [0; I8Engine::scratch_words(&HEADER)];
 //!     let mut logits = [0; HEADER.outputs()];
-//!     engine.classify(pixels, &mut scratch, &mut logits)
+//!     engine.classify(pixels, &mut scratch, &mut logits) // None is unknown, in a file with a margin
 //! }
-//! # assert!(classify(&[0; 64])? < 5);
+//! # assert!(classify(&[0; 64])? < Some(5));
 //! # Ok::<(), selvedge::Error>(())
 //! ```
 //!

@@ -10,19 +10,31 @@
 //! resolve what two such inputs add up to. That bound is a property of the arithmetic and not of a packing, so that
 //! packing a file again changes nothing; it lets a core without a long multiplication requantize in two short ones.
 //!
+//! Where code 0 does not stand for zero (inputs of either sign, and hidden layers whose activation is looked up), the real
+//! activation is `offset + x · scale`, and what the offset adds to a row, `offset · Σw`, is folded into its bias: the arithmetic
+//! knows no zero points. The table of an activation has an entry for each of 256 steps of the sums. Leaky ReLU is looked up
+//! too: a second multiplier would resolve its negative side no finer than the seven bits of the outputs.
+//!
 //! Rows without weights do not influence scales. A row without weights, as structured pruning leaves it, has no scale of its
 //! own, and a bias so negative that its hidden unit never fires is cut to where it just does not: the outputs are the same,
 //! and the other rows keep their resolution.
 
+use crate::activation::Activation;
 use crate::error::Error;
 use crate::format::{ACCUMULATOR_LIMIT, Builder, Dtype, row_bound};
+use crate::naive;
 use crate::shape::{self, Shape};
 
 /// The scales of a network about to be quantized, in caller-provided memory.
 #[derive(Debug)]
 pub struct Scales<'m> {
-    /// What one unit of the inputs of each layer is worth: `layers` values.
+    /// What one unit of the inputs of each layer is worth: `layers` values. Of inputs of 14 bits, one unit of the high digit.
     pub activations: &'m mut [f32],
+    /// What an input of 0 of each layer is worth: `layers` values, 0 after ReLU and ReLU6; none where all are 0.
+    pub offsets: &'m [f32],
+    /// What one step of the sums of each layer is worth, −128..=127 of which the table of its activation distinguishes: `layers`
+    /// values, of which only those of layers with a table count; none where no layer has one.
+    pub sums: &'m mut [f32],
     /// What one unit of a weight is worth: a value for each row of each layer, the first layer's first.
     pub rows: &'m mut [f32],
 }
@@ -57,11 +69,12 @@ pub fn largest_weights(shape: Shape, dtype: Dtype, params: &[f32], rows: &mut [f
 /// Fills a file of an integer type with the network of `params`, at `scales`, which become what the file uses.
 ///
 /// The scale of the inputs of layer `l > 0` is what an output of the layer before it may reach, divided by 127; weights
-/// beyond the largest are clipped. Table, labels and self-test are not touched.
+/// beyond the largest are clipped. The tables of activations are written; input map, answers, labels and self-test are not
+/// touched.
 ///
 /// # Errors
 /// [`Error::Length`] for the wrong number of parameters or scales, [`Error::Scale`] where a scale is not a finite number
-/// above 0, [`Error::Weight`] and [`Error::RowBound`] where a weight or a bias is not finite, [`Error::Dtype`] for a file of floats.
+/// above 0, or none suits ReLU6, [`Error::Weight`] and [`Error::RowBound`] where a weight or a bias is not finite, [`Error::Dtype`] for a file of floats.
 pub fn quantize(builder: &mut Builder<'_>, params: &[f32], scales: &mut Scales<'_>) -> Result<(), Error> {
     let header = builder.header();
     let (dtype, shape) = (header.dtype(), header.shape()?);
@@ -69,15 +82,22 @@ pub fn quantize(builder: &mut Builder<'_>, params: &[f32], scales: &mut Scales<'
         return Err(Error::Dtype { found: dtype.name() });
     }
     check_rows(shape, scales.rows.len())?;
-    let (layers, given) = (shape.layers(), scales.activations.len());
-    if given != layers {
-        return Err(Error::Length { what: "activation scales", expected: layers, actual: given });
+    let (layers, bits) = (shape.layers(), header.input_bits());
+    for (given, needed) in
+        [(scales.activations.len(), true), (scales.offsets.len(), false), (scales.sums.len(), false)]
+    {
+        if given != layers && (needed || given > 0) {
+            return Err(Error::Length { what: "activation scales", expected: layers, actual: given });
+        }
     }
     let mut rest = &mut *scales.rows;
     for (l, params) in shape.split(params)?.into_iter().enumerate() {
         let rows;
         (rows, rest) = rest.split_at_mut(params.biases.len());
-        let layer = Layer { l, last: l + 1 == layers, dtype, input: scales.activations[l], params };
+        let (last, activation) = (l + 1 == layers, shape.activation(l));
+        let (input, offset) = (scales.activations[l], scales.offsets.get(l).copied().unwrap_or(0.0));
+        let bits = if l == 0 { bits } else { 7 };
+        let layer = Layer { l, last, activation, dtype, input, offset, bits, params };
         layer.check(rows)?;
         if layer.last {
             layer.share_scale(rows);
@@ -88,14 +108,28 @@ pub fn quantize(builder: &mut Builder<'_>, params: &[f32], scales: &mut Scales<'
             }
             builder.scale(layers, logit);
         } else {
-            let output = &mut scales.activations[l + 1];
+            let table = activation.has_table();
+            let output = if table { scales.sums.get_mut(l) } else { scales.activations.get_mut(l + 1) };
+            let output = output.ok_or(Error::Scale { layer: l })?;
+            if activation == Activation::Relu6 {
+                *output = output.min(SIX);
+            }
             *output = layer.scale_rows(rows, *output);
-            if bad_scale(*output) {
+            if bad_scale(*output) || activation == Activation::Relu6 && *output > SIX {
                 return Err(Error::Scale { layer: l });
+            }
+            let output = *output;
+            if table {
+                let (scale, offset) =
+                    (scales.activations[l + 1], scales.offsets.get(l + 1).copied().unwrap_or(0.0));
+                if bad_scale(scale) || !offset.is_finite() {
+                    return Err(Error::Scale { layer: l + 1 });
+                }
+                builder.activation_table(l, &activation_table(activation, output, offset, scale));
             }
             layer.write(builder, rows);
             for (row, &scale) in rows.iter().enumerate() {
-                let r = libm::round(layer.unit(scale) / f64::from(*output) * UNIT);
+                let r = libm::round(layer.unit(scale) / f64::from(output) * UNIT);
                 builder.multiplier(l, row, r as u16);
             }
         }
@@ -109,9 +143,13 @@ struct Layer<'a> {
     l: usize,
     /// Whether its outputs are the logits.
     last: bool,
+    activation: Activation,
     dtype: Dtype,
-    /// What one unit of its inputs is worth.
+    /// What one unit of its inputs is worth, and an input of 0.
     input: f32,
+    offset: f32,
+    /// Bits of its inputs.
+    bits: u32,
     params: shape::Layer<'a>,
 }
 
@@ -119,7 +157,7 @@ impl<'a> Layer<'a> {
     /// Refuses scales and parameters that mean nothing.
     fn check(&self, rows: &[f32]) -> Result<(), Error> {
         let (layer, shape::Layer { weights, biases }) = (self.l, self.params);
-        if bad_scale(self.input) || rows.iter().copied().any(bad_scale) {
+        if bad_scale(self.input) || !self.offset.is_finite() || rows.iter().copied().any(bad_scale) {
             return Err(Error::Scale { layer });
         }
         let o = biases.len();
@@ -184,19 +222,21 @@ impl<'a> Layer<'a> {
 
     /// The bias of a row in units of its sum, and the sum of the magnitudes of its weights.
     fn sums(&self, row: usize, scale: f32) -> (f64, u32) {
-        let bias = libm::round(f64::from(self.params.biases[row]) / self.unit(scale));
-        let (mut all, mut positive) = (0, 0);
+        let (mut all, mut positive, mut sum) = (0, 0, 0);
         for w in self.row(row) {
             let w = i32::from(weight(self.dtype, w, scale));
             all += w.unsigned_abs();
             positive += w.max(0);
+            sum += i64::from(w);
         }
-        if self.last || row_bound(all, bias as i32) {
+        let offset = f64::from(self.offset) * f64::from(scale) * sum as f64;
+        let bias = libm::round((f64::from(self.params.biases[row]) + offset) / self.unit(scale));
+        if self.last || self.activation.has_table() || row_bound(all, bias as i32, self.bits) {
             return (bias, all);
         }
         // Below this no input makes the unit fire. A unit without weights has a scale at which no more than the limit is
         // needed for its largest output.
-        let never = -127.0 * f64::from(positive);
+        let never = if self.bits == 14 { -128.0 } else { -127.0 } * f64::from(positive);
         let max = if self.has_weights(row) { f64::INFINITY } else { f64::from(ACCUMULATOR_LIMIT - 1) };
         (bias.clamp(never, max), all)
     }
@@ -205,7 +245,7 @@ impl<'a> Layer<'a> {
     fn coarse_enough(&self, row: usize, mut scale: f32) -> f32 {
         loop {
             let (bias, sum) = self.sums(row, scale);
-            if row_bound(sum, bias as i32) {
+            if row_bound(sum, bias as i32, self.bits) {
                 return scale;
             }
             // The sum is about proportional to 1 / scale; a little more each time, since rounding may add to it.
@@ -224,6 +264,20 @@ impl<'a> Layer<'a> {
             builder.bias(self.l, row, self.sums(row, scale).0 as i32);
         }
     }
+}
+
+/// The largest scale at which 127 is at most 6, the largest output of ReLU6.
+const SIX: f32 = 6.0 / 127.0;
+
+/// The table of an activation: `sum` is what a step of the sums is worth, `offset` and `scale` say what an output is worth.
+fn activation_table(activation: Activation, sum: f32, offset: f32, scale: f32) -> [u8; 256] {
+    let mut table = [0; 256];
+    for (step, y) in (-128_i16..).zip(&mut table) {
+        let mut z = [f64::from(step) * f64::from(sum)];
+        naive::activate(activation, &mut z);
+        *y = libm::round((z[0] - f64::from(offset)) / f64::from(scale)).clamp(0.0, 127.0) as u8;
+    }
+    table
 }
 
 fn bad_scale(scale: f32) -> bool {

@@ -133,18 +133,6 @@ impl Shape {
         if l + 1 < self.layers() { self.activations[l] } else { Activation::Identity }
     }
 
-    /// The first hidden layer that has another activation than ReLU.
-    pub(crate) const fn other_than_relu(&self) -> Option<usize> {
-        let mut l = 0;
-        while l + 1 < self.layers() {
-            if !matches!(self.activations[l], Activation::Relu) {
-                return Some(l);
-            }
-            l += 1;
-        }
-        None
-    }
-
     /// All widths, the input first.
     #[must_use]
     pub fn widths(&self) -> impl ExactSizeIterator<Item = usize> + '_ {
@@ -326,7 +314,6 @@ mod tests {
         let found = [0, 1, 2].map(|l| mixed.activation(l));
         assert_eq!(found, [Activation::Tanh, Activation::Relu6, Activation::Identity]);
         assert_ne!(mixed, shape);
-        assert_eq!((shape.other_than_relu(), mixed.other_than_relu()), (None, Some(0)));
         let error = Error::Length { what: "activations", expected: 2, actual: 1 };
         assert_eq!(shape.with_activations(&[Activation::Tanh]), Err(error));
         let flat = Shape::new(&[3, 2]).unwrap();

@@ -112,6 +112,6 @@ fn weights_beyond_all_scales_are_refused() {
     let mut rows = vec![0.0; Scales::rows_of(shape)];
     largest_weights(shape, Dtype::I8, &params, &mut rows).unwrap();
     let mut activations = [HALVED_PIXELS, 1e30];
-    let mut scales = Scales { activations: &mut activations, rows: &mut rows };
+    let mut scales = Scales { activations: &mut activations, offsets: &[], sums: &mut [], rows: &mut rows };
     assert_eq!(quantize::quantize(&mut builder, &params, &mut scales), Err(Error::Scale { layer: 1 }));
 }

@@ -10,8 +10,9 @@ use std::path::Path;
 
 use common::flash::{Aligned, Network, file_name, float_logits, forged, integer_logits, kinds};
 use proptest::prelude::*;
-use selvedge::format::{Dtype, HEADER_BYTES, Header, HeaderBuf, ModelView, Packing, SelfTest};
-use selvedge::{Error, Shape, infer::integer};
+use selvedge::format::{Dtype, HEADER_BYTES, Header, HeaderBuf, InputType, ModelView, Packing, SelfTest};
+use selvedge::infer::{Sample, float, integer};
+use selvedge::{Error, Shape};
 
 #[test]
 fn golden_files_are_what_this_program_writes() {
@@ -148,7 +149,7 @@ fn hostile_payloads_are_refused() {
     let refused =
         |at: usize, bytes: &[u8]| ModelView::parse(forged(&file, &[(at, bytes)]).get()).unwrap_err();
     let first = header.layer_spans(0);
-    assert_eq!(refused(layout.table.at + 9, &[128]), Error::Field { at: layout.table.at + 9, value: 128 });
+    assert_eq!(refused(layout.input.at + 9, &[128]), Error::Field { at: layout.input.at + 9, value: 128 });
     for scale in [0.0, -1.0, f32::NAN, f32::INFINITY] {
         let bits = scale.to_bits();
         assert_eq!(
@@ -208,6 +209,28 @@ fn what_only_fills_a_group_is_zero() {
     }
 }
 
+/// Asks a file for everything that it could be asked for.
+fn run<S: Sample + ?Sized>(image: &ModelView<'_>, sample: &S) {
+    let header = image.header();
+    let o = header.outputs();
+    if header.dtype().is_integer() {
+        let engine = integer::Engine::new(image.clone()).unwrap();
+        let (mut scratch, mut logits) = (vec![0; integer::Engine::scratch_words(header)], vec![0; o]);
+        engine.logits(sample, &mut scratch, &mut logits).unwrap();
+        let answers = [
+            engine.classify(sample, &mut scratch, &mut logits).is_ok(),
+            engine.predict(sample, &mut scratch, &mut logits, &mut vec![0.0; o]).is_ok(),
+            engine.labels(sample, &mut scratch, &mut logits, &mut vec![0; o.div_ceil(8)]).is_ok(),
+            engine.score(sample, &mut scratch).is_ok(),
+        ];
+        assert_eq!(answers.iter().filter(|&&answered| answered).count(), 1);
+    } else {
+        let engine = float::Engine::new(image.clone()).unwrap();
+        let (mut scratch, mut logits) = (vec![0.0; float::Engine::scratch_words(header)], vec![0.0; o]);
+        engine.logits(sample, &mut scratch, &mut logits).unwrap();
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
     #[test]
@@ -225,12 +248,13 @@ proptest! {
         file = Aligned::of(&file.get()[..len]);
         let file = forged(&file, &[]);
         if let Ok(image) = ModelView::parse(file.get()) {
-            let inputs = image.header().inputs();
+            let (inputs, of) = (image.header().inputs(), image.header().input_type());
             let pixels: Vec<u8> = pixels.into_iter().cycle().take(inputs).collect();
-            if dtype.is_integer() && image.header().dtype().is_integer() {
-                integer_logits(file.get(), &pixels);
-            } else if !image.header().dtype().is_integer() {
-                float_logits(file.get(), &pixels);
+            match of {
+                InputType::U8 => run(&image, &pixels[..]),
+                InputType::I16 => run(&image, &pixels.iter().map(|&p| 9 * i16::from(p)).collect::<Vec<_>>()[..]),
+                InputType::U16 => run(&image, &pixels.iter().map(|&p| 200 * u16::from(p)).collect::<Vec<_>>()[..]),
+                _ => run(&image, &pixels.iter().map(|&p| f32::from(p) - 99.5).collect::<Vec<_>>()[..]),
             }
         }
     }
@@ -257,15 +281,15 @@ fn misuse_is_an_error_with_its_numbers() {
     let words = integer::Engine::scratch_words(image.header());
     assert_eq!(words, 16 + 6);
     assert_eq!(
-        engine.logits(&[0; 63], &mut vec![0; words], &mut [0; 5]),
-        Err(Error::Length { what: "pixels", expected: 64, actual: 63 })
+        engine.logits(&[0_u8; 63], &mut vec![0; words], &mut [0; 5]),
+        Err(Error::Length { what: "values of a sample", expected: 64, actual: 63 })
     );
     assert_eq!(
-        engine.logits(&[0; 64], &mut vec![0; words - 1], &mut [0; 5]),
+        engine.logits(&[0_u8; 64], &mut vec![0; words - 1], &mut [0; 5]),
         Err(Error::Length { what: "scratch words", expected: words, actual: words - 1 })
     );
     assert_eq!(
-        engine.logits(&[0; 64], &mut vec![0; words], &mut [0; 4]),
+        engine.logits(&[0_u8; 64], &mut vec![0; words], &mut [0; 4]),
         Err(Error::Length { what: "logits", expected: 5, actual: 4 })
     );
     assert_eq!(selvedge::infer::float::Engine::new(image).err(), Some(Error::Dtype { found: "i8" }));

@@ -124,7 +124,7 @@ fn specification(file: &[u8], pixels: &[u8]) -> Vec<i32> {
         let biases: Vec<i32> = (0..o).map(|row| layer.bias(row)).collect();
         let multipliers: Vec<u16> = (0..o).map(|row| layer.multiplier(row)).collect();
         for row in weights.chunks_exact(i).zip(&biases) {
-            assert!(row_bound(row.0.iter().map(|w| u32::from(w.unsigned_abs())).sum(), *row.1));
+            assert!(row_bound(row.0.iter().map(|w| u32::from(w.unsigned_abs())).sum(), *row.1, 7));
         }
         acc = vec![0; o];
         let mut y = vec![0; o];

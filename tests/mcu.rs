@@ -66,12 +66,12 @@ fn wrong_lengths_are_errors() {
     let (words, inputs, outputs) = (mcu::I8Engine::scratch_words(header), header.inputs(), header.outputs());
     let mut scratch = vec![0; words];
     let mut logits = vec![0; outputs];
-    let pixels = vec![9; inputs];
+    let pixels = vec![9_u8; inputs];
     let what = |result: Result<(), Error>| match result {
         Err(Error::Length { what, .. }) => what,
         other => panic!("{other:?}"),
     };
-    assert_eq!(what(engine.logits(&pixels[1..], &mut scratch, &mut logits)), "pixels");
+    assert_eq!(what(engine.logits(&pixels[1..], &mut scratch, &mut logits)), "values of a sample");
     assert_eq!(what(engine.logits(&pixels, &mut scratch[1..], &mut logits)), "scratch words");
     assert_eq!(what(engine.logits(&pixels, &mut scratch, &mut logits[1..])), "logits");
     assert!(engine.pixels(&mut scratch[1..]).is_empty());

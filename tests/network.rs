@@ -80,7 +80,7 @@ fn learns_pixels_and_quantizes() {
         let (mut scratch, mut logits) = (vec![0; integer::Engine::scratch_words(header)], [0; 4]);
         engine.self_test(&mut scratch, &mut logits).unwrap();
         let right = test.chunks(16).zip(&test_labels).filter(|&(pixels, &label)| {
-            engine.classify(pixels, &mut scratch, &mut logits).unwrap() == usize::from(label)
+            engine.classify(pixels, &mut scratch, &mut logits).unwrap() == Some(usize::from(label))
         });
         assert!(right.count() > 280, "{dtype} {packing}");
     }
@@ -94,7 +94,7 @@ fn quantized_xor_is_xor() {
     let mut scratch = vec![0; integer::Engine::scratch_words(engine.view().header())];
     for (x, y) in X.chunks(2).zip(Y) {
         let bytes = [255.0 * x[0], 255.0 * x[1]].map(|x| x as u8);
-        assert_eq!(engine.classify(&bytes, &mut scratch, &mut [0; 2]).unwrap(), usize::from(y));
+        assert_eq!(engine.classify(&bytes, &mut scratch, &mut [0; 2]).unwrap(), Some(usize::from(y)));
     }
 }
 
@@ -113,7 +113,7 @@ fn float_files_give_the_network_back_bit_for_bit() {
     let engine = float::Engine::new(file.view().unwrap()).unwrap();
     let (mut scratch, mut logits) =
         (vec![0.0; float::Engine::scratch_words(engine.view().header())], [0.0; 2]);
-    engine.logits(&[255, 0], &mut scratch, &mut logits).unwrap();
+    engine.logits(&[255_u8, 0], &mut scratch, &mut logits).unwrap();
     assert_eq!(bits(&logits), bits(&network.logits(&[255u8, 0]).unwrap()));
     // Half precision rounds.
     let half = Network::from_bytes(&network.quantize(Dtype::F16, Packing::Generic, &X).unwrap()).unwrap();

@@ -86,11 +86,11 @@ fn parsing_and_inference_allocate_nothing() {
             if dtype.is_integer() {
                 let engine = integer::Engine::new(image).unwrap();
                 engine.self_test(&mut words, &mut [0; 5]).unwrap();
-                engine.classify(&[9; 64], &mut words, &mut [0; 5]).unwrap();
+                engine.classify(&[9_u8; 64], &mut words, &mut [0; 5]).unwrap();
             } else {
                 let engine = float::Engine::new(image).unwrap();
                 engine.self_test(&mut floats, &mut [0.0; 5]).unwrap();
-                engine.classify(&[9; 64], &mut floats, &mut [0.0; 5]).unwrap();
+                engine.classify(&[9_u8; 64], &mut floats, &mut [0.0; 5]).unwrap();
             }
             assert!(ModelView::parse(&file.get()[1..]).is_err());
         });
@@ -108,8 +108,8 @@ fn batches_of_integers_allocate_nothing() {
     for backend in Backend::available() {
         let count = allocations(|| {
             let batch = integer::BatchEngine::new(&engine, backend, &mut memory).unwrap();
-            batch.logits(&[9; 3 * 64], &mut scratch, &mut [0; 15]).unwrap();
-            batch.logits(&[9; 64], &mut scratch, &mut [0; 5]).unwrap();
+            batch.logits(&[9_u8; 3 * 64], &mut scratch, &mut [0; 15]).unwrap();
+            batch.logits(&[9_u8; 64], &mut scratch, &mut [0; 5]).unwrap();
         });
         assert_eq!(count, 0, "{}", backend.name());
     }

@@ -3,14 +3,16 @@
 //! The memory is cut by the same layout that the reader follows. [`Builder::finish`] parses what was built, so that
 //! nothing leaves that a reader would refuse.
 
-use super::Dtype;
 use super::header::{Header, SelfTest};
 use super::header_buf::HeaderBuf;
 use super::layout::{LayerSpans, Layout, Span};
 use super::version2::CRC_AT;
 use super::view::ModelView;
 use super::weight_layout::WeightLayout;
+use super::{Dtype, InputMap};
 use crate::error::Error;
+
+mod meaning;
 
 /// A file in the making.
 ///
@@ -33,12 +35,14 @@ use crate::error::Error;
 /// let mut activations = [HALVED_PIXELS, 2.0 / 127.0]; // the hidden units reach 2
 /// let mut rows = [0.0; Scales::rows_of(SHAPE)];
 /// largest_weights(SHAPE, Dtype::I8, &params, &mut rows)?;
-/// quantize(&mut builder, &params, &mut Scales { activations: &mut activations, rows: &mut rows })?;
+/// // ReLU needs neither offsets nor steps of the sums.
+/// let mut scales = Scales { activations: &mut activations, offsets: &[], sums: &mut [], rows: &mut rows };
+/// quantize(&mut builder, &params, &mut scales)?;
 ///
 /// let engine = Engine::new(builder.finish()?)?; // what was built, parsed
 /// let mut scratch = vec![0; Engine::scratch_words(engine.view().header())];
-/// let class = engine.classify(&[0, 255, 128, 7], &mut scratch, &mut [0; SHAPE.outputs()])?;
-/// # assert!(class < 2);
+/// let class = engine.classify(&[0_u8, 255, 128, 7], &mut scratch, &mut [0; SHAPE.outputs()])?;
+/// # assert!(class < Some(2));
 /// # Ok::<(), selvedge::Error>(())
 /// ```
 #[derive(Debug)]
@@ -65,7 +69,7 @@ impl<'m> Builder<'m> {
         }
         bytes.fill(0);
         let mut builder = Self { header, layout, layer, bytes };
-        for (p, x) in builder.part(layout.table).iter_mut().enumerate() {
+        for (p, x) in builder.part(builder.table_span()).iter_mut().enumerate() {
             *x = if integer { p >> 1 } else { p } as u8;
         }
         for l in 0..=layers {
@@ -105,9 +109,16 @@ impl<'m> Builder<'m> {
 
     /// Sets what turns a pixel into an input; ignored where the header has no table.
     pub fn table(&mut self, table: &[u8; 256]) {
-        if self.layout.table.len > 0 {
-            self.part(self.layout.table).copy_from_slice(table);
+        let span = self.table_span();
+        if span.len > 0 {
+            self.part(span).copy_from_slice(table);
         }
+    }
+
+    /// Where the table of bytes lies; nowhere where the input map is another one.
+    fn table_span(&self) -> Span {
+        let Span { at, len } = self.layout.input;
+        Span { at, len: if self.header().input_map() == InputMap::Table { len } else { 0 } }
     }
 
     /// Sets the real value of one unit of the inputs of layer `l`, or of the logits; ignored in the float types.
@@ -159,6 +170,15 @@ impl<'m> Builder<'m> {
         self.put(span, row, multiplier.to_le_bytes());
     }
 
+    /// Sets the table of the activation of a layer that has one: what its outputs become whose sums are −128, −127, .. 127 steps;
+    /// ignored in other layers.
+    pub fn activation_table(&mut self, l: usize, table: &[u8; 256]) {
+        let span = self.layer(l).1.table;
+        if span.len > 0 {
+            self.part(span).copy_from_slice(table);
+        }
+    }
+
     /// Sets the class names, as many bytes as the header promises.
     ///
     /// # Errors
@@ -186,13 +206,19 @@ impl<'m> Builder<'m> {
             return Err(Error::PackingOf { packing: source.dtype().name(), dtype: to.dtype().name() });
         }
         let (layers, integer) = (to.layers(), to.dtype().is_integer());
-        if let Some(table) = from.table() {
-            self.table(table);
+        if to.layout().input.len != from.input.len() || to.layout().answers.len != from.answers.len() {
+            let (expected, actual) = (to.layout().input.len, from.input.len());
+            return Err(Error::Length { what: "bytes of the input map", expected, actual });
         }
+        self.part(self.layout.input).copy_from_slice(from.input);
+        self.part(self.layout.answers).copy_from_slice(from.answers);
         for l in 0..=layers {
             self.scale(l, from.scale(l));
         }
         for (l, layer) in from.layers().enumerate() {
+            if let Some(table) = layer.table() {
+                self.activation_table(l, table);
+            }
             for row in 0..layer.outputs() {
                 self.bias(l, row, layer.bias(row));
                 self.multiplier(l, row, layer.multiplier(row));

@@ -4,7 +4,6 @@
 
 use core::fmt;
 
-use crate::activation::Activation;
 use crate::error::Error;
 
 /// The type of a layer's weights.
@@ -133,113 +132,6 @@ impl Packing {
             0..4 => Ok(Self::ALL[code as usize]),
             _ => Err(newer(at, code, "an unknown packing")),
         }
-    }
-}
-
-/// What turns a pixel `p` into an input of the first layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum InputMap {
-    /// `p >> 1` in the integer types, `p / 255` in the float types.
-    Plain,
-    /// `table[p]` in the integer types, `table[p] / 255` in the float types, of a table of 256 bytes in the file.
-    Table,
-}
-
-impl InputMap {
-    /// `plain` or `table`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Plain => "plain",
-            Self::Table => "table",
-        }
-    }
-
-    /// Bytes of its parameters in the file.
-    pub const fn bytes(self) -> usize {
-        match self {
-            Self::Plain => 0,
-            Self::Table => 256,
-        }
-    }
-
-    pub(super) const fn code(self) -> u8 {
-        self as u8
-    }
-
-    pub(super) const fn from_code(code: u8, at: usize) -> Result<Self, Error> {
-        Err(newer(
-            at,
-            code,
-            match code {
-                0 => return Ok(Self::Plain),
-                1 => return Ok(Self::Table),
-                2 => "an affine input map",
-                3 => "an affine input map per feature",
-                4 => "an input table per feature",
-                _ => "an unknown input map",
-            },
-        ))
-    }
-}
-
-impl Activation {
-    pub(super) const fn code(self) -> u8 {
-        self as u8
-    }
-
-    /// Checks the code that stands at byte `at` against the one activation that a layer can have today.
-    pub(super) const fn check(self, code: u8, at: usize) -> Result<(), Error> {
-        Err(newer(
-            at,
-            code,
-            match code {
-                0 if matches!(self, Self::Identity) => return Ok(()),
-                1 if matches!(self, Self::Relu) => return Ok(()),
-                0 => "a hidden layer without activation",
-                1 => "ReLU after the last layer",
-                2 => "the activation leaky ReLU",
-                3 => "the activation ReLU6",
-                4 => "the activation sigmoid",
-                5 => "the activation tanh",
-                6 => "the activation hard sigmoid",
-                7 => "the activation hard swish",
-                8 => "the activation GELU",
-                9 => "the activation SiLU",
-                _ => "an unknown activation",
-            },
-        ))
-    }
-}
-
-/// What the outputs of the last layer mean.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Task {
-    /// One class: the position of the largest logit, the first of equals.
-    Class,
-}
-
-impl Task {
-    /// `class`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Class => "class",
-        }
-    }
-
-    pub(super) const fn from_code(code: u8, at: usize) -> Result<Self, Error> {
-        Err(newer(
-            at,
-            code,
-            match code {
-                0 => return Ok(Self::Class),
-                1 => "outputs read as several labels",
-                2 => "outputs read as real values",
-                3 => "outputs read as a reconstruction of the input",
-                _ => "outputs of an unknown task",
-            },
-        ))
     }
 }
 

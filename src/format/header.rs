@@ -6,9 +6,9 @@
 
 use core::fmt;
 
-use super::codes::{InputMap, Task};
-use super::fields::{Preamble, half};
+use super::fields::{Preamble, byte, half, word};
 use super::layout::{LayerSpans, Layout, Span};
+use super::meaning::{InputMap, InputType, Task};
 use super::weight_layout::WeightLayout;
 use super::{Dtype, Packing, version1, version2};
 use crate::activation::Activation;
@@ -57,7 +57,8 @@ pub struct Header<'a> {
     pub(super) layers: LayerList<'a>,
     pub(super) image: (u16, u16),
     pub(super) input_map: InputMap,
-    pub(super) task: Task,
+    /// The header's own bytes in version 2, for the fields that few files have; nothing in version 1, where they are 0.
+    pub(super) head: &'a [u8],
     pub(super) self_test: Option<SelfTest>,
     pub(super) label_bytes: u16,
     /// Bytes of the header and the layer records.
@@ -119,7 +120,7 @@ impl<'a> Header<'a> {
         self.image = image;
         // The first layer of a file for the M55 has its inputs in 4×4 patches where the image consists of them.
         let patches = rows > 0 && rows.is_multiple_of(4) && cols.is_multiple_of(4);
-        if matches!(list.packing, Packing::CortexM55) && patches {
+        if matches!(list.packing, Packing::CortexM55) && patches && !self.input_map.is_affine() {
             self.layers.patch_cols = image.1;
         }
         if tested {
@@ -132,7 +133,7 @@ impl<'a> Header<'a> {
         let mut l = 0;
         while l < self.layers.count {
             let layout = self.layers.weight_layout(l);
-            bytes += layout.bytes() + 6 * layout.rows() as u64 + 64;
+            bytes += layout.bytes() + 6 * layout.rows() as u64 + 320;
             l += 1;
         }
         if bytes > u32::MAX as u64 / 4 * 3 { Err(Error::TooLarge) } else { Ok(self) }
@@ -218,9 +219,23 @@ impl<'a> Header<'a> {
             position += 1;
         }
         match widths.split_at_checked(layers + 1) {
-            Some((widths, _)) => Shape::new(widths),
+            Some((widths, _)) => match Shape::new(widths) {
+                Ok(shape) => self.with_activations(shape),
+                Err(error) => Err(error),
+            },
             None => Err(Error::Layers { layers, max: shape::MAX_LAYERS }),
         }
+    }
+
+    /// The shape with the activations of the hidden layers.
+    const fn with_activations(&self, shape: Shape) -> Result<Shape, Error> {
+        let mut activations = [Activation::Relu; shape::MAX_LAYERS];
+        let mut l = 0;
+        while l + 1 < self.layers() && l < activations.len() {
+            activations[l] = self.activation(l);
+            l += 1;
+        }
+        shape.with_activations(activations.split_at(l).0)
     }
 
     /// The type of its weights, the same in all layers.
@@ -241,19 +256,95 @@ impl<'a> Header<'a> {
         }
     }
 
-    /// What turns pixels into inputs.
+    /// What turns raw values into inputs.
     pub const fn input_map(&self) -> InputMap {
         self.input_map
     }
 
+    /// The type of the raw values.
+    pub const fn input_type(&self) -> InputType {
+        match InputType::from_code(byte(self.head, 16), 16) {
+            Ok(of) => of,
+            Err(_) => InputType::U8,
+        }
+    }
+
+    /// Bits of an input of the integer types: 7, or 14 in two digits.
+    pub const fn input_bits(&self) -> u32 {
+        if byte(self.head, 19) == 14 { 14 } else { 7 }
+    }
+
+    /// Rows of a window of a time series, and rows from the start of one to that of the next, where the network's inputs are
+    /// such a window: each row has [`inputs`](Self::inputs)` / rows` values, the oldest row first.
+    pub const fn window(&self) -> Option<(usize, usize)> {
+        match (half(self.head, 48), half(self.head, 50)) {
+            (0, _) => None,
+            (rows, stride) => Some((rows as usize, stride as usize)),
+        }
+    }
+
     /// What the outputs mean.
     pub const fn task(&self) -> Task {
-        self.task
+        match Task::from_code(byte(self.head, 28), 28) {
+            Ok(task) => task,
+            Err(_) => Task::Class,
+        }
+    }
+
+    /// By how much the largest logit must lead the second for its class to be known, as it is stored: units of logits in the
+    /// integer types, the bits of an f32 in the float types; 0 where every class is known.
+    pub const fn margin_bits(&self) -> u32 {
+        if matches!(self.task(), Task::Class) { word(self.head, 36) } else { 0 }
+    }
+
+    /// From which output on a label is set, as it is stored: an i32 in the integer types, the bits of an f32 in the float
+    /// types.
+    pub const fn label_threshold_bits(&self) -> u32 {
+        if matches!(self.task(), Task::Labels) { word(self.head, 32) } else { 0 }
+    }
+
+    /// The score above which a reconstruction is an anomaly, where the file says it: in units of
+    /// [`score_unit`](Self::score_unit).
+    pub const fn score_threshold(&self) -> Option<u64> {
+        match word(self.head, 32) as u64 | (word(self.head, 36) as u64) << 32 {
+            _ if !matches!(self.task(), Task::Reconstruction) || !self.dtype().is_integer() => None,
+            u64::MAX => None,
+            threshold => Some(threshold),
+        }
+    }
+
+    /// The mean squared error above which a reconstruction by a file of floats is an anomaly; infinite where the file does not
+    /// say it.
+    pub const fn float_score_threshold(&self) -> f32 {
+        f32::from_bits(word(self.head, 32))
+    }
+
+    /// The mean squared error that a score of 1 stands for, in files of integers; the f32 that a score is multiplied by.
+    pub const fn score_unit(&self) -> f32 {
+        f32::from_bits(word(self.head, 52))
+    }
+
+    /// Bits that the error of an output loses before it is squared.
+    pub const fn score_shift(&self) -> u32 {
+        byte(self.head, 29) as u32
     }
 
     /// The activation of layer `l`.
     pub const fn activation(&self, l: usize) -> Activation {
-        if l + 1 < self.layers() { Activation::Relu } else { Activation::Identity }
+        self.layers.activation(l)
+    }
+
+    /// Whether it is a network of the first kind: bytes that a shift or a table turns into seven bits, layers whose clamp is
+    /// their activation, and outputs that are not compared with the inputs. The smallest engines run those only.
+    pub const fn is_plain(&self) -> bool {
+        let mut l = 0;
+        while l + 1 < self.layers() {
+            if self.activation(l).has_table() {
+                return false;
+            }
+            l += 1;
+        }
+        !self.input_map.is_affine() && !matches!(self.task(), Task::Reconstruction)
     }
 
     /// The self-test, where the file has one.
@@ -288,32 +379,34 @@ impl<'a> Header<'a> {
 
     /// Where the parts of layer `l` lie.
     pub const fn layer_spans(&self, l: usize) -> LayerSpans {
-        let mut at = self.first_sections().1.end();
+        let mut at = self.first_sections()[2].end();
         let mut n = 0;
         loop {
-            let spans = LayerSpans::new(&self.weight_layout(n), n + 1 < self.layers(), at);
+            let spans = self.layers.spans(n, at);
             if n >= l || n + 1 >= self.layers() {
                 return spans;
             }
-            at = spans.multipliers.end();
+            at = spans.end();
             n += 1;
         }
     }
 
-    /// The input table and the scales.
-    const fn first_sections(&self) -> (Span, Span) {
-        let table = Span { at: self.bytes, len: self.input_map.bytes() };
-        let scales = if self.dtype().is_integer() { 4 * (self.layers() + 1) } else { 0 };
-        (table, Span { at: table.end(), len: scales })
+    /// The input map, the scales, and what turns outputs into answers.
+    const fn first_sections(&self) -> [Span; 3] {
+        let input = Span { at: self.bytes, len: self.input_map.bytes(self.inputs()) };
+        let integer = self.dtype().is_integer();
+        let scales = Span { at: input.end(), len: if integer { 4 * (self.layers() + 1) } else { 0 } };
+        let answers = self.outputs() * self.task().bytes_per_output(integer);
+        [input, scales, Span { at: scales.end(), len: answers }]
     }
 
-    /// Where everything lies: the table, the scales, the layers, the names, each section padded to
+    /// Where everything lies: the input map, the scales, the answers, the layers, the names, each section padded to
     /// [`ALIGN`](super::ALIGN).
     pub const fn layout(&self) -> Layout {
-        let (table, scales) = self.first_sections();
+        let [input, scales, answers] = self.first_sections();
         let last = self.layer_spans(self.layers() - 1);
-        let labels = Span { at: last.multipliers.end(), len: self.label_bytes as usize };
-        Layout { table, scales, layers: scales.end(), labels, file: labels.end() }
+        let labels = Span { at: last.end(), len: self.label_bytes as usize };
+        Layout { input, scales, answers, layers: answers.end(), labels, file: labels.end() }
     }
 }
 
@@ -326,6 +419,26 @@ impl LayerList<'_> {
     #[inline]
     pub const fn outputs(&self, l: usize) -> usize {
         half(self.widths, l * self.stride + 2) as usize
+    }
+
+    /// Version 1 knows ReLU only.
+    #[inline]
+    pub const fn activation(&self, l: usize) -> Activation {
+        if l + 1 >= self.count {
+            return Activation::Identity;
+        }
+        match Activation::from_code(byte(self.widths, l * RECORD_BYTES + 5), true, 0) {
+            Ok(activation) if self.stride == RECORD_BYTES => activation,
+            _ => Activation::Relu,
+        }
+    }
+
+    /// The spans of layer `l`, whose weights start at `at`.
+    #[inline]
+    pub const fn spans(&self, l: usize, at: usize) -> LayerSpans {
+        let hidden = l + 1 < self.count;
+        let table = hidden && self.dtype.is_integer() && self.activation(l).has_table();
+        LayerSpans::new(&self.weight_layout(l), hidden, table, at)
     }
 
     #[inline]

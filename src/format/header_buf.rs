@@ -1,9 +1,9 @@
 //! The header of a file that is about to be written.
 
-use super::codes::InputMap;
 use super::header::{
     HEADER_BYTES, Header, MAGIC, MAX_LABEL_BYTES, MAX_LAYERS, RECORD_BYTES, SelfTest, VERSION,
 };
+use super::meaning::{InputMap, InputType, Task};
 use super::version2::{self, BIAS_BITS, HAS_SELF_TEST, MULTIPLIER_BITS};
 use super::{Dtype, Packing};
 use crate::activation::Activation;
@@ -24,21 +24,32 @@ impl HeaderBuf {
     ///
     /// # Errors
     /// [`Error::PackingOf`] where that order is not for that type, [`Error::TooLarge`] where the file cannot be addressed
-    /// with 32 bits, [`Error::Activation`] for hidden layers with another activation than ReLU.
+    /// with 32 bits.
     pub const fn new(shape: Shape, dtype: Dtype, packing: Packing) -> Result<Self, Error> {
-        if let Some(layer) = shape.other_than_relu() {
-            return Err(Error::Activation { layer, found: shape.activation(layer).name() });
-        }
         let mut widths = [0; crate::shape::MAX_LAYERS + 1];
         let mut position = 0;
         while position <= shape.layers() {
             widths[position] = shape.width(position);
             position += 1;
         }
-        Self::from_widths(widths.split_at(shape.layers() + 1).0, dtype, packing)
+        let mut buf = match Self::from_widths(widths.split_at(shape.layers() + 1).0, dtype, packing) {
+            Ok(buf) => buf,
+            Err(error) => return Err(error),
+        };
+        let mut l = 0;
+        while l + 1 < shape.layers() {
+            buf = buf.with_activation(l, shape.activation(l));
+            l += 1;
+        }
+        Ok(buf.resized())
     }
 
-    /// The same from a network's widths, the inputs first: of 1 to [`MAX_LAYERS`] layers.
+    /// The same with another activation of hidden layer `l`.
+    const fn with_activation(self, l: usize, activation: Activation) -> Self {
+        self.with(HEADER_BYTES + l * RECORD_BYTES + 5, &[activation.code()])
+    }
+
+    /// The same from a network's widths, the inputs first: of 1 to [`MAX_LAYERS`] layers, the hidden ones with ReLU.
     ///
     /// # Errors
     /// As [`new`](Self::new), [`Error::Layers`] and [`Error::Width`] outside the limits.
@@ -80,10 +91,23 @@ impl HeaderBuf {
         let used = &mut widths[..=header.layers()];
         used.iter_mut().zip(header.widths()).for_each(|(to, width)| *to = width);
         let mut buf = Self::from_widths(used, dtype, packing)?.with_label_bytes(header.label_bytes())?;
+        for l in 0..header.layers().saturating_sub(1) {
+            buf = buf.with_activation(l, header.activation(l));
+        }
         if let Some((rows, cols)) = header.image() {
             buf = buf.with_image(rows, cols)?;
         }
-        Ok(if header.input_map() == InputMap::Table { buf.with_table() } else { buf })
+        buf = buf.with_input(header.input_type(), header.input_map(), header.input_bits())?;
+        buf = buf.with_task(header.task())?;
+        if let Some((rows, stride)) = header.window() {
+            buf = buf.with_window(rows, stride)?;
+        }
+        if dtype.is_integer() == header.dtype().is_integer() {
+            let answer =
+                [29..30, 32..40, 52..56].map(|span| (span.start, header.head.get(span).unwrap_or(&[])));
+            buf = answer.into_iter().fold(buf, |buf, (at, field)| buf.with(at, field));
+        }
+        buf.sized()
     }
 
     /// For images of `rows` by `cols` pixels.
@@ -100,10 +124,61 @@ impl HeaderBuf {
         self.with(20, &(rows as u16).to_le_bytes()).with(22, &(cols as u16).to_le_bytes()).sized()
     }
 
-    /// With an input table.
+    /// With an input table for bytes.
+    ///
+    /// # Panics
+    /// Never: a table suits every network.
     #[must_use]
     pub const fn with_table(self) -> Self {
-        self.with(17, &[InputMap::Table.code()]).resized()
+        match self.with_input(InputType::U8, InputMap::Table, 7) {
+            Ok(buf) => buf,
+            Err(_) => panic!("a table suits every network"),
+        }
+    }
+
+    /// For raw values of a type, with the map that turns them into inputs of `bits` bits, 7 or 14, which concern affine maps of
+    /// integer types only.
+    ///
+    /// # Errors
+    /// [`Error::Newer`] for another number of bits, or where the map is not for that type.
+    pub const fn with_input(self, of: InputType, map: InputMap, bits: u32) -> Result<Self, Error> {
+        let integer = self.header().dtype().is_integer();
+        let bits = if map.is_affine() && integer { bits as u8 } else { 0 };
+        self.with(16, &[of.code(), map.code()]).with(19, &[bits]).sized()
+    }
+
+    /// For outputs with another meaning than classes.
+    ///
+    /// # Errors
+    /// [`Error::Length`] for a reconstruction of another number of inputs.
+    pub const fn with_task(self, task: Task) -> Result<Self, Error> {
+        let scored = matches!(task, Task::Reconstruction);
+        let integer = self.header().dtype().is_integer();
+        // Valid from the start: a unit of 1, and no threshold.
+        let unit = if scored && integer { 1.0f32.to_bits() } else { 0 };
+        let threshold = match (scored, integer) {
+            (true, true) => u64::MAX,
+            (true, false) => f32::INFINITY.to_bits() as u64,
+            _ => 0,
+        };
+        let buf = self.with(28, &[task.code(), 0]).with(52, &unit.to_le_bytes());
+        buf.with(32, &threshold.to_le_bytes()).sized()
+    }
+
+    /// For inputs that are `rows` rows of a time series, a window every `stride` rows.
+    ///
+    /// # Errors
+    /// [`Error::Field`] where the rows do not divide the inputs, or the stride is 0 or above 65535.
+    pub const fn with_window(self, rows: usize, stride: usize) -> Result<Self, Error> {
+        if rows > MAX_WIDTH || stride > u16::MAX as usize || rows == 0 {
+            return Err(Error::Field { at: 48, value: stride as u32 });
+        }
+        self.with(48, &(rows as u16).to_le_bytes()).with(50, &(stride as u16).to_le_bytes()).sized()
+    }
+
+    /// With the field of an answer at byte `at`, whose meaning depends on the task.
+    pub(super) const fn with_answer(self, at: usize, field: &[u8]) -> Result<Self, Error> {
+        self.with(at, field).sized()
     }
 
     /// With `bytes` of class names.

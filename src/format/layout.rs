@@ -30,27 +30,40 @@ pub struct LayerSpans {
     pub biases: Span,
     /// A multiplier for each row, u16; none in the last layer and in the float types.
     pub multipliers: Span,
+    /// The table of the activation, 256 bytes in a hidden layer of integers whose activation is not the clamp, else none.
+    pub table: Span,
 }
 
 impl LayerSpans {
-    /// The spans of a layer whose weights start at `at`; `hidden` where it is not the last.
+    /// The spans of a layer whose weights start at `at`; `hidden` where it is not the last, `table` where its activation is
+    /// looked up.
     #[inline]
-    pub(super) const fn new(layout: &WeightLayout, hidden: bool, at: usize) -> Self {
+    pub(super) const fn new(layout: &WeightLayout, hidden: bool, table: bool, at: usize) -> Self {
         let rows = layout.rows();
         let weights = Span { at, len: layout.bytes() as usize };
         let biases = Span { at: weights.end(), len: 4 * rows };
         let multipliers = if hidden && layout.dtype().is_integer() { 2 * rows } else { 0 };
-        Self { weights, biases, multipliers: Span { at: biases.end(), len: multipliers } }
+        let multipliers = Span { at: biases.end(), len: multipliers };
+        let table = Span { at: multipliers.end(), len: if table { 256 } else { 0 } };
+        Self { weights, biases, multipliers, table }
+    }
+
+    /// The first byte after the layer.
+    #[inline]
+    pub(super) const fn end(&self) -> usize {
+        self.table.end()
     }
 }
 
 /// Where everything but the layers lies; [`Header::layer_spans`](super::Header::layer_spans) says where those do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
-    /// The input table, 0 or 256 bytes.
-    pub table: Span,
+    /// The parameters of the input map.
+    pub input: Span,
     /// An f32 for the inputs of each layer and one for the logits; none in the float types.
     pub scales: Span,
+    /// What turns each output into an answer, in the tasks that have it.
+    pub answers: Span,
     /// The first byte of the first layer.
     pub layers: usize,
     /// The class names.

@@ -112,34 +112,45 @@
 //!
 //! [`Packing`] says which cores each order is for.
 
+mod answers;
 mod builder;
 mod codes;
 pub mod crc;
 mod fields;
 mod header;
 mod header_buf;
+mod layers;
 mod layout;
+mod meaning;
+mod raw;
 mod version1;
 mod version2;
 mod view;
 mod weight_layout;
 mod words;
 
+pub use answers::{ErrorScale, ValueScale};
 pub use builder::Builder;
-pub use codes::{Dtype, InputMap, Packing, Task};
+pub use codes::{Dtype, Packing};
 pub use header::{HEADER_BYTES, Header, MAGIC, MAX_LABEL_BYTES, MAX_LAYERS, RECORD_BYTES, SelfTest, VERSION};
 pub use header_buf::HeaderBuf;
+pub use layers::{LayerView, Layers};
 pub use layout::{ALIGN, LayerSpans, Layout, Span};
-pub use view::{LayerView, Layers, ModelView};
+pub use meaning::{InputMap, InputType, Task};
+pub use raw::RawValue;
+pub(crate) use raw::sealed::Raw;
+pub use view::ModelView;
 pub use weight_layout::WeightLayout;
-pub(crate) use words::{bytes, bytes_mut, words};
+pub(crate) use words::{bytes, bytes_mut, words, words_mut};
 
 /// Every accumulator stays below this in magnitude, whatever the input.
 pub const ACCUMULATOR_LIMIT: u32 = 1 << 23;
 
-/// Whether a row whose weights' magnitudes add up to `sum` keeps within [`ACCUMULATOR_LIMIT`] with that bias.
-pub const fn row_bound(sum: u32, bias: i32) -> bool {
-    127 * sum as u64 + (bias.unsigned_abs() as u64) < ACCUMULATOR_LIMIT as u64
+/// Whether a row whose weights' magnitudes add up to `sum` keeps within [`ACCUMULATOR_LIMIT`] with that bias, whatever its
+/// inputs of `bits` bits are: of 14, the low digits add at most the sum once more, and the rounding.
+pub const fn row_bound(sum: u32, bias: i32, bits: u32) -> bool {
+    let most = if bits == 14 { 128 * sum as u64 + 1 } else { 127 * sum as u64 };
+    most + (bias.unsigned_abs() as u64) < ACCUMULATOR_LIMIT as u64
 }
 
 /// The bytes of a flash file, built into the program at an aligned address: a `&'static [u8]`, also in a `const`. The

@@ -1,8 +1,8 @@
 //! The header of version 1, which is still read: up to eight layers of one type, their widths in a list.
 
-use super::codes::{InputMap, Task};
 use super::fields::{byte, check_width, half, word};
 use super::header::{HEADER_BYTES, Header, LayerList, SelfTest};
+use super::meaning::InputMap;
 use super::{Dtype, Packing};
 use crate::error::Error;
 
@@ -58,7 +58,7 @@ pub(super) const fn read(bytes: &[u8]) -> Result<Header<'_>, Error> {
         layers: LayerList { widths, stride: 2, count, dtype, packing, first: half(widths, 0), patch_cols: 0 },
         image: (0, 0),
         input_map: if flags & HAS_TABLE != 0 { InputMap::Table } else { InputMap::Plain },
-        task: Task::Class,
+        head: &[],
         self_test: None,
         label_bytes: half(bytes, 40),
         bytes: HEADER_BYTES,

@@ -2,9 +2,10 @@
 //!
 //! Codes are checked one by one, so that a newer file is refused with the name of the unsupported feature.
 
-use super::codes::{InputMap, Task, newer};
+use super::codes::newer;
 use super::fields::{byte, check_width, half, word};
 use super::header::{HEADER_BYTES, Header, LayerList, MAX_LAYERS, RECORD_BYTES, SelfTest, VERSION};
+use super::meaning::{InputMap, InputType, Task};
 use super::{Dtype, Packing};
 use crate::activation::Activation;
 use crate::error::Error;
@@ -14,6 +15,8 @@ pub(super) const CRC_AT: usize = 12;
 pub(super) const HAS_SELF_TEST: u8 = 1;
 /// Bits of a hidden integer layer's multipliers.
 pub(super) const MULTIPLIER_BITS: u8 = 16;
+/// The most bits by which an error of a reconstruction is shortened before it is squared.
+pub(super) const MAX_SCORE_SHIFT: u8 = 24;
 /// Bits of a bias.
 pub(super) const BIAS_BITS: u8 = 32;
 
@@ -45,12 +48,8 @@ pub(super) const fn read(bytes: &[u8]) -> Result<Header<'_>, Error> {
     let first = half(records, 0);
     let layers =
         LayerList { widths: records, stride: RECORD_BYTES, count, dtype, packing, first, patch_cols: 0 };
-    let input_map = match InputMap::from_code(byte(bytes, 17), 17) {
+    let input_map = match check_input(bytes, dtype) {
         Ok(map) => map,
-        Err(error) => return Err(error),
-    };
-    let task = match Task::from_code(byte(bytes, 28), 28) {
-        Ok(task) => task,
         Err(error) => return Err(error),
     };
     let header = Header {
@@ -58,12 +57,18 @@ pub(super) const fn read(bytes: &[u8]) -> Result<Header<'_>, Error> {
         layers,
         image: (0, 0),
         input_map,
-        task,
+        head: bytes.split_at(HEADER_BYTES).0,
         self_test: None,
         label_bytes: half(bytes, 30),
         bytes: size,
         crc: word(bytes, CRC_AT),
     };
+    if let Err(error) = check_answer(&header) {
+        return Err(error);
+    }
+    if let Err(error) = check_window(&header) {
+        return Err(error);
+    }
     let test = SelfTest { seed: word(bytes, 40), crc: word(bytes, 44) };
     header.checked((half(bytes, 20), half(bytes, 22)), byte(bytes, 7) & HAS_SELF_TEST != 0, test, 40)
 }
@@ -74,11 +79,8 @@ const fn check_reserved(bytes: &[u8]) -> Result<(), Error> {
     while at < HEADER_BYTES {
         let (known, what) = match at {
             7 => (HAS_SELF_TEST, "an unknown flag"),
-            16 => (0, "inputs other than bytes"),
             18 | 24..=27 => (0, "images that are resized"),
-            32..=35 => (0, "a threshold for the outputs"),
-            36..=39 => (0, "a margin between the outputs"),
-            19 | 29 | 48..=63 => (0, "an unknown field"),
+            56..=63 => (0, "an unknown field"),
             _ => (u8::MAX, ""),
         };
         if byte(bytes, at) & !known != 0 {
@@ -87,6 +89,62 @@ const fn check_reserved(bytes: &[u8]) -> Result<(), Error> {
         at += 1;
     }
     Ok(())
+}
+
+/// The input map, once the type and the bits of the inputs are checked against it.
+const fn check_input(bytes: &[u8], dtype: Dtype) -> Result<InputMap, Error> {
+    let map = match InputMap::from_code(byte(bytes, 17), 17) {
+        Ok(map) => map,
+        Err(error) => return Err(error),
+    };
+    let (code, bits) = (byte(bytes, 16), byte(bytes, 19));
+    match InputType::from_code(code, 16) {
+        Ok(InputType::U8) => {}
+        Ok(_) if map.is_affine() => {}
+        Ok(_) => return Err(newer(16, code, "inputs other than bytes without an affine map")),
+        Err(error) => return Err(error),
+    }
+    match bits {
+        7 | 14 if map.is_affine() && dtype.is_integer() => Ok(map),
+        0 if !(map.is_affine() && dtype.is_integer()) => Ok(map),
+        _ => Err(newer(19, bits, "inputs of another number of bits")),
+    }
+}
+
+/// Checks the task, and that the fields of other tasks are 0.
+const fn check_answer(header: &Header<'_>) -> Result<(), Error> {
+    let (bytes, integer) = (header.head, header.dtype().is_integer());
+    let task = match Task::from_code(byte(bytes, 28), 28) {
+        Ok(task) => task,
+        Err(error) => return Err(error),
+    };
+    let (shift, unit) = (byte(bytes, 29), f32::from_bits(word(bytes, 52)));
+    let (low, high) = (word(bytes, 32), word(bytes, 36));
+    let scored = matches!(task, Task::Reconstruction);
+    if scored && header.inputs() != header.outputs() {
+        let (expected, actual) = (header.inputs(), header.outputs());
+        return Err(Error::Length { what: "outputs of a reconstruction", expected, actual });
+    }
+    let (at, value) = match task {
+        _ if !(scored && integer) && (shift != 0 || word(bytes, 52) != 0) => (29, shift as u32),
+        Task::Reconstruction if integer && (shift > MAX_SCORE_SHIFT || !(unit.is_finite() && unit > 0.0)) => {
+            (29, shift as u32)
+        }
+        Task::Reconstruction if !integer && (high != 0 || f32::from_bits(low).is_nan()) => (32, low),
+        Task::Labels if high != 0 || !integer && f32::from_bits(low).is_nan() => (32, low),
+        Task::Class if low != 0 || !integer && f32::from_bits(high).is_nan() => (36, high),
+        Task::Values if low != 0 || high != 0 => (32, low),
+        _ => return Ok(()),
+    };
+    Err(Error::Field { at, value })
+}
+
+/// Checks that a window's rows divide the inputs.
+const fn check_window(header: &Header<'_>) -> Result<(), Error> {
+    let (rows, stride) = (half(header.head, 48), half(header.head, 50));
+    let (rows_fit, value) =
+        (rows != 0 && header.inputs().is_multiple_of(rows as usize), word(header.head, 48));
+    if value == 0 || rows_fit && stride != 0 { Ok(()) } else { Err(Error::Field { at: 48, value }) }
 }
 
 /// The type of the weights of all layers, once their records are checked.
@@ -116,8 +174,7 @@ const fn check_records(bytes: &[u8], count: usize) -> Result<Dtype, Error> {
             Ok(_) => {}
             Err(error) => return Err(error),
         }
-        let activation = if hidden { Activation::Relu } else { Activation::Identity };
-        if let Err(error) = activation.check(byte(bytes, at + 5), at + 5) {
+        if let Err(error) = Activation::from_code(byte(bytes, at + 5), hidden, at + 5) {
             return Err(error);
         }
         let multiplier = if hidden && dtype.is_integer() { MULTIPLIER_BITS } else { 0 };

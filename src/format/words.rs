@@ -24,6 +24,13 @@ pub(crate) fn words<T: Word>(bytes: &[u8]) -> Option<&[T]> {
     (before.is_empty() && after.is_empty()).then_some(words)
 }
 
+/// The same, to write.
+pub(crate) fn words_mut<T: Word>(bytes: &mut [u8]) -> Option<&mut [T]> {
+    // SAFETY: as in `words`.
+    let (before, words, after) = unsafe { bytes.align_to_mut::<T>() };
+    (before.is_empty() && after.is_empty()).then_some(words)
+}
+
 /// Words as the bytes that they consist of.
 pub(crate) fn bytes(words: &[u32]) -> &[u8] {
     // SAFETY: bytes need no alignment, and the length is that of the same memory.

@@ -6,9 +6,12 @@
 
 use core::slice::ChunksExact;
 
+use crate::activation::Activation;
 use crate::error::Error;
 use crate::format::{Builder, Dtype, Header, LayerView, ModelView};
-use crate::infer::{self, Profile, kernel::Kernel, profile};
+use crate::infer::kernel::{Kernel, Outputs};
+use crate::infer::sample::source::Source;
+use crate::infer::{self, Profile, profile};
 use crate::naive;
 
 /// Runs a file of float weights; `scratch` is of `f32`.
@@ -27,37 +30,46 @@ impl Kernel for Float {
         Self
     }
 
-    fn bytes(logit: f32) -> [u8; 4] {
-        logit.to_le_bytes()
-    }
-
     fn run(
         &self,
         view: &ModelView<'_>,
-        pixels: impl Iterator<Item = u8>,
+        sample: &(impl Source + ?Sized),
         scratch: &mut [f32],
-        logits: &mut [f32],
+        outputs: Outputs<'_, f32>,
     ) {
-        let (even, _) = profile::float_areas(view.header());
-        let (mut x, mut y) = scratch.split_at_mut_checked(even).unwrap_or_default();
-        let table = view.table();
-        let mut pixels = Some(pixels.map(|p| naive::unit(table.map_or(p, |t| t[usize::from(p)]))));
-        let layers = view.layers();
-        let last = layers.len().saturating_sub(1);
-        for (l, layer) in layers.enumerate() {
-            let z = if l == last { Some(&mut *logits) } else { y.get_mut(..layer.outputs()) };
-            let z = z.unwrap_or_default();
-            match pixels.take() {
-                Some(pixels) => dense(&layer, pixels, l < last, z),
-                None => dense(&layer, x.iter().copied().take(layer.inputs()), l < last, z),
-            }
-            core::mem::swap(&mut x, &mut y);
+        // A file of floats has memory for its outputs.
+        let Outputs::Logits(logits) = outputs else { return };
+        if view.header().input_map().is_affine() {
+            layers(view, sample.floats(view), scratch, logits);
+        } else {
+            let table = view.table();
+            let unit = |p: u8| naive::unit(table.map_or(p, |t| t[usize::from(p)]));
+            layers(view, sample.bytes().map(unit), scratch, logits);
         }
     }
 }
 
+/// All layers, of whichever inputs.
+fn layers(view: &ModelView<'_>, inputs: impl Iterator<Item = f32>, scratch: &mut [f32], logits: &mut [f32]) {
+    let header = view.header();
+    let (even, _) = profile::float_areas(header);
+    let (mut x, mut y) = scratch.split_at_mut_checked(even).unwrap_or_default();
+    let mut inputs = Some(inputs.take(header.inputs()));
+    let layers = view.layers();
+    let last = layers.len().saturating_sub(1);
+    for (l, layer) in layers.enumerate() {
+        let z = if l == last { Some(&mut *logits) } else { y.get_mut(..layer.outputs()) };
+        let z = z.unwrap_or_default();
+        match inputs.take() {
+            Some(inputs) => dense(&layer, inputs, header.activation(l), z),
+            None => dense(&layer, x.iter().copied().take(layer.inputs()), header.activation(l), z),
+        }
+        core::mem::swap(&mut x, &mut y);
+    }
+}
+
 /// A layer of any float type.
-fn dense(layer: &LayerView<'_>, x: impl Iterator<Item = f32>, relu: bool, z: &mut [f32]) {
+fn dense(layer: &LayerView<'_>, x: impl Iterator<Item = f32>, activation: Activation, z: &mut [f32]) {
     match layer.weight_layout().dtype() {
         Dtype::F16 => sums(x, layer.weights().chunks_exact(2 * z.len().max(1)), z, |b| {
             half::f16::from_le_bytes(b).to_f32()
@@ -69,9 +81,12 @@ fn dense(layer: &LayerView<'_>, x: impl Iterator<Item = f32>, relu: bool, z: &mu
     }
     for (row, z) in z.iter_mut().enumerate() {
         *z += layer.float_bias(row);
-        if relu && 0.0 > *z {
+        if activation == Activation::Relu && 0.0 > *z {
             *z = 0.0;
         }
+    }
+    if !matches!(activation, Activation::Relu | Activation::Identity) {
+        naive::activate(activation, z);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Inference from a flash file where it lies, one image at a time, in caller-provided memory.
+//! Inference from a flash file where it lies, one sample at a time, in caller-provided memory.
 //!
 //! One [`Engine`] runs every file. Which kernels it runs is a type, so that firmware holds no others:
 //!
@@ -6,30 +6,50 @@
 //! |---|---|
 //! | [`float::Engine`] | f32, f16 and bf16 |
 //! | [`integer::Engine`] | i8 and i4 in any packing |
-//! | [`mcu::I8Engine`], [`mcu::I4Engine`] | i8 and i4 in the packing of this core, several times as fast |
+//! | [`mcu::I8Engine`], [`mcu::I4Engine`] | i8 and i4 in the packing of this core, several times as fast: pictures, and ReLU |
+//! | [`mcu::AnyI8Engine`], [`mcu::AnyI4Engine`] | the same with the code for every input map, activation and task |
+//!
+//! A [`Sample`] is a slice of raw values of the file's type, or a [`Window`] of a time series. Which question an engine answers
+//! is in the file: [`classify`](Engine::classify), [`predict`](Engine::predict), [`labels`](Engine::labels) or
+//! [`score`](Engine::score).
 //!
 //! A [`Profile`] is the same choice as a value: it says whether a file runs and how much memory that needs, also on a
 //! desktop for a microcontroller. [`integer::BatchEngine`] runs many images at once with a desktop's vectors.
 
+mod answer;
 pub mod float;
 pub mod integer;
 pub mod mcu;
 mod profile;
+mod sample;
+mod window;
 
+pub use answer::{Logit, Score, class_of, labels_of};
 pub use profile::Profile;
+pub use sample::Sample;
+pub use window::Window;
 
 use crate::error::Error;
 use crate::format::crc::Crc;
 use crate::format::{Header, ModelView, SelfTest};
-use crate::naive;
-use kernel::Kernel;
+use answer::logit::Logit as _;
+use kernel::{Kernel, Outputs};
 
 /// Not public: the engines of this crate are all that there are.
 pub(crate) mod kernel {
     use core::fmt::Debug;
 
-    use super::Profile;
+    use super::sample::source::Source;
+    use super::{Logit, Profile};
     use crate::format::{Header, ModelView};
+
+    /// Where outputs go.
+    pub enum Outputs<'o, Z> {
+        /// Into a slice that has one for each.
+        Logits(&'o mut [Z]),
+        /// One after the other, with their positions, to a function; there is no memory for all of them.
+        Each(&'o mut dyn FnMut(usize, Z)),
+    }
 
     /// The kernels of an engine.
     pub trait Kernel: Debug + Clone {
@@ -37,23 +57,20 @@ pub(crate) mod kernel {
         const PROFILE: Profile;
         /// What the caller-provided memory consists of; four bytes each.
         type Scratch;
-        /// A logit.
-        type Logit: Copy + PartialOrd;
+        /// An output.
+        type Logit: Logit;
 
         /// What they keep of a file that they run.
         fn new(header: &Header<'_>) -> Self;
 
-        /// The bytes of a logit in the checksum of a self-test.
-        fn bytes(logit: Self::Logit) -> [u8; 4];
-
-        /// Takes as many pixels as the network has inputs through all layers. `scratch` has the length that the profile
-        /// asks for, `logits` one for each output.
+        /// Takes a sample through all layers. `scratch` has the length that the profile asks for, and logits one for each
+        /// output.
         fn run(
             &self,
             view: &ModelView<'_>,
-            pixels: impl Iterator<Item = u8>,
+            sample: &(impl Source + ?Sized),
             scratch: &mut [Self::Scratch],
-            logits: &mut [Self::Logit],
+            outputs: Outputs<'_, Self::Logit>,
         );
     }
 }
@@ -117,36 +134,19 @@ impl<'a, K: Kernel> Engine<'a, K> {
         &self.view
     }
 
-    /// The logits of an image of `inputs` bytes; one unit of them is worth [`scale`](ModelView::scale)`(layers)`.
-    /// `scratch` has at least [`scratch_words`](Self::scratch_words) elements.
+    /// The outputs of a sample of `inputs` raw values, of the type that the file takes; one unit of them is worth
+    /// [`scale`](ModelView::scale)`(layers)`. `scratch` has at least [`scratch_words`](Self::scratch_words) elements.
     ///
     /// # Errors
-    /// [`Error::Length`] where a slice has not the length that the network needs.
+    /// [`Error::Length`] where a slice has not the length that the network needs, [`Error::InputType`] for raw values of
+    /// another type, [`Error::NotANumber`] for a value that is none.
     pub fn logits(
         &self,
-        pixels: &[u8],
+        sample: &(impl Sample + ?Sized),
         scratch: &mut [K::Scratch],
         logits: &mut [K::Logit],
     ) -> Result<(), Error> {
-        let expected = self.view.header().inputs();
-        if pixels.len() != expected {
-            return Err(Error::Length { what: "pixels", expected, actual: pixels.len() });
-        }
-        self.run_on(pixels.iter().copied(), scratch, logits)
-    }
-
-    /// The class of an image: the position of its largest logit, the first of equals.
-    ///
-    /// # Errors
-    /// As [`logits`](Self::logits).
-    pub fn classify(
-        &self,
-        pixels: &[u8],
-        scratch: &mut [K::Scratch],
-        logits: &mut [K::Logit],
-    ) -> Result<usize, Error> {
-        self.logits(pixels, scratch, logits)?;
-        Ok(naive::argmax(logits))
+        self.run_on(sample, scratch, Outputs::Logits(logits))
     }
 
     /// Runs the file's self-test; a file without one passes.
@@ -169,18 +169,32 @@ impl<'a, K: Kernel> Engine<'a, K> {
         scratch: &mut [K::Scratch],
         logits: &mut [K::Logit],
     ) -> Result<u32, Error> {
-        self.run_on(SelfTest::pixels(seed), scratch, logits)?;
-        Ok(logits.iter().fold(Crc::new(), |crc, z| crc.of(&K::bytes(*z))).value())
+        self.run_on(&SelfTest { seed, crc: 0 }, scratch, Outputs::Logits(&mut *logits))?;
+        Ok(logits.iter().fold(Crc::new(), |crc, z| crc.of(&z.bytes())).value())
     }
 
-    fn run_on(
+    fn run_on<S: Sample + ?Sized>(
         &self,
-        pixels: impl Iterator<Item = u8>,
+        sample: &S,
         scratch: &mut [K::Scratch],
-        logits: &mut [K::Logit],
+        outputs: Outputs<'_, K::Logit>,
     ) -> Result<(), Error> {
-        let scratch = self.checked(scratch, logits.len())?;
-        self.kernel.run(&self.view, pixels.take(self.view.header().inputs()), scratch, logits);
+        let header = self.view.header();
+        let (expected, found) = (header.input_type(), S::TYPE.unwrap_or(header.input_type()));
+        if expected as u8 != found as u8 {
+            return Err(Error::InputType { expected: expected.name(), found: found.name() });
+        }
+        let expected = header.inputs();
+        let actual = sample.len().unwrap_or(expected);
+        if actual != expected {
+            return Err(Error::Length { what: "values of a sample", expected, actual });
+        }
+        if let Some(feature) = sample.nan() {
+            return Err(Error::NotANumber { feature });
+        }
+        let logits = if let Outputs::Logits(logits) = &outputs { logits.len() } else { header.outputs() };
+        let scratch = self.checked(scratch, logits)?;
+        self.kernel.run(&self.view, sample, scratch, outputs);
         Ok(())
     }
 

@@ -11,27 +11,30 @@ pub enum Profile {
     Float,
     /// Integer weights of any type, in any packing.
     Integer,
-    /// Integer weights of one type, in the packing of the cores that the kernels are for.
+    /// Integer weights of one type, in the packing of the cores that the kernels are for: pictures, ReLU, no reconstructions.
     Core(Dtype, Packing),
+    /// The same weights with every input map, activation and task.
+    AnyCore(Dtype, Packing),
 }
 
 impl Profile {
     /// Whether these kernels run a file.
     ///
     /// # Errors
-    /// Why not: [`Error::Dtype`] or [`Error::PackedFor`].
+    /// Why not: [`Error::Dtype`], [`Error::PackedFor`] or [`Error::NotPlain`].
     pub const fn check(self, header: &Header<'_>) -> Result<(), Error> {
         let (dtype, packing) = (header.dtype(), header.packing());
         let known = match self {
             Self::Float => !dtype.is_integer(),
             Self::Integer => dtype.is_integer(),
-            Self::Core(of, _) => dtype as u8 == of as u8,
+            Self::Core(of, _) | Self::AnyCore(of, _) => dtype as u8 == of as u8,
         };
         match self {
             _ if !known => Err(Error::Dtype { found: dtype.name() }),
-            Self::Core(_, of) if packing as u8 != of as u8 => {
+            Self::Core(_, of) | Self::AnyCore(_, of) if packing as u8 != of as u8 => {
                 Err(Error::PackedFor { found: packing.name(), expected: of.name() })
             }
+            Self::Core(..) if !header.is_plain() => Err(Error::NotPlain),
             _ => Ok(()),
         }
     }
@@ -41,12 +44,12 @@ impl Profile {
     pub const fn scratch_words(self, header: &Header<'_>) -> usize {
         match self {
             Self::Float => sum(float_areas(header)),
-            Self::Integer => sum(integer_areas(header)),
-            Self::Core(_, Packing::CortexM55) => {
+            Self::Integer => sum(integer_areas(header)) + low_words(header),
+            Self::Core(_, Packing::CortexM55) | Self::AnyCore(_, Packing::CortexM55) => {
                 let [even, odd, list, pixels] = block_areas(header);
                 even + odd + list + pixels
             }
-            Self::Core(..) => quad_words(header),
+            Self::Core(..) | Self::AnyCore(..) => quad_words(header),
         }
     }
 
@@ -91,6 +94,11 @@ pub(super) const fn integer_areas(header: &Header<'_>) -> (usize, usize) {
         l += 1;
     }
     (words[0], words[1])
+}
+
+/// Words of the low digits of inputs of 14 bits.
+pub(super) const fn low_words(header: &Header<'_>) -> usize {
+    if header.input_bits() == 14 { input_words(header.inputs()) } else { 0 }
 }
 
 /// Over quads: in each layer dense pairs and outputs fit, and a list of up to seven eighths of the quads.

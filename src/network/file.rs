@@ -172,7 +172,8 @@ impl Network {
         let mut logits = vec![0; shape.outputs()];
         let mut bytes = FileBytes::zeroed(header.file_bytes())?;
         let mut builder = Builder::new(header, &mut bytes)?;
-        let mut scales = Scales { activations: &mut activations, rows: &mut rows };
+        let mut scales =
+            Scales { activations: &mut activations, offsets: &[], sums: &mut [], rows: &mut rows };
         quantize::quantize(&mut builder, &self.params, &mut scales)?;
         builder.finish_with(SELF_TEST_SEED, |seed, view| {
             integer::Engine::new(view.clone())?.self_test_crc(seed, &mut scratch, &mut logits)

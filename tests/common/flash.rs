@@ -93,7 +93,8 @@ impl Network {
             largest_weights(shape, dtype, params, &mut rows).unwrap();
             let mut activations = vec![HALVED_PIXELS];
             activations.extend(self.maxima.iter().map(|m| m / 127.0));
-            let mut scales = Scales { activations: &mut activations, rows: &mut rows };
+            let mut scales =
+                Scales { activations: &mut activations, offsets: &[], sums: &mut [], rows: &mut rows };
             quantize::quantize(&mut builder, params, &mut scales).unwrap();
         } else {
             float::store(&mut builder, params).unwrap();

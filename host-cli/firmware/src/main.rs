@@ -46,9 +46,10 @@ fn main() -> ! {
         console::text("image ");
         console::number(n as i32);
         console::text(": ");
-        match engine.view().label(class) {
-            Some(name) => console::text(name),
-            None => console::number(class as i32),
+        match class.map(|class| (class, engine.view().label(class))) {
+            Some((_, Some(name))) => console::text(name),
+            Some((class, None)) => console::number(class as i32),
+            None => console::text("unknown"),
         }
         console::text("\n");
     }

@@ -43,7 +43,7 @@ fn file<'m>(header: HeaderBuf, bytes: &'m mut [u8], widths: &[usize]) -> Result<
     quantize::largest_weights(shape, Dtype::I8, &net.params, &mut rows)?;
     let mut activations = vec![MAX_ACTIVATION / 127.0; shape.layers()];
     activations[0] = quantize::HALVED_PIXELS;
-    let mut scales = quantize::Scales { activations: &mut activations, rows: &mut rows };
+    let mut scales = quantize::Scales { activations: &mut activations, offsets: &[], sums: &mut [], rows: &mut rows };
     quantize::quantize(&mut builder, &net.params, &mut scales)?;
     Ok(builder.finish()?)
 }

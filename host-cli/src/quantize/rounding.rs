@@ -121,7 +121,7 @@ impl Quantizer<'_> {
         // The arithmetic multiplies i4 weights by 16.
         let unit = if dtype == Dtype::I4 { 16.0 } else { 1.0 };
         let mut rows: Vec<f32> = steps.outputs.iter().map(|s| (s / unit).max(f32::MIN_POSITIVE)).collect();
-        let mut scales = Scales { activations: &mut activations, rows: &mut rows };
+        let mut scales = Scales { activations: &mut activations, offsets: &[], sums: &mut [], rows: &mut rows };
         quantize::quantize(&mut builder, params, &mut scales).map_err(refused)?;
         builder.finish_with(SELF_TEST, self_test).map_err(refused)?;
         let mut weight_limits = rows.iter().map(|scale| scale * dtype.largest() as f32);

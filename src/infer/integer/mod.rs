@@ -8,8 +8,10 @@ mod batch;
 mod row_dot;
 
 use crate::format::{Header, ModelView};
-use crate::infer::{self, Profile, kernel::Kernel, profile};
-use crate::naive::integer::requantize;
+use crate::infer::kernel::{Kernel, Outputs};
+use crate::infer::sample::source::Source;
+use crate::infer::{self, Profile, profile};
+use crate::naive::integer::{combined, looked_up, requantize};
 
 pub use batch::BatchEngine;
 use row_dot::{dot, pack, sum_of};
@@ -30,36 +32,54 @@ impl Kernel for Integer {
         Self
     }
 
-    fn bytes(logit: i32) -> [u8; 4] {
-        logit.to_le_bytes()
-    }
-
     fn run(
         &self,
         view: &ModelView<'_>,
-        pixels: impl Iterator<Item = u8>,
+        sample: &(impl Source + ?Sized),
         scratch: &mut [u32],
-        logits: &mut [i32],
+        outputs: Outputs<'_, i32>,
     ) {
-        let (even, _) = profile::integer_areas(view.header());
-        let (x, y) = scratch.split_at_mut_checked(even).unwrap_or_default();
+        let header = view.header();
+        let (even, odd) = profile::integer_areas(header);
+        let (x, rest) = scratch.split_at_mut_checked(even).unwrap_or_default();
+        let (y, low) = rest.split_at_mut_checked(odd).unwrap_or_default();
         let table = view.table();
-        pack(pixels.map(|p| table.map_or(p >> 1, |t| t[usize::from(p)])), x);
-        layers(view, x, y, logits);
+        if !header.input_map().is_affine() {
+            pack(sample.bytes().map(|p| table.map_or(p >> 1, |t| t[usize::from(p)])), header.inputs(), x);
+        } else if header.input_bits() == 14 {
+            pack(sample.codes(view).map(|q| (q >> 7) as u8), header.inputs(), x);
+            pack(sample.codes(view).map(|q| (q & 127) as u8), header.inputs(), low);
+        } else {
+            pack(sample.codes(view).map(|q| q as u8), header.inputs(), x);
+        }
+        layers(view, [x, y], low, outputs);
     }
 }
 
-/// All layers, of whichever pixels: the inputs of the first are in `even`.
-fn layers(view: &ModelView<'_>, even: &mut [u32], odd: &mut [u32], logits: &mut [i32]) {
+/// All layers; the inputs of the first are in the first of `areas`, of 14 bits their low digits in `low`.
+fn layers(view: &ModelView<'_>, [even, odd]: [&mut [u32]; 2], low: &[u32], mut outputs: Outputs<'_, i32>) {
     let (mut x, mut y) = (even, odd);
-    for layer in view.layers() {
+    for (l, layer) in view.layers().enumerate() {
         let inputs = x.get(..profile::input_words(layer.inputs())).unwrap_or_default();
         let sum = sum_of(inputs);
-        let row = |row| dot(&layer, row, inputs, sum);
-        if layer.multipliers().is_empty() {
-            logits.iter_mut().enumerate().for_each(|(at, z)| *z = row(at));
+        let low = if l == 0 { low } else { &[] };
+        let low_sum = sum_of(low);
+        let row = |row| {
+            let high = dot(&layer, row, inputs, sum) + layer.bias(row);
+            if low.is_empty() { high } else { combined(high, dot(&layer, row, low, low_sum)) }
+        };
+        if !layer.multipliers().is_empty() {
+            let table = layer.table();
+            let hidden = |at| {
+                let (acc, r) = (row(at), layer.multiplier(at));
+                table.map_or_else(|| requantize(acc, r), |table| looked_up(acc, r, table))
+            };
+            pack((0..layer.outputs()).map(hidden), layer.outputs(), y);
         } else {
-            pack((0..layer.outputs()).map(|at| requantize(row(at), layer.multiplier(at))), y);
+            match &mut outputs {
+                Outputs::Logits(logits) => logits.iter_mut().enumerate().for_each(|(at, z)| *z = row(at)),
+                Outputs::Each(each) => (0..layer.outputs()).for_each(|at| each(at, row(at))),
+            }
         }
         core::mem::swap(&mut x, &mut y);
     }

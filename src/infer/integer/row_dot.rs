@@ -14,8 +14,9 @@ use crate::format::{Dtype, LayerView, Packing, words};
 const BYTES: u32 = 0x00ff_00ff;
 const NIBBLES: u32 = 0x000f_000f;
 
-/// Puts inputs into words; zeros fill the last ones.
-pub(super) fn pack(mut inputs: impl Iterator<Item = u8>, words: &mut [u32]) {
+/// Puts so many inputs into words; zeros fill the last ones.
+pub(super) fn pack(inputs: impl Iterator<Item = u8>, count: usize, words: &mut [u32]) {
+    let mut inputs = inputs.take(count);
     for word in words {
         let mut quad = 0;
         for shift in [16, 24, 0, 8] {
@@ -30,7 +31,7 @@ pub(super) fn sum_of(x: &[u32]) -> u32 {
     x.iter().map(|x| ((x & BYTES) + (x >> 8 & BYTES)).wrapping_mul(0x0001_0001) >> 16).sum()
 }
 
-/// `bias + Σ x·w` of a row of an integer type, of inputs that add up to `sum`; words of zeros cost one test.
+/// `Σ x·w` of a row of an integer type, of inputs that add up to `sum`; words of zeros cost one test.
 pub(super) fn dot(layer: &LayerView<'_>, row: usize, x: &[u32], sum: u32) -> i32 {
     let layout = layer.weight_layout();
     let weights: &[u32] = words(layer.weights()).unwrap_or_default();
@@ -61,7 +62,7 @@ pub(super) fn dot(layer: &LayerView<'_>, row: usize, x: &[u32], sum: u32) -> i32
         }
         .wrapping_sub(128 * sum),
     };
-    layer.bias(row).wrapping_add(products as i32)
+    products as i32
 }
 
 /// A word of weights a word of inputs; `positive` leaves w0 and w2, w1 and w3, each with 128 added, or 8 to nibbles, in the

@@ -36,9 +36,9 @@
 //! let mut scratch = [0; I8Engine::scratch_words(&HEADER)];
 //! let mut logits = [0; HEADER.outputs()];
 //! engine.self_test(&mut scratch, &mut logits)?; // this processor computes what the desktop did
-//! let pixels = [0; HEADER.inputs()]; // of a camera: light on black, row by row
+//! let pixels = [0_u8; HEADER.inputs()]; // of a camera: light on black, row by row
 //! let class = engine.classify(&pixels, &mut scratch, &mut logits)?;
-//! assert_eq!(engine.view().label(class), Some("boot"));
+//! assert_eq!(class.and_then(|class| engine.view().label(class)), Some("boot"));
 //! # Ok::<(), selvedge::Error>(())
 //! ```
 
@@ -68,7 +68,9 @@ use quads as kernels;
 
 use crate::error::Error;
 use crate::format::{Dtype, Header, ModelView, Packing};
-use crate::infer::{self, Profile, kernel::Kernel};
+use crate::infer::kernel::{Kernel, Outputs};
+use crate::infer::sample::source::Source;
+use crate::infer::{self, Profile};
 
 /// The order of weights that this target reads.
 pub const PACKING: Packing = kernels::PACKING;
@@ -101,18 +103,16 @@ impl<const I4: bool> Kernel for Core<I4> {
         Self { dense: false, areas: kernels::areas(header) }
     }
 
-    fn bytes(logit: i32) -> [u8; 4] {
-        logit.to_le_bytes()
-    }
-
     fn run(
         &self,
         view: &ModelView<'_>,
-        pixels: impl Iterator<Item = u8>,
+        sample: &(impl Source + ?Sized),
         scratch: &mut [u32],
-        logits: &mut [i32],
+        outputs: Outputs<'_, i32>,
     ) {
-        pixels_of(view, scratch).iter_mut().zip(pixels).for_each(|(to, pixel)| *to = pixel);
+        // Files whose outputs come one by one have another engine.
+        let Outputs::Logits(logits) = outputs else { return };
+        pixels_of(view, scratch).iter_mut().zip(sample.bytes()).for_each(|(to, pixel)| *to = pixel);
         self.run_in_place(view, view.header().layers(), scratch, logits);
     }
 }

@@ -117,7 +117,7 @@ fn pixel(kind: u32, at: usize) -> u8 {
 /// The largest bias that a row's weights leave, with a sign.
 fn bias(shape: Shape, weights: Weights, l: usize, row: usize) -> Option<i32> {
     let sum = (0..shape.width(l)).map(|c| u32::from(weights.of(l, row, c).unsigned_abs())).sum::<u32>();
-    let most = ((1 << 23) - 1_i32).checked_sub_unsigned(127 * sum).filter(|&b| row_bound(sum, b))?;
+    let most = ((1 << 23) - 1_i32).checked_sub_unsigned(127 * sum).filter(|&b| row_bound(sum, b, 7))?;
     Some(match row % 3 {
         0 => most,
         1 => -most,

@@ -1,0 +1,181 @@
+//! The layers of a checked file, one after the other where they lie.
+
+use super::Dtype;
+use super::header::LayerList;
+use super::layout::Span;
+use super::row_bound;
+use super::weight_layout::WeightLayout;
+use super::words::words;
+use crate::error::Error;
+
+/// The parts of a layer as they are stored.
+#[derive(Debug, Clone, Copy)]
+pub struct LayerView<'a> {
+    layout: WeightLayout,
+    weights: &'a [u8],
+    biases: &'a [i32],
+    multipliers: &'a [u16],
+    table: &'a [u8],
+}
+
+/// The layers of a file, the first first. Each is found where the one before it ends.
+#[derive(Debug, Clone)]
+pub struct Layers<'a> {
+    pub(super) list: LayerList<'a>,
+    /// How many were returned.
+    pub(super) done: usize,
+    /// What follows them.
+    pub(super) rest: &'a [u8],
+}
+
+impl<'a> Iterator for Layers<'a> {
+    type Item = LayerView<'a>;
+
+    // One copy for the checks and for every kernel: inlined, it would double the code of an inference.
+    #[inline(never)]
+    fn next(&mut self) -> Option<LayerView<'a>> {
+        let l = self.done;
+        if l >= self.list.count {
+            return None;
+        }
+        let layout = self.list.weight_layout(l);
+        let spans = self.list.spans(l, 0);
+        let part = |span: Span| self.rest.get(span.at..)?.get(..span.len);
+        let layer = LayerView {
+            layout,
+            weights: part(spans.weights)?,
+            biases: words(part(spans.biases)?)?,
+            multipliers: words(part(spans.multipliers)?)?,
+            table: part(spans.table)?,
+        };
+        self.rest = self.rest.get(spans.end()..)?;
+        self.done = l + 1;
+        Some(layer)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.list.count - self.done;
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for Layers<'_> {}
+
+impl<'a> LayerView<'a> {
+    /// Where the weights lie.
+    pub const fn weight_layout(&self) -> &WeightLayout {
+        &self.layout
+    }
+
+    /// Inputs of the layer.
+    pub const fn inputs(&self) -> usize {
+        self.layout.inputs
+    }
+
+    /// Outputs of the layer.
+    pub const fn outputs(&self) -> usize {
+        self.layout.outputs
+    }
+
+    /// The weights as stored.
+    pub const fn weights(&self) -> &'a [u8] {
+        self.weights
+    }
+
+    /// The integer weight `(row, column)`: an i8 as it is, sixteen times an i4.
+    #[inline]
+    pub const fn weight(&self, row: usize, column: usize) -> i32 {
+        self.layout.weight(self.weights, row, column)
+    }
+
+    /// The stored biases of the integer types, little-endian, zeros for the rows of padding.
+    pub const fn biases(&self) -> &'a [i32] {
+        self.biases
+    }
+
+    /// The integer bias of a row.
+    #[inline]
+    pub fn bias(&self, row: usize) -> i32 {
+        self.biases.get(row).map_or(0, |&b| i32::from_le(b))
+    }
+
+    /// The float bias of a row.
+    #[inline]
+    pub fn float_bias(&self, row: usize) -> f32 {
+        f32::from_bits(self.bias(row) as u32)
+    }
+
+    /// The stored multipliers, little-endian, zeros for the rows of padding; none in the last layer.
+    pub const fn multipliers(&self) -> &'a [u16] {
+        self.multipliers
+    }
+
+    /// The multiplier of a row.
+    #[inline]
+    pub fn multiplier(&self, row: usize) -> u16 {
+        self.multipliers.get(row).map_or(0, |&r| u16::from_le(r))
+    }
+
+    /// The table of the activation: what a hidden output becomes whose sum is -128, -127, .. 127 steps; `None` where the clamp
+    /// to 0..=127 is the activation.
+    #[inline]
+    pub const fn table(&self) -> Option<&'a [u8; 256]> {
+        self.table.first_chunk()
+    }
+
+    /// The float weight `(row, column)`.
+    #[inline]
+    pub fn float_weight(&self, row: usize, column: usize) -> f32 {
+        let at = self.layout.byte(row, column);
+        let bytes = self.weights.get(at..).unwrap_or_default();
+        match self.layout.dtype {
+            Dtype::F32 => bytes.first_chunk().map_or(0.0, |b| f32::from_le_bytes(*b)),
+            Dtype::F16 => bytes.first_chunk().map_or(0.0, |b| half::f16::from_le_bytes(*b).to_f32()),
+            Dtype::Bf16 => bytes.first_chunk().map_or(0.0, |b| half::bf16::from_le_bytes(*b).to_f32()),
+            Dtype::I8 | Dtype::I4 => self.weight(row, column) as f32,
+        }
+    }
+
+    /// Whether the numbers of layer `l`, of inputs of `bits` bits, are such that no sum overflows, and those of the padding are
+    /// 0: kernels compute with them.
+    pub(super) fn check(&self, l: usize, bits: u32) -> Result<(), Error> {
+        if self.table.iter().any(|&y| y > 127) {
+            return Err(Error::ActivationTable { layer: l });
+        }
+        let min = match self.layout.dtype {
+            Dtype::I8 => -127,
+            Dtype::I4 => -112,
+            Dtype::F32 | Dtype::F16 | Dtype::Bf16 => return self.check_floats(l),
+        };
+        for row in 0..self.layout.rows() {
+            let real = row < self.outputs();
+            let mut sum = 0;
+            for column in 0..self.layout.columns() {
+                let w = self.weight(row, column);
+                if w < min || w != 0 && !(real && column < self.inputs()) {
+                    return Err(Error::Weight { layer: l, row, column });
+                }
+                sum += w.unsigned_abs();
+            }
+            let zero = self.bias(row) == 0 && self.multiplier(row) == 0;
+            if !row_bound(sum, self.bias(row), bits) || !(real || zero) {
+                return Err(Error::RowBound { layer: l, row });
+            }
+        }
+        Ok(())
+    }
+
+    fn check_floats(&self, l: usize) -> Result<(), Error> {
+        for row in 0..self.outputs() {
+            for column in 0..self.inputs() {
+                if !self.float_weight(row, column).is_finite() {
+                    return Err(Error::Weight { layer: l, row, column });
+                }
+            }
+            if !self.float_bias(row).is_finite() {
+                return Err(Error::RowBound { layer: l, row });
+            }
+        }
+        Ok(())
+    }
+}
