@@ -14,6 +14,13 @@ fn the_kernel_gives_what_plain_loops_give() {
 }
 
 #[test]
+fn the_kernel_for_every_file_gives_what_plain_loops_give() {
+    let mut memory = Box::new(differential::Memory::new());
+    let samples = differential::any::check(&mut memory).unwrap();
+    assert_eq!(samples, 9 * 48 * 5 * 2);
+}
+
+#[test]
 fn another_cores_file_is_an_error_that_says_what_to_do() {
     const M4: &[u8] = selvedge::include_model!("../fixtures/i8-cortex-m4.selv");
     const M0: &[u8] = selvedge::include_model!("../fixtures/i8-cortex-m0.selv");
