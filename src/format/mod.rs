@@ -160,10 +160,11 @@ mod view;
 mod weight_layout;
 mod words;
 
+pub use crate::shape::MAX_LAYERS;
 pub use answers::{ErrorScale, ValueScale};
 pub use builder::Builder;
 pub use codes::{Dtype, Packing};
-pub use header::{HEADER_BYTES, Header, MAGIC, MAX_LABEL_BYTES, MAX_LAYERS, RECORD_BYTES, SelfTest, VERSION};
+pub use header::{HEADER_BYTES, Header, MAGIC, MAX_LABEL_BYTES, RECORD_BYTES, SelfTest, VERSION};
 pub use header_buf::HeaderBuf;
 pub use layers::{LayerView, Layers};
 pub use layout::{ALIGN, LayerSpans, Layout, Span};
