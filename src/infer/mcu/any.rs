@@ -71,12 +71,8 @@ impl<const I4: bool> Kernel for AnyCore<I4> {
         let [first, low] = kernels::inputs(view.header(), &self.areas, scratch);
         if !view.header().input_map().is_affine() {
             first.iter_mut().zip(sample.bytes()).for_each(|(to, pixel)| *to = pixel);
-        } else if low.is_empty() {
-            first.iter_mut().zip(sample.codes(view)).for_each(|(to, q)| *to = q as u8);
         } else {
-            for ((high, low), q) in first.iter_mut().zip(low).zip(sample.codes(view)) {
-                (*high, *low) = ((q >> 7) as u8, (q & 127) as u8);
-            }
+            sample.write_codes(view, first, low);
         }
         let run = if I4 { run_any_i4 } else { run_any_i8 };
         run(view, self.dense, &self.areas, scratch, &mut outputs);
