@@ -5,8 +5,8 @@
 use super::{Areas, compact, read};
 use crate::format::{Header, LayerView, ModelView};
 use crate::infer::kernel::Outputs;
+use crate::infer::mcu::any::put;
 use crate::infer::mcu::mve::{self, BLOCK_WORDS};
-use crate::infer::mcu::put;
 
 /// Where the kernels expect the inputs: pixels, or the codes of an affine map; of 14 bits the high digits, with the low ones in
 /// the second slice. What they do not fill is zero.

@@ -7,7 +7,7 @@ use core::cell::Cell;
 use super::{Areas, Core, ENTRY, ThisCore, last, list, pairs, quad_words, read, replace};
 use crate::format::{Header, LayerView, ModelView};
 use crate::infer::kernel::Outputs;
-use crate::infer::mcu::put;
+use crate::infer::mcu::any::put;
 
 /// The end of `scratch` as bytes, where the kernels expect the inputs: pixels, or the codes of an affine map; of 14 bits the high
 /// digits, with the low ones in the second slice. The words that they do not fill are zero.
