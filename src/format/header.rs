@@ -343,12 +343,19 @@ impl LayerList<'_> {
         }
     }
 
+    /// Whether a hidden layer has the table of its activation, by the code alone: every inference asks this of every layer.
+    #[inline]
+    const fn has_table(&self, l: usize) -> bool {
+        const CLAMPS: [u8; 2] = [Activation::Relu.code(), Activation::Relu6.code()];
+        let code = byte(self.widths, l * RECORD_BYTES + 5);
+        self.dtype.is_integer() && self.stride == RECORD_BYTES && code != CLAMPS[0] && code != CLAMPS[1]
+    }
+
     /// The spans of layer `l`, whose weights start at `at`.
     #[inline]
     pub const fn spans(&self, l: usize, at: usize) -> LayerSpans {
         let hidden = l + 1 < self.count;
-        let table = hidden && self.dtype.is_integer() && self.activation(l).has_table();
-        LayerSpans::new(&self.weight_layout(l), hidden, table, at)
+        LayerSpans::new(&self.weight_layout(l), hidden, hidden && self.has_table(l), at)
     }
 
     #[inline]
