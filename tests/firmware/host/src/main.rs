@@ -16,6 +16,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use host_cli::data::{Reading, Source};
 use host_cli::error::{Error, Result};
+use host_cli::memory::Bytes;
+use selvedge::format::ModelView;
 
 #[derive(Debug, Parser)]
 #[command(about = "What tests/firmware/run needs on the host")]
@@ -47,6 +49,15 @@ enum Command {
     Samples {
         /// The folder to write to
         dir: PathBuf,
+    },
+    /// Write the rows of a table as a flash file takes them
+    Rows {
+        /// The table
+        data: Source,
+        /// The flash file
+        model: PathBuf,
+        /// Where to write the raw values
+        out: PathBuf,
     },
     /// Write what a flash file of integers answers to rows of raw values
     Answers {
@@ -103,9 +114,15 @@ fn run(command: Command) -> Result<()> {
             head::prepare(&dir, &data)
         }
         Command::Samples { dir } => samples::prepare(&dir),
+        Command::Rows { data, model, out } => {
+            let data = data.load(None, &Reading::default())?;
+            let bytes = Bytes::copy_of(&read(&model)?, "the flash file")?;
+            let view = ModelView::parse(&bytes).map_err(core)?;
+            write(&out, &samples::of_table(&data, view.header())?)
+        }
         Command::Answers { model, rows, out } => {
-            let bytes = host_cli::memory::Bytes::copy_of(&read(&model)?, "the flash file")?;
-            let view = selvedge::format::ModelView::parse(&bytes).map_err(core)?;
+            let bytes = Bytes::copy_of(&read(&model)?, "the flash file")?;
+            let view = ModelView::parse(&bytes).map_err(core)?;
             write(&out, &answers::answers(&view, &read(&rows)?)?)
         }
         Command::Compare { device, desktop } => compare(&read(&device)?, &read(&desktop)?),

@@ -3,17 +3,18 @@
 
 use std::path::Path;
 
+use host_cli::data::{Dataset, Features};
 use host_cli::error::Result;
 use host_cli::memory::Bytes;
 use selvedge::format::{
-    Builder, Dtype, ErrorScale, HeaderBuf, InputMap, InputType, ModelView, Packing, Task, ValueScale,
+    Builder, Dtype, ErrorScale, Header, HeaderBuf, InputMap, InputType, ModelView, Packing, Task, ValueScale,
 };
 use selvedge::infer::integer::Engine;
 use selvedge::quantize::{HALVED_PIXELS, Scales, largest_weights, quantize};
 use selvedge::{Activation, Init, Rng, Shape};
 
 use crate::answers::{answers, logits, score};
-use crate::{core, write};
+use crate::{core, failed, write};
 
 /// A network of the tests.
 struct Network {
@@ -99,6 +100,26 @@ pub fn prepare(dir: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// All rows of a table, as raw values of the type that a file takes.
+pub fn of_table(data: &Dataset, header: &Header<'_>) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    for samples in [&data.train, &data.test] {
+        let Features::Table(matrix) = &samples.features else { return Err(failed("no rows of a table")) };
+        if matrix.columns != header.inputs() {
+            return Err(failed("the table has other columns than the network has inputs"));
+        }
+        for &x in &matrix.values {
+            match header.input_type() {
+                InputType::U8 => bytes.push(x as u8),
+                InputType::I16 => bytes.extend((x as i16).to_le_bytes()),
+                InputType::U16 => bytes.extend((x as u16).to_le_bytes()),
+                _ => bytes.extend(x.to_le_bytes()),
+            }
+        }
+    }
+    Ok(bytes)
 }
 
 /// How the raw values of a feature are spread: mean and standard deviation. A map reaches four of these to each side.
