@@ -1,8 +1,8 @@
 //! The answers of a flash file, as a device gives them: by integers where it holds integers.
 
 use selvedge::Backend;
-use selvedge::format::{self, ModelView, ValueScale};
-use selvedge::infer::class_of;
+use selvedge::format::{self, ModelView};
+use selvedge::infer::{class_of, value_of};
 use selvedge::naive::integer::reconstruction_error;
 
 use super::answers::Answers;
@@ -58,14 +58,8 @@ pub fn file_answers(file: &ModelView<'_>, features: &Features, index: &[u32]) ->
             Answers::Labels(real(file, &found).into_iter().map(probability).collect())
         }
         Task::Regress => Answers::Values(match &found {
-            Logits::Integer(logits) => each(logits, outputs, |o, z| match file.value_scale(o) {
-                ValueScale::Integer { add, scale } => (z + add) as f32 * scale,
-                ValueScale::Float { scale, offset } => z as f32 * scale + offset,
-            }),
-            Logits::Float(logits) => each(logits, outputs, |o, z| match file.value_scale(o) {
-                ValueScale::Float { scale, offset } => z * scale + offset,
-                ValueScale::Integer { scale, .. } => z * scale,
-            }),
+            Logits::Integer(logits) => each(logits, outputs, |o, z| value_of(z, file.value_scale(o))),
+            Logits::Float(logits) => each(logits, outputs, |o, z| value_of(z, file.value_scale(o))),
         }),
         Task::Reconstruct => {
             let scores = scores(file, features, index, &found)?;
