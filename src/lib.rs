@@ -95,8 +95,8 @@
 //! | [`arena`] | a fixed-size arena over caller-provided memory |
 //! | [`loss`] | the loss functions, and which targets they take |
 //! | [`targets`] | what a batch is trained towards: labels or values, and the weights of its rows |
-//! | [`format`] | the flash file: header, layout, packings, checks; **the specification of the format** |
 //! | [`naive`] | **the specification**: plain loops that say what every kernel computes |
+//! | [`format`] | the flash file: header, layout, packings, checks; **the specification of the format** |
 //! | `simd` | vectors, and the value that proves which of them this CPU has |
 //! | `kernel` | products, bias and ReLU, the other activations, losses, gathering |
 //! | [`samples`] | rows of `u8` pixels or `f32` features |

@@ -59,33 +59,25 @@ fn what_later_versions_read_is_refused_by_name() {
     for (at, code, what) in [
         (5, 4, "an unknown packing"),
         (7, 2, "an unknown flag"),
-        (16, 1, "inputs other than bytes"),
-        (17, 2, "an affine input map"),
-        (17, 3, "an affine input map per feature"),
+        (16, 1, "inputs other than bytes without an affine map"),
+        (16, 4, "inputs of an unknown type"),
         (17, 4, "an input table per feature"),
         (17, 5, "an unknown input map"),
         (18, 1, "images that are resized"),
         (24, 28, "images that are resized"),
         (27, 1, "images that are resized"),
-        (28, 1, "outputs read as several labels"),
-        (28, 2, "outputs read as real values"),
-        (28, 3, "outputs read as a reconstruction of the input"),
         (28, 4, "outputs of an unknown task"),
-        (35, 0x3f, "a threshold for the outputs"),
-        (36, 1, "a margin between the outputs"),
-        (19, 1, "an unknown field"),
-        (29, 1, "an unknown field"),
-        (48, 1, "an unknown field"),
+        (19, 7, "inputs of another number of bits"),
+        (56, 1, "an unknown field"),
         (63, 1, "an unknown field"),
         (RECORD + 4, 5, "i2 weights"),
         (RECORD + 4, 6, "ternary weights"),
         (second + 4, 7, "weights of an unknown type"),
         (second + 4, 4, "layers of different types"),
-        (RECORD + 5, 0, "a hidden layer without activation"),
-        (second + 5, 1, "ReLU after the last layer"),
-        (RECORD + 5, 2, "the activation leaky ReLU"),
-        (RECORD + 5, 4, "the activation sigmoid"),
-        (RECORD + 5, 5, "the activation tanh"),
+        (second + 5, 1, "an activation after the last layer"),
+        (RECORD + 5, 6, "the activation hard sigmoid"),
+        (RECORD + 5, 8, "the activation GELU"),
+        (RECORD + 5, 9, "the activation SiLU"),
         (second + 5, 200, "an unknown activation"),
         (RECORD + 6, 32, "multipliers of another width"),
         (second + 6, 16, "multipliers of another width"),
@@ -103,6 +95,40 @@ fn what_later_versions_read_is_refused_by_name() {
     let mut damaged = golden();
     damaged.get_mut()[RECORD + 4] = 5;
     assert!(matches!(ModelView::parse(damaged.get()), Err(Error::Crc { .. })));
+}
+
+/// Fields that belong to other tasks, tasks that do not suit the network, windows that do not divide its inputs.
+#[test]
+fn fields_that_contradict_each_other_are_refused() {
+    let file = golden();
+    let field = |at: usize, value: u32| Err(Error::Field { at, value });
+    let (of, to) = (file.get().len(), 5);
+    for (changes, expected) in [
+        (&[(35, 0x3f)][..], field(32, 0x3f00_0000)),
+        (&[(29, 3)], field(29, 3)),
+        (&[(55, 1)], field(52, 1 << 24)),
+        (&[(28, 1), (36, 9)], field(36, 9)),
+        (&[(28, 3)], Err(Error::Length { what: "outputs of a reconstruction", expected: 64, actual: to })),
+        (&[(48, 2)], field(48, 2)),
+        (&[(50, 2)], field(48, 2 << 16)),
+        (&[(48, 3), (50, 1)], field(48, 3 | 1 << 16)),
+        (
+            &[(17, 2), (19, 8)],
+            Err(Error::Newer { at: 19, code: 8, what: "inputs of another number of bits" }),
+        ),
+        // A map or numbers for each output make the file longer.
+        (&[(17, 0)], Err(Error::Length { what: "bytes of the flash file", expected: of - 256, actual: of })),
+        (&[(28, 2)], Err(Error::Length { what: "bytes of the flash file", expected: of + 48, actual: of })),
+    ] {
+        let bytes: Vec<(usize, [u8; 1])> = changes.iter().map(|&(at, code)| (at, [code])).collect();
+        let changes: Vec<(usize, &[u8])> = bytes.iter().map(|(at, code)| (*at, &code[..])).collect();
+        let found = ModelView::parse(forged(&file, &changes).get()).map(|_| ());
+        assert_eq!(found, expected, "{changes:?}");
+    }
+    // What is sound: a margin, labels with a threshold, windows of two rows.
+    for changes in [&[(36, &[9][..])][..], &[(28, &[1]), (32, &[7])], &[(48, &[2, 0, 1, 0])]] {
+        ModelView::parse(forged(&file, changes).get()).unwrap();
+    }
 }
 
 #[test]
@@ -139,5 +165,5 @@ fn a_header_is_made_within_its_limits() {
     assert_eq!(of(&[5, 0]).unwrap_err(), Error::Width { position: 1, width: 0, max: 32_768 });
     let deep = of(&[5; MAX_LAYERS + 1]).unwrap();
     assert_eq!((deep.header().layers(), deep.header().width(32), deep.header().width(33)), (32, 5, 0));
-    assert_eq!(deep.header().shape(), Err(Error::Layers { layers: 32, max: 8 }));
+    assert_eq!(deep.header().shape(), Shape::new(&[5; MAX_LAYERS + 1]));
 }

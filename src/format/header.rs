@@ -6,22 +6,21 @@
 
 use core::fmt;
 
-use super::fields::{Preamble, byte, half, word};
+use super::fields::{Preamble, byte, half};
 use super::layout::{LayerSpans, Layout, Span};
-use super::meaning::{InputMap, InputType, Task};
+use super::meaning::InputMap;
 use super::weight_layout::WeightLayout;
 use super::{Dtype, Packing, version1, version2};
 use crate::activation::Activation;
 use crate::error::Error;
-use crate::shape::{self, Shape};
+use crate::shape::{self, MAX_LAYERS, Shape};
+
+mod meaning;
 
 /// Bytes of a header in front of the layer records.
 pub const HEADER_BYTES: usize = 64;
 /// Bytes of a layer record.
 pub const RECORD_BYTES: usize = 16;
-/// The most layers of a file. More than a [`Shape`] has: training keeps a table of its layers, a file is read layer by
-/// layer.
-pub const MAX_LAYERS: usize = 32;
 /// What a file starts with.
 pub const MAGIC: [u8; 4] = *b"SELV";
 /// The version of the format that is written; version 1 is read too.
@@ -205,31 +204,23 @@ impl<'a> Header<'a> {
     /// The shape of the network, to train it or to take its parameters apart.
     ///
     /// # Errors
-    /// [`Error::Layers`] for more layers than a [`Shape`] has, [`Error::TooLarge`] for more parameters than this machine
-    /// can address.
+    /// [`Error::TooLarge`] for more parameters than this machine can address.
     pub const fn shape(&self) -> Result<Shape, Error> {
-        let layers = self.layers();
-        let mut widths = [0; shape::MAX_LAYERS + 1];
-        if layers >= widths.len() {
-            return Err(Error::Layers { layers, max: shape::MAX_LAYERS });
-        }
+        let mut widths = [0; MAX_LAYERS + 1];
         let mut position = 0;
-        while position <= layers && position < widths.len() {
+        while position <= self.layers() && position < widths.len() {
             widths[position] = self.width(position);
             position += 1;
         }
-        match widths.split_at_checked(layers + 1) {
-            Some((widths, _)) => match Shape::new(widths) {
-                Ok(shape) => self.with_activations(shape),
-                Err(error) => Err(error),
-            },
-            None => Err(Error::Layers { layers, max: shape::MAX_LAYERS }),
+        match Shape::new(widths.split_at(position).0) {
+            Ok(shape) => self.with_activations(shape),
+            Err(error) => Err(error),
         }
     }
 
     /// The shape with the activations of the hidden layers.
     const fn with_activations(&self, shape: Shape) -> Result<Shape, Error> {
-        let mut activations = [Activation::Relu; shape::MAX_LAYERS];
+        let mut activations = [Activation::Relu; MAX_LAYERS];
         let mut l = 0;
         while l + 1 < self.layers() && l < activations.len() {
             activations[l] = self.activation(l);
@@ -261,90 +252,9 @@ impl<'a> Header<'a> {
         self.input_map
     }
 
-    /// The type of the raw values.
-    pub const fn input_type(&self) -> InputType {
-        match InputType::from_code(byte(self.head, 16), 16) {
-            Ok(of) => of,
-            Err(_) => InputType::U8,
-        }
-    }
-
-    /// Bits of an input of the integer types: 7, or 14 in two digits.
-    pub const fn input_bits(&self) -> u32 {
-        if byte(self.head, 19) == 14 { 14 } else { 7 }
-    }
-
-    /// Rows of a window of a time series, and rows from the start of one to that of the next, where the network's inputs are
-    /// such a window: each row has [`inputs`](Self::inputs)` / rows` values, the oldest row first.
-    pub const fn window(&self) -> Option<(usize, usize)> {
-        match (half(self.head, 48), half(self.head, 50)) {
-            (0, _) => None,
-            (rows, stride) => Some((rows as usize, stride as usize)),
-        }
-    }
-
-    /// What the outputs mean.
-    pub const fn task(&self) -> Task {
-        match Task::from_code(byte(self.head, 28), 28) {
-            Ok(task) => task,
-            Err(_) => Task::Class,
-        }
-    }
-
-    /// By how much the largest logit must lead the second for its class to be known, as it is stored: units of logits in the
-    /// integer types, the bits of an f32 in the float types; 0 where every class is known.
-    pub const fn margin_bits(&self) -> u32 {
-        if matches!(self.task(), Task::Class) { word(self.head, 36) } else { 0 }
-    }
-
-    /// From which output on a label is set, as it is stored: an i32 in the integer types, the bits of an f32 in the float
-    /// types.
-    pub const fn label_threshold_bits(&self) -> u32 {
-        if matches!(self.task(), Task::Labels) { word(self.head, 32) } else { 0 }
-    }
-
-    /// The score above which a reconstruction is an anomaly, where the file says it: in units of
-    /// [`score_unit`](Self::score_unit).
-    pub const fn score_threshold(&self) -> Option<u64> {
-        match word(self.head, 32) as u64 | (word(self.head, 36) as u64) << 32 {
-            _ if !matches!(self.task(), Task::Reconstruction) || !self.dtype().is_integer() => None,
-            u64::MAX => None,
-            threshold => Some(threshold),
-        }
-    }
-
-    /// The mean squared error above which a reconstruction by a file of floats is an anomaly; infinite where the file does not
-    /// say it.
-    pub const fn float_score_threshold(&self) -> f32 {
-        f32::from_bits(word(self.head, 32))
-    }
-
-    /// The mean squared error that a score of 1 stands for, in files of integers; the f32 that a score is multiplied by.
-    pub const fn score_unit(&self) -> f32 {
-        f32::from_bits(word(self.head, 52))
-    }
-
-    /// Bits that the error of an output loses before it is squared.
-    pub const fn score_shift(&self) -> u32 {
-        byte(self.head, 29) as u32
-    }
-
     /// The activation of layer `l`.
     pub const fn activation(&self, l: usize) -> Activation {
         self.layers.activation(l)
-    }
-
-    /// Whether it is a network of the first kind: bytes that a shift or a table turns into seven bits, layers whose clamp is
-    /// their activation, and outputs that are not compared with the inputs. The smallest engines run those only.
-    pub const fn is_plain(&self) -> bool {
-        let mut l = 0;
-        while l + 1 < self.layers() {
-            if self.activation(l).has_table() {
-                return false;
-            }
-            l += 1;
-        }
-        !self.input_map.is_affine() && !matches!(self.task(), Task::Reconstruction)
     }
 
     /// The self-test, where the file has one.

@@ -1,14 +1,12 @@
 //! The header of a file that is about to be written.
 
-use super::header::{
-    HEADER_BYTES, Header, MAGIC, MAX_LABEL_BYTES, MAX_LAYERS, RECORD_BYTES, SelfTest, VERSION,
-};
+use super::header::{HEADER_BYTES, Header, MAGIC, MAX_LABEL_BYTES, RECORD_BYTES, SelfTest, VERSION};
 use super::meaning::{InputMap, InputType, Task};
 use super::version2::{self, BIAS_BITS, HAS_SELF_TEST, MULTIPLIER_BITS};
 use super::{Dtype, Packing};
 use crate::activation::Activation;
 use crate::error::Error;
-use crate::shape::{MAX_WIDTH, Shape};
+use crate::shape::{MAX_LAYERS, MAX_WIDTH, Shape};
 
 const MAX_BYTES: usize = HEADER_BYTES + MAX_LAYERS * RECORD_BYTES;
 
@@ -26,7 +24,7 @@ impl HeaderBuf {
     /// [`Error::PackingOf`] where that order is not for that type, [`Error::TooLarge`] where the file cannot be addressed
     /// with 32 bits.
     pub const fn new(shape: Shape, dtype: Dtype, packing: Packing) -> Result<Self, Error> {
-        let mut widths = [0; crate::shape::MAX_LAYERS + 1];
+        let mut widths = [0; MAX_LAYERS + 1];
         let mut position = 0;
         while position <= shape.layers() {
             widths[position] = shape.width(position);

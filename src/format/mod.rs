@@ -13,16 +13,19 @@
 //! | 7 | flags: 1 if there is a self-test |
 //! | 8..12 | u32: bytes of the file |
 //! | 12..16 | u32: CRC-32 (IEEE, as in zip) of bytes 0..12 and 16.. to the end |
-//! | 16 | type of a raw input: 0 u8 |
-//! | 17 | input map: 0 plain, 1 a table for all inputs; *reserved* 2 affine, 3 affine per feature, 4 a table per feature |
+//! | 16 | type of a raw input: 0 u8; with an affine map also 1 i16, 2 u16, 3 f32 |
+//! | 17 | input map: 0 plain, 1 a table for all inputs, 2 affine, 3 affine per feature; *reserved* 4 a table per feature |
 //! | 18 | resizing of the image before the map: 0 none |
+//! | 19 | bits of an input: 7 or 14 in `i8` and `i4` with an affine map, else 0 |
 //! | 20..24 | two u16: rows and columns of the image, whose product is the number of inputs, or zeros |
 //! | 24..28 | two u16: rows and columns before resizing: zeros |
-//! | 28 | task: 0 the class of the largest logit, the first of equals; *reserved* 1 several labels, 2 real values, 3 a reconstruction of the input |
+//! | 28 | task: 0 the class of the largest logit, the first of equals; 1 several labels, 2 real values, 3 a reconstruction of the input |
+//! | 29 | bits that an error of a reconstruction loses before it is squared, at most 24; 0 in other tasks and in the float types |
 //! | 30..32 | u16: bytes of the class names |
-//! | 32..36 | f32: threshold of the outputs: 0 |
-//! | 36..40 | f32: margin that the largest logit must have: 0 |
+//! | 32..40 | by task, below |
 //! | 40..48 | two u32: the self-test's seed and the CRC-32 of its logits, or zeros |
+//! | 48..52 | two u16: rows of a window of a time series, and rows from one to the next, or zeros; the rows divide the inputs, the oldest row first |
+//! | 52..56 | f32: the mean squared error that a score of 1 stands for, in a reconstruction of `i8` and `i4`; else 0 |
 //!
 //! and for each layer a record of 16 bytes, the first at byte 64:
 //!
@@ -30,7 +33,7 @@
 //! |---|---|
 //! | 0..2, 2..4 | u16: inputs i and outputs o, each 1 to 32768; the inputs are the outputs of the layer before |
 //! | 4 | type of the weights: 0 `f32`, 1 `f16`, 2 `bf16`, 3 `i8`, 4 `i4`; *reserved* 5 `i2`, 6 ternary. The same in all layers |
-//! | 5 | activation: 1 ReLU in every layer but the last, 0 none in the last; *reserved* 2 leaky ReLU, 3 ReLU6, 4 sigmoid, 5 tanh, 6 hard sigmoid, 7 hard swish, 8 GELU, 9 SiLU |
+//! | 5 | activation: 0 none, 1 ReLU, 2 leaky ReLU of slope 0.01, 3 ReLU6, 4 sigmoid, 5 tanh, 7 hard swish; 0 in the last layer; *reserved* 6 hard sigmoid, 8 GELU, 9 SiLU |
 //! | 6 | bits of a multiplier: 16 in hidden layers of `i8` and `i4`, else 0 |
 //! | 7 | bits of a bias: 32 |
 //! | 8 | kind of the layer: 0 dense |
@@ -42,22 +45,49 @@
 //!
 //! The CRC is integrity, not authenticity. After the records follow, each padded with zeros to a multiple of 16 bytes:
 //!
-//! 1. the input table, 256 bytes, where the input map is one; of 0..=127 in `i8` and `i4`;
+//! 1. the input map: a table of 256 bytes, of 0..=127 in `i8` and `i4`; or 8 bytes for all inputs or for each of them;
 //! 2. L + 1 f32, in `i8` and `i4` only: what one unit of the inputs of each layer, and of the logits, is worth;
-//! 3. for each layer: the weights; a bias for each row, i32, or f32 in the float types; a multiplier for each row, u16,
-//!    where there are multipliers. Packings in groups of rows have biases and multipliers for whole groups; all numbers of
-//!    rows and columns of padding are 0;
-//! 4. the class names in UTF-8 with a line feed between them, one for each output, or nothing.
+//! 3. 8 bytes for each output: of real values, and of reconstructions in `i8` and `i4`;
+//! 4. for each layer: the weights; a bias for each row, i32, or f32 in the float types; a multiplier for each row, u16,
+//!    where there are multipliers; in hidden layers of `i8` and `i4` whose activation is neither ReLU nor ReLU6 a table of 256
+//!    bytes of 0..=127. Packings in groups of rows have biases and multipliers for whole groups; all numbers of rows and
+//!    columns of padding are 0;
+//! 5. the class names in UTF-8 with a line feed between them, one for each output, or nothing.
 //!
 //! No offset is stored: [`Header::layout`] and [`Header::layer_spans`] serve the writer and the reader. Layers are read
 //! where they lie, one after another, so that the memory of a reader does not depend on their number.
 //!
-//! **Arithmetic** of `i8` and `i4`. Inputs are `x = p >> 1` of a pixel `p`, or `x = table[p]`. A row adds up
-//! `a = bias + Σ x·w` with w in −127..=127, and the file guarantees `127·Σ|w| + |bias| < 2²³`. A hidden layer passes on
-//! `(a·r + 2²³) >> 24`, clamped to 0..=127, with the row's multiplier r; the last layer's `a` are the logits. A nibble q
+//! **Arithmetic** of `i8` and `i4`. Inputs are `x = p >> 1` of a pixel `p`, or `x = table[p]`, or the code of a raw value. A row
+//! adds up `a = bias + Σ x·w` with w in −127..=127, and the file guarantees `127·Σ|w| + |bias| < 2²³`. A hidden layer passes
+//! on `(a·r + 2²³) >> 24`, clamped to 0..=127, with the row's multiplier r; where it has a table, it clamps to −128..=127
+//! instead, adds 128, and passes on that entry of the table. The last layer's `a` are the logits. A nibble q
 //! of `i4`, −7..=7, is the weight `16·q`: that makes `i4` the same arithmetic, and lets every r fit 16 bits. Float types
-//! take `x = p / 255`, or `x = table[p] / 255`, and add up `z = (0 + x[0]·w[0] + x[1]·w[1] + ..) + bias`, in that order,
-//! every operation rounded to f32; hidden layers pass on 0 where z is negative.
+//! take `x = p / 255`, or `x = table[p] / 255`, or `x = (raw - offset)·scale`, and add up
+//! `z = (0 + x[0]·w[0] + x[1]·w[1] + ..) + bias`, in that order, every operation rounded to f32; hidden layers pass on
+//! [`activate`](crate::naive::activate)`(z)`.
+//!
+//! **Inputs of either sign** need nothing of the kernels: a real input is `offset + x·scale`, and what the offset adds to a row
+//! is part of its bias. The same holds for the outputs of tanh and of every other table.
+//!
+//! **Affine maps** in `i8` and `i4` give codes of 0..=127, or of 0..=16383 where the header says 14 bits. The 8 bytes are
+//!
+//! - of f32: two f32, offset and scale, [`code_of_float`](crate::naive::integer::code_of_float), where `scale` is twice the codes
+//!   of a raw unit, 0 or more. A value that is not a number is refused; infinities have the codes of the ends;
+//! - of u8, i16 and u16: `lo` in 16 bits of that type, `span` u16, `m` u32,
+//!   [`code_of_integer`](crate::naive::integer::code_of_integer), such that no product passes 32 bits.
+//!
+//! A code of 14 bits is `128·h + l`, and the sum of a row of the first layer is
+//! `a = bias + Σ h·w + ((Σ l·w + 64) >> 7)`; there the file guarantees `128·Σ|w| + |bias| + 1 < 2²³`. Float types convert every
+//! raw value to f32; their 8 bytes are two f32, offset and scale.
+//!
+//! **Answers**, by task, from the outputs z, and what bytes 32..40 of the header hold:
+//!
+//! | task | answer | bytes 32..36 | bytes 36..40 |
+//! |---|---|---|---|
+//! | class | the class of the largest z, unknown where another z is less than the margin below it | 0 | the margin: u32 in units of logits, f32 in the float types; 0 none |
+//! | labels | label o where z reaches the threshold | the threshold: i32, f32 in the float types | 0 |
+//! | values | `(z + add) as f32 · scale` by the i32 and the f32 of each output, and `z + add` in fixed point; `z·scale + offset` by two f32 in the float types | 0 | 0 |
+//! | reconstruction | [`reconstruction_error`](crate::naive::integer::reconstruction_error) of each output, by its i32 and u32 and the input's code, squared and added up in u64; an anomaly above the threshold; in the float types the mean of `(z - x)²` | u64 in both: the threshold, all ones for none; in the float types f32, infinite for none | |
 //!
 //! **Weights.** Weight `(row, column)` of output row and input column lies
 //!
@@ -75,7 +105,8 @@
 //! with rows rounded up to 4, 4 and 8. In the first layer of a `cortex-m55` file whose image has multiples of 4 rows and
 //! columns, pixel `(y, x)` is column `16·(y/4 · cols/4 + x/4) + 4·(y%4) + x%4`: patches of 4×4.
 //!
-//! **Self-test.** From `s = seed`, each pixel steps `s = 1664525·s + 1013904223` modulo 2³² and is `s >> 24`; pixels
+//! **Self-test.** The codes of affine maps are made of the pixels `p` below, and of `p'` of the seed with all bits inverted: `p >> 1`, or
+//! `p >> 1 << 7 | p' >> 1` of 14 bits; inputs of float types are `p / 255`. From `s = seed`, each pixel steps `s = 1664525·s + 1013904223` modulo 2³² and is `s >> 24`; pixels
 //! 16..32, 48..64 and so on are 0 after the step. The CRC-32 of the logits they give, four bytes each, is in the header.
 //!
 //! **Test vectors.** `fixtures/` holds a 64-19-5 network for images of 8×8 pixels with five names, in every type and
@@ -129,10 +160,11 @@ mod view;
 mod weight_layout;
 mod words;
 
+pub use crate::shape::MAX_LAYERS;
 pub use answers::{ErrorScale, ValueScale};
 pub use builder::Builder;
 pub use codes::{Dtype, Packing};
-pub use header::{HEADER_BYTES, Header, MAGIC, MAX_LABEL_BYTES, MAX_LAYERS, RECORD_BYTES, SelfTest, VERSION};
+pub use header::{HEADER_BYTES, Header, MAGIC, MAX_LABEL_BYTES, RECORD_BYTES, SelfTest, VERSION};
 pub use header_buf::HeaderBuf;
 pub use layers::{LayerView, Layers};
 pub use layout::{ALIGN, LayerSpans, Layout, Span};

@@ -4,11 +4,12 @@
 
 use super::codes::newer;
 use super::fields::{byte, check_width, half, word};
-use super::header::{HEADER_BYTES, Header, LayerList, MAX_LAYERS, RECORD_BYTES, SelfTest, VERSION};
+use super::header::{HEADER_BYTES, Header, LayerList, RECORD_BYTES, SelfTest, VERSION};
 use super::meaning::{InputMap, InputType, Task};
 use super::{Dtype, Packing};
 use crate::activation::Activation;
 use crate::error::Error;
+use crate::shape::MAX_LAYERS;
 
 /// Where the CRC stands.
 pub(super) const CRC_AT: usize = 12;
@@ -118,25 +119,30 @@ const fn check_answer(header: &Header<'_>) -> Result<(), Error> {
         Ok(task) => task,
         Err(error) => return Err(error),
     };
-    let (shift, unit) = (byte(bytes, 29), f32::from_bits(word(bytes, 52)));
-    let (low, high) = (word(bytes, 32), word(bytes, 36));
     let scored = matches!(task, Task::Reconstruction);
     if scored && header.inputs() != header.outputs() {
         let (expected, actual) = (header.inputs(), header.outputs());
         return Err(Error::Length { what: "outputs of a reconstruction", expected, actual });
     }
-    let (at, value) = match task {
-        _ if !(scored && integer) && (shift != 0 || word(bytes, 52) != 0) => (29, shift as u32),
-        Task::Reconstruction if integer && (shift > MAX_SCORE_SHIFT || !(unit.is_finite() && unit > 0.0)) => {
-            (29, shift as u32)
-        }
-        Task::Reconstruction if !integer && (high != 0 || f32::from_bits(low).is_nan()) => (32, low),
-        Task::Labels if high != 0 || !integer && f32::from_bits(low).is_nan() => (32, low),
-        Task::Class if low != 0 || !integer && f32::from_bits(high).is_nan() => (36, high),
-        Task::Values if low != 0 || high != 0 => (32, low),
+    let (shift, unit) = (byte(bytes, 29), f32::from_bits(word(bytes, 52)));
+    let squared = scored && integer;
+    let at = match task {
+        _ if squared && shift > MAX_SCORE_SHIFT || !squared && shift != 0 => 29,
+        _ if squared && !(unit.is_finite() && unit > 0.0) || !squared && word(bytes, 52) != 0 => 52,
+        Task::Class | Task::Values if word(bytes, 32) != 0 => 32,
+        Task::Labels | Task::Reconstruction if nan(bytes, integer, 32) => 32,
+        Task::Class if nan(bytes, integer, 36) => 36,
+        Task::Labels | Task::Values if word(bytes, 36) != 0 => 36,
+        Task::Reconstruction if !integer && word(bytes, 36) != 0 => 36,
         _ => return Ok(()),
     };
+    let value = if at == 29 { shift as u32 } else { word(bytes, at) };
     Err(Error::Field { at, value })
+}
+
+/// Whether a number of a float type is none.
+const fn nan(bytes: &[u8], integer: bool, at: usize) -> bool {
+    !integer && f32::from_bits(word(bytes, at)).is_nan()
 }
 
 /// Checks that a window's rows divide the inputs.

@@ -102,6 +102,11 @@ pub fn labels_of<Z: Logit>(header: &Header<'_>, logits: &[Z], bits: &mut [u8]) {
     }
 }
 
+/// The number that an output of a regression stands for, in the units of the data.
+pub fn value_of<Z: Logit>(z: Z, scale: ValueScale) -> f32 {
+    z.value(scale)
+}
+
 /// How far a reconstruction is from its input.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Score {

@@ -34,7 +34,8 @@ pub fn of_model(model: &Model, dtype: Dtype, packing: Packing) -> Result<Bytes> 
         )));
     }
     check_packing(dtype, packing)?;
-    let Folded { shape, table, params } = fold(model)?;
+    model.check_device()?;
+    let Folded { shape, table, params, .. } = fold(model)?;
     let names = model.about.classes.join("\n");
     let header = model.about.header(shape, dtype, packing).map_err(|e| Error::usage(e.to_string()))?;
     let mut bytes = Bytes::zeroed(header.file_bytes(), "the file")?;

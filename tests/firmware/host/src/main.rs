@@ -3,9 +3,11 @@
 //! Everything that a device computes is computed here by the same crate on this machine; files agree to the byte or the
 //! test fails.
 
+mod answers;
 mod elf;
 mod head;
 mod images;
+mod samples;
 mod train;
 
 use std::path::{Path, PathBuf};
@@ -40,6 +42,20 @@ enum Command {
         /// Test images to classify: the first so many of each class
         #[arg(long, default_value_t = 20)]
         per_class: usize,
+    },
+    /// Write a network for each task and kind of input, its rows, and what it must answer
+    Samples {
+        /// The folder to write to
+        dir: PathBuf,
+    },
+    /// Write what a flash file of integers answers to rows of raw values
+    Answers {
+        /// The flash file
+        model: PathBuf,
+        /// The raw values, as the file's type says, one row after the other
+        rows: PathBuf,
+        /// Where to write the answers, four bytes each
+        out: PathBuf,
     },
     /// Compare logits with the desktop's; prints how many differ
     Compare {
@@ -85,6 +101,12 @@ fn run(command: Command) -> Result<()> {
             images::prepare(&dir, &model, &half, &data, per_class)?;
             train::prepare(&dir, &data)?;
             head::prepare(&dir, &data)
+        }
+        Command::Samples { dir } => samples::prepare(&dir),
+        Command::Answers { model, rows, out } => {
+            let bytes = host_cli::memory::Bytes::copy_of(&read(&model)?, "the flash file")?;
+            let view = selvedge::format::ModelView::parse(&bytes).map_err(core)?;
+            write(&out, &answers::answers(&view, &read(&rows)?)?)
         }
         Command::Compare { device, desktop } => compare(&read(&device)?, &read(&desktop)?),
         Command::Elf { file, model } => elf::report(&file, model.as_deref()),
