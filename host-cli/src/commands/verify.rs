@@ -15,7 +15,7 @@ use crate::terminal::{Output, Warnings};
 /// # Errors
 /// `Mismatch` where they differ, `Model` where they cannot be compared.
 pub fn run(args: &Verify) -> Result<()> {
-    let (a, b) = (Network::load(&args.a)?, Network::load(&args.b)?);
+    let (a, b) = (Network::load(&args.a)?.with_schema(args.schema.as_deref())?, Network::load(&args.b)?);
     if a.shape() != b.shape() {
         return Err(Error::model(format!(
             "{} is {} and {} is {}: there is nothing to compare",
@@ -29,10 +29,11 @@ pub fn run(args: &Verify) -> Result<()> {
     // A flash file does not name its data set, so the other file is asked.
     if a.takes_rows() && a.about().is_none() && b.about().is_none() {
         return Err(Error::model(
-            "two flash files do not say which columns they take; verify each against the model that it was made of",
+            "two flash files do not say which columns they take; name the model that they were made of: --schema MODEL",
         ));
     }
-    let (path, known) = if a.about().is_some() { (&args.a, &a) } else { (&args.b, &b) };
+    let of = args.schema.as_ref().unwrap_or(&args.a);
+    let (path, known) = if a.about().is_some() { (of, &a) } else { (&args.b, &b) };
     let dataset = load_data(&args.data, path, known.about(), &mut warnings)?;
     check_fit(a.shape(), |c| a.class(c), &dataset, &[&dataset.test], &mut warnings)?;
     let (plural, singular) = (dataset.plural(), dataset.singular());

@@ -18,6 +18,7 @@ impl Exporter for StateDict {
     }
 
     fn write(&self, model: &ModelFile<'_>, options: &ExportOptions<'_>) -> Result<Exported> {
+        model.layers_only("safetensors")?;
         let bytes = match model {
             ModelFile::Model(model) if model.check_device().is_err() || model.about.temperature.is_some() => {
                 whole(model)?

@@ -7,7 +7,7 @@ mod compare;
 mod describe;
 mod rust_module;
 
-use selvedge::format::{Builder, Dtype, HeaderBuf, ModelView, Packing};
+use selvedge::format::{Builder, Dtype, HeaderBuf, ModelView, Packing, Task};
 use selvedge::infer::float;
 
 use crate::error::{Error, Result};
@@ -100,11 +100,29 @@ pub fn repack(from: &ModelView<'_>, dtype: Dtype, packing: Packing) -> Result<By
         if let Some(table) = from.table() {
             builder.table(table);
         }
+        copy_meaning(&mut builder, from);
     }
     builder.labels(&names).map_err(refused)?;
     let seed = old.self_test().map_or(SELF_TEST, |test| test.seed);
     builder.finish_with(seed, self_test).map_err(refused)?;
     Ok(bytes)
+}
+
+/// Copies the input maps and the units of the answers of a file of floats.
+fn copy_meaning(builder: &mut Builder<'_>, from: &ModelView<'_>) {
+    let header = from.header();
+    if header.input_map().is_affine() {
+        // Where there is one map for all, the others are left out.
+        for feature in 0..header.inputs() {
+            let (offset, scale) = from.float_map(feature);
+            builder.map_floats(feature, offset, scale);
+        }
+    }
+    if header.task() == Task::Values {
+        for output in 0..header.outputs() {
+            builder.value_scale(output, from.value_scale(output));
+        }
+    }
 }
 
 fn refused(e: selvedge::Error) -> Error {

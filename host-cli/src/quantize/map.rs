@@ -205,14 +205,15 @@ impl InputMaps {
 }
 
 /// The range of a channel's raw values. Anomalies lie outside what is usual, and must not look usual for being clipped: an
-/// autoencoder's ranges are twice as wide.
+/// autoencoder's ranges are twice as wide, or seven times where 14 bits leave them finer than 7 bits even so.
 fn range(config: MapConfig<'_>, matrix: &Matrix, index: &[u32], channel: usize, channels: usize) -> Range {
     let row = |n: &u32| matrix.row(*n as usize).iter().skip(channel).step_by(channels);
     let values = index.iter().flat_map(row).map(|&x| f64::from(x));
     let histogram = SignedHistogram::of(values);
     match config.task {
         Task::Reconstruct => {
-            histogram.range(Clip::Max, largest_code(config.bits).into(), index.len()).widened(0.5)
+            let range = histogram.range(Clip::Max, largest_code(config.bits).into(), index.len());
+            range.widened(if config.bits == 7 { 0.5 } else { 3.0 })
         }
         _ => histogram.range(config.clip, largest_code(config.bits).into(), index.len()),
     }

@@ -184,10 +184,13 @@ fn input(
     (options, bits): (Options, u32),
 ) -> Result<(Input, Vec<u16>)> {
     let (matrix, schema) = match (features, &model.about.schema) {
-        (Features::Images(images), _) => {
+        (Features::Images(images), None) => {
             return Ok((Input::of_pixels(net.table, &images.pixels, index, net.shape.inputs()), Vec::new()));
         }
         (Features::Table(matrix), Some(schema)) => (matrix, schema),
+        (Features::Images(_), Some(_)) => {
+            return Err(Error::model("the model takes rows of a table, and the data are pictures"));
+        }
         (Features::Table(_), None) => {
             return Err(Error::model("the model takes pictures, and the data are rows of a table"));
         }

@@ -27,6 +27,7 @@ impl Exporter for Onnx {
     }
 
     fn write(&self, model: &ModelFile<'_>, options: &ExportOptions<'_>) -> Result<Exported> {
+        model.layers_only("onnx")?;
         let bytes = match model {
             ModelFile::Model(model) => float::of_model(model)?,
             ModelFile::Flash(_) => match model.parameters()? {
@@ -62,6 +63,7 @@ impl Exporter for OnnxInteger {
     }
 
     fn write(&self, model: &ModelFile<'_>, options: &ExportOptions<'_>) -> Result<Exported> {
+        model.layers_only("onnx-integer")?;
         match model {
             ModelFile::Flash(model) if model.header().dtype().is_integer() => {
                 Exported::one(options.out, Ok(integer::write(model)))
