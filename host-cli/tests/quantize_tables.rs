@@ -205,15 +205,13 @@ fn rings_of_two_columns_keep_their_accuracy() {
 #[test]
 fn every_activation_is_as_good_in_integers() {
     // Few steps of a sigmoid leave it short of what the others reach.
-    for (activation, least, expected) in [
-        ("tanh", 0.95, 2),
-        ("sigmoid", 0.7, 2),
-        ("leaky-relu", 0.95, 2),
-        ("relu6", 0.95, 0),
-        ("hard-swish", 0.95, 2),
-        ("tanh,relu", 0.95, 1),
+    for (activation, hidden, least, expected) in [
+        ("tanh", "24,16", 0.95, 2),
+        ("sigmoid", "24,16", 0.7, 2),
+        ("leaky-relu", "24,16", 0.95, 2),
+        ("hard-swish", "24,16", 0.95, 2),
+        ("tanh,relu", "24,16", 0.95, 1),
     ] {
-        let hidden = "24,16";
         let here = trained(&rings(), &format!("--hidden {hidden} --epochs 150 --activation {activation}"));
         let json = quantized(&here, "");
         assert!(number(&json, "test_accuracy_before") > least, "{activation}: {json}");
@@ -225,6 +223,21 @@ fn every_activation_is_as_good_in_integers() {
         let tables = flash.image().layers().filter(|layer| layer.table().is_some()).count();
         assert_eq!(tables, expected, "{activation}");
     }
+}
+
+#[test]
+fn relu6_is_a_clamp_unless_a_weight_is_too_large_for_it() {
+    let here = trained(&sensor(), "--window 16 --stride 8 --hidden 16 --epochs 12 --activation relu6");
+    let json = quantized(&here, "");
+    assert!(number(&json, "test_accuracy_before") - number(&json, "test_accuracy") <= 0.01, "{json}");
+    agree(&here);
+    let (_, _, network) = load(&here);
+    let Network::Flash(flash) = &network else { panic!("a flash file") };
+    assert!(flash.image().layers().all(|layer| layer.table().is_none()));
+    // Two columns have large weights.
+    let here = trained(&rings(), "--hidden 24,16 --epochs 150 --activation relu6");
+    let line = fails(&here, &["quantize", "run", "--dtype", "i8", "-o", "none"], 4);
+    assert!(line.contains("has ReLU6") && line.contains("--activation relu"), "{line}");
 }
 
 #[test]
@@ -266,7 +279,8 @@ fn reconstructions_keep_their_error_and_their_verdicts() {
     );
     let json = quantized(&here, "");
     let (before, after) = (number(&json, "test_score_mean_before"), number(&json, "test_score_mean"));
-    assert!((after / before - 1.0).abs() <= 0.03, "{json}");
+    // Of an error of less than a fiftieth of the variance, seven bits of the hidden outputs are a part.
+    assert!(before < 0.025 && (after / before - 1.0).abs() <= 0.06, "{json}");
     agree(&here);
     let (data, model, network) = load(&here);
     let pool = ThreadPool::new(Threads::ONE);
