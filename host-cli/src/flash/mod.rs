@@ -24,7 +24,8 @@ pub use rust_module::module;
 /// A flash file of a trained model, in a float type.
 ///
 /// # Errors
-/// `Usage` for an integer type or a packing of integers, `Model` if a parameter is beyond the type's range.
+/// `Usage` for an integer type or a packing of integers, `Model` if a parameter is beyond the type's range or devices run the
+/// model in integers only.
 pub fn of_model(model: &Model, dtype: Dtype, packing: Packing) -> Result<Bytes> {
     if dtype.is_integer() {
         return Err(Error::usage(format!(
