@@ -40,7 +40,7 @@ fn every_integer_has_its_code() {
                     ($type:ty, $of:expr, $lo:expr) => {{
                         let lo: i32 = $lo;
                         let file = one_weight($of, bits, |builder| {
-                            builder.map_integers(0, lo, span as u16, m as u32)
+                            builder.map_integers(0, lo, span as u16, m as u32).unwrap()
                         });
                         let view = ModelView::parse(file.get()).unwrap();
                         assert_eq!(view.integer_map(0), (lo, span as u16, m as u32));
@@ -75,7 +75,7 @@ fn floats_have_their_codes() {
     for bits in [7, 14] {
         let largest = plain::largest_code(bits);
         // A code is a unit, from −8 on.
-        let file = one_weight(InputType::F32, bits, |builder| builder.map_floats(0, -8.0, 2.0));
+        let file = one_weight(InputType::F32, bits, |builder| builder.map_floats(0, -8.0, 2.0).unwrap());
         let view = ModelView::parse(file.get()).unwrap();
         let code = |x: f32| view.code(0, x);
         for q in 0..=largest {
@@ -93,7 +93,7 @@ fn floats_have_their_codes() {
             assert_eq!(code(x), q, "{x}");
         }
         // An offset of 0 keeps subnormals and the sign of zero apart from what rounds up.
-        let file = one_weight(InputType::F32, bits, |builder| builder.map_floats(0, 0.0, 1e38));
+        let file = one_weight(InputType::F32, bits, |builder| builder.map_floats(0, 0.0, 1e38).unwrap());
         let view = ModelView::parse(file.get()).unwrap();
         let tiny = [(0.0, 0), (-0.0, 0), (1e-45, 0), (-1e-45, 0), (-1.0, 0), (1.1e-38, 1), (1.0, largest)];
         for (x, q) in tiny {
@@ -117,7 +117,8 @@ fn the_feature_that_is_no_number_is_named() {
     let header = header.with_input(InputType::F32, InputMap::AffinePerFeature, 7).unwrap();
     let mut memory = Aligned::zeroed(header.file_bytes());
     let mut builder = Builder::new(header, memory.get_mut()).unwrap();
-    (0..5).for_each(|feature| builder.map_floats(feature, 1.0, if feature == 2 { 0.0 } else { 1.0 }));
+    (0..5)
+        .for_each(|feature| builder.map_floats(feature, 1.0, if feature == 2 { 0.0 } else { 1.0 }).unwrap());
     let view = builder.finish().unwrap();
     assert_eq!(view.code(2, f32::INFINITY), 0);
     let engine = mcu::AnyI8Engine::new(view.clone()).unwrap();

@@ -95,14 +95,15 @@ impl Case {
     fn map(&self, builder: &mut Builder<'_>, feature: usize, rng: &mut Rng) {
         let (largest, shift) = (u64::from(plain::largest_code(self.bits)), plain::map_shift(self.bits));
         let Some((min, max)) = self.input.range() else {
-            return builder.map_floats(feature, rng.normal() - 4.0, (largest as f32 / 4.0) * rng.uniform());
+            let scale = (largest as f32 / 4.0) * rng.uniform();
+            return builder.map_floats(feature, rng.normal() - 4.0, scale).unwrap();
         };
         let lo = min + rng.below((max - min) as u32) as i32;
         let span = 1 + rng.below((max - lo).min(65_535) as u32) as u16;
         // As much as a file allows, or less.
         let most = (((largest + 1) << shift) - 1 - (1 << (shift - 1))) / u64::from(span);
         let m = if rng.below(2) == 0 { most } else { u64::from(rng.below(most.min(1 << 31) as u32)) };
-        builder.map_integers(feature, lo, span, m.min(u64::from(u32::MAX)) as u32);
+        builder.map_integers(feature, lo, span, m.min(u64::from(u32::MAX)) as u32).unwrap();
     }
 
     fn numbers(&self, builder: &mut Builder<'_>, rng: &mut Rng) {
@@ -140,12 +141,12 @@ impl Case {
             Task::Labels => builder.label_threshold_bits(rng.below(2000).wrapping_sub(1000)).unwrap(),
             Task::Values => (0..*self.widths.last().unwrap()).for_each(|o| {
                 let (add, scale) = (rng.below(1 << 20) as i32 - (1 << 19), rng.normal());
-                builder.value_scale(o, ValueScale::Integer { add, scale });
+                builder.value_scale(o, ValueScale::Integer { add, scale }).unwrap();
             }),
             _ => {
                 for o in 0..self.widths[0] {
                     let (add, mul) = (rng.below(1 << 20) as i32 - (1 << 19), rng.below(100_000));
-                    builder.error_scale(o, ErrorScale { add, mul });
+                    builder.error_scale(o, ErrorScale { add, mul }).unwrap();
                 }
                 let threshold = if rng.below(2) == 0 { Some(1 << 30) } else { None };
                 builder.score(rng.below(10), 0.01, threshold).unwrap();

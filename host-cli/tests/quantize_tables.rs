@@ -19,66 +19,8 @@ use selvedge::format::{InputType, ModelView, RawValue, Task};
 use selvedge::infer::Sample;
 use selvedge::infer::integer::Engine;
 use serde_json::Value;
+use support::rows::{labels, numbers, plane, rings, sensor};
 use support::{TemporaryFolder, fails, json_lines, succeeds};
-
-/// A table of `rows` rows, each written by `row`.
-fn table(header: &str, rows: usize, mut row: impl FnMut(&mut Rng) -> String) -> String {
-    let mut rng = Rng::new(7);
-    let lines = (0..rows).map(|_| row(&mut rng) + "\n");
-    format!("{header}\n{}", lines.collect::<String>())
-}
-
-/// A number of -1..=1.
-fn signed(rng: &mut Rng) -> f32 {
-    2.0 * rng.uniform() - 1.0
-}
-
-/// Points of two rings around the origin.
-fn rings() -> String {
-    table("x,y,ring", 900, |rng| {
-        let (angle, outer) = (6.283_185 * rng.uniform(), rng.below(2) == 1);
-        let radius = if outer { 2.0 } else { 1.0 } + 0.3 * signed(rng);
-        format!("{},{},{}", radius * angle.cos(), radius * angle.sin(), if outer { "outer" } else { "inner" })
-    })
-}
-
-/// A number far from 0 that follows from three columns of different units and a category.
-fn numbers() -> String {
-    table("a,b,c,kind,y", 700, |rng| {
-        let (a, b, c, kind) = (1000.0 + 50.0 * signed(rng), 0.01 * signed(rng), signed(rng), rng.below(3));
-        let y = 500.0 + 0.2 * (a - 1000.0) + 800.0 * b + 5.0 * c * c + 2.0 * kind as f32;
-        format!("{a},{b},{c},k{kind},{y}")
-    })
-}
-
-/// Two labels of four columns.
-fn labels() -> String {
-    table("p,q,r,s,hot,high", 700, |rng| {
-        let x: [f32; 4] = std::array::from_fn(|_| 3.0 * signed(rng));
-        let (hot, high) = (u8::from(x[0] + x[1] > 0.5), u8::from(x[2] * x[3] > 0.0));
-        format!("{},{},{},{},{hot},{high}", x[0], x[1], x[2], x[3])
-    })
-}
-
-/// Six columns that two numbers determine, and the last of which is constant.
-fn plane() -> String {
-    table("a,b,c,d,e,f", 900, |rng| {
-        let (u, v, noise) = (signed(rng), signed(rng), 0.35 * signed(rng));
-        format!("{},{},{},{},{},7", u + noise, v, 10.0 * (u + v), u - v, 100.0 + 3.0 * v + noise)
-    })
-}
-
-/// Readings of a sensor of two axes in whole numbers, in recordings of rest and of shaking.
-fn sensor() -> String {
-    let mut n = 0;
-    table("ax,ay,state", 6400, |rng| {
-        n += 1;
-        let shaken = n / 160 % 2 == 1;
-        let wave = if shaken { 9000.0 * (n as f32 * 0.9).sin() } else { 0.0 };
-        let [x, y] = [wave, -200.0].map(|base| (base + 900.0 * signed(rng)).round());
-        format!("{x},{y},{}", if shaken { "shaken" } else { "rest" })
-    })
-}
 
 /// Trains on a table in a folder of its own, as the flags say.
 fn trained(text: &str, flags: &str) -> TemporaryFolder {
@@ -210,6 +152,7 @@ fn every_activation_is_as_good_in_integers() {
         ("sigmoid", "24,16", 0.7, 2),
         ("leaky-relu", "24,16", 0.95, 2),
         ("hard-swish", "24,16", 0.95, 2),
+        ("relu6", "24,16", 0.95, 2),
         ("tanh,relu", "24,16", 0.95, 1),
     ] {
         let here = trained(&rings(), &format!("--hidden {hidden} --epochs 150 --activation {activation}"));
@@ -223,21 +166,6 @@ fn every_activation_is_as_good_in_integers() {
         let tables = flash.image().layers().filter(|layer| layer.table().is_some()).count();
         assert_eq!(tables, expected, "{activation}");
     }
-}
-
-#[test]
-fn relu6_is_a_clamp_unless_a_weight_is_too_large_for_it() {
-    let here = trained(&sensor(), "--window 16 --stride 8 --hidden 16 --epochs 12 --activation relu6");
-    let json = quantized(&here, "");
-    assert!(number(&json, "test_accuracy_before") - number(&json, "test_accuracy") <= 0.01, "{json}");
-    agree(&here);
-    let (_, _, network) = load(&here);
-    let Network::Flash(flash) = &network else { panic!("a flash file") };
-    assert!(flash.image().layers().all(|layer| layer.table().is_none()));
-    // Two columns have large weights.
-    let here = trained(&rings(), "--hidden 24,16 --epochs 150 --activation relu6");
-    let line = fails(&here, &["quantize", "run", "--dtype", "i8", "-o", "none"], 4);
-    assert!(line.contains("has ReLU6") && line.contains("--activation relu"), "{line}");
 }
 
 #[test]

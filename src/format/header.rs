@@ -346,9 +346,9 @@ impl LayerList<'_> {
     /// Whether a hidden layer has the table of its activation, by the code alone: every inference asks this of every layer.
     #[inline]
     const fn has_table(&self, l: usize) -> bool {
-        const CLAMPS: [u8; 2] = [Activation::Relu.code(), Activation::Relu6.code()];
+        const CLAMP: u8 = Activation::Relu.code();
         let code = byte(self.widths, l * RECORD_BYTES + 5);
-        self.dtype.is_integer() && self.stride == RECORD_BYTES && code != CLAMPS[0] && code != CLAMPS[1]
+        self.dtype.is_integer() && self.stride == RECORD_BYTES && code != CLAMP
     }
 
     /// The spans of layer `l`, whose weights start at `at`.

@@ -141,7 +141,11 @@ impl HeaderBuf {
     /// [`Error::Newer`] for another number of bits, or where the map is not for that type.
     pub const fn with_input(self, of: InputType, map: InputMap, bits: u32) -> Result<Self, Error> {
         let integer = self.header().dtype().is_integer();
-        let bits = if map.is_affine() && integer { bits as u8 } else { 0 };
+        let bits = match bits {
+            _ if !(map.is_affine() && integer) => 0,
+            7 | 14 => bits as u8,
+            _ => 255,
+        };
         self.with(16, &[of.code(), map.code()]).with(19, &[bits]).sized()
     }
 

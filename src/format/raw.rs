@@ -21,7 +21,7 @@ pub(crate) mod sealed {
         const TYPE: InputType;
         /// A value of 0, to fill memory with.
         const ZERO: Self;
-        /// It as a float: exact but for the rounding of none of the types.
+        /// It as a float, exactly.
         fn to_f32(self) -> f32;
         /// It as a byte, which only a byte is.
         fn to_byte(self) -> u8;

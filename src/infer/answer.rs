@@ -256,7 +256,9 @@ impl<K: Kernel<Logit = f32>> Engine<'_, K> {
             sum += (z - x) * (z - x);
         }
         let (mean_squared_error, threshold) = (sum / logits.len() as f32, header.float_score_threshold());
-        let anomaly = threshold.is_finite().then_some(mean_squared_error > threshold);
+        // An error that is no number, of an infinite reading, is an anomaly.
+        let normal = mean_squared_error <= threshold;
+        let anomaly = threshold.is_finite().then_some(!normal);
         Ok(Score { mean_squared_error, anomaly })
     }
 }

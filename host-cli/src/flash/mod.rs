@@ -7,7 +7,7 @@ mod compare;
 mod describe;
 mod rust_module;
 
-use selvedge::format::{Builder, Dtype, HeaderBuf, ModelView, Packing, Task};
+use selvedge::format::{Builder, Dtype, HeaderBuf, InputMap, ModelView, Packing, Task};
 use selvedge::infer::float;
 
 use crate::error::{Error, Result};
@@ -101,7 +101,7 @@ pub fn repack(from: &ModelView<'_>, dtype: Dtype, packing: Packing) -> Result<By
         if let Some(table) = from.table() {
             builder.table(table);
         }
-        copy_meaning(&mut builder, from);
+        copy_meaning(&mut builder, from).map_err(refused)?;
     }
     builder.labels(&names).map_err(refused)?;
     let seed = old.self_test().map_or(SELF_TEST, |test| test.seed);
@@ -110,20 +110,23 @@ pub fn repack(from: &ModelView<'_>, dtype: Dtype, packing: Packing) -> Result<By
 }
 
 /// Copies the input maps and the units of the answers of a file of floats.
-fn copy_meaning(builder: &mut Builder<'_>, from: &ModelView<'_>) {
+fn copy_meaning(builder: &mut Builder<'_>, from: &ModelView<'_>) -> std::result::Result<(), selvedge::Error> {
     let header = from.header();
-    if header.input_map().is_affine() {
-        // Where there is one map for all, the others are left out.
-        for feature in 0..header.inputs() {
-            let (offset, scale) = from.float_map(feature);
-            builder.map_floats(feature, offset, scale);
-        }
+    let maps = match header.input_map() {
+        InputMap::Affine => 1,
+        InputMap::AffinePerFeature => header.inputs(),
+        _ => 0,
+    };
+    for feature in 0..maps {
+        let (offset, scale) = from.float_map(feature);
+        builder.map_floats(feature, offset, scale)?;
     }
     if header.task() == Task::Values {
         for output in 0..header.outputs() {
-            builder.value_scale(output, from.value_scale(output));
+            builder.value_scale(output, from.value_scale(output))?;
         }
     }
+    Ok(())
 }
 
 fn refused(e: selvedge::Error) -> Error {

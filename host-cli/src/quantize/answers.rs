@@ -68,7 +68,7 @@ impl File<'_> {
                     self.model.class(o)
                 )));
             }
-            builder.value_scale(o, ValueScale::Integer { add: add as i32, scale });
+            builder.value_scale(o, ValueScale::Integer { add: add as i32, scale })?;
         }
         Ok(())
     }
@@ -93,7 +93,7 @@ impl File<'_> {
                      it for longer, or leave the column out"
                 )));
             }
-            builder.error_scale(o, ErrorScale { add: add as i32, mul: mul as u32 });
+            builder.error_scale(o, ErrorScale { add: add as i32, mul: mul as u32 })?;
         }
         let shift = (0..24).find(|&shift| LARGEST_ERROR * f64::from(1 << shift) >= ERROR_RANGES * widest);
         let shift = shift.unwrap_or(24);

@@ -150,16 +150,20 @@ impl InputMaps {
     }
 
     /// Writes them into a file.
-    pub fn write(&self, builder: &mut Builder<'_>) {
+    ///
+    /// # Errors
+    /// [`selvedge::Error::Setting`] for a file of other maps.
+    pub fn write(&self, builder: &mut Builder<'_>) -> std::result::Result<(), selvedge::Error> {
         let count = if self.shared().is_some() { 1 } else { self.features.len() };
         for (feature, map) in self.features.iter().enumerate().take(count) {
             match *map {
-                FeatureMap::Float { offset, scale } => builder.map_floats(feature, offset, scale),
+                FeatureMap::Float { offset, scale } => builder.map_floats(feature, offset, scale)?,
                 FeatureMap::Integer { low, span, multiplier } => {
-                    builder.map_integers(feature, low, span, multiplier);
+                    builder.map_integers(feature, low, span, multiplier)?;
                 }
             }
         }
+        Ok(())
     }
 
     /// The real value of code 0 of each feature and of one code, in the inputs that the network was trained on.

@@ -2,7 +2,7 @@
 
 use selvedge::format::{Builder, Dtype, ModelView, Packing};
 use selvedge::quantize::{self, Scales};
-use selvedge::{Activation, Mlp, Shape};
+use selvedge::{Mlp, Shape};
 
 use super::calibrate::{Calibration, Hidden, MIN_TRUSTED_IMAGES};
 use super::clip::{Clip, Histogram, weight_step};
@@ -165,7 +165,7 @@ impl Quantizer<'_> {
         match self.input {
             Input::Bytes { table: Some(table), .. } => builder.table(table),
             Input::Bytes { .. } => {}
-            Input::Numbers(maps) => maps.write(&mut builder),
+            Input::Numbers(maps) => maps.write(&mut builder).map_err(refused)?,
         }
         builder.labels(&names).map_err(refused)?;
         // The arithmetic multiplies i4 weights by 16.
@@ -173,16 +173,7 @@ impl Quantizer<'_> {
         let mut rows: Vec<f32> = steps.outputs.iter().map(|s| (s / unit).max(f32::MIN_POSITIVE)).collect();
         let Units { activations, offsets, sums } = &mut units;
         let mut scales = Scales { activations, offsets, sums, rows: &mut rows };
-        quantize::quantize(&mut builder, params, &mut scales).map_err(|e| match e {
-            selvedge::Error::Scale { layer } if self.mlp.shape.activation(layer) == Activation::Relu6 => {
-                Error::model(format!(
-                    "the model cannot be quantized: hidden layer {} has ReLU6, and a weight so large that no multiplier of 16 bits \
-                     clamps its outputs at 6; train it with --activation relu, or with a larger --weight-decay",
-                    layer + 1
-                ))
-            }
-            e => refused(e),
-        })?;
+        quantize::quantize(&mut builder, params, &mut scales).map_err(refused)?;
         let last = self.mlp.shape.layers() - 1;
         let unit = f64::from(activations[last]) * f64::from(rows[rows.len() - 1]);
         let file = answers::File { model: self.model, input: self.input, unit, reject: self.options.reject };

@@ -84,13 +84,13 @@ impl Spec {
                     let span = width / 4 + rng.below(width / 3);
                     let room = (u64::from(largest_code(bits)) + 1) << map_shift(bits);
                     let m = (room - 1 - (1 << (map_shift(bits) - 1))) / u64::from(span);
-                    builder.map_integers(feature, lo, span as u16, m as u32);
+                    builder.map_integers(feature, lo, span as u16, m as u32).unwrap();
                 }
                 range => {
                     // The rows span about -4..4, or the range of the integers.
                     let (least, width) = range.map_or((-3.0, 6.0), |(l, m)| (l as f32, (m - l) as f32));
                     let scale = if self.dtype.is_integer() { 2.0 * codes / width } else { 2.0 / width };
-                    builder.map_floats(feature, least + width * 0.1 * rng.uniform(), scale);
+                    builder.map_floats(feature, least + width * 0.1 * rng.uniform(), scale).unwrap();
                 }
             }
         }
@@ -146,13 +146,11 @@ impl Spec {
             Task::Values => {
                 for output in 0..outputs {
                     let (scale, add) = (0.37 + rng.uniform(), rng.below(9000) as i32 - 4500);
-                    builder.value_scale(
-                        output,
-                        match integer {
-                            true => ValueScale::Integer { add, scale },
-                            false => ValueScale::Float { scale, offset: add as f32 / 7.0 },
-                        },
-                    );
+                    let scale = match integer {
+                        true => ValueScale::Integer { add, scale },
+                        false => ValueScale::Float { scale, offset: add as f32 / 7.0 },
+                    };
+                    builder.value_scale(output, scale).unwrap();
                 }
             }
             _ => self.reconstruction(builder, rng),
@@ -167,7 +165,7 @@ impl Spec {
         for output in 0..*self.widths.last().unwrap() {
             let add = rng.below(60_000) as i32 - 30_000;
             let mul = 25_600 / u32::from(largest_code(self.input.2)) * (200 + rng.below(100));
-            builder.error_scale(output, ErrorScale { add, mul });
+            builder.error_scale(output, ErrorScale { add, mul }).unwrap();
         }
         // Some errors are cut off, some are not.
         let threshold = (self.bound != 0).then_some(u64::from(self.bound) << 16);

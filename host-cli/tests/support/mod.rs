@@ -3,6 +3,7 @@
 
 pub mod c;
 pub mod files;
+pub mod rows;
 pub mod runs;
 pub mod sets;
 

@@ -27,9 +27,9 @@ pub type AnyI4Engine<'a> = AnyEngine<'a, true>;
 /// # let mut memory = vec![0; header.file_bytes() + 15];
 /// # let start = memory.as_ptr().align_offset(16);
 /// # let mut builder = Builder::new(header.clone(), &mut memory[start..][..header.file_bytes()])?;
-/// # builder.map_integers(0, -2000, 4000, 1 << 18); // a code is a raw unit
+/// # builder.map_integers(0, -2000, 4000, 1 << 18)?; // a code is a raw unit
 /// # builder.weight(0, 0, 0, 64); // half a unit of the output: 64 / 128
-/// # builder.value_scale(0, ValueScale::Integer { add: -1000, scale: 0.5 });
+/// # builder.value_scale(0, ValueScale::Integer { add: -1000, scale: 0.5 })?;
 /// # let view = builder.finish()?;
 /// # let (file, scratch, logits) = (view.bytes(), &mut [0; 16], &mut [0; 1]);
 /// // A network of regression that takes raw values of i16, as `selvedge quantize --input i16` writes it.

@@ -121,7 +121,7 @@ fn write(memory: &mut [u8; FILE], shape: Shape, kind: Kind) -> Option<usize> {
     let file_bytes = header.file_bytes();
     assert!(file_bytes <= FILE && mcu::AnyI8Engine::scratch_words(&header.header()) <= SCRATCH);
     let mut builder = Builder::new(header, &mut memory[..file_bytes]).ok()?;
-    builder.map_integers(0, LO, SPAN, map(kind.bits));
+    builder.map_integers(0, LO, SPAN, map(kind.bits)).ok()?;
     for l in 0..shape.layers() {
         if let Some(table) = kind.table(l) {
             builder.activation_table(l, &table);

@@ -192,24 +192,25 @@ impl Network {
     }
 
     /// Codes of 0 to the largest for four standard deviations to each side.
-    fn map(&self, builder: &mut Builder<'_>) {
+    fn map(&self, builder: &mut Builder<'_>) -> Result<()> {
         let (of, map, bits) = self.input;
         let (largest, shift) = if bits == 14 { (16_383_u32, 18) } else { (127, 25) };
         let entries = if map == EACH { self.widths[0] } else { 1 };
         for feature in (0..entries).filter(|_| map.is_affine()) {
             let (mean, deviation) = spread(of, map, feature);
             if self.bound() {
-                builder.map_integers(0, 0, largest as u16, 1 << shift);
+                builder.map_integers(0, 0, largest as u16, 1 << shift).map_err(core)?;
             } else if let Some((min, max)) = of.range() {
                 let lo = ((mean - 4.0 * deviation) as i32).clamp(min, max);
                 let span = (8.0 * deviation).min((max - lo) as f32) as u16;
                 let m = (u64::from(largest) << shift) / u64::from(span);
-                builder.map_integers(feature, lo, span, m as u32);
+                builder.map_integers(feature, lo, span, m as u32).map_err(core)?;
             } else {
                 let scale = 2.0 * largest as f32 / (8.0 * deviation);
-                builder.map_floats(feature, mean - 4.0 * deviation, scale);
+                builder.map_floats(feature, mean - 4.0 * deviation, scale).map_err(core)?;
             }
         }
+        Ok(())
     }
 
     /// The file, whose margin or threshold suits the rows.
@@ -252,7 +253,7 @@ impl Network {
     ) -> Result<ModelView<'m>> {
         let shape = self.shape()?;
         let mut builder = Builder::new(self.header(packing)?, memory).map_err(core)?;
-        self.map(&mut builder);
+        self.map(&mut builder)?;
         let unit = self.fill(&mut builder, shape)?;
         let at =
             |part: usize| levels.as_ref().and_then(|levels| levels.get(levels.len() * part / 5)).copied();
@@ -262,12 +263,13 @@ impl Network {
         for output in 0..shape.outputs() {
             let add = 900 * output as i32 - 70_000;
             if self.task == Task::Values {
-                builder.value_scale(output, ValueScale::Integer { add, scale: 0.01 + output as f32 });
+                let scale = ValueScale::Integer { add, scale: 0.01 + output as f32 };
+                builder.value_scale(output, scale).map_err(core)?;
             }
             if self.task == Task::Reconstruction {
                 // An input of code 0 is four standard deviations below the mean, one of 127 as far above.
                 let (add, mul) = ((4.0 / unit).round() as i32, (256.0 * 8.0 / 127.0 / unit).round() as u32);
-                builder.error_scale(output, ErrorScale { add, mul });
+                builder.error_scale(output, ErrorScale { add, mul }).map_err(core)?;
             }
         }
         if self.task == Task::Reconstruction {
@@ -286,10 +288,6 @@ impl Network {
     fn fill(&self, builder: &mut Builder<'_>, shape: Shape) -> Result<f32> {
         let mut params = vec![0.0; shape.params()];
         Init::He.draw(shape, &mut Rng::new(5), &mut params).map_err(core)?;
-        if self.activations.contains(&Activation::Relu6) {
-            // Its outputs reach 6 and no more, so that one product must not be half of that.
-            params.iter_mut().for_each(|p| *p *= 0.25);
-        }
         let mut rows = vec![0.0; Scales::rows_of(shape)];
         largest_weights(shape, self.dtype, &params, &mut rows).map_err(core)?;
         let (first, lowest) = match self.input {
