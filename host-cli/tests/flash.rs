@@ -136,11 +136,13 @@ fn files_of_sensors_are_described() {
 #[test]
 fn formats_that_hold_pictures_only_refuse_other_files() {
     let folder = tempfile::tempdir().unwrap();
-    for format in ["onnx", "onnx-integer", "npz", "safetensors"] {
+    for format in ["onnx", "npz", "safetensors"] {
         let words = ["export", &fixture("sensor.selv"), "--format", format, "-o", "out"];
         let line = fails(folder.path(), &words, 4);
         assert!(line.contains(&format!("--format {format}")) && line.contains("--format c"), "{line}");
     }
+    let words = ["export", &fixture("sensor.selv"), "--format", "onnx-integer", "-o", "sensor.onnx"];
+    succeeds(folder.path(), &words);
 }
 
 #[test]

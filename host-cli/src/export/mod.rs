@@ -207,8 +207,8 @@ impl<'a> ModelFile<'a> {
             (None, task, _) => format!("the task {}", task.name()),
         };
         Err(Error::model(format!(
-            "cannot export the file: --format {format} has no place for {what}; --format c, rust and selv hold all of it, and \
-             --format onnx takes the model that it was made of"
+            "cannot export the file: --format {format} has no place for {what}; --format c, rust, selv and, in \
+             integers, onnx-integer hold all of it"
         )))
     }
 

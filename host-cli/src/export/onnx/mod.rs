@@ -63,7 +63,6 @@ impl Exporter for OnnxInteger {
     }
 
     fn write(&self, model: &ModelFile<'_>, options: &ExportOptions<'_>) -> Result<Exported> {
-        model.layers_only("onnx-integer")?;
         match model {
             ModelFile::Flash(model) if model.header().dtype().is_integer() => {
                 Exported::one(options.out, Ok(integer::write(model)))
