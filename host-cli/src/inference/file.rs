@@ -29,7 +29,8 @@ pub fn unit(file: &ModelView<'_>) -> f64 {
     if header.dtype().is_integer() { f64::from(file.scale(header.layers())) } else { 1.0 }
 }
 
-/// The logits of the samples at `index`, as the file computes them: floats on the backend whose bits every machine has.
+/// The logits of the samples at `index`, as the file computes them: floats on the backend whose bits every machine has, except that
+/// sigmoid, tanh and hard swish, which no file of floats of this program has, may differ in their last bits.
 ///
 /// # Errors
 /// `Failed` without the memory, `Model` for outputs that are not finite, `Data` for values that the file does not take.

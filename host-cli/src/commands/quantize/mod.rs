@@ -20,7 +20,7 @@ use crate::terminal::{self, Output, Warnings, log};
 use comparison::Comparison;
 
 /// Calibration images below which a warning says so. The quantizer itself is careful with up to
-/// [`ENOUGH`](crate::quantize::calibrate::MIN_TRUSTED_IMAGES), which costs little accuracy from here on.
+/// [`MIN_TRUSTED_IMAGES`](crate::quantize::calibrate::MIN_TRUSTED_IMAGES), which costs little accuracy from here on.
 const FEW_IMAGES: usize = 32;
 
 /// Quantizes a model.
