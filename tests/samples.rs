@@ -77,7 +77,8 @@ impl Case {
         let mut memory = Aligned::zeroed(header.file_bytes());
         let mut builder = Builder::new(header, memory.get_mut()).unwrap();
         let mut rng = Rng::new(self.seed);
-        for feature in 0..self.widths[0] {
+        let maps = if self.map == InputMap::AffinePerFeature { self.widths[0] } else { 1 };
+        for feature in 0..maps {
             self.map(&mut builder, feature, &mut rng);
         }
         self.numbers(&mut builder, &mut rng);
