@@ -68,7 +68,7 @@ fn what_later_versions_read_is_refused_by_name() {
         (27, 1, "images that are resized"),
         (28, 4, "outputs of an unknown task"),
         (19, 7, "inputs of another number of bits"),
-        (56, 1, "an unknown field"),
+        (60, 1, "an unknown field"),
         (63, 1, "an unknown field"),
         (RECORD + 4, 5, "i2 weights"),
         (RECORD + 4, 6, "ternary weights"),

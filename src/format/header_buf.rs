@@ -100,6 +100,7 @@ impl HeaderBuf {
         if let Some((rows, stride)) = header.window() {
             buf = buf.with_window(rows, stride)?;
         }
+        buf = buf.with_columns_crc(header.columns_crc());
         if dtype.is_integer() == header.dtype().is_integer() {
             let answer =
                 [29..30, 32..40, 52..56].map(|span| (span.start, header.head.get(span).unwrap_or(&[])));
@@ -165,6 +166,12 @@ impl HeaderBuf {
         };
         let buf = self.with(28, &[task.code(), 0]).with(52, &unit.to_le_bytes());
         buf.with(32, &threshold.to_le_bytes()).sized()
+    }
+
+    /// With the CRC-32 of the names of the columns that inputs and answers come from.
+    #[must_use]
+    pub const fn with_columns_crc(self, crc: u32) -> Self {
+        self.with(56, &crc.to_le_bytes())
     }
 
     /// For inputs that are `rows` rows of a time series, a window every `stride` rows.

@@ -26,6 +26,7 @@
 //! | 40..48 | two u32: the self-test's seed and the CRC-32 of its logits, or zeros |
 //! | 48..52 | two u16: rows of a window of a time series, and rows from one to the next, or zeros; the rows divide the inputs, the oldest row first |
 //! | 52..56 | f32: the mean squared error that a score of 1 stands for, in a reconstruction of `i8` and `i4`; else 0 |
+//! | 56..60 | u32: CRC-32 of the names of the columns that the inputs and the answers come from, or 0; an engine does not read it |
 //!
 //! and for each layer a record of 16 bytes, the first at byte 64:
 //!

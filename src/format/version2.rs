@@ -81,7 +81,7 @@ const fn check_reserved(bytes: &[u8]) -> Result<(), Error> {
         let (known, what) = match at {
             7 => (HAS_SELF_TEST, "an unknown flag"),
             18 | 24..=27 => (0, "images that are resized"),
-            56..=63 => (0, "an unknown field"),
+            60..=63 => (0, "an unknown field"),
             _ => (u8::MAX, ""),
         };
         if byte(bytes, at) & !known != 0 {

@@ -33,7 +33,10 @@ impl Network {
     pub fn answers(&self, pool: &ThreadPool, features: &Features, index: &[u32]) -> Result<Answers> {
         match self {
             Self::Float(model) => answers(pool, Backend::detect(), model, features, index),
-            Self::Flash(flash) => file_answers(&flash.image(), features, index),
+            Self::Flash(flash) => {
+                let temperature = self.about().and_then(|about| about.temperature).map_or(1.0, f64::from);
+                file_answers(&flash.image(), features, index, temperature)
+            }
         }
     }
 }

@@ -43,15 +43,21 @@ pub fn logits(file: &ModelView<'_>, features: &Features, index: &[u32]) -> Resul
     Ok(Logits::Float(logits))
 }
 
-/// The answers for the samples at `index`.
+/// The answers for the samples at `index`; the logits of classes are divided by `temperature` before they become probabilities.
 ///
 /// # Errors
 /// As [`logits`].
-pub fn file_answers(file: &ModelView<'_>, features: &Features, index: &[u32]) -> Result<Answers> {
+pub fn file_answers(
+    file: &ModelView<'_>,
+    features: &Features,
+    index: &[u32],
+    temperature: f64,
+) -> Result<Answers> {
     let (outputs, found) = (file.header().outputs(), logits(file, features, index)?);
     Ok(match task(file) {
         Task::Classify => {
-            Answers::Classes(real(file, &found).chunks_exact(outputs).flat_map(softmax).collect())
+            let logits: Vec<f64> = real(file, &found).into_iter().map(|z| z / temperature).collect();
+            Answers::Classes(logits.chunks_exact(outputs).flat_map(softmax).collect())
         }
         Task::Multilabel => {
             let threshold = label_threshold(file);
@@ -106,7 +112,7 @@ pub fn score_threshold(file: &ModelView<'_>) -> Option<f64> {
         return None;
     }
     if header.dtype().is_integer() {
-        return header.score_threshold().map(|score| score as f64 * f64::from(header.score_unit()));
+        return header.score_threshold().map(|score| f64::from(score as f32 * header.score_unit()));
     }
     Some(f64::from(header.float_score_threshold())).filter(|threshold| threshold.is_finite())
 }
@@ -130,7 +136,7 @@ fn scores(file: &ModelView<'_>, features: &Features, index: &[u32], logits: &Log
     let (header, outputs) = (file.header(), file.header().outputs());
     match logits {
         Logits::Integer(logits) => {
-            let (shift, unit) = (header.score_shift(), f64::from(header.score_unit()));
+            let (shift, unit) = (header.score_shift(), header.score_unit());
             let codes = integer::codes(file, features, index)?;
             let score = |(z, q): (&[i32], &[u16])| {
                 let square = |(o, (&z, &q)): (usize, (&i32, &u16))| {
@@ -138,7 +144,9 @@ fn scores(file: &ModelView<'_>, features: &Features, index: &[u32], logits: &Log
                     let d = reconstruction_error(z, scale.add, q, scale.mul, shift);
                     u64::from(d.unsigned_abs()).pow(2)
                 };
-                z.iter().zip(q).enumerate().map(square).sum::<u64>() as f64 * unit
+                let sum = z.iter().zip(q).enumerate().map(square).sum::<u64>();
+                // In f32, as a device gives it.
+                f64::from(sum as f32 * unit)
             };
             Ok(logits.chunks_exact(outputs).zip(codes.chunks_exact(outputs)).map(score).collect())
         }

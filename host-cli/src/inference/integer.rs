@@ -83,12 +83,15 @@ fn whole<T>(matrix: &Matrix, file: &ModelView<'_>, convert: fn(f32) -> T) -> Res
     let of = file.header().input_type();
     match of.range().and_then(|range| matrix.first_outside(range)) {
         None => Ok(matrix.values.iter().map(|&x| convert(x)).collect()),
-        Some((row, column)) => Err(Error::data(format!(
-            "row {} has {} as its input {column}, and the flash file takes whole numbers ({}); give it the numbers of the sensor, or \
-             quantize without --input",
-            row + 1,
-            matrix.row(row)[column],
-            of.name()
-        ))),
+        Some((row, column)) => {
+            let (least, most) = of.range().unwrap_or_default();
+            Err(Error::data(format!(
+                "row {} has {} as its input {column}, and the flash file takes whole numbers of {least} to {most} ({}); give it the \
+                 numbers of the sensor, or quantize without --input",
+                row + 1,
+                matrix.row(row)[column],
+                of.name()
+            )))
+        }
     }
 }

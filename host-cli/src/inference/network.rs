@@ -90,7 +90,11 @@ impl Network {
                 task.name()
             ))
         } else {
-            None
+            let (file, columns) = (flash.image().header().columns_crc(), model.about.schema.as_ref());
+            let other = file != 0 && columns.is_none_or(|schema| schema.crc() != file);
+            other.then(|| {
+                "its columns, their order, or its targets are others than those of the flash file".into()
+            })
         };
         if let Some(differs) = differs {
             return Err(Error::model(format!(

@@ -111,6 +111,7 @@ impl About {
         let header =
             HeaderBuf::new(shape, dtype, packing)?.with_label_bytes(self.classes.join("\n").len())?;
         let header = header.with_task(self.device_task())?;
+        let header = header.with_columns_crc(self.schema.as_ref().map_or(0, Schema::crc));
         let header = match (self.image, self.schema.as_ref().and_then(|schema| schema.window)) {
             (Some((rows, cols)), _) if self.channels <= 1 => header.with_image(rows, cols)?,
             (_, Some(Window { rows, stride })) => header.with_window(rows, stride)?,

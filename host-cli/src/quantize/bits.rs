@@ -68,7 +68,7 @@ pub(super) fn choose(
     let pool = ThreadPool::new(Threads::ONE);
     let exact = answers(&pool, Backend::detect(), model, features, index)?;
     let outputs = model.shape.outputs();
-    let [seven, fourteen] = files.map(|file| file_answers(&file, features, index));
+    let [seven, fourteen] = files.map(|file| file_answers(&file, features, index, 1.0));
     let (seven, fourteen) = (distance(&exact, &seven?, outputs), distance(&exact, &fourteen?, outputs));
     let tolerance = if matches!(exact, Answers::Scores(_)) { SCORE_LOSS } else { LOSS };
     Ok(if seven - fourteen > tolerance { 14 } else { 7 })

@@ -88,9 +88,15 @@ impl Header<'_> {
         !self.input_map.is_affine() && !matches!(self.task(), Task::Reconstruction)
     }
 
+    /// The CRC-32 of the names of the columns that inputs and answers come from, where the file was made from a table, so that a
+    /// desktop does not read other columns into it; 0 where it does not say.
+    pub const fn columns_crc(&self) -> u32 {
+        word(self.head, 56)
+    }
+
     /// Whether two files of the same network turn the same raw values into the same answers, but for their numbers.
     pub(in crate::format) fn means_the_same(&self, other: &Self) -> bool {
-        let fields = [16..20, 28..30, 32..40, 48..56];
+        let fields = [16..20, 28..30, 32..40, 48..60];
         let mut activations = (0..self.layers()).map(|l| self.activation(l) == other.activation(l));
         self.input_map() == other.input_map()
             && activations.all(|same| same)

@@ -2,6 +2,7 @@
 
 use selvedge::format::ModelView;
 use selvedge::infer::integer::Engine;
+use selvedge::naive::integer::largest_code;
 use serde_json::{Value, json};
 
 use crate::cli::{IntegerType, Quantize};
@@ -28,6 +29,8 @@ pub(super) struct Comparison {
     task: Task,
     /// What a sample is called.
     singular: &'static str,
+    /// Whether samples are rows of a table.
+    rows_of_a_table: bool,
     /// None where the model was trained on all samples.
     val: Option<[Assessment; 2]>,
     test: [Assessment; 2],
@@ -60,11 +63,20 @@ impl Comparison {
         Ok(Self {
             task: networks[1].task(),
             singular: dataset.singular(),
+            rows_of_a_table: image.header().input_map().is_affine(),
             val,
             test: both(test, &all)?,
             flips: flips(&before?, &after?, networks[1].shape().outputs()),
             noise: noise(float, image, &train.features, some)?,
         })
+    }
+
+    /// Warnings of answers that are of no use: nothing is known, or a broken sensor may not be noticed.
+    pub fn useless(&self, image: &ModelView<'_>) -> Vec<String> {
+        let none = self.rejection().filter(|rejection| rejection.answered == 0 && rejection.rows > 0);
+        let unknown =
+            none.map(|_| "no test sample gets a class: all are unknown; take a smaller --reject".into());
+        unknown.into_iter().chain(saturated(image)).collect()
     }
 
     /// A warning where the file loses more than two points, on the validation samples where there are some.
@@ -96,9 +108,12 @@ impl Comparison {
                 name(self.task)
             ),
         };
-        Some(format!(
-            "{dtype} {what}; try {finer}{tune}or floats: `selvedge export {model} --format selv --dtype f16 -o FILE`"
-        ))
+        // Files of floats hold classifiers of pictures.
+        let floats = match self.rows_of_a_table {
+            true => "--clip percentile:99, or more --calibrate rows".into(),
+            false => format!("floats: `selvedge export {model} --format selv --dtype f16 -o FILE`"),
+        };
+        Some(format!("{dtype} {what}; try {finer}{tune}or {floats}"))
     }
 
     /// The keys of `--json`, without the warnings.
@@ -234,6 +249,26 @@ impl Comparison {
             _ => format!("{value:.4}"),
         }
     }
+}
+
+/// A warning where one input at the end of its range does not reach the threshold of an anomaly: whatever lies beyond counts as
+/// that end.
+fn saturated(image: &ModelView<'_>) -> Option<String> {
+    let header = image.header();
+    let threshold = header.score_threshold().filter(|_| header.input_map().is_affine())?;
+    let half = u32::from(largest_code(header.input_bits())) / 2;
+    let square =
+        |input: usize| (u64::from(half * image.error_scale(input).mul) >> 8 >> header.score_shift()).pow(2);
+    let least = (0..header.inputs()).map(square).min()?;
+    let real = |score: u64| score as f64 * f64::from(header.score_unit());
+    (least <= threshold).then(|| {
+        format!(
+            "an input far outside of what was trained on counts as the end of its range, which adds about {:.3} to the score, and an \
+             anomaly has more than {:.3}: one broken sensor may not be noticed; check its range in your program",
+            real(least),
+            real(threshold)
+        )
+    })
 }
 
 /// What the quality of the answers is called.

@@ -81,6 +81,7 @@ pub fn run(args: &Quantize) -> Result<()> {
     if let Some(warning) = comparison.loss(args) {
         warnings.add(warning);
     }
+    comparison.useless(&image).into_iter().for_each(|warning| warnings.add(warning));
     let mut output = Output::default();
     if args.json {
         let mut line = comparison.json(args, &image);

@@ -1,5 +1,6 @@
 //! What a model keeps of the table that it was trained on, so that other rows become the same inputs.
 
+use selvedge::format::crc::Crc;
 use serde::{Deserialize, Serialize};
 
 use super::options::Missing;
@@ -81,6 +82,13 @@ impl Schema {
             |s: &Self| s.features.iter().map(|f| (f.name.clone(), f.kind.clone())).collect::<Vec<_>>();
         columns(self) == columns(other)
             && (&self.targets, &self.classes, self.window) == (&other.targets, &other.classes, other.window)
+    }
+
+    /// The CRC-32 of the names of the inputs, in their order, and of the targets and classes: a flash file keeps no more of them.
+    pub fn crc(&self) -> u32 {
+        let groups = [self.input_names(), self.targets.clone(), self.classes.clone()];
+        let names = groups.map(|names| names.join("\n")).join("\n\n");
+        Crc::new().of(names.as_bytes()).value()
     }
 
     /// Columns of numbers with these names.
