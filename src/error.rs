@@ -138,8 +138,8 @@ pub enum Error {
         /// Bytes that were asked for.
         bytes: usize,
     },
-    /// A flash file with an input table, for a network that has none.
-    InputTable,
+    /// A flash file whose inputs or outputs mean what a [`Network`](crate::Network) knows nothing of.
+    NotOwned,
     /// Bytes that do not start as a flash file does.
     NoModel,
     /// A flash file of another version of the format.
@@ -226,6 +226,11 @@ pub enum Error {
         /// The layer, from 0.
         layer: usize,
     },
+    /// An offset for the inputs of a layer after ReLU, whose code 0 is worth 0.
+    Offset {
+        /// The layer, from 0.
+        layer: usize,
+    },
     /// The self-test of a flash file gave other logits than when the file was written.
     SelfTest {
         /// The CRC-32 in the file.
@@ -269,10 +274,15 @@ impl fmt::Display for Error {
                 write!(f, "a sample of {found}: the flash file takes raw values of {expected}")
             }
             Self::NotANumber { feature } => write!(f, "feature {feature} is not a number"),
-            Self::Task { found } => write!(f, "the outputs of the flash file are read as {found}"),
+            Self::Task { found } => write!(
+                f,
+                "the outputs of the flash file are read as {found}: classify is for a class, labels for labels, predict for \
+                 values, score for a reconstruction"
+            ),
             Self::Window => f.write_str("there is no window: the flash file takes single rows, or rows or stride are 0"),
             Self::NotPlain => f.write_str(
-                "the flash file takes raw values by a map of their own or has activations in tables: run it with \
+                "the flash file takes raw values by a map of their own, has activations in tables, or scores a \
+                 reconstruction: run it with \
                  mcu::AnyI8Engine, mcu::AnyI4Engine or integer::Engine",
             ),
             Self::NonFiniteLoss => f.write_str("the loss of the batch is not finite"),
@@ -288,9 +298,10 @@ impl fmt::Display for Error {
             ),
             Self::Setting { name, expected } => write!(f, "{name} is not {expected}"),
             Self::OutOfMemory { bytes } => write!(f, "out of memory: {bytes} bytes needed"),
-            Self::InputTable => {
-                f.write_str("the flash file has an input table: run it with integer::Engine or float::Engine")
-            }
+            Self::NotOwned => f.write_str(
+                "the flash file has an input map, a window, a margin or a task that a network does not keep: run it with \
+                 integer::Engine or float::Engine",
+            ),
             Self::NoModel => f.write_str("not a flash file"),
             Self::Version { found, known } => {
                 write!(f, "a flash file of version {found}: this program reads versions 1 to {known}")
@@ -329,6 +340,9 @@ impl fmt::Display for Error {
             }
             Self::Dtype { found } => write!(f, "the flash file holds {found} weights"),
             Self::Scale { layer } => write!(f, "layer {layer}: a scale is not a finite number above 0"),
+            Self::Offset { layer } => {
+                write!(f, "layer {layer}: its inputs come from a clamp at 0 and cannot have an offset")
+            }
             Self::SelfTest { expected, actual } => {
                 write!(f, "the self-test's logits have CRC {actual:08x}, {expected:08x} when written")
             }

@@ -30,7 +30,7 @@ use crate::shape::{self, Shape};
 pub struct Scales<'m> {
     /// What one unit of the inputs of each layer is worth: `layers` values. Of inputs of 14 bits, one unit of the high digit.
     pub activations: &'m mut [f32],
-    /// What an input of 0 of each layer is worth: `layers` values, 0 after ReLU and ReLU6; none where all are 0.
+    /// What an input of 0 of each layer is worth: `layers` values, 0 after ReLU; none where all are 0.
     pub offsets: &'m [f32],
     /// What one step of the sums of each layer is worth, −128..=127 of which the table of its activation distinguishes: `layers`
     /// values, of which only those of layers with a table count; none where no layer has one.
@@ -73,8 +73,9 @@ pub fn largest_weights(shape: Shape, dtype: Dtype, params: &[f32], rows: &mut [f
 /// touched.
 ///
 /// # Errors
-/// [`Error::Length`] for the wrong number of parameters or scales, [`Error::Scale`] where a scale is not a finite number
-/// above 0, or none suits ReLU6, [`Error::Weight`] and [`Error::RowBound`] where a weight or a bias is not finite, [`Error::Dtype`] for a file of floats.
+/// [`Error::Length`] for the wrong number of parameters or scales, [`Error::Offset`] for one after a clamp, [`Error::Scale`] where
+/// a scale is not a finite number above 0, [`Error::Weight`] and [`Error::RowBound`] where a weight or a
+/// bias is not finite, [`Error::Dtype`] for a file of floats.
 pub fn quantize(builder: &mut Builder<'_>, params: &[f32], scales: &mut Scales<'_>) -> Result<(), Error> {
     let header = builder.header();
     let (dtype, shape) = (header.dtype(), header.shape()?);
@@ -83,13 +84,7 @@ pub fn quantize(builder: &mut Builder<'_>, params: &[f32], scales: &mut Scales<'
     }
     check_rows(shape, scales.rows.len())?;
     let (layers, bits) = (shape.layers(), header.input_bits());
-    for (given, needed) in
-        [(scales.activations.len(), true), (scales.offsets.len(), false), (scales.sums.len(), false)]
-    {
-        if given != layers && (needed || given > 0) {
-            return Err(Error::Length { what: "activation scales", expected: layers, actual: given });
-        }
-    }
+    check_scales(shape, scales)?;
     let mut rest = &mut *scales.rows;
     for (l, params) in shape.split(params)?.into_iter().enumerate() {
         let rows;
@@ -111,11 +106,8 @@ pub fn quantize(builder: &mut Builder<'_>, params: &[f32], scales: &mut Scales<'
             let table = activation.has_table();
             let output = if table { scales.sums.get_mut(l) } else { scales.activations.get_mut(l + 1) };
             let output = output.ok_or(Error::Scale { layer: l })?;
-            if activation == Activation::Relu6 {
-                *output = output.min(SIX);
-            }
             *output = layer.scale_rows(rows, *output);
-            if bad_scale(*output) || activation == Activation::Relu6 && *output > SIX {
+            if bad_scale(*output) {
                 return Err(Error::Scale { layer: l });
             }
             let output = *output;
@@ -266,8 +258,26 @@ impl<'a> Layer<'a> {
     }
 }
 
-/// The largest scale at which 127 is at most 6, the largest output of ReLU6.
-const SIX: f32 = 6.0 / 127.0;
+/// Refuses scales of another number of layers, and an input of 0 that is worth something where the clamp makes it 0.
+fn check_scales(shape: Shape, scales: &Scales<'_>) -> Result<(), Error> {
+    let layers = shape.layers();
+    let table = (0..layers - 1).any(|l| shape.activation(l).has_table());
+    for (what, given, needed) in [
+        ("activation scales", scales.activations.len(), true),
+        ("offsets of activations", scales.offsets.len(), table),
+        ("steps of sums", scales.sums.len(), table),
+    ] {
+        if given != layers && (needed || given > 0) {
+            return Err(Error::Length { what, expected: layers, actual: given });
+        }
+    }
+    let clamped =
+        |&(l, &offset): &(usize, &f32)| l > 0 && offset != 0.0 && !shape.activation(l - 1).has_table();
+    match scales.offsets.iter().enumerate().find(clamped) {
+        Some((layer, _)) => Err(Error::Offset { layer }),
+        None => Ok(()),
+    }
+}
 
 /// The table of an activation: `sum` is what a step of the sums is worth, `offset` and `scale` say what an output is worth.
 fn activation_table(activation: Activation, sum: f32, offset: f32, scale: f32) -> [u8; 256] {

@@ -12,12 +12,12 @@ use heapless::Vec;
 use crate::activation::Activation;
 use crate::error::Error;
 
-/// The maximum number of layers of a network.
-pub const MAX_LAYERS: usize = 8;
+/// The maximum number of layers of a network, and of a flash file.
+pub const MAX_LAYERS: usize = 32;
 /// The maximum width of a layer.
 pub const MAX_WIDTH: usize = 32_768;
 
-/// The widths of a network, valid by construction: 2..=9 of them, each 1..=[`MAX_WIDTH`]; and the activation of each hidden
+/// The widths of a network, valid by construction: 2 to 33 of them, each 1..=[`MAX_WIDTH`]; and the activation of each hidden
 /// layer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Shape {
@@ -106,7 +106,7 @@ impl Shape {
         Ok(self)
     }
 
-    /// Layers, 1..=8.
+    /// Layers, 1 to [`MAX_LAYERS`].
     #[must_use]
     pub const fn layers(&self) -> usize {
         self.layers as usize
@@ -293,16 +293,16 @@ mod tests {
 
     #[test]
     fn limits() {
-        assert_eq!(Shape::new(&[3]), Err(Error::Layers { layers: 0, max: 8 }));
-        assert_eq!(Shape::new(&[]), Err(Error::Layers { layers: 0, max: 8 }));
-        assert_eq!(Shape::new(&[1; 10]), Err(Error::Layers { layers: 9, max: 8 }));
+        assert_eq!(Shape::new(&[3]), Err(Error::Layers { layers: 0, max: 32 }));
+        assert_eq!(Shape::new(&[]), Err(Error::Layers { layers: 0, max: 32 }));
+        assert_eq!(Shape::new(&[1; 34]), Err(Error::Layers { layers: 33, max: 32 }));
         assert_eq!(Shape::new(&[1, 0]), Err(Error::Width { position: 1, width: 0, max: MAX_WIDTH }));
         assert_eq!(
             Shape::new(&[MAX_WIDTH + 1, 1]),
             Err(Error::Width { position: 0, width: MAX_WIDTH + 1, max: MAX_WIDTH })
         );
-        let widest = Shape::new(&[MAX_WIDTH; 9]).map(|shape| shape.params() as u64);
-        let params = 8 * (MAX_WIDTH as u64 + 1) * MAX_WIDTH as u64;
+        let widest = Shape::new(&[MAX_WIDTH; 33]).map(|shape| shape.params() as u64);
+        let params = 32 * (MAX_WIDTH as u64 + 1) * MAX_WIDTH as u64;
         assert_eq!(widest, if size_of::<usize>() == 8 { Ok(params) } else { Err(Error::TooLarge) });
     }
 

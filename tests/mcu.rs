@@ -3,14 +3,21 @@
 #[path = "firmware/src/differential.rs"]
 mod differential;
 
-use selvedge::format::{Header, ModelView, Packing};
-use selvedge::{Error, infer::integer, infer::mcu};
+use selvedge::format::{Dtype, Header, HeaderBuf, InputMap, InputType, ModelView, Packing, Task};
+use selvedge::{Error, Shape, infer::Profile, infer::integer, infer::mcu};
 
 #[test]
 fn the_kernel_gives_what_plain_loops_give() {
     let mut memory = Box::new(differential::Memory::new());
     let images = differential::check(&mut memory).unwrap();
     assert!(images > 300, "{images}");
+}
+
+#[test]
+fn the_kernel_for_every_file_gives_what_plain_loops_give() {
+    let mut memory = Box::new(differential::Memory::new());
+    let samples = differential::any::check(&mut memory).unwrap();
+    assert_eq!(samples, 9 * 48 * 5 * 2);
 }
 
 #[test]
@@ -76,4 +83,25 @@ fn wrong_lengths_are_errors() {
     assert_eq!(what(engine.logits(&pixels, &mut scratch, &mut logits[1..])), "logits");
     assert!(engine.pixels(&mut scratch[1..]).is_empty());
     assert_eq!(engine.pixels(&mut scratch).len(), inputs);
+}
+
+/// Another core's profile says the memory of any core, on this host.
+#[test]
+fn the_raw_sample_and_the_outputs_of_a_score_are_not_counted() {
+    let bytes = |task, bits, packing| {
+        let header = HeaderBuf::new(Shape::new(&[64, 32, 64]).unwrap(), Dtype::I8, packing).unwrap();
+        let header =
+            header.with_input(InputType::F32, InputMap::Affine, bits).unwrap().with_task(task).unwrap();
+        let profile = Profile::AnyCore(Dtype::I8, packing);
+        assert_eq!(profile.check(&header.header()), Ok(()));
+        assert_eq!(Profile::Core(Dtype::I8, packing).check(&header.header()), Err(Error::NotPlain));
+        profile.ram_bytes(&header.header())
+    };
+    // Lists of 16 quads with 10 more words and 3 for the end, or the pairs of both digits; 8 words of outputs.
+    assert_eq!(bytes(Task::Reconstruction, 7, Packing::CortexM4), 4 * (2 * 16 + 10 + 3 + 8));
+    assert_eq!(bytes(Task::Reconstruction, 14, Packing::CortexM4), 4 * (4 * 16 + 8));
+    assert_eq!(bytes(Task::Values, 14, Packing::CortexM4), 4 * (4 * 16 + 8) + 4 * 64);
+    // Four blocks of inputs, two of hidden outputs, four entries; the low digits.
+    assert_eq!(bytes(Task::Reconstruction, 7, Packing::CortexM55), 4 * (16 + 8 + 4));
+    assert_eq!(bytes(Task::Reconstruction, 14, Packing::CortexM55), 4 * (16 + 8 + 4 + 16));
 }

@@ -228,7 +228,7 @@ fn misuse_is_an_error_and_changes_nothing() {
     assert_eq!(range, Error::FeatureRange { row: 0, column: 1 });
     assert!(matches!(network.quantize(Dtype::F32, Packing::CortexM4, &X), Err(Error::PackingOf { .. })));
 
-    assert_eq!(Network::new(&[2], 1).err(), Some(Error::Layers { layers: 0, max: 8 }));
+    assert_eq!(Network::new(&[2], 1).err(), Some(Error::Layers { layers: 0, max: 32 }));
     assert!(matches!(Network::new(&[2, 0], 1), Err(Error::Width { .. })));
     assert!(Network::from_params(network.shape(), &[0.0; 3]).is_err());
     network.params_mut()[0] = f32::NAN;

@@ -27,11 +27,11 @@ fn trained(here: &Path) -> (Dataset, Model) {
 /// The file of a model and its accuracy on the test images, after that of the model.
 fn accuracies(model: &Model, data: &Dataset, dtype: Dtype, calibrate: usize) -> (Quantized, [f64; 2]) {
     let split = pipeline::split(&model.about, &data.train);
-    let options = Options { dtype, calibrate, clip: Clip::Mse, qat: 0, seed: 1 };
+    let options = Options { calibrate, clip: Clip::Mse, seed: 1, ..Options::new(dtype) };
     let made = quantize::quantize(model, &data.train, &split.train, options, &mut |_, _| ()).unwrap();
-    let (all, pixels) = (data.test.indices(), &data.test.images().unwrap().pixels);
-    let float = float_classes(model, pixels, &all).unwrap();
-    let integer = integer_classes(&ModelView::parse(&made.bytes).unwrap(), pixels, &all).unwrap();
+    let (all, features) = (data.test.indices(), &data.test.features);
+    let float = float_classes(model, features, &all).unwrap();
+    let integer = integer_classes(&ModelView::parse(&made.bytes).unwrap(), features, &all).unwrap();
     let accuracy = |found: Vec<u8>| {
         found.iter().zip(data.test.labels()).filter(|(a, b)| a == b).count() as f64 / all.len() as f64
     };

@@ -15,6 +15,7 @@ use support::{fails, small_data, succeeds};
 
 const I8: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/i8.selv");
 const I4: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/i4.selv");
+const SENSOR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/sensor.selv");
 const F32: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/f32.selv");
 
 fn export<'a>(model: &'a str, more: &[&'a str]) -> Vec<&'a str> {
@@ -39,6 +40,23 @@ fn every_board_has_a_core_and_its_memory() {
     assert!(
         boards::board("pico").unwrap().memory_x().contains("FLASH : ORIGIN = 0x10000100, LENGTH = 2096896\n")
     );
+}
+
+#[test]
+fn files_of_sensors_have_a_program_of_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let printed = succeeds(here, &export(SENSOR, &["--board", "mps2-an386", "--json"]));
+    let said: Value = serde_json::from_str(&printed).unwrap();
+    // Three rows until the first window, one to each of nine others: two values each.
+    assert_eq!(said["images"], 12);
+    assert_eq!(fs::read(here.join("fw/rows.bin")).unwrap().len(), 12 * 2 * 2);
+    assert!(!here.join("fw/images.idx").exists());
+    let main = text(here, "src/main.rs");
+    assert!(main.contains("mcu::AnyI8Engine<'static>") && main.contains("type Raw = i16;"), "{main}");
+    assert!(!main.contains("<raw>") && text(here, "README.md").contains("`rows.bin`"));
+    let words = export(SENSOR, &["--board", "mps2-an386", "--data", "demo", "--overwrite"]);
+    assert!(fails(here, &words, 2).contains("rows.bin, 2 little-endian i16 each"));
 }
 
 #[test]

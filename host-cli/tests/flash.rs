@@ -8,7 +8,11 @@ mod support;
 use std::fs;
 use std::path::Path;
 
+use selvedge::Activation;
+use selvedge::format::{InputMap, InputType, ModelView};
+use selvedge::infer::integer;
 use serde_json::Value;
+use support::files::Spec;
 use support::{TRAIN, fails, json_lines, run, small_data, succeeds, with};
 
 /// The module that `export --format rust` makes of `fixtures/i8.selv`, which runs anywhere.
@@ -21,6 +25,12 @@ mod generic {
 mod packed {
     #![allow(dead_code)]
     include!("../../fixtures/i8-cortex-m0.rs");
+}
+
+/// And of `fixtures/sensor.selv`: windows of raw i16 in 14 bits, tanh, and classes that may be unknown.
+mod sensor {
+    #![allow(dead_code)]
+    include!("../../fixtures/sensor.rs");
 }
 
 fn fixture(name: &str) -> String {
@@ -65,6 +75,74 @@ fn modules_compile_and_run() {
     assert_eq!((class, network.logits()), (Some(1), &[2655, 8592, -3689, -4908, 2455]));
     let mut fast = packed::Network::new().unwrap();
     assert_eq!((fast.classify(&ramp).unwrap(), fast.logits()), (class, network.logits()));
+}
+
+#[test]
+fn modules_of_windows_compile_and_run() {
+    let spec = Spec {
+        activations: vec![Activation::Tanh],
+        input: (InputType::I16, InputMap::AffinePerFeature, 14),
+        window: Some((3, 1)),
+        bound: 4000,
+        ..Spec::new(&[6, 7, 3])
+    };
+    let bytes = spec.build(5);
+    if std::env::var_os("SELVEDGE_BLESS").is_some() {
+        fs::write(fixture("sensor.selv"), &*bytes).unwrap();
+    }
+    exports_as("sensor", include_str!("../../fixtures/sensor.rs"));
+    assert_eq!(sensor::FILE, &*bytes);
+    let engine = integer::Engine::new(ModelView::parse(&bytes).unwrap()).unwrap();
+    let mut scratch = vec![0; integer::Engine::scratch_words(engine.view().header())];
+    let (mut logits, mut unknown) = ([0; sensor::OUTPUTS], 0);
+    let mut network = sensor::Network::new().unwrap();
+    let mut memory = [0; sensor::INPUTS];
+    let mut window = sensor::Network::window(&mut memory).unwrap();
+    for row in 0..400_i32 {
+        let row = [row * 9973, row * 7919].map(|x| (x % 65_536 - 32_768) as i16);
+        if window.push(&row).unwrap() {
+            let sample: Vec<i16> = window.values().collect();
+            let class = engine.classify(&sample, &mut scratch, &mut logits).unwrap();
+            assert_eq!(network.classify(&window).unwrap(), class);
+            assert_eq!(network.logits(), &logits);
+            unknown += usize::from(class.is_none());
+        }
+    }
+    assert!((20..380).contains(&unknown), "{unknown} of 398 are unknown");
+}
+
+#[test]
+fn files_of_sensors_are_described() {
+    let text = succeeds(Path::new("."), &["inspect", &fixture("sensor.selv")]);
+    for part in [
+        "input        6 values of i16, affine per feature map to 14 bits",
+        "window       3 rows of 2 values, every 1 rows",
+        "task         class",
+        "unknown      where the two largest logits are less than 0.9766 apart",
+        "tanh",
+    ] {
+        assert!(text.contains(part), "no {part} in {text}");
+    }
+    let said = json(Path::new("."), &["inspect", &fixture("sensor.selv")]);
+    assert_eq!(
+        (&said["input_type"], &said["input_bits"], &said["window"]["channels"]),
+        (&"i16".into(), &14.into(), &2.into())
+    );
+    assert_eq!((&said["layers"][0]["activation"], &said["threshold"]), (&"tanh".into(), &Value::Null));
+    let estimated = json(Path::new("."), &["estimate", &fixture("sensor.selv"), "--target", "m4"]);
+    assert_eq!(estimated["instructions"], Value::Null);
+}
+
+#[test]
+fn formats_that_hold_pictures_only_refuse_other_files() {
+    let folder = tempfile::tempdir().unwrap();
+    for format in ["onnx", "npz", "safetensors"] {
+        let words = ["export", &fixture("sensor.selv"), "--format", format, "-o", "out"];
+        let line = fails(folder.path(), &words, 4);
+        assert!(line.contains(&format!("--format {format}")) && line.contains("--format c"), "{line}");
+    }
+    let words = ["export", &fixture("sensor.selv"), "--format", "onnx-integer", "-o", "sensor.onnx"];
+    succeeds(folder.path(), &words);
 }
 
 #[test]

@@ -55,7 +55,7 @@ fn commands(block: &str) -> Vec<String> {
     lines.filter(|l| !l.is_empty() && !l.starts_with('#')).collect()
 }
 
-/// `iris.csv` and `rows.csv`, `motion.csv` of a sensor, and the folder `photos`.
+/// `iris.csv` and `rows.csv`, `motion.csv` of a sensor of 16 bits, and the folder `photos`.
 fn tables_and_pictures(here: &Path) {
     let (mut iris, mut rows) = ("length,width,class\n".to_string(), "width,length\n".to_string());
     for n in 0..90 {
@@ -71,7 +71,8 @@ fn tables_and_pictures(here: &Path) {
         let (subject, at) = (n / 200, n % 200);
         let (activity, speed) = if at < 100 { ("rest", 0.0) } else { ("run", 0.9) };
         let angle = speed * f64::from(n);
-        motion += &format!("{at},s{subject},{:.3},{:.3},{activity}\n", angle.sin(), angle.cos());
+        let (ax, ay) = (8000.0 * angle.sin(), 8000.0 * angle.cos());
+        motion += &format!("{at},s{subject},{ax:.0},{ay:.0},{activity}\n");
     }
     fs::write(here.join("motion.csv"), motion).unwrap();
     for (class, shade) in [("dark", 40u8), ("light", 200)] {

@@ -60,3 +60,59 @@ fn percents(here: &Path, words: &[&str], measure: &str) -> Vec<f64> {
     let folds = lines.iter().filter(|line| line.get("fold").is_some());
     folds.map(|line: &Value| 100.0 * line[measure].as_f64().unwrap()).collect()
 }
+
+/// The seeds of the runs that are quantized.
+const SEEDS: [&str; 5] = ["42", "43", "44", "45", "46"];
+
+/// The measures before and after quantization with raw floats, and the bits of an input, of a run for each seed.
+fn quantized(here: &Path, train: &[&str], key: &str) -> (f64, f64) {
+    let (mut before, mut after, mut bits) = (0.0, 0.0, Vec::new());
+    for seed in SEEDS {
+        succeeds(here, &[&["train", "--seed", seed, "--out", "run", "--overwrite", "-q"], train].concat());
+        let json =
+            json_lines(&succeeds(here, &["quantize", "run", "--dtype", "i8", "-o", "q.selv", "--json"]))
+                .remove(0);
+        before += json[format!("test_{key}_before")].as_f64().unwrap() / SEEDS.len() as f64;
+        after += json[format!("test_{key}")].as_f64().unwrap() / SEEDS.len() as f64;
+        bits.push(json["input_bits"].as_u64().unwrap());
+    }
+    println!("{}: {key} {before:.5}, in integers {after:.5}, bits {bits:?}", train.join(" "));
+    (before, after)
+}
+
+#[test]
+#[ignore = "needs the tables; the head of this file has the command"]
+fn integers_lose_at_most_half_a_point() {
+    let here = tempfile::tempdir().unwrap();
+    let mut failed = Vec::new();
+    for (file, target, measure, ..) in TABLES {
+        let path = folder().join(file);
+        let (key, most) = if measure == "r2" { ("r2", 0.01) } else { ("accuracy", 0.005) };
+        let words = ["--data", path.to_str().unwrap(), "--target", target];
+        let (before, after) = quantized(here.path(), &words, key);
+        if before - after > most {
+            failed.push(format!("{file}: {before} to {after}"));
+        }
+    }
+    for (file, target) in [("wine.csv", "class"), ("breast_cancer.csv", "class"), ("digits.csv", "class")] {
+        let path = folder().join(file);
+        let data = ["--data", path.to_str().unwrap(), "--drop", target, "--task", "reconstruct"];
+        let net = [
+            "--hidden",
+            "16,6,16",
+            "--epochs",
+            "60",
+            "--optimizer",
+            "adamw",
+            "--lr",
+            "0.01",
+            "--batch",
+            "32",
+        ];
+        let (before, after) = quantized(here.path(), &[&data[..], &net].concat(), "score_mean");
+        if after > 1.03 * before {
+            failed.push(format!("{file}: {before} to {after}"));
+        }
+    }
+    assert!(failed.is_empty(), "{failed:?}");
+}

@@ -56,7 +56,8 @@ pub struct Builder<'m> {
 
 impl<'m> Builder<'m> {
     /// Starts a file of zero weights and scales of 1, with an identity input table where it has one, in exactly
-    /// [`HeaderBuf::file_bytes`] bytes, aligned to [`ALIGN`](super::ALIGN).
+    /// [`HeaderBuf::file_bytes`] bytes, aligned to [`ALIGN`](super::ALIGN). Affine maps, tables of activations and what is
+    /// stored for each output are zeros, which mean constants, until they are set.
     ///
     /// # Errors
     /// [`Error::Length`] where `bytes` are not that many.
@@ -195,7 +196,8 @@ impl<'m> Builder<'m> {
     /// Copies the numbers of a file of the same network and type, whatever its version and packing.
     ///
     /// # Errors
-    /// [`Error::Length`] for another network, [`Error::PackingOf`] between integer and float types.
+    /// [`Error::Length`] for another network, [`Error::PackingOf`] between integer and float types, [`Error::Setting`] where
+    /// activations, inputs or answers mean something else: [`HeaderBuf::like`] makes a header that means the same.
     pub fn copy(&mut self, from: &ModelView<'_>) -> Result<(), Error> {
         let (to, source) = (self.header(), from.header());
         if !to.widths().eq(source.widths()) {
@@ -206,9 +208,9 @@ impl<'m> Builder<'m> {
             return Err(Error::PackingOf { packing: source.dtype().name(), dtype: to.dtype().name() });
         }
         let (layers, integer) = (to.layers(), to.dtype().is_integer());
-        if to.layout().input.len != from.input.len() || to.layout().answers.len != from.answers.len() {
-            let (expected, actual) = (to.layout().input.len, from.input.len());
-            return Err(Error::Length { what: "bytes of the input map", expected, actual });
+        if !to.means_the_same(source) {
+            let expected = "that of the file that is copied, as HeaderBuf::like makes it";
+            return Err(Error::Setting { name: "the header", expected });
         }
         self.part(self.layout.input).copy_from_slice(from.input);
         self.part(self.layout.answers).copy_from_slice(from.answers);

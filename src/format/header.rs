@@ -13,7 +13,7 @@ use super::weight_layout::WeightLayout;
 use super::{Dtype, Packing, version1, version2};
 use crate::activation::Activation;
 use crate::error::Error;
-use crate::shape::{self, Shape};
+use crate::shape::{self, MAX_LAYERS, Shape};
 
 mod meaning;
 
@@ -21,9 +21,6 @@ mod meaning;
 pub const HEADER_BYTES: usize = 64;
 /// Bytes of a layer record.
 pub const RECORD_BYTES: usize = 16;
-/// The most layers of a file. More than a [`Shape`] has: training keeps a table of its layers, a file is read layer by
-/// layer.
-pub const MAX_LAYERS: usize = 32;
 /// What a file starts with.
 pub const MAGIC: [u8; 4] = *b"SELV";
 /// The version of the format that is written; version 1 is read too.
@@ -207,31 +204,23 @@ impl<'a> Header<'a> {
     /// The shape of the network, to train it or to take its parameters apart.
     ///
     /// # Errors
-    /// [`Error::Layers`] for more layers than a [`Shape`] has, [`Error::TooLarge`] for more parameters than this machine
-    /// can address.
+    /// [`Error::TooLarge`] for more parameters than this machine can address.
     pub const fn shape(&self) -> Result<Shape, Error> {
-        let layers = self.layers();
-        let mut widths = [0; shape::MAX_LAYERS + 1];
-        if layers >= widths.len() {
-            return Err(Error::Layers { layers, max: shape::MAX_LAYERS });
-        }
+        let mut widths = [0; MAX_LAYERS + 1];
         let mut position = 0;
-        while position <= layers && position < widths.len() {
+        while position <= self.layers() && position < widths.len() {
             widths[position] = self.width(position);
             position += 1;
         }
-        match widths.split_at_checked(layers + 1) {
-            Some((widths, _)) => match Shape::new(widths) {
-                Ok(shape) => self.with_activations(shape),
-                Err(error) => Err(error),
-            },
-            None => Err(Error::Layers { layers, max: shape::MAX_LAYERS }),
+        match Shape::new(widths.split_at(position).0) {
+            Ok(shape) => self.with_activations(shape),
+            Err(error) => Err(error),
         }
     }
 
     /// The shape with the activations of the hidden layers.
     const fn with_activations(&self, shape: Shape) -> Result<Shape, Error> {
-        let mut activations = [Activation::Relu; shape::MAX_LAYERS];
+        let mut activations = [Activation::Relu; MAX_LAYERS];
         let mut l = 0;
         while l + 1 < self.layers() && l < activations.len() {
             activations[l] = self.activation(l);
@@ -354,12 +343,19 @@ impl LayerList<'_> {
         }
     }
 
+    /// Whether a hidden layer has the table of its activation, by the code alone: every inference asks this of every layer.
+    #[inline]
+    const fn has_table(&self, l: usize) -> bool {
+        const CLAMP: u8 = Activation::Relu.code();
+        let code = byte(self.widths, l * RECORD_BYTES + 5);
+        self.dtype.is_integer() && self.stride == RECORD_BYTES && code != CLAMP
+    }
+
     /// The spans of layer `l`, whose weights start at `at`.
     #[inline]
     pub const fn spans(&self, l: usize, at: usize) -> LayerSpans {
         let hidden = l + 1 < self.count;
-        let table = hidden && self.dtype.is_integer() && self.activation(l).has_table();
-        LayerSpans::new(&self.weight_layout(l), hidden, table, at)
+        LayerSpans::new(&self.weight_layout(l), hidden, hidden && self.has_table(l), at)
     }
 
     #[inline]

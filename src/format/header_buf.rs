@@ -1,14 +1,12 @@
 //! The header of a file that is about to be written.
 
-use super::header::{
-    HEADER_BYTES, Header, MAGIC, MAX_LABEL_BYTES, MAX_LAYERS, RECORD_BYTES, SelfTest, VERSION,
-};
+use super::header::{HEADER_BYTES, Header, MAGIC, MAX_LABEL_BYTES, RECORD_BYTES, SelfTest, VERSION};
 use super::meaning::{InputMap, InputType, Task};
 use super::version2::{self, BIAS_BITS, HAS_SELF_TEST, MULTIPLIER_BITS};
 use super::{Dtype, Packing};
 use crate::activation::Activation;
 use crate::error::Error;
-use crate::shape::{MAX_WIDTH, Shape};
+use crate::shape::{MAX_LAYERS, MAX_WIDTH, Shape};
 
 const MAX_BYTES: usize = HEADER_BYTES + MAX_LAYERS * RECORD_BYTES;
 
@@ -26,7 +24,7 @@ impl HeaderBuf {
     /// [`Error::PackingOf`] where that order is not for that type, [`Error::TooLarge`] where the file cannot be addressed
     /// with 32 bits.
     pub const fn new(shape: Shape, dtype: Dtype, packing: Packing) -> Result<Self, Error> {
-        let mut widths = [0; crate::shape::MAX_LAYERS + 1];
+        let mut widths = [0; MAX_LAYERS + 1];
         let mut position = 0;
         while position <= shape.layers() {
             widths[position] = shape.width(position);
@@ -143,7 +141,11 @@ impl HeaderBuf {
     /// [`Error::Newer`] for another number of bits, or where the map is not for that type.
     pub const fn with_input(self, of: InputType, map: InputMap, bits: u32) -> Result<Self, Error> {
         let integer = self.header().dtype().is_integer();
-        let bits = if map.is_affine() && integer { bits as u8 } else { 0 };
+        let bits = match bits {
+            _ if !(map.is_affine() && integer) => 0,
+            7 | 14 => bits as u8,
+            _ => 255,
+        };
         self.with(16, &[of.code(), map.code()]).with(19, &[bits]).sized()
     }
 

@@ -199,9 +199,9 @@ impl Activation {
         Err(newer(at, code, what))
     }
 
-    /// Whether a hidden layer of integers with it has a table. The clamp to 0..=127 is ReLU, and ReLU6 where 127 is worth at
-    /// most 6; all others are looked up.
+    /// Whether a hidden layer of integers with it has a table. The clamp to 0..=127 is ReLU; all others are looked up, ReLU6
+    /// too, since in small networks no scale of the outputs makes 127 worth 6.
     pub const fn has_table(self) -> bool {
-        !matches!(self, Self::Relu | Self::Relu6)
+        !matches!(self, Self::Relu)
     }
 }

@@ -49,7 +49,7 @@
 //! 2. L + 1 f32, in `i8` and `i4` only: what one unit of the inputs of each layer, and of the logits, is worth;
 //! 3. 8 bytes for each output: of real values, and of reconstructions in `i8` and `i4`;
 //! 4. for each layer: the weights; a bias for each row, i32, or f32 in the float types; a multiplier for each row, u16,
-//!    where there are multipliers; in hidden layers of `i8` and `i4` whose activation is neither ReLU nor ReLU6 a table of 256
+//!    where there are multipliers; in hidden layers of `i8` and `i4` whose activation is not ReLU a table of 256
 //!    bytes of 0..=127. Packings in groups of rows have biases and multipliers for whole groups; all numbers of rows and
 //!    columns of padding are 0;
 //! 5. the class names in UTF-8 with a line feed between them, one for each output, or nothing.
@@ -160,10 +160,11 @@ mod view;
 mod weight_layout;
 mod words;
 
+pub use crate::shape::MAX_LAYERS;
 pub use answers::{ErrorScale, ValueScale};
 pub use builder::Builder;
 pub use codes::{Dtype, Packing};
-pub use header::{HEADER_BYTES, Header, MAGIC, MAX_LABEL_BYTES, MAX_LAYERS, RECORD_BYTES, SelfTest, VERSION};
+pub use header::{HEADER_BYTES, Header, MAGIC, MAX_LABEL_BYTES, RECORD_BYTES, SelfTest, VERSION};
 pub use header_buf::HeaderBuf;
 pub use layers::{LayerView, Layers};
 pub use layout::{ALIGN, LayerSpans, Layout, Span};

@@ -13,6 +13,7 @@ impl<T: sealed::Raw> RawValue for T {}
 
 pub(crate) mod sealed {
     use super::super::meaning::InputType;
+    use super::super::view::ModelView;
 
     /// What the format needs of a raw value.
     pub trait Raw: Copy + core::fmt::Debug {
@@ -20,12 +21,15 @@ pub(crate) mod sealed {
         const TYPE: InputType;
         /// A value of 0, to fill memory with.
         const ZERO: Self;
-        /// It as a float: exact but for the rounding of none of the types.
+        /// It as a float, exactly.
         fn to_f32(self) -> f32;
         /// It as a byte, which only a byte is.
         fn to_byte(self) -> u8;
         /// Its code by the map `entry` of an integer type.
         fn code(self, entry: [u8; 8], bits: u32) -> u16;
+        /// Writes the codes of values whose first is feature `first`, of 14 bits the two digits apart. Compiled with this crate
+        /// and for each type once: firmware asks it to be small, and a program may ask several questions.
+        fn write_codes(view: &ModelView<'_>, first: usize, values: &[Self], high: &mut [u8], low: &mut [u8]);
         /// Whether it is not a number.
         #[inline]
         fn is_nan(self) -> bool {
@@ -63,6 +67,16 @@ macro_rules! integer {
                 let lo = i32::from(first as u16 as $type);
                 code_of_integer(i32::from(self), lo, (first >> 16) as u16, m, bits)
             }
+            #[inline(never)]
+            fn write_codes(
+                view: &ModelView<'_>,
+                first: usize,
+                values: &[Self],
+                high: &mut [u8],
+                low: &mut [u8],
+            ) {
+                write_codes(view, first, values, high, low);
+            }
         }
     };
 }
@@ -86,10 +100,31 @@ impl Raw for f32 {
         let (offset, scale) = words_of(entry);
         code_of_float(self, f32::from_bits(offset), f32::from_bits(scale), bits)
     }
+    #[inline(never)]
+    fn write_codes(view: &ModelView<'_>, first: usize, values: &[Self], high: &mut [u8], low: &mut [u8]) {
+        write_codes(view, first, values, high, low);
+    }
     // On the bits, so that a core without floats need not compare any.
     #[inline]
     fn is_nan(self) -> bool {
         self.to_bits() << 1 > f32::INFINITY.to_bits() << 1
+    }
+}
+
+#[inline(always)]
+fn write_codes<T: Raw>(view: &ModelView<'_>, first: usize, values: &[T], high: &mut [u8], low: &mut [u8]) {
+    let bits = view.header().input_bits();
+    let (mut at, step) = if view.header().input_map() == InputMap::Affine { (0, 0) } else { (first, 1) };
+    let entries = view.input.as_chunks().0;
+    let [high, low] = [high, low].map(|digits| digits.get_mut(first..).unwrap_or_default());
+    let mut low = low.iter_mut();
+    for (x, high) in values.iter().zip(high) {
+        let q = x.code(entries.get(at).copied().unwrap_or_default(), bits);
+        at += step;
+        *high = (q >> (bits - 7)) as u8;
+        if let Some(low) = low.next() {
+            *low = (q & 127) as u8;
+        }
     }
 }
 

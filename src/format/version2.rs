@@ -4,11 +4,12 @@
 
 use super::codes::newer;
 use super::fields::{byte, check_width, half, word};
-use super::header::{HEADER_BYTES, Header, LayerList, MAX_LAYERS, RECORD_BYTES, SelfTest, VERSION};
+use super::header::{HEADER_BYTES, Header, LayerList, RECORD_BYTES, SelfTest, VERSION};
 use super::meaning::{InputMap, InputType, Task};
 use super::{Dtype, Packing};
 use crate::activation::Activation;
 use crate::error::Error;
+use crate::shape::MAX_LAYERS;
 
 /// Where the CRC stands.
 pub(super) const CRC_AT: usize = 12;

@@ -102,6 +102,11 @@ pub fn labels_of<Z: Logit>(header: &Header<'_>, logits: &[Z], bits: &mut [u8]) {
     }
 }
 
+/// The number that an output of a regression stands for, in the units of the data.
+pub fn value_of<Z: Logit>(z: Z, scale: ValueScale) -> f32 {
+    z.value(scale)
+}
+
 /// How far a reconstruction is from its input.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Score {
@@ -251,7 +256,9 @@ impl<K: Kernel<Logit = f32>> Engine<'_, K> {
             sum += (z - x) * (z - x);
         }
         let (mean_squared_error, threshold) = (sum / logits.len() as f32, header.float_score_threshold());
-        let anomaly = threshold.is_finite().then_some(mean_squared_error > threshold);
+        // An error that is no number, of an infinite reading, is an anomaly.
+        let normal = mean_squared_error <= threshold;
+        let anomaly = threshold.is_finite().then_some(!normal);
         Ok(Score { mean_squared_error, anomaly })
     }
 }

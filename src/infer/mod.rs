@@ -24,7 +24,7 @@ mod profile;
 mod sample;
 mod window;
 
-pub use answer::{Logit, Score, class_of, labels_of};
+pub use answer::{Logit, Score, class_of, labels_of, value_of};
 pub use profile::Profile;
 pub use sample::Sample;
 pub use window::Window;

@@ -2,7 +2,7 @@
 //! microcontroller will need.
 
 use crate::error::Error;
-use crate::format::{Dtype, Header, Packing};
+use crate::format::{Dtype, Header, Packing, Task};
 
 /// The kernels of an [`Engine`](super::Engine), as a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,11 +53,15 @@ impl Profile {
         }
     }
 
-    /// Bytes of RAM of an inference: the image, [`scratch_words`](Self::scratch_words) and the logits, without the stack
-    /// of at most a few hundred bytes. The image of a core's kernels lies in its scratch.
+    /// Bytes of RAM of an inference: the sample, [`scratch_words`](Self::scratch_words) and the logits, without the stack
+    /// of at most a few hundred bytes. The kernels of a core keep what they need of a sample in their scratch, so that
+    /// it is not counted: an image lies there from the start, other raw values where they came from. Nor are the logits of a
+    /// reconstruction by [`Profile::AnyCore`], whose score is summed output by output.
     pub const fn ram_bytes(self, header: &Header<'_>) -> usize {
-        let image = if matches!(self, Self::Core(..)) { 0 } else { header.inputs() };
-        image + 4 * self.scratch_words(header) + 4 * header.outputs()
+        let core = matches!(self, Self::Core(..) | Self::AnyCore(..));
+        let sample = if core { 0 } else { header.inputs() * header.input_type().bytes() };
+        let scored = matches!(self, Self::AnyCore(..)) && matches!(header.task(), Task::Reconstruction);
+        sample + 4 * self.scratch_words(header) + if scored { 0 } else { 4 * header.outputs() }
     }
 }
 
@@ -101,23 +105,33 @@ pub(super) const fn low_words(header: &Header<'_>) -> usize {
     if header.input_bits() == 14 { input_words(header.inputs()) } else { 0 }
 }
 
-/// Over quads: in each layer dense pairs and outputs fit, and a list of up to seven eighths of the quads.
+/// Over quads: in each layer dense pairs and outputs fit, and a list of up to seven eighths of the quads; of inputs of 14 bits
+/// the pairs of both digits.
 const fn quad_words(header: &Header<'_>) -> usize {
     let mut words = 0;
     let mut l = 0;
     while l < header.layers() {
         let (quads, groups) = (header.width(l).div_ceil(4), header.width(l + 1).div_ceil(4));
-        words = max(words, 2 * quads + quads * 5 / 8 + 3 + groups);
+        let digits = l == 0 && header.input_bits() == 14;
+        let lists = if digits { 4 * quads } else { 2 * quads + quads * 5 / 8 + 3 };
+        words = max(words, lists + groups);
         l += 1;
     }
     words
 }
 
-/// Over blocks: the words of the inputs of even and odd layers, of the list, and of the pixels.
+/// Words of a block of inputs.
+const BLOCK_WORDS: usize = 4;
+
+/// Over blocks: the words of the inputs of even and odd layers, of the list, and of what the inputs are made of: the pixels, or the
+/// low digits of inputs of 14 bits.
 pub(super) const fn block_areas(header: &Header<'_>) -> [usize; 4] {
-    /// Words of a block of inputs.
-    const BLOCK_WORDS: usize = 4;
-    let mut words = [0, 0, 0, header.inputs().div_ceil(4)];
+    let made_of = match (header.input_map().is_affine(), header.input_bits()) {
+        (false, _) => header.inputs().div_ceil(4),
+        (true, 14) => BLOCK_WORDS * header.inputs().div_ceil(16),
+        (true, _) => 0,
+    };
+    let mut words = [0, 0, 0, made_of];
     let mut l = 0;
     while l < header.layers() {
         let blocks = header.width(l).div_ceil(16);

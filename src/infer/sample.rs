@@ -30,6 +30,9 @@ pub(crate) mod source {
         /// The codes of an integer file with an affine map.
         fn codes(&self, view: &ModelView<'_>) -> impl Iterator<Item = u16>;
 
+        /// Writes the codes: of 14 bits their high digits and, into the second slice, the low ones, which is empty otherwise.
+        fn write_codes(&self, view: &ModelView<'_>, high: &mut [u8], low: &mut [u8]);
+
         /// The inputs of a float file with an affine map.
         fn floats(&self, view: &ModelView<'_>) -> impl Iterator<Item = f32>;
     }
@@ -41,6 +44,8 @@ use source::Source;
 pub(super) trait Values {
     type Value: RawValue + Raw;
     fn values(&self) -> impl Iterator<Item = Self::Value>;
+    /// The values in one slice or two.
+    fn slices(&self) -> [&[Self::Value]; 2];
     fn count(&self) -> usize;
 }
 
@@ -49,6 +54,10 @@ impl<T: RawValue> Values for [T] {
     #[inline]
     fn values(&self) -> impl Iterator<Item = T> {
         self.iter().copied()
+    }
+    #[inline]
+    fn slices(&self) -> [&[T]; 2] {
+        [self, &[]]
     }
     #[inline]
     fn count(&self) -> usize {
@@ -61,6 +70,10 @@ impl<T: RawValue, const N: usize> Values for [T; N] {
     #[inline]
     fn values(&self) -> impl Iterator<Item = T> {
         self.iter().copied()
+    }
+    #[inline]
+    fn slices(&self) -> [&[T]; 2] {
+        [self, &[]]
     }
     #[inline]
     fn count(&self) -> usize {
@@ -76,6 +89,10 @@ impl<T: RawValue> Values for alloc::vec::Vec<T> {
         self.iter().copied()
     }
     #[inline]
+    fn slices(&self) -> [&[T]; 2] {
+        [self, &[]]
+    }
+    #[inline]
     fn count(&self) -> usize {
         self.len()
     }
@@ -86,6 +103,10 @@ impl<T: RawValue> Values for Window<'_, T> {
     #[inline]
     fn values(&self) -> impl Iterator<Item = T> {
         Window::values(self)
+    }
+    #[inline]
+    fn slices(&self) -> [&[T]; 2] {
+        Window::slices(self)
     }
     #[inline]
     fn count(&self) -> usize {
@@ -117,6 +138,15 @@ impl<S: Values + ?Sized> Source for S {
     }
 
     #[inline]
+    fn write_codes(&self, view: &ModelView<'_>, high: &mut [u8], low: &mut [u8]) {
+        let [first, second] = self.slices();
+        S::Value::write_codes(view, 0, first, high, low);
+        if !second.is_empty() {
+            S::Value::write_codes(view, first.len(), second, high, low);
+        }
+    }
+
+    #[inline]
     fn floats(&self, view: &ModelView<'_>) -> impl Iterator<Item = f32> {
         self.values().enumerate().map(|(feature, x)| view.mapped(feature, x))
     }
@@ -145,6 +175,15 @@ impl Source for SelfTest {
             let (high, low) = (u16::from(high >> 1), u16::from(low >> 1));
             if fine { high << 7 | low } else { high }
         })
+    }
+
+    #[inline(never)]
+    fn write_codes(&self, view: &ModelView<'_>, high: &mut [u8], low: &mut [u8]) {
+        let shift = view.header().input_bits() - 7;
+        for ((feature, digit), q) in high.iter_mut().enumerate().zip(self.codes(view)) {
+            *digit = (q >> shift) as u8;
+            low.get_mut(feature).into_iter().for_each(|digit| *digit = (q & 127) as u8);
+        }
     }
 
     fn floats(&self, _: &ModelView<'_>) -> impl Iterator<Item = f32> {

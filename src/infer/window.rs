@@ -90,9 +90,15 @@ impl<'m, T: RawValue> Window<'m, T> {
         self.missing = self.memory.len().checked_div(self.channels).unwrap_or(1);
     }
 
+    /// The rows from the oldest one on, and those that lie in front of them.
+    pub(super) fn slices(&self) -> [&[T]; 2] {
+        let (new, old) = self.memory.split_at_checked(self.next).unwrap_or_default();
+        [old, new]
+    }
+
     /// The values of the rows, the oldest row first.
     pub fn values(&self) -> impl ExactSizeIterator<Item = T> {
-        let (new, old) = self.memory.split_at_checked(self.next).unwrap_or_default();
+        let [old, new] = self.slices();
         Chained { first: old.iter(), second: new.iter() }
     }
 }

@@ -71,12 +71,12 @@ pub const fn largest_code(bits: u32) -> u16 {
 /// would have 0.
 pub const fn code_of_float(x: f32, offset: f32, scale: f32, bits: u32) -> u16 {
     let (t, largest) = ((x - offset) * scale, largest_code(bits));
-    if !(t > 0.0) {
-        0
-    } else if t >= 2.0 * largest as f32 {
+    if t >= 2.0 * largest as f32 {
         largest
-    } else {
+    } else if t > 0.0 {
         (t as u16 + 1) >> 1
+    } else {
+        0
     }
 }
 

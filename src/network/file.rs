@@ -12,7 +12,7 @@ use std::{fs, io, path::Path};
 use super::Network;
 use super::memory::FileBytes;
 use crate::error::Error;
-use crate::format::{Builder, Dtype, HeaderBuf, ModelView, Packing};
+use crate::format::{Builder, Dtype, HeaderBuf, InputMap, ModelView, Packing, Task};
 use crate::infer::{float, integer};
 use crate::quantize::{self, HALVED_PIXELS, Scales};
 use crate::samples::Samples;
@@ -105,7 +105,8 @@ impl Network {
     ///
     /// # Errors
     /// What [`ModelView::parse`] refuses; [`Error::Dtype`] for integer weights, which do not give the floats back;
-    /// [`Error::InputTable`] for a file with one, which a network does not have; [`Error::OutOfMemory`].
+    /// [`Error::NotOwned`] for a file with an input map, a window, a margin or a task of its own, which a network does not have;
+    /// [`Error::OutOfMemory`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let file = ModelFile::from_bytes(bytes)?;
         let view = file.view()?;
@@ -113,8 +114,10 @@ impl Network {
         if dtype.is_integer() {
             return Err(Error::Dtype { found: dtype.name() });
         }
-        if view.table().is_some() {
-            return Err(Error::InputTable);
+        let header = view.header();
+        let plain = header.input_map() == InputMap::Plain && header.window().is_none();
+        if !plain || header.task() != Task::Class || header.margin_bits() != 0 {
+            return Err(Error::NotOwned);
         }
         let mut params = vec![0.0; shape.params()];
         for (to, from) in shape.split_mut(&mut params)?.into_iter().zip(view.layers()) {
@@ -164,6 +167,10 @@ impl Network {
         let header = HeaderBuf::new(shape, dtype, packing)?;
         if !dtype.is_integer() {
             return self.float_file(dtype);
+        }
+        if (0..shape.layers() - 1).any(|l| shape.activation(l).has_table()) {
+            let expected = "relu, whose range a network measures; the program quantizes the others";
+            return Err(Error::Setting { name: "the activation", expected });
         }
         let mut activations = self.activation_scales(calibration.into())?;
         let mut rows = vec![0.0; Scales::rows_of(shape)];

@@ -20,7 +20,7 @@ struct Plain(Vec<IntegerLayer>);
 impl Plain {
     fn logits(&self, pixels: &[u8], logits: &mut [i32]) {
         let mut x: Vec<u8> = pixels.iter().map(|p| p >> 1).collect();
-        for IntegerLayer { weights, biases, multipliers } in &self.0 {
+        for IntegerLayer { weights, biases, multipliers, .. } in &self.0 {
             if multipliers.is_empty() {
                 naive::integer::accumulate(&x, weights, biases, logits);
             } else {
@@ -43,7 +43,8 @@ fn file<'m>(header: HeaderBuf, bytes: &'m mut [u8], widths: &[usize]) -> Result<
     quantize::largest_weights(shape, Dtype::I8, &net.params, &mut rows)?;
     let mut activations = vec![MAX_ACTIVATION / 127.0; shape.layers()];
     activations[0] = quantize::HALVED_PIXELS;
-    let mut scales = quantize::Scales { activations: &mut activations, offsets: &[], sums: &mut [], rows: &mut rows };
+    let mut scales =
+        quantize::Scales { activations: &mut activations, offsets: &[], sums: &mut [], rows: &mut rows };
     quantize::quantize(&mut builder, &net.params, &mut scales)?;
     Ok(builder.finish()?)
 }

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use selvedge::format::{Dtype, Packing};
+use selvedge::format::{Dtype, InputType, Packing};
 
 use super::{DataArgs, FirmwareArgs};
 use crate::data::Task;
 use crate::estimate::{Bytes, Hertz};
 use crate::export::Format;
 use crate::import::InputKind;
+use crate::quantize::bits::InputBits;
 use crate::quantize::clip::Clip;
 use crate::recipe::HiddenActivations;
 
@@ -111,8 +112,8 @@ pub struct Quantize {
     /// The data set.
     #[command(flatten)]
     pub data: DataArgs,
-    /// Calibrate activation scales on this many training images
-    #[arg(long, value_name = "IMAGES", default_value_t = crate::quantize::CALIBRATE)]
+    /// Calibrate activation scales on this many training samples
+    #[arg(long, value_name = "SAMPLES", default_value_t = crate::quantize::CALIBRATE)]
     pub calibrate: usize,
     /// Set the clip limit of weights and activations: max (no clipping), mse (least squared error), or a percentile such
     /// as percentile:99.9
@@ -121,6 +122,18 @@ pub struct Quantize {
     /// Fine-tune for this many epochs with quantized weights (QAT); with --clip mse, i4 is more accurate without it
     #[arg(long, value_name = "EPOCHS", default_value_t = 0)]
     pub qat: usize,
+    /// Set the type of the raw numbers that the device takes for the rows of a table, in the table's units: f32, or whole
+    /// numbers as i16, u16 or u8 [default: f32; pictures are bytes]
+    #[arg(long, value_name = "TYPE", value_parser = input_type)]
+    pub input: Option<InputType>,
+    /// Set the bits of an input of a row: 7, 14 (two passes over the first layer), or auto, which takes 14 where 7 lose
+    /// more than a quarter of a point on the calibration rows
+    #[arg(long, value_name = "auto|7|14", default_value_t = InputBits::Auto)]
+    pub input_bits: InputBits,
+    /// Answer unknown where a class is less probable than P against the second most probable, from above 0.5 to below 1;
+    /// stored in the file [default: none, every sample has a class]
+    #[arg(long, value_name = "P", value_parser = above_half)]
+    pub reject: Option<f32>,
     /// Write the flash file here
     #[arg(short, long, value_name = "FILE")]
     pub out: PathBuf,
@@ -167,4 +180,14 @@ fn packing(text: &str) -> Result<Packing, String> {
 fn dtype(text: &str) -> Result<Dtype, String> {
     let found = Dtype::ALL.into_iter().find(|d| d.name() == text);
     found.ok_or_else(|| "write f32, f16, bf16, i8 or i4".into())
+}
+
+fn input_type(text: &str) -> Result<InputType, String> {
+    let found = InputType::ALL.into_iter().find(|input| input.name() == text);
+    found.ok_or_else(|| "write f32, i16, u16 or u8".into())
+}
+
+fn above_half(text: &str) -> Result<f32, String> {
+    let p = text.parse().ok().filter(|p: &f32| *p > 0.5 && *p < 1.0);
+    p.ok_or_else(|| "write a probability above 0.5 and below 1, such as 0.9".into())
 }

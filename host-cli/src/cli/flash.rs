@@ -15,6 +15,9 @@ pub struct Verify {
     pub a: PathBuf,
     /// Another file of the same network
     pub b: PathBuf,
+    /// Take the columns of a table from this model, which two flash files were made of
+    #[arg(long, value_name = "MODEL")]
+    pub schema: Option<PathBuf>,
     /// The data set.
     #[command(flatten)]
     pub data: DataArgs,

@@ -225,6 +225,9 @@ pub struct Eval {
     /// Answer `unknown` where the most probable class is less probable than P, and report how many are answered
     #[arg(long, value_name = "P", value_parser = recipe::fraction)]
     pub reject: Option<f32>,
+    /// Take the columns of a table from this model, which a flash file was made of
+    #[arg(long, value_name = "MODEL")]
+    pub schema: Option<PathBuf>,
     /// Write images, labels and logits to an npz file, for comparison in other programs
     #[arg(long, value_name = "FILE")]
     pub logits: Option<PathBuf>,
@@ -250,6 +253,9 @@ pub struct Predict {
     /// Answer `unknown` where the most probable class is less probable than P
     #[arg(long, value_name = "P", value_parser = recipe::fraction)]
     pub reject: Option<f32>,
+    /// Take the columns of a table from this model, which a flash file was made of
+    #[arg(long, value_name = "MODEL")]
+    pub schema: Option<PathBuf>,
     /// Write the rows of a table and the answer for each to this file [default: stdout]
     #[arg(short, long, value_name = "FILE", conflicts_with = "json")]
     pub out: Option<PathBuf>,

@@ -178,22 +178,29 @@ fn faster(
 fn text(args: &Estimate, header: &Header<'_>, core: &Core, requirements: &Requirements) -> String {
     let clock = args.clock.map_or(core.clock, |c| c.0);
     let profile = core.profile(header);
+    let sample = if header.input_map().is_affine() { "a sample" } else { "an image" };
     let rows = [
         [
             "flash".into(),
             format!("{} bytes", requirements.flash),
-            format!("file {}, program {}", header.file_bytes(), profile.code),
+            format!(
+                "file {}, program {}{}",
+                header.file_bytes(),
+                profile.code,
+                if header.is_plain() { "" } else { " as for pictures" }
+            ),
         ],
         [
             "RAM".into(),
             format!("{} bytes", requirements.ram),
             format!(
-                "image, activations and logits {}, stack {}",
+                "{}, activations and logits {}, stack {}",
+                &sample[sample.find(' ').map_or(0, |at| at + 1)..],
                 requirements.ram - profile.stack,
                 profile.stack
             ),
         ],
-        ["multiply-adds".into(), requirements.macs.to_string(), "of an image".into()],
+        ["multiply-adds".into(), requirements.macs.to_string(), format!("of {sample}")],
         [
             "instructions".into(),
             requirements.instructions.map_or("not measured".into(), |n| format!("about {n}")),
@@ -230,6 +237,9 @@ fn assumption(header: &Header<'_>, core: &Core) -> String {
         format!("{:.0} % of the image's {of} not all 0", 100.0 * cost.busy)
     };
     match dtype {
+        _ if !header.is_plain() => {
+            "affine input maps, tables of activations and reconstructions were never counted".into()
+        }
         Dtype::I8 | Dtype::I4 if !core.runs(header) => {
             "in the loops of every core, since the file is packed for others".into()
         }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{assessment, check_fit, check_reject, load_data, protect};
+use super::{assessment, check_columns, check_fit, check_reject, load_data, protect};
 use crate::cli::{Eval, SplitName};
 use crate::error::{Error, Result};
 use crate::export;
@@ -19,10 +19,12 @@ use crate::thread_pool::ThreadPool;
 /// As the command line documents.
 pub fn run(args: &Eval) -> Result<()> {
     args.logits.as_deref().map_or(Ok(()), |out| files::check_output(out, &model::file_of(&args.model)))?;
-    let network = Network::load(&args.model)?;
+    let network = Network::load(&args.model)?.with_schema(args.schema.as_deref())?;
+    check_columns(&network, &args.model)?;
     check_reject(&network, args.reject)?;
     let mut warnings = Warnings::default();
-    let dataset = load_data(&args.data, &args.model, network.about(), &mut warnings)?;
+    let of = args.schema.as_deref().unwrap_or(&args.model);
+    let dataset = load_data(&args.data, of, network.about(), &mut warnings)?;
     args.logits.as_deref().map_or(Ok(()), |out| protect(out, &dataset))?;
     let (name, set, index) = match args.split {
         SplitName::Test => ("test", &dataset.test, dataset.test.indices()),

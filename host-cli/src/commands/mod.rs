@@ -102,14 +102,29 @@ fn load_data(args: &DataArgs, of: &Path, about: Option<&About>, warnings: &mut W
 
 /// Refuses to reject answers that are no classes.
 fn check_reject(network: &Network, reject: Option<f32>) -> Result<()> {
-    let task = network.about().map_or(Task::Classify, |about| about.task);
+    let task = network.task();
     match reject {
+        Some(_) if network.has_margin() => Err(Error::usage(
+            "--reject: the flash file has a margin of its own, which `selvedge quantize --reject` gave it; leave --reject out",
+        )),
         Some(_) if task != Task::Classify => Err(Error::usage(format!(
             "--reject goes with classes, and the model answers the task {}; leave --reject out",
             task.name()
         ))),
         _ => Ok(()),
     }
+}
+
+/// Refuses a flash file of rows whose columns are not known.
+fn check_columns(network: &Network, file: &Path) -> Result<()> {
+    if network.takes_rows() && network.about().is_none() {
+        return Err(Error::model(format!(
+            "{} takes the rows of a table, but a flash file does not say which columns; name the model that it was made of: \
+             --schema MODEL",
+            file.display()
+        )));
+    }
+    Ok(())
 }
 
 /// Refuses an output file that the data set was read from.

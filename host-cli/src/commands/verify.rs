@@ -1,4 +1,4 @@
-//! `selvedge verify`: checks that two files compute the same, image by image and layer by layer.
+//! `selvedge verify`: checks that two files compute the same, sample by sample and layer by layer.
 
 use serde_json::json;
 
@@ -15,12 +15,7 @@ use crate::terminal::{Output, Warnings};
 /// # Errors
 /// `Mismatch` where they differ, `Model` where they cannot be compared.
 pub fn run(args: &Verify) -> Result<()> {
-    let (a, b) = (Network::load(&args.a)?, Network::load(&args.b)?);
-    for network in [&a, &b] {
-        if let Network::Float(model) = network {
-            model.check_device()?;
-        }
-    }
+    let (a, b) = (Network::load(&args.a)?.with_schema(args.schema.as_deref())?, Network::load(&args.b)?);
     if a.shape() != b.shape() {
         return Err(Error::model(format!(
             "{} is {} and {} is {}: there is nothing to compare",
@@ -32,17 +27,28 @@ pub fn run(args: &Verify) -> Result<()> {
     }
     let mut warnings = Warnings::default();
     // A flash file does not name its data set, so the other file is asked.
-    let (path, known) = if a.about().is_some() { (&args.a, &a) } else { (&args.b, &b) };
+    if a.takes_rows() && a.about().is_none() && b.about().is_none() {
+        return Err(Error::model(
+            "two flash files do not say which columns they take; name the model that they were made of: --schema MODEL",
+        ));
+    }
+    let of = args.schema.as_ref().unwrap_or(&args.a);
+    let (path, known) = if a.about().is_some() { (of, &a) } else { (&args.b, &b) };
     let dataset = load_data(&args.data, path, known.about(), &mut warnings)?;
     check_fit(a.shape(), |c| a.class(c), &dataset, &[&dataset.test], &mut warnings)?;
+    let (plural, singular) = (dataset.plural(), dataset.singular());
     let test = dataset.test;
+    // Numbers that a file of raw integers does not take are refused before they are rounded.
+    for network in [&a, &b] {
+        network.exact_logits(&test.features, &[])?;
+    }
     let (left, right) = (NaiveNetwork::new(&a)?, NaiveNetwork::new(&b)?);
     let real = !(left.is_integer() && right.is_integer());
     let (mut differing, mut classes, mut first) = (0, 0, None::<(usize, Difference)>);
     let images = test.len();
     for n in 0..images {
-        let pixels = test.images()?.image(n).unwrap_or_default();
-        let (of_a, of_b) = (left.layer_outputs(pixels, real), right.layer_outputs(pixels, real));
+        let of = |network: &NaiveNetwork<'_>| network.layer_outputs(&test.features, n, real);
+        let (of_a, of_b) = (of(&left)?, of(&right)?);
         if let Some(difference) = first_difference(&of_a, &of_b) {
             differing += 1;
             first.get_or_insert((n, difference));
@@ -60,13 +66,13 @@ pub fn run(args: &Verify) -> Result<()> {
             "warnings": warnings.list(),
         }))?;
     } else if differing == 0 {
-        output.line(format!("bit-exact on {images} images, in every layer"))?;
+        output.line(format!("bit-exact on {images} {plural}, in every layer"))?;
     }
     let Some((image, Difference { layer, index, a, b })) = first else { return Ok(()) };
     Err(Error::new(
         ErrorKind::Mismatch,
         format!(
-            "{differing} of {images} images differ, {classes} of them in their class; the first is image {image}, in \
+            "{differing} of {images} {plural} differ, {classes} of them in their class; the first is {singular} {image}, in \
              output {index} of layer fc{}: {a} and {b}",
             layer + 1
         ),

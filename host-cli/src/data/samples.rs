@@ -68,6 +68,13 @@ impl Matrix {
     pub fn row(&self, n: usize) -> &[f32] {
         &self.values[n * self.columns..][..self.columns]
     }
+
+    /// Row and column of the first value that is no whole number from the first to the last of a range.
+    pub fn first_outside(&self, (least, most): (i32, i32)) -> Option<(usize, usize)> {
+        let fits = |x: f32| x.fract() == 0.0 && (least as f32..=most as f32).contains(&x);
+        let at = self.values.iter().position(|&x| !fits(x))?;
+        Some((at / self.columns, at % self.columns))
+    }
 }
 
 /// What a network is given.

@@ -16,13 +16,13 @@ use selvedge::infer::Profile;
 /// The requirements of a flash file on a core.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Requirements {
-    /// Bytes of flash: the file and the code.
+    /// Bytes of flash: the file and the code, which is that of pictures and ReLU.
     pub flash: usize,
     /// Bytes of RAM: image, activations, logits and stack.
     pub ram: usize,
     /// Multiply-adds per image.
     pub macs: usize,
-    /// Instructions per image, if weights of this type were measured.
+    /// Instructions per image, if files of this kind were measured.
     pub instructions: Option<u64>,
 }
 
@@ -30,12 +30,18 @@ impl Requirements {
     /// The requirements of a file with this header.
     pub fn new(header: &Header<'_>, core: &Core) -> Self {
         let profile = core.profile(header);
+        let plain = header.is_plain();
         let engine = match header.dtype() {
-            dtype @ (Dtype::I8 | Dtype::I4) if core.runs(header) => Profile::Core(dtype, core.packing),
+            dtype @ (Dtype::I8 | Dtype::I4) if core.runs(header) && plain => {
+                Profile::Core(dtype, core.packing)
+            }
+            dtype @ (Dtype::I8 | Dtype::I4) if core.runs(header) => Profile::AnyCore(dtype, core.packing),
             Dtype::I8 | Dtype::I4 => Profile::Integer,
             Dtype::F32 | Dtype::F16 | Dtype::Bf16 => Profile::Float,
         };
         let measured = match header.dtype() {
+            // The costs are those of pictures and ReLU.
+            _ if !plain => false,
             // A file packed for another core runs in the portable loops, which take up to nine times as many.
             Dtype::I8 | Dtype::I4 => core.runs(header) || header.packing() == Packing::Generic,
             Dtype::F32 => true,

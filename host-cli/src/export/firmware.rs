@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use selvedge::format::{Dtype, Header, ModelView, SelfTest};
+use selvedge::Rng;
+use selvedge::format::{Dtype, Header, InputType, ModelView, SelfTest};
+use selvedge::naive::integer::largest_code;
 use serde_json::json;
 
 use super::{Destination, ExportOption, ExportOptions, Exported, Exporter, FormatInfo, ModelFile};
@@ -11,7 +13,7 @@ use crate::data::{Reading, Source as DataSource};
 use crate::error::{Error, Result, typed};
 use crate::estimate;
 use crate::firmware::boards::{Board, Region};
-use crate::firmware::{Needs, needs, project};
+use crate::firmware::{Inputs, Needs, classifies_pictures, needs, project, row_values};
 use crate::flash;
 use crate::memory::size;
 use crate::terminal::Warnings;
@@ -71,13 +73,17 @@ fn write(
     let board = &firmware.board;
     let core = estimate::core(board.core).expect("the boards' cores are those of the estimate");
     let packed = flash::repack(model, model.header().dtype(), core.packing)?;
-    let model = flash::parse_own(&packed)?;
+    let model = &flash::parse_own(&packed)?;
     let header = model.header();
     let needs = needs(header, board)?;
     let mut warnings = Warnings::default();
-    let images = images(firmware, header, needs.images, &mut warnings)?;
+    let inputs = if classifies_pictures(header) {
+        Inputs::Images(images(firmware, header, needs.images, &mut warnings)?)
+    } else {
+        Inputs::Rows(rows(model, firmware, needs.images, &mut warnings)?)
+    };
     let selvedge = core_crate(firmware.core_crate)?;
-    let files = project(header, &packed, board, &images, selvedge.as_deref());
+    let files = project(header, &packed, board, &inputs, selvedge.as_deref());
 
     let folder = options.out.display().to_string();
     let packing = header.packing().name();
@@ -143,6 +149,48 @@ fn images(
         }
     }
     Ok(Images { pixels, count: chosen.len(), rows, cols, channels })
+}
+
+/// `count` rows of raw values: images where samples are bytes, else values drawn from the range that the input map covers.
+fn rows(
+    model: &ModelView<'_>,
+    options: &FirmwareOptions<'_>,
+    count: usize,
+    warnings: &mut Warnings,
+) -> Result<Vec<u8>> {
+    let header = model.header();
+    if !header.input_map().is_affine() && header.window().is_none() {
+        return Ok(images(options, header, count, warnings)?.pixels);
+    }
+    if options.data.is_some() || options.data_dir.is_some() {
+        return Err(Error::usage(format!(
+            "--data and --data-dir do not go with this file: it does not say which columns its inputs are; leave them out, and \
+             write your rows into rows.bin, {} little-endian {} each",
+            row_values(header),
+            header.input_type().name()
+        )));
+    }
+    let (rng, mut bytes) = (&mut Rng::new(1), Vec::new());
+    for value in 0..count * row_values(header) {
+        let feature = value % header.inputs();
+        match header.input_type() {
+            InputType::F32 => {
+                let (offset, scale) = model.float_map(feature);
+                let width = 2.0 * f32::from(largest_code(header.input_bits())) / scale;
+                let x = offset + width * rng.uniform();
+                bytes.extend(if x.is_finite() { x } else { offset }.to_le_bytes());
+            }
+            of => {
+                let (lo, span) = match header.input_map().is_affine() {
+                    true => (model.integer_map(feature).0, model.integer_map(feature).1),
+                    false => (0, 255),
+                };
+                let x = lo + rng.below(u32::from(span) + 1) as i32;
+                bytes.extend(&x.to_le_bytes()[..of.bytes()]);
+            }
+        }
+    }
+    Ok(bytes)
 }
 
 /// The folder of the core crate: the named one, or the one that this program was built with.

@@ -1,10 +1,10 @@
 //! Flash files: as they are, or inside a Rust module.
 
-use selvedge::format::{Dtype, Packing};
+use selvedge::format::{Dtype, Packing, Task};
 use serde_json::json;
 
 use super::{ExportOption, ExportOptions, Exported, Exporter, FormatInfo, ModelFile};
-use crate::data::Task;
+use crate::data;
 use crate::error::{Error, Result};
 use crate::flash;
 use crate::memory::{Bytes, size};
@@ -63,8 +63,10 @@ fn flash_file(model: &ModelFile<'_>, options: &ExportOptions<'_>) -> Result<Byte
         ),
         ModelFile::Flash(model) => {
             let header = model.header();
-            model::fit::check_outputs(model::flash_shape(model), Task::Classify)
-                .map_err(|why| Error::model(format!("{}: {why}", options.model.display())))?;
+            if header.task() == Task::Class {
+                model::fit::check_outputs(model::flash_shape(model), data::Task::Classify)
+                    .map_err(|why| Error::model(format!("{}: {why}", options.model.display())))?;
+            }
             let (dtype, packing) = (header.dtype(), header.packing());
             flash::repack(model, options.dtype.unwrap_or(dtype), options.packing.unwrap_or(packing))
         }

@@ -20,7 +20,8 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
-use selvedge::format::{Dtype, ModelView, Packing};
+use selvedge::Activation;
+use selvedge::format::{Dtype, ModelView, Packing, Task};
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
@@ -181,6 +182,38 @@ impl<'a> ModelFile<'a> {
         }
     }
 
+    /// Refuses a flash file that is more than layers: `format` has no place for what turns raw values into inputs and outputs
+    /// into answers.
+    ///
+    /// # Errors
+    /// `Model` with what the file has.
+    pub fn layers_only(&self, format: &str) -> Result<()> {
+        let Self::Flash(model) = self else { return Ok(()) };
+        let (header, integer) = (model.header(), model.header().dtype().is_integer());
+        let mut hidden = (0..header.layers() - 1).map(|l| header.activation(l));
+        let other = |activation: &Activation| match activation {
+            Activation::Relu => false,
+            Activation::Relu6 => !integer,
+            _ => true,
+        };
+        let what = match (hidden.find(other), header.task(), header.window()) {
+            _ if header.input_map().is_affine() => {
+                format!("an input map of raw values ({})", header.input_type().name())
+            }
+            (_, _, Some(_)) => "windows of a time series".into(),
+            (_, Task::Class, _) if header.margin_bits() != 0 => {
+                "a margin below which classes are unknown".into()
+            }
+            (Some(activation), ..) => format!("the activation {activation}"),
+            (None, Task::Class, _) => return Ok(()),
+            (None, task, _) => format!("the task {}", task.name()),
+        };
+        Err(Error::model(format!(
+            "cannot export the file: --format {format} has no place for {what}; --format c, rust, selv and, in \
+             integers, onnx-integer hold all of it"
+        )))
+    }
+
     /// Its parameters.
     ///
     /// # Errors
@@ -193,6 +226,7 @@ impl<'a> ModelFile<'a> {
                 model.labels().map(String::from).collect(),
             ),
             Self::Model(model) => {
+                model.check_device()?;
                 Parameters::Float(Box::new(fold::fold(model)?), model.about.classes.clone())
             }
         })

@@ -21,6 +21,7 @@ impl Exporter for Npz {
     }
 
     fn write(&self, model: &ModelFile<'_>, options: &ExportOptions<'_>) -> Result<Exported> {
+        model.layers_only("npz")?;
         Exported::one(options.out, tensors::of(&model.parameters()?).and_then(|tensors| bytes(&tensors)))
     }
 }

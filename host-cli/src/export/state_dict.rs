@@ -18,6 +18,7 @@ impl Exporter for StateDict {
     }
 
     fn write(&self, model: &ModelFile<'_>, options: &ExportOptions<'_>) -> Result<Exported> {
+        model.layers_only("safetensors")?;
         let bytes = match model {
             ModelFile::Model(model) if model.check_device().is_err() || model.about.temperature.is_some() => {
                 whole(model)?
@@ -36,7 +37,7 @@ fn whole(model: &Model) -> Result<std::result::Result<Vec<u8>, String>> {
     let kept = about.schema.is_some() || about.task == Task::Reconstruct;
     let folded = if kept {
         let params = Floats::copy_of(&model.params, "a copy of the parameters")?;
-        Folded { shape: model.shape, table: about.normalisation.table(), params }
+        Folded { shape: model.shape, table: about.normalisation.table(), columns: None, params }
     } else {
         fold::fold_pixels(model)?
     };

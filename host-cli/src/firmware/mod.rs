@@ -1,5 +1,8 @@
-//! Generates a cargo project that classifies images on a board: the program in `firmware/`, which `tests/firmware` builds
-//! and runs too, with a flash file, some images, and the board's memory map and runner.
+//! Generates a cargo project that runs a network on a board: the program in `firmware/`, which `tests/firmware` builds and
+//! runs too, with a flash file, some images or rows, and the board's memory map and runner.
+//!
+//! Classifiers of pictures have a program of their own, [`MAIN`], in which a camera is easily put; all other files have
+//! [`SAMPLES`], which answers the question of the file's task for rows of raw values.
 //!
 //! [`boards`] holds what differs between boards. Nothing here touches the disk.
 
@@ -8,22 +11,44 @@ pub mod boards;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use selvedge::format::Header;
+use selvedge::format::{Dtype, Header, InputType, Task};
 
 use crate::data::idx::{self, Images};
 use crate::error::{Error, ErrorKind, Result};
 use crate::estimate::{self, Bytes, Requirements};
 use boards::{Board, Loader};
 
+/// The program that classifies images.
 const MAIN: &str = include_str!("../../firmware/src/main.rs");
+/// The same for other files, with placeholders in angle brackets for the engine and the type of raw values.
+const SAMPLES: &str = include_str!("../../firmware/src/samples.rs.in");
 const CONSOLE: &str = include_str!("../../firmware/src/console.rs");
 const STATIC_BUFFER: &str = include_str!("../../firmware/src/static_buffer.rs");
 const BUILD: &str = include_str!("../../firmware/build.rs");
 const BOOT_RP2040: &str = include_str!("../../firmware/src/boot_rp2040.rs");
 const BOOT_RP2350: &str = include_str!("../../firmware/src/boot_rp2350.rs");
 
-/// The number of images in a project, if there is room.
+/// The number of images, rows or windows in a project, if there is room.
 const MAX_IMAGES: usize = 10;
+
+/// What a program answers for.
+#[derive(Debug)]
+pub enum Inputs {
+    /// Images, for a [classifier of pictures](classifies_pictures).
+    Images(Images),
+    /// Rows of raw values, little-endian.
+    Rows(Vec<u8>),
+}
+
+/// Whether a file is a classifier of pictures.
+pub fn classifies_pictures(header: &Header<'_>) -> bool {
+    header.is_plain() && header.task() == Task::Class && header.window().is_none()
+}
+
+/// Values of a row of raw values: a sample, or a row of a window.
+pub fn row_values(header: &Header<'_>) -> usize {
+    header.inputs() / header.window().map_or(1, |(rows, _)| rows)
+}
 
 /// The files of a project, with their paths inside it.
 pub type Files = Vec<(PathBuf, Vec<u8>)>;
@@ -31,11 +56,11 @@ pub type Files = Vec<(PathBuf, Vec<u8>)>;
 /// The memory that a program takes on a board.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Needs {
-    /// Bytes of flash: model, code and images.
+    /// Bytes of flash: model, code and images or rows.
     pub flash: usize,
     /// Bytes of RAM.
     pub ram: usize,
-    /// The number of images that fit.
+    /// The number of images or rows that fit.
     pub images: usize,
 }
 
@@ -46,9 +71,12 @@ pub struct Needs {
 pub fn needs(header: &Header<'_>, board: &Board<'_>) -> Result<Needs> {
     let core = estimate::core(board.core).expect("the boards' cores are those of the estimate");
     let bare = Requirements::new(header, core);
-    let inputs = header.inputs();
-    let images = MAX_IMAGES.min(board.flash.size.saturating_sub(bare.flash) / inputs);
-    let requirements = Requirements { flash: bare.flash + images.max(1) * inputs, ..bare };
+    let row_bytes = row_values(header) * header.input_type().bytes();
+    // A window is due after its rows, then after each stride.
+    let (least, most) =
+        header.window().map_or((1, MAX_IMAGES), |(rows, stride)| (rows, rows + (MAX_IMAGES - 1) * stride));
+    let images = most.min(board.flash.size.saturating_sub(bare.flash) / row_bytes);
+    let requirements = Requirements { flash: bare.flash + images.max(least) * row_bytes, ..bare };
     let Some(short) = requirements.short_of(Some(Bytes(board.flash.size)), Some(Bytes(board.ram.size)))
     else {
         return Ok(Needs { flash: requirements.flash, ram: requirements.ram, images });
@@ -67,7 +95,7 @@ pub fn project(
     header: &Header<'_>,
     file: &[u8],
     board: &Board<'_>,
-    images: &Images,
+    inputs: &Inputs,
     selvedge: Option<&Path>,
 ) -> Files {
     let boot = match board.loader {
@@ -75,7 +103,10 @@ pub fn project(
         Loader::Rp2040 => Some(BOOT_RP2040),
         Loader::Rp2350 => Some(BOOT_RP2350),
     };
-    let mut main = MAIN.to_string();
+    let mut main = match inputs {
+        Inputs::Images(_) => MAIN.to_string(),
+        Inputs::Rows(_) => samples(header),
+    };
     if boot.is_some() {
         main = main.replace("mod console;", "mod boot;\nmod console;");
     }
@@ -93,8 +124,23 @@ pub fn project(
     .into();
     files.extend(boot.map(|text| ("src/boot.rs".into(), text.into())));
     files.push(("model.selv".into(), file.to_vec()));
-    files.push(("images.idx".into(), idx::write_images(images)));
+    files.push(match inputs {
+        Inputs::Images(images) => ("images.idx".into(), idx::write_images(images)),
+        Inputs::Rows(rows) => ("rows.bin".into(), rows.clone()),
+    });
     files
+}
+
+/// The program of rows, for the file's engine and raw values.
+fn samples(header: &Header<'_>) -> String {
+    let engine = match (header.dtype(), header.is_plain()) {
+        (Dtype::I4, true) => "I4Engine",
+        (_, true) => "I8Engine",
+        (Dtype::I4, false) => "AnyI4Engine",
+        (_, false) => "AnyI8Engine",
+    };
+    let zero = if header.input_type() == InputType::F32 { "0.0" } else { "0" };
+    SAMPLES.replace("<engine>", engine).replace("<raw>", header.input_type().name()).replace("<zero>", zero)
 }
 
 fn manifest(board: &Board<'_>, selvedge: Option<&Path>) -> String {
@@ -176,16 +222,38 @@ fn readme(header: &Header<'_>, board: &Board<'_>) -> String {
         (None, Some(_)) => "[probe-rs](https://probe.rs) flashes it, starts it and shows what it prints.",
         (None, None) => "Name the chip in `.cargo/config.toml`, so that `probe-rs` can flash it.",
     };
+    let images = classifies_pictures(header);
+    let does = if images {
+        "Classifies the images in `images.idx` with the network in `model.selv` and prints the classes"
+    } else {
+        "Answers for the rows in `rows.bin` with the network in `model.selv` and prints the answers"
+    };
+    let check = if images {
+        " `selvedge predict model.selv images.idx --index 0` gives what the board must print for the first image."
+    } else {
+        ""
+    };
+    let source = if images {
+        "a camera or a wire takes the place of `IMAGES`"
+    } else {
+        "a sensor takes the place of `ROWS`"
+    };
+    let data = if images {
+        format!("| `images.idx` | images of {} bytes after a header of 16 |", header.inputs())
+    } else {
+        let (values, of) = (row_values(header), header.input_type().name());
+        format!("| `rows.bin` | rows of {values} raw values, each a little-endian {of} |")
+    };
     format!(
         "# {shape} on {name}\n\n\
-         {about}. Classifies the images in `images.idx` with the network in `model.selv` and prints the classes.\n\n\
+         {about}. {does}.\n\n\
          ```sh\nrustup target add {target}\ncargo run --release\n```\n\n\
-         {starts} `selvedge predict model.selv images.idx --index 0` gives what the board must print for the first image.\n\n\
+         {starts}{check}\n\n\
          | file | holds |\n|---|---|\n\
-         | `src/main.rs` | the program; a camera or a wire takes the place of `IMAGES` |\n\
+         | `src/main.rs` | the program; {source} |\n\
          | `src/console.rs`, `src/static_buffer.rs` | text on the host's console; static memory |\n\
          | `model.selv` | the network: {dtype} weights packed as {packing}; write another with `selvedge export --format selv --packing {packing}` |\n\
-         | `images.idx` | images of {inputs} bytes after a header of 16 |\n\
+         {data}\n\
          | `memory.x` | where flash and RAM lie |\n\
          | `.cargo/config.toml` | target, linker, what `cargo run` starts |\n",
         shape = header,
@@ -194,6 +262,5 @@ fn readme(header: &Header<'_>, board: &Board<'_>) -> String {
         target = board.target,
         dtype = header.dtype().name(),
         packing = header.packing().name(),
-        inputs = header.inputs(),
     )
 }

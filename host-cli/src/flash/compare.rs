@@ -5,24 +5,20 @@
 
 use selvedge::format::ModelView;
 use selvedge::naive::{self, Operand};
+use selvedge::{Activation, Backend};
 
+use crate::data::Features;
 use crate::error::Result;
+use crate::inference::float::{DeviceInputs, InputSource};
 use crate::inference::network::Network;
 use crate::model::fold::{Folded, fold, from_file};
-use crate::quantize::plain::{self, IntegerLayer};
+use crate::quantize::plain::IntegerNetwork;
 
 /// A network that is computed layer by layer.
 #[derive(Debug)]
-pub enum NaiveNetwork {
+pub enum NaiveNetwork<'a> {
     /// A network of integers.
-    Integer {
-        /// The layers.
-        layers: Vec<IntegerLayer>,
-        /// The input of each byte.
-        input: Box<[u8; 256]>,
-        /// The real value of one unit of each layer's outputs.
-        scales: Vec<f64>,
-    },
+    Integer(Box<IntegerNetwork<'a>>),
     /// A network of floats.
     Float(Box<Folded>),
 }
@@ -40,68 +36,74 @@ pub struct Difference {
     pub b: f64,
 }
 
-impl NaiveNetwork {
+impl<'a> NaiveNetwork<'a> {
     /// The network of a file.
     ///
     /// # Errors
     /// `Failed` without the memory.
-    pub fn new(network: &Network) -> Result<Self> {
+    pub fn new(network: &'a Network) -> Result<Self> {
         Ok(match network {
             Network::Float(model) => Self::Float(Box::new(fold(model)?)),
-            Network::Flash(flash) if flash.image().header().dtype().is_integer() => integers(&flash.image()),
-            Network::Flash(flash) => Self::Float(Box::new(from_file(&flash.image())?)),
+            Network::Flash(flash) => Self::of_file(&flash.image())?,
+        })
+    }
+
+    /// The network of a flash file.
+    ///
+    /// # Errors
+    /// `Failed` without the memory.
+    pub fn of_file(file: &ModelView<'a>) -> Result<Self> {
+        Ok(match file.header().dtype().is_integer() {
+            true => Self::Integer(Box::new(IntegerNetwork::new(file))),
+            false => Self::Float(Box::new(from_file(file)?)),
         })
     }
 
     /// Whether it computes in integers.
     pub fn is_integer(&self) -> bool {
-        matches!(self, Self::Integer { .. })
+        matches!(self, Self::Integer(_))
     }
 
-    /// The outputs of every layer for an image, the logits included; multiplied by the layer's scale if `real`.
-    pub fn layer_outputs(&self, pixels: &[u8], real: bool) -> Vec<Vec<f64>> {
-        let mut outputs = Vec::new();
-        match self {
-            Self::Integer { layers, input, scales } => {
-                let mut x: Vec<u8> = pixels.iter().map(|&p| input[usize::from(p)]).collect();
-                for (l, layer) in layers.iter().enumerate() {
-                    let (sums, y) = layer.run(&x);
-                    let scale = if real { scales[l] } else { 1.0 };
-                    let integers =
-                        if y.is_empty() { sums } else { y.iter().copied().map(i32::from).collect() };
-                    outputs.push(integers.into_iter().map(|v| scale * f64::from(v)).collect());
-                    x = y;
-                }
+    /// The outputs of every layer for sample `n`, the logits included; as real numbers if `real`.
+    ///
+    /// # Errors
+    /// `Model` for samples of another kind than the network takes.
+    pub fn layer_outputs(&self, features: &Features, n: usize, real: bool) -> Result<Vec<Vec<f64>>> {
+        Ok(match self {
+            Self::Integer(network) => {
+                let layers = network.layers(features, n)?.into_iter().enumerate();
+                let value = |l: usize, v: i32| {
+                    let (scale, zero) = network.unit(l);
+                    if real { f64::from(zero) + f64::from(scale) * f64::from(v) } else { f64::from(v) }
+                };
+                layers.map(|(l, outputs)| outputs.into_iter().map(|v| value(l, v)).collect()).collect()
             }
-            Self::Float(network) => {
-                let Folded { shape, params, .. } = &**network;
-                let values = network.input_values();
-                let mut x: Vec<f32> = pixels.iter().map(|&p| values[usize::from(p)]).collect();
-                let layers = shape.split(params).expect("a network has its parameters");
-                for (l, layer) in layers.iter().enumerate() {
-                    let (i, o) = (x.len(), layer.biases.len());
-                    let mut z = vec![0.0; o];
-                    naive::gemm((1, i, o), 1.0, Operand::dense(&x, i), layer.weights, o, 0.0, &mut z, o);
-                    naive::bias_relu(&mut z, layer.biases, l + 1 < layers.len());
-                    outputs.push(z.iter().copied().map(f64::from).collect());
-                    x = z;
-                }
-            }
+            Self::Float(network) => floats(network, features, n)?,
+        })
+    }
+}
+
+/// The outputs of every layer of a network of floats.
+fn floats(network: &Folded, features: &Features, n: usize) -> Result<Vec<Vec<f64>>> {
+    let Folded { shape, params, .. } = network;
+    let mut x = vec![0.0; shape.inputs()];
+    DeviceInputs::new(network, features)?.fill(Backend::PORTABLE, &[n as u32], &mut x);
+    let mut outputs = Vec::new();
+    for (l, layer) in shape.split(params)?.iter().enumerate() {
+        let (i, o, activation) = (x.len(), layer.biases.len(), shape.activation(l));
+        let mut z = vec![0.0; o];
+        naive::gemm((1, i, o), 1.0, Operand::dense(&x, i), layer.weights, o, 0.0, &mut z, o);
+        naive::bias_relu(&mut z, layer.biases, activation == Activation::Relu);
+        if activation != Activation::Relu {
+            naive::activate(activation, &mut z);
         }
-        outputs
+        outputs.push(z.iter().copied().map(f64::from).collect());
+        x = z;
     }
+    Ok(outputs)
 }
 
-/// The network of a flash file of integers.
-fn integers(model: &ModelView<'_>) -> NaiveNetwork {
-    NaiveNetwork::Integer {
-        layers: IntegerLayer::from_model(model),
-        input: Box::new(plain::input_values(model)),
-        scales: (1..=model.layers().len()).map(|l| f64::from(model.scale(l))).collect(),
-    }
-}
-
-/// The first difference between two networks' outputs for the same image.
+/// The first difference between two networks' outputs for the same sample.
 pub fn first_difference(a: &[Vec<f64>], b: &[Vec<f64>]) -> Option<Difference> {
     a.iter().zip(b).enumerate().find_map(|(layer, (a, b))| {
         let index = a.iter().zip(b).position(|(a, b)| a != b)?;

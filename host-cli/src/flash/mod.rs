@@ -7,7 +7,7 @@ mod compare;
 mod describe;
 mod rust_module;
 
-use selvedge::format::{Builder, Dtype, HeaderBuf, ModelView, Packing};
+use selvedge::format::{Builder, Dtype, HeaderBuf, InputMap, ModelView, Packing, Task};
 use selvedge::infer::float;
 
 use crate::error::{Error, Result};
@@ -24,7 +24,8 @@ pub use rust_module::module;
 /// A flash file of a trained model, in a float type.
 ///
 /// # Errors
-/// `Usage` for an integer type or a packing of integers, `Model` if a parameter is beyond the type's range.
+/// `Usage` for an integer type or a packing of integers, `Model` if a parameter is beyond the type's range or devices run the
+/// model in integers only.
 pub fn of_model(model: &Model, dtype: Dtype, packing: Packing) -> Result<Bytes> {
     if dtype.is_integer() {
         return Err(Error::usage(format!(
@@ -34,7 +35,8 @@ pub fn of_model(model: &Model, dtype: Dtype, packing: Packing) -> Result<Bytes> 
         )));
     }
     check_packing(dtype, packing)?;
-    let Folded { shape, table, params } = fold(model)?;
+    model.check_device()?;
+    let Folded { shape, table, params, .. } = fold(model)?;
     let names = model.about.classes.join("\n");
     let header = model.about.header(shape, dtype, packing).map_err(|e| Error::usage(e.to_string()))?;
     let mut bytes = Bytes::zeroed(header.file_bytes(), "the file")?;
@@ -99,11 +101,32 @@ pub fn repack(from: &ModelView<'_>, dtype: Dtype, packing: Packing) -> Result<By
         if let Some(table) = from.table() {
             builder.table(table);
         }
+        copy_meaning(&mut builder, from).map_err(refused)?;
     }
     builder.labels(&names).map_err(refused)?;
     let seed = old.self_test().map_or(SELF_TEST, |test| test.seed);
     builder.finish_with(seed, self_test).map_err(refused)?;
     Ok(bytes)
+}
+
+/// Copies the input maps and the units of the answers of a file of floats.
+fn copy_meaning(builder: &mut Builder<'_>, from: &ModelView<'_>) -> std::result::Result<(), selvedge::Error> {
+    let header = from.header();
+    let maps = match header.input_map() {
+        InputMap::Affine => 1,
+        InputMap::AffinePerFeature => header.inputs(),
+        _ => 0,
+    };
+    for feature in 0..maps {
+        let (offset, scale) = from.float_map(feature);
+        builder.map_floats(feature, offset, scale)?;
+    }
+    if header.task() == Task::Values {
+        for output in 0..header.outputs() {
+            builder.value_scale(output, from.value_scale(output))?;
+        }
+    }
+    Ok(())
 }
 
 fn refused(e: selvedge::Error) -> Error {

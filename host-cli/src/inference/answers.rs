@@ -2,6 +2,7 @@
 
 use selvedge::{Activations, Backend, Mlp};
 
+use super::file::file_answers;
 use super::float::Predictor;
 use super::metrics::reconstruction;
 use super::network::Network;
@@ -32,11 +33,7 @@ impl Network {
     pub fn answers(&self, pool: &ThreadPool, features: &Features, index: &[u32]) -> Result<Answers> {
         match self {
             Self::Float(model) => answers(pool, Backend::detect(), model, features, index),
-            Self::Flash(_) => {
-                let logits = self.logits(features, index)?;
-                let rows = logits.chunks_exact(self.shape().outputs());
-                Ok(Answers::Classes(rows.flat_map(softmax).collect()))
-            }
+            Self::Flash(flash) => file_answers(&flash.image(), features, index),
         }
     }
 }

@@ -103,7 +103,10 @@ pub fn assess(
             let evaluation = network.evaluate(pool, set, index)?;
             let labels: Vec<u8> = index.iter().map(|&n| labels[n as usize]).collect();
             let classes = network.shape().outputs();
-            let rejection = reject.map(|least| classes::reject(&probabilities, classes, &labels, least));
+            let rejection = match network.unknown(&set.features, index)? {
+                Some(unknown) => Some(known(&probabilities, classes, &labels, &unknown)),
+                None => reject.map(|least| classes::reject(&probabilities, classes, &labels, least)),
+            };
             let auc = classes::auc(&probabilities, classes, &labels);
             let ece = classes::calibration_error(&probabilities, classes, &labels);
             Ok(Assessment::Classes(Box::new(ClassFigures { evaluation, auc, ece, rejection })))
@@ -128,9 +131,21 @@ pub fn assess(
                 _ => None,
             };
             let auc = anomalies.as_ref().and_then(|known| reconstruction::auc(&scores, known));
-            let threshold = network.about().and_then(|about| about.threshold).map(f64::from);
+            let threshold = network.score_threshold();
             Ok(Assessment::Reconstruction(ScoreFigures { scores, threshold, anomalies, auc }))
         }
         _ => Err(unknown()),
+    }
+}
+
+/// What is answered where some samples are unknown.
+fn known(probabilities: &[f64], classes: usize, labels: &[u8], unknown: &[bool]) -> Rejection {
+    let rows = probabilities.chunks_exact(classes).zip(labels).zip(unknown);
+    let answered = rows.filter(|(_, unknown)| !**unknown).map(|(row, _)| row);
+    let right = |(row, label): &(&[f64], &u8)| classes::top(row).0 == usize::from(**label);
+    Rejection {
+        rows: labels.len(),
+        answered: answered.clone().count(),
+        correct: answered.filter(right).count(),
     }
 }

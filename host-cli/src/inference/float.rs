@@ -3,6 +3,7 @@
 use selvedge::{Activations, Arena, Backend, Mlp};
 
 use super::BATCH;
+use crate::data::Features;
 use crate::data::normalise::Inputs;
 use crate::error::Result;
 use crate::memory::Floats;
@@ -21,15 +22,13 @@ impl InputSource for Inputs<'_> {
     }
 }
 
-/// Some images whose inputs follow from each byte alone, as a device sees them.
-#[derive(Debug, Clone, Copy)]
+/// Images whose inputs follow from each byte alone, as a device sees them.
+#[derive(Debug, Clone)]
 pub struct TableInputs<'a> {
     /// All images, one after the other.
     pub pixels: &'a [u8],
-    /// The images to run.
-    pub index: &'a [u32],
     /// The input that each byte becomes.
-    pub values: &'a [f32; 256],
+    pub values: Box<[f32; 256]>,
 }
 
 impl InputSource for TableInputs<'_> {
@@ -44,20 +43,75 @@ impl InputSource for TableInputs<'_> {
     }
 }
 
-impl TableInputs<'_> {
-    /// Runs the network over the samples on one thread; `see` gets each batch's activations and its images.
+/// Rows of integer codes, the inputs of an integer network, as real numbers.
+#[derive(Debug, Clone, Copy)]
+pub struct CodeInputs<'a> {
+    /// The codes of all rows, one after the other.
+    pub codes: &'a [u16],
+    /// The real value of one code.
+    pub unit: f32,
+}
+
+impl InputSource for CodeInputs<'_> {
+    fn fill(&self, _: Backend, index: &[u32], rows: &mut [f32]) {
+        let inputs = rows.len() / index.len().max(1);
+        for (row, &n) in rows.chunks_exact_mut(inputs.max(1)).zip(index) {
+            let codes = &self.codes[n as usize * inputs..][..inputs];
+            row.iter_mut().zip(codes).for_each(|(x, &q)| *x = self.unit * f32::from(q));
+        }
+    }
+}
+
+/// The inputs of a network that a device runs, of whichever samples.
+#[derive(Debug)]
+pub enum DeviceInputs<'a> {
+    /// Of pictures.
+    Bytes(TableInputs<'a>),
+    /// Of rows, as integers.
+    Codes(CodeInputs<'a>),
+    /// Of rows, as floats.
+    Floats(Inputs<'a>),
+}
+
+impl<'a> DeviceInputs<'a> {
+    /// The inputs of a network that samples become.
     ///
     /// # Errors
-    /// `Failed` without the memory, or where the core refuses the network.
-    pub fn forward(
-        &self,
-        mlp: &Mlp,
-        params: &[f32],
-        see: impl FnMut(&Activations<'_>, &[u32]),
-    ) -> Result<()> {
-        let mut predictor = Predictor::for_images(*mlp, self.index.len())?;
-        predictor.forward(&ThreadPool::new(Threads::ONE), params, self, self.index, see)
+    /// `Model` where the network takes pictures and the samples are none.
+    pub fn new(net: &'a Folded, features: &'a Features) -> Result<Self> {
+        Ok(match &net.columns {
+            Some(columns) => Self::Floats(columns.inputs(features)),
+            None => {
+                let pixels = &features.images()?.pixels;
+                Self::Bytes(TableInputs { pixels, values: Box::new(net.input_values()) })
+            }
+        })
     }
+}
+
+impl InputSource for DeviceInputs<'_> {
+    fn fill(&self, backend: Backend, index: &[u32], rows: &mut [f32]) {
+        match self {
+            Self::Bytes(inputs) => inputs.fill(backend, index, rows),
+            Self::Codes(inputs) => inputs.fill(backend, index, rows),
+            Self::Floats(inputs) => inputs.fill(backend, index, rows),
+        }
+    }
+}
+
+/// Runs the network over the samples at `index` on one thread; `see` gets each batch's activations and its samples.
+///
+/// # Errors
+/// `Failed` without the memory, or where the core refuses the network.
+pub fn forward(
+    mlp: &Mlp,
+    params: &[f32],
+    inputs: &impl InputSource,
+    index: &[u32],
+    see: impl FnMut(&Activations<'_>, &[u32]),
+) -> Result<()> {
+    let mut predictor = Predictor::for_images(*mlp, index.len())?;
+    predictor.forward(&ThreadPool::new(Threads::ONE), params, inputs, index, see)
 }
 
 /// The memory of forward passes, kept from one to the next.
@@ -151,12 +205,11 @@ pub fn logits(
     Predictor::for_images(*mlp, index.len())?.logits(thread_pool, params, inputs, index)
 }
 
-/// The logits `(index.len(), outputs)` of the images at `index`, by a network as a device runs it.
+/// The logits `(index.len(), outputs)` of the samples at `index`, by a network as a device runs it.
 ///
 /// # Errors
-/// `Failed` without the memory.
-pub fn folded_logits(net: &Folded, backend: Backend, pixels: &[u8], index: &[u32]) -> Result<Vec<f32>> {
-    let samples = TableInputs { pixels, index, values: &net.input_values() };
+/// `Failed` without the memory, `Model` for samples that are no pictures where the network takes them.
+pub fn folded_logits(net: &Folded, backend: Backend, features: &Features, index: &[u32]) -> Result<Vec<f32>> {
     let mlp = Mlp::new(net.shape, backend);
-    logits(&ThreadPool::new(Threads::ONE), &mlp, &net.params, &samples, index)
+    logits(&ThreadPool::new(Threads::ONE), &mlp, &net.params, &DeviceInputs::new(net, features)?, index)
 }

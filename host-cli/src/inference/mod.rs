@@ -1,11 +1,13 @@
-//! Networks over images: one batched forward pass for floats, one for integers, and what both give.
+//! Networks over samples: one batched forward pass for floats, one for integers, and what both give.
 //!
-//! [`float`] runs f32 parameters on any backend, [`integer`] a flash file of integers; [`network`] is either, from a file.
+//! [`float`] runs f32 parameters on any backend, [`integer`] a flash file of integers; [`mod@file`] reads its answers,
+//! [`network`] is either, from a file.
 //! [`mod@evaluate`] counts what comes of the logits, [`metrics`] scores the counts. Nothing here trains or prints.
 
 pub mod answers;
 pub mod assess;
 pub mod evaluate;
+pub mod file;
 pub mod float;
 pub mod integer;
 pub mod metrics;
@@ -14,6 +16,7 @@ pub mod network;
 use selvedge::format::ModelView;
 use selvedge::infer;
 
+use crate::data::Features;
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::model::fold::fold;
@@ -38,21 +41,21 @@ pub fn classes<T: PartialOrd + Copy>(logits: &[T], outputs: usize) -> Vec<u8> {
     logits.chunks_exact(outputs).map(|row| argmax(row) as u8).collect()
 }
 
-/// The class of each image at `index`, by the float network.
+/// The class of each sample at `index`, by the float network.
 ///
 /// # Errors
 /// `Failed` without the memory.
-pub fn float_classes(model: &Model, pixels: &[u8], index: &[u32]) -> Result<Vec<u8>> {
-    let logits = float::folded_logits(&fold(model)?, selvedge::Backend::detect(), pixels, index)?;
+pub fn float_classes(model: &Model, features: &Features, index: &[u32]) -> Result<Vec<u8>> {
+    let logits = float::folded_logits(&fold(model)?, selvedge::Backend::detect(), features, index)?;
     Ok(classes(&logits, model.shape.outputs()))
 }
 
-/// The class of each image at `index`, by the integer network.
+/// The class of each sample at `index`, by the integer network.
 ///
 /// # Errors
-/// `Failed` without the memory, or where the core refuses the file.
-pub fn integer_classes(image: &ModelView<'_>, pixels: &[u8], index: &[u32]) -> Result<Vec<u8>> {
-    Ok(classes(&integer::logits(image, pixels, index)?, image.header().outputs()))
+/// `Failed` without the memory, or where the core refuses the file; `Data` for values that the file does not take.
+pub fn integer_classes(image: &ModelView<'_>, features: &Features, index: &[u32]) -> Result<Vec<u8>> {
+    Ok(classes(&integer::logits(image, features, index)?, image.header().outputs()))
 }
 
 /// Probabilities in f64, so that they add up to 1 as printed.

@@ -9,12 +9,12 @@ use selvedge::format::ModelView;
 use selvedge::{Backend, Mlp, Shape};
 
 use super::evaluate::{Evaluation, evaluate_model};
-use super::{Logits, argmax, check_finite, float, integer, softmax};
+use super::{Logits, argmax, check_finite, file, float, softmax};
 use crate::data::{Dataset, Features, Samples, Task};
 use crate::error::{Error, Result};
 use crate::memory::Bytes;
 use crate::model::fit::{check_outputs, check_set};
-use crate::model::{self, About, Model, fold};
+use crate::model::{self, About, Model};
 use crate::recipe::Recipe;
 use crate::thread_pool::{ThreadPool, Threads};
 
@@ -32,6 +32,8 @@ pub enum Network {
 pub struct Flash {
     bytes: Bytes,
     shape: Shape,
+    /// What the model that it was made of says of its data.
+    about: Option<Box<About>>,
 }
 
 impl Flash {
@@ -49,10 +51,99 @@ impl Network {
     /// `Model` with what is wrong with it.
     pub fn load(path: &Path) -> Result<Self> {
         let Some(bytes) = model::flash(path)? else { return Ok(Self::Float(Box::new(Model::load(path)?))) };
-        let shape = model::flash_shape(&model::parse_flash(path, &bytes)?);
-        check_outputs(shape, Task::Classify)
-            .map_err(|why| Error::model(format!("{}: {why}", path.display())))?;
-        Ok(Self::Flash(Flash { bytes, shape }))
+        let view = model::parse_flash(path, &bytes)?;
+        let (shape, task) = (model::flash_shape(&view), file::task(&view));
+        check_outputs(shape, task).map_err(|why| Error::model(format!("{}: {why}", path.display())))?;
+        Ok(Self::Flash(Flash { bytes, shape, about: None }))
+    }
+
+    /// The network of a flash file that this program has just made.
+    ///
+    /// # Errors
+    /// `Failed` without the memory, `Model` where the file is not sound.
+    pub fn of_flash(bytes: &[u8]) -> Result<Self> {
+        let bytes = Bytes::copy_of(bytes, "the file")?;
+        let shape = model::flash_shape(&ModelView::parse(&bytes)?);
+        Ok(Self::Flash(Flash { bytes, shape, about: None }))
+    }
+
+    /// The same with the columns of a table, which a flash file does not say, from the model in the file at `schema`, which it
+    /// was made of.
+    ///
+    /// # Errors
+    /// `Usage` where the network is a model itself, `Model` where the other one is no model or another network.
+    pub fn with_schema(self, schema: Option<&Path>) -> Result<Self> {
+        let Some(path) = schema else { return Ok(self) };
+        let Self::Flash(flash) = self else {
+            return Err(Error::usage(
+                "--schema goes with a flash file, and the model says its columns itself",
+            ));
+        };
+        let model = Model::load(path)?;
+        let task = file::task(&flash.image());
+        let differs = if !model.shape.widths().eq(flash.shape.widths()) {
+            Some(format!("that is {}, and the flash file {}", model.shape, flash.shape))
+        } else if model.about.task != task {
+            Some(format!(
+                "its task is {}, and that of the flash file {}",
+                model.about.task.name(),
+                task.name()
+            ))
+        } else {
+            None
+        };
+        if let Some(differs) = differs {
+            return Err(Error::model(format!(
+                "--schema {}: {differs}; name the model that the flash file was made of",
+                path.display()
+            )));
+        }
+        Ok(Self::Flash(Flash { about: Some(Box::new(model.about)), ..flash }))
+    }
+
+    /// What it answers.
+    pub fn task(&self) -> Task {
+        match self {
+            Self::Float(model) => model.about.task,
+            Self::Flash(flash) => file::task(&flash.image()),
+        }
+    }
+
+    /// The score above which a reconstruction is an anomaly.
+    pub fn score_threshold(&self) -> Option<f64> {
+        match self {
+            Self::Float(model) => model.about.threshold.map(f64::from),
+            Self::Flash(flash) => file::score_threshold(&flash.image()),
+        }
+    }
+
+    /// Whether a flash file has a margin below which a class is unknown.
+    pub fn has_margin(&self) -> bool {
+        match self {
+            Self::Float(_) => false,
+            Self::Flash(flash) => self.task() == Task::Classify && flash.image().header().margin_bits() != 0,
+        }
+    }
+
+    /// Which of the samples at `index` are unknown to a flash file that has a margin.
+    ///
+    /// # Errors
+    /// As [`exact_logits`](Self::exact_logits).
+    pub fn unknown(&self, features: &Features, index: &[u32]) -> Result<Option<Vec<bool>>> {
+        match self {
+            Self::Flash(flash) if self.has_margin() => {
+                Ok(file::unknown(&flash.image(), &self.exact_logits(features, index)?))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether its samples are rows of a table.
+    pub fn takes_rows(&self) -> bool {
+        match self {
+            Self::Float(model) => model.about.schema.is_some(),
+            Self::Flash(flash) => flash.image().header().input_map().is_affine(),
+        }
     }
 
     /// Its widths.
@@ -91,11 +182,11 @@ impl Network {
         }
     }
 
-    /// Its file's metadata; a flash file says nothing of its training.
+    /// The metadata of a model file; a flash file says nothing of its training, unless another file does.
     pub fn about(&self) -> Option<&About> {
         match self {
             Self::Float(model) => Some(&model.about),
-            Self::Flash(_) => None,
+            Self::Flash(flash) => flash.about.as_deref(),
         }
     }
 
@@ -129,21 +220,12 @@ impl Network {
     /// # Errors
     /// `Failed` without the memory.
     pub fn logits(&self, features: &Features, index: &[u32]) -> Result<Vec<f64>> {
-        Ok(match self.exact_logits(features, index)? {
-            Logits::Float(logits) => logits.into_iter().map(f64::from).collect(),
-            Logits::Integer(logits) => {
-                let unit = self.unit();
-                logits.into_iter().map(|z| unit * f64::from(z)).collect()
-            }
+        let logits = self.exact_logits(features, index)?;
+        Ok(match (self, logits) {
+            (Self::Flash(flash), logits) => file::real(&flash.image(), &logits),
+            (Self::Float(_), Logits::Float(logits)) => logits.into_iter().map(f64::from).collect(),
+            (Self::Float(_), Logits::Integer(_)) => unreachable!("a model computes in floats"),
         })
-    }
-
-    /// The real value of one unit of an exact logit.
-    fn unit(&self) -> f64 {
-        match self {
-            Self::Float(_) => 1.0,
-            Self::Flash(flash) => f64::from(flash.image().scale(flash.shape.layers())),
-        }
     }
 
     /// The logits of each sample at `index`, as the network computes them.
@@ -151,24 +233,16 @@ impl Network {
     /// # Errors
     /// `Failed` without the memory.
     pub fn exact_logits(&self, features: &Features, index: &[u32]) -> Result<Logits> {
-        let flash = match self {
+        match self {
+            Self::Flash(flash) => file::logits(&flash.image(), features, index),
             Self::Float(model) => {
                 let mlp = Mlp::new(model.shape, Backend::detect());
                 let inputs = model.about.normalisation.inputs(features);
                 let pool = ThreadPool::new(Threads::ONE);
-                return finite(float::logits(&pool, &mlp, &model.params, &inputs, index)?);
+                let logits = float::logits(&pool, &mlp, &model.params, &inputs, index)?;
+                check_finite(logits.iter().copied())?;
+                Ok(Logits::Float(logits))
             }
-            Self::Flash(flash) => flash,
-        };
-        let (image, pixels) = (flash.image(), &features.images()?.pixels);
-        if image.header().dtype().is_integer() {
-            return Ok(Logits::Integer(integer::logits(&image, pixels, index)?));
         }
-        finite(float::folded_logits(&fold::from_file(&image)?, Backend::PORTABLE, pixels, index)?)
     }
-}
-
-fn finite(logits: Vec<f32>) -> Result<Logits> {
-    check_finite(logits.iter().copied())?;
-    Ok(Logits::Float(logits))
 }

@@ -13,12 +13,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use selvedge::Shape;
-use selvedge::format::{Dtype, HeaderBuf, MAGIC, ModelView, Packing};
+use selvedge::format::{self, Dtype, HeaderBuf, MAGIC, ModelView, Packing};
 use serde::{Deserialize, Serialize};
 
 use crate::data::Task;
 use crate::data::normalise::Normalisation;
-use crate::data::table::Schema;
+use crate::data::table::{Schema, Window};
 use crate::error::{Error, ErrorKind, Result, typed};
 use crate::files;
 use crate::files::checksum;
@@ -110,11 +110,23 @@ impl About {
     ) -> std::result::Result<HeaderBuf, selvedge::Error> {
         let header =
             HeaderBuf::new(shape, dtype, packing)?.with_label_bytes(self.classes.join("\n").len())?;
-        let header = match self.image {
-            Some((rows, cols)) => header.with_image(rows, cols)?,
-            None => header,
+        let header = header.with_task(self.device_task())?;
+        let header = match (self.image, self.schema.as_ref().and_then(|schema| schema.window)) {
+            (Some((rows, cols)), _) if self.channels <= 1 => header.with_image(rows, cols)?,
+            (_, Some(Window { rows, stride })) => header.with_window(rows, stride)?,
+            _ => header,
         };
         Ok(if self.normalisation.table().is_some() { header.with_table() } else { header })
+    }
+
+    /// What a flash file calls its task.
+    pub fn device_task(&self) -> format::Task {
+        match self.task {
+            Task::Classify => format::Task::Class,
+            Task::Multilabel => format::Task::Labels,
+            Task::Regress => format::Task::Values,
+            Task::Reconstruct => format::Task::Reconstruction,
+        }
     }
 
     /// The same with a normalisation that does to the pixels what a table of 256 bytes does.
@@ -160,10 +172,10 @@ impl About {
 }
 
 impl Model {
-    /// Refuses what runs on the desktop only: a flash file holds classifiers of grey pictures with ReLU.
+    /// Refuses what only files of integers run on a device: all but classifiers of grey pictures with ReLU.
     ///
     /// # Errors
-    /// `Model` with what the device does not know.
+    /// `Model` with what is not written in floats.
     pub fn check_device(&self) -> Result<()> {
         let About { task, schema, activation, channels, .. } = &self.about;
         let what = match () {
@@ -174,8 +186,8 @@ impl Model {
             () => return Ok(()),
         };
         Err(Error::model(format!(
-            "devices do not run {what} yet, so the model cannot be quantized, verified or exported to one; `selvedge predict` \
-             and `selvedge eval` run it here, `selvedge export --format onnx` or safetensors writes it for other programs"
+            "devices run {what} in integers only: `selvedge quantize` makes a flash file, which can be verified and exported; \
+             `selvedge export --format onnx` or safetensors writes the model for other programs"
         )))
     }
 

@@ -2,7 +2,7 @@
 //!
 //! All outputs of a layer share one scale, and so do all weights of an output. A unit that is a thousand times larger than
 //! the others costs them the resolution of their outputs; one that is multiplied by large weights costs the next layer the
-//! resolution of its weights. ReLU commutes with a positive factor, so a unit's weights and bias are divided by `s` and the
+//! resolution of its weights. ReLU and leaky ReLU commute with a positive factor, so a unit's weights and bias are divided by `s` and the
 //! weights of the next layer that read it are multiplied by `s` (Nagel et al. 2019, "Data-free quantization through weight
 //! equalization and bias correction"). Instead of the range of its weights, which have a scale of their own, the range of its
 //! outputs is used. `s` is a power of two, so that the float network keeps its bits.
@@ -10,8 +10,8 @@
 //! An ordinary network gains little and stays as it is: a layer is equalised only where that at least halves the error of its
 //! outputs or of those of a later layer, measured in integers on the calibration images.
 
-use selvedge::Shape;
 use selvedge::shape::Layer;
+use selvedge::{Activation, Shape};
 
 use super::calibrate::{Calibration, MIN_TRUSTED_IMAGES};
 use super::rounding::Quantizer;
@@ -35,7 +35,7 @@ pub(super) fn equalize(quantizer: &Quantizer<'_>, net: &mut Folded) -> Result<()
     for _ in 0..hidden {
         let mut gained = false;
         for l in 0..hidden {
-            let Some(candidate) = equalized(net, l, &calibration, quantizer.images.index.len())? else {
+            let Some(candidate) = equalized(net, l, &calibration, quantizer.index.len())? else {
                 continue;
             };
             let before = match errors.take() {
@@ -78,9 +78,12 @@ struct Rescaling {
     limited: bool,
 }
 
-/// The network with hidden layer `l` equalised with the next layer; `None` where no unit has an unusual range, or a weight
-/// would overflow.
+/// The network with hidden layer `l` equalised with the next layer; `None` where no unit has an unusual range, its
+/// activation does not allow it, or a weight would overflow.
 fn equalized(net: &Folded, l: usize, calibration: &Calibration, images: usize) -> Result<Option<Folded>> {
+    if !commutes(net.shape.activation(l)) {
+        return Ok(None);
+    }
     let units = rescalings(net, l, calibration, images)?;
     let changes = |unit: &Rescaling| unit.limited || unit.exponent.abs() >= MIN_EXPONENT;
     if !units.iter().any(changes) {
@@ -89,7 +92,7 @@ fn equalized(net: &Folded, l: usize, calibration: &Calibration, images: usize) -
     let mut params = Floats::copy_of(&net.params, "a copy of the parameters")?;
     rescale(net.shape, l, &units, &mut params)?;
     let finite = params.iter().all(|w| w.is_finite());
-    Ok(finite.then_some(Folded { shape: net.shape, table: net.table, params }))
+    Ok(finite.then_some(Folded { shape: net.shape, table: net.table, columns: net.columns.clone(), params }))
 }
 
 /// Rescales the units of hidden layer `l`.
@@ -116,6 +119,11 @@ fn rescale(shape: Shape, l: usize, units: &[Rescaling], params: &mut [f32]) -> R
     Ok(())
 }
 
+/// Whether an activation commutes with a positive factor.
+fn commutes(activation: Activation) -> bool {
+    matches!(activation, Activation::Identity | Activation::Relu | Activation::LeakyRelu)
+}
+
 fn shifted(w: f32, exponent: i32) -> f32 {
     (f64::from(w) * 2.0f64.powi(exponent)) as f32
 }
@@ -135,10 +143,18 @@ fn rescalings(net: &Folded, l: usize, calibration: &Calibration, images: usize) 
         f64::from(calibration.largest[l + 1][j]).max(2.0 * f64::from(input) * f64::from(weight))
     };
     let read = |j: usize| f64::from(largest(&mut reader.weights[j * outputs..][..outputs].iter()));
-    let bound = bounds(&layers[..=l], net.input_values().into_iter().fold(0.0, f32::max));
+    let largest_input =
+        if net.columns.is_some() { 1.0 } else { net.input_values().into_iter().fold(0.0, f32::max) };
+    // Only the outputs of ReLU have a bound that follows from the weights alone, and only there is a unit never active.
+    let bound = match (0..=l).all(|l| net.shape.activation(l) == Activation::Relu) {
+        true => bounds(&layers[..=l], largest_input),
+        false => vec![f64::INFINITY; units],
+    };
+    let has_zeros = net.shape.activation(l) == Activation::Relu;
     // A unit that is 0 on few images may well be positive on others.
-    let never =
-        |j: usize| bound[j] <= 0.0 || images >= MIN_TRUSTED_IMAGES && calibration.largest[l + 1][j] == 0.0;
+    let never = |j: usize| {
+        bound[j] <= 0.0 || has_zeros && images >= MIN_TRUSTED_IMAGES && calibration.largest[l + 1][j] == 0.0
+    };
     let all: Vec<[f64; 2]> = (0..units).map(|j| [reach(j), read(j)]).collect();
     let usual: Vec<[f64; 2]> =
         (0..units).filter(|&j| !never(j) && all[j].iter().all(|&x| x > 0.0)).map(|j| all[j]).collect();

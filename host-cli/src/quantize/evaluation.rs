@@ -3,9 +3,10 @@
 use selvedge::format::ModelView;
 use selvedge::{Backend, Mlp};
 
-use super::plain::{self, IntegerLayer};
+use super::plain::IntegerNetwork;
+use crate::data::Features;
 use crate::error::Result;
-use crate::inference::float::TableInputs;
+use crate::inference::float::{DeviceInputs, forward};
 use crate::model::fold::Folded;
 
 /// The signal-to-noise ratio of each layer's outputs in decibels: the mean square of the float outputs over that of the
@@ -13,8 +14,8 @@ use crate::model::fold::Folded;
 ///
 /// # Errors
 /// `Failed` without the memory.
-pub fn noise(net: &Folded, image: &ModelView<'_>, pixels: &[u8], index: &[u32]) -> Result<Vec<f64>> {
-    let squares = squares(net, image, pixels, index)?;
+pub fn noise(net: &Folded, image: &ModelView<'_>, features: &Features, index: &[u32]) -> Result<Vec<f64>> {
+    let squares = squares(net, image, features, index)?;
     Ok(squares.iter().map(|[signal, noise]| 10.0 * (signal / noise).log10()).collect())
 }
 
@@ -22,30 +23,38 @@ pub fn noise(net: &Folded, image: &ModelView<'_>, pixels: &[u8], index: &[u32]) 
 ///
 /// # Errors
 /// `Failed` without the memory.
-pub fn squares(net: &Folded, image: &ModelView<'_>, pixels: &[u8], index: &[u32]) -> Result<Vec<[f64; 2]>> {
+pub fn squares(
+    net: &Folded,
+    image: &ModelView<'_>,
+    features: &Features,
+    index: &[u32],
+) -> Result<Vec<[f64; 2]>> {
     let shape = net.shape;
     let mlp = Mlp::new(shape, Backend::detect());
-    let values = net.input_values();
-    let (layers, bytes) = (IntegerLayer::from_model(image), plain::input_values(image));
+    let network = IntegerNetwork::new(image);
     let mut squares = vec![[0.0f64; 2]; shape.layers()];
-    TableInputs { pixels, index, values: &values }.forward(&mlp, &net.params, |activations, index| {
+    let mut failed = None;
+    forward(&mlp, &net.params, &DeviceInputs::new(net, features)?, index, |activations, index| {
         let b = index.len();
         for (row, &n) in index.iter().enumerate() {
-            let pixels = &pixels[n as usize * shape.inputs()..][..shape.inputs()];
-            let mut x: Vec<u8> = pixels.iter().map(|&p| bytes[usize::from(p)]).collect();
-            for (l, layer) in layers.iter().enumerate() {
+            let layers = match network.layers(features, n as usize) {
+                Ok(layers) => layers,
+                Err(error) => {
+                    failed.get_or_insert(error);
+                    return;
+                }
+            };
+            for (l, outputs) in layers.iter().enumerate() {
                 let (o, last) = (shape.width(l + 1), l + 1 == shape.layers());
-                let (sums, y) = layer.run(&x);
-                x = y;
                 let real = if last { activations.logits(b) } else { activations.activation(l + 1, b) };
-                let scale = image.scale(l + 1);
-                for (at, &real) in real[row * o..][..o].iter().enumerate() {
-                    let found = scale * if last { sums[at] as f32 } else { f32::from(x[at]) };
+                let (scale, zero) = network.unit(l);
+                for (&found, &real) in outputs.iter().zip(&real[row * o..][..o]) {
+                    let found = zero + scale * found as f32;
                     squares[l][0] += f64::from(real).powi(2);
                     squares[l][1] += f64::from(real - found).powi(2);
                 }
             }
         }
     })?;
-    Ok(squares)
+    failed.map_or(Ok(squares), Err)
 }

@@ -6,10 +6,10 @@
 
 use selvedge::mlp::Regularize;
 use selvedge::optim::{Optimizer, OptimizerStep, Schedule};
-use selvedge::{Arena, Mlp, Rng, Serial, Shape, Update, Workspace};
+use selvedge::{Arena, Mlp, Rng, Serial, Shape, Targets, Update, Workspace};
 
 use crate::error::{Error, Result};
-use crate::inference::float::{InputSource, TableInputs};
+use crate::inference::float::InputSource;
 use crate::memory::Floats;
 
 /// Images per step.
@@ -61,16 +61,25 @@ fn nearest(x: f32) -> f32 {
     (x + MAGIC) - MAGIC
 }
 
+/// What the network should answer for samples at some positions.
+pub enum Lessons<'a> {
+    /// The class of every sample of the set.
+    Classes(&'a [u8]),
+    /// Numbers, `(samples, outputs)`, of the samples at some positions.
+    Values(&'a dyn Fn(&[u32]) -> Vec<f32>),
+}
+
 /// The settings of quantization-aware training.
-#[derive(Debug, Clone, Copy)]
-pub struct QatConfig<'a> {
-    /// The training images.
-    pub images: TableInputs<'a>,
-    /// The class of every image, in the order of `images.pixels`.
-    pub labels: &'a [u8],
-    /// Passes over the images.
+pub struct QatConfig<'a, S> {
+    /// The inputs of all samples.
+    pub inputs: &'a S,
+    /// The positions of the training samples.
+    pub index: &'a [u32],
+    /// The answers.
+    pub lessons: Lessons<'a>,
+    /// Passes over the samples.
     pub epochs: usize,
-    /// The seed of the order of the images.
+    /// The seed of the order of the samples.
     pub seed: u64,
 }
 
@@ -79,10 +88,10 @@ pub struct QatConfig<'a> {
 ///
 /// # Errors
 /// `Failed` without the memory, or where the loss is not finite.
-pub fn finetune(
+pub fn finetune<S: InputSource>(
     mlp: &Mlp,
     params: &mut Floats,
-    config: QatConfig<'_>,
+    config: &QatConfig<'_, S>,
     choose_steps: &dyn Fn(&[f32]) -> WeightSteps,
     on_epoch: &mut dyn FnMut(usize, f64),
 ) -> Result<()> {
@@ -93,7 +102,7 @@ pub fn finetune(
     let copy = || Floats::zeroed(shape.params(), "a copy of the parameters");
     let (mut rounded, mut gradient) = (copy()?, copy()?);
     let mut state = Floats::zeroed(OPTIMIZER.state_floats(shape), "the optimizer's state")?;
-    let mut order = config.images.index.to_vec();
+    let mut order = config.index.to_vec();
     let mut rng = Rng::new(config.seed);
     let total = (config.epochs * order.len().div_ceil(BATCH)) as u32;
     let mut step = 0;
@@ -103,15 +112,30 @@ pub fn finetune(
         let mut loss = 0.0;
         for index in order.chunks(BATCH) {
             steps.round(shape, params, &mut rounded)?;
-            let labels: Vec<u8> = index.iter().map(|&n| config.labels[n as usize]).collect();
             let fill = |first: usize, rows: &mut [f32]| {
-                config.images.fill(mlp.backend, &index[first..][..rows.len() / inputs], rows);
+                config.inputs.fill(mlp.backend, &index[first..][..rows.len() / inputs], rows);
             };
             let update = Update::Gradient(&mut gradient);
-            let outcome = mlp
-                .step_regularized(&Serial, &mut rounded, &mut workspace, &labels, &fill, update, REGULARIZE)
-                .map_err(failed)?;
-            loss += outcome.loss_sum;
+            let outcome = match &config.lessons {
+                Lessons::Classes(labels) => {
+                    let labels: Vec<u8> = index.iter().map(|&n| labels[n as usize]).collect();
+                    mlp.step_regularized(
+                        &Serial,
+                        &mut rounded,
+                        &mut workspace,
+                        &labels,
+                        &fill,
+                        update,
+                        REGULARIZE,
+                    )
+                }
+                Lessons::Values(values) => {
+                    let values = values(index);
+                    let targets = Targets::values(&values);
+                    mlp.step(&Serial, &mut rounded, &mut workspace, targets, &fill, update)
+                }
+            };
+            loss += outcome.map_err(failed)?.loss_sum;
             let learning_rate = Schedule::Cosine.learning_rate(LEARNING_RATE, WARMUP, step, total);
             step += 1;
             let optimizer_step =

@@ -4,13 +4,15 @@ use selvedge::format::{Builder, Dtype, ModelView, Packing};
 use selvedge::quantize::{self, Scales};
 use selvedge::{Mlp, Shape};
 
-use super::calibrate::{Calibration, MIN_TRUSTED_IMAGES};
+use super::calibrate::{Calibration, Hidden, MIN_TRUSTED_IMAGES};
 use super::clip::{Clip, Histogram, weight_step};
 use super::finetune::WeightSteps;
 use super::input::{Input, LEVELS};
-use super::{ClipLimits, Options, SELF_TEST, evaluation};
+use super::range::{SignedHistogram, output};
+use super::{ClipLimits, Options, SELF_TEST, answers, evaluation};
+use crate::data::Features;
 use crate::error::{Error, ErrorKind, Result};
-use crate::inference::float::TableInputs;
+use crate::inference::float::DeviceInputs;
 use crate::inference::self_test;
 use crate::memory::{Bytes, Floats};
 use crate::model::Model;
@@ -25,19 +27,42 @@ pub(super) struct Quantizer<'a> {
     pub model: &'a Model,
     pub mlp: Mlp,
     pub input: &'a Input,
-    /// The calibration images.
-    pub images: TableInputs<'a>,
+    /// The samples of the training set.
+    pub features: &'a Features,
+    /// Their inputs in the integer network.
+    pub inputs: &'a DeviceInputs<'a>,
+    /// The calibration samples.
+    pub index: &'a [u32],
     pub options: Options,
 }
 
 impl Quantizer<'_> {
     /// The statistics of the activations of the network with parameters `params`.
     pub fn calibrate(&self, params: &[f32]) -> Result<Calibration> {
-        Calibration::new(&self.mlp, params, self.images)
+        Calibration::new(&self.mlp, params, self.inputs, self.index)
     }
 
-    /// The steps of all outputs; those of the last layer share one. `mean_square` is that of each layer's inputs.
-    pub fn steps(&self, params: &[f32], mean_square: &[Vec<f64>]) -> WeightSteps {
+    /// How much a unit of error of each weight matters, by layer and input. What it adds in the mean is made up for by the
+    /// bias, so that where inputs are not mostly 0 only their variance counts.
+    fn importance(&self, calibration: &Calibration) -> Vec<Vec<f64>> {
+        let shape = self.mlp.shape;
+        let centred = |l: usize| match l {
+            0 => matches!(self.input, Input::Numbers(_)),
+            _ => shape.activation(l - 1).has_table(),
+        };
+        let layer = |(l, squares): (usize, &Vec<f64>)| {
+            let variance = |(square, mean): (&f64, &f64)| (square - mean * mean).max(0.0);
+            match centred(l) && self.options.qat == 0 {
+                true => squares.iter().zip(&calibration.mean[l]).map(variance).collect(),
+                false => squares.clone(),
+            }
+        };
+        calibration.mean_square.iter().enumerate().map(layer).collect()
+    }
+
+    /// The steps of all outputs for the inputs of `calibration`; those of the last layer share one.
+    pub fn steps(&self, params: &[f32], calibration: &Calibration) -> WeightSteps {
+        let mean_square = self.importance(calibration);
         let (shape, Options { dtype, clip, .. }) = (self.mlp.shape, self.options);
         let levels = if dtype == Dtype::I4 { 7 } else { LEVELS };
         let mut outputs = Vec::new();
@@ -62,21 +87,39 @@ impl Quantizer<'_> {
     /// The file of `params`, whose layers have the inputs of `calibration`, and its clip limits. Corrects the biases unless
     /// the network has been fine-tuned.
     pub fn file(&self, params: &[f32], calibration: &Calibration) -> Result<(Bytes, ClipLimits)> {
-        let steps = self.steps(params, &calibration.mean_square);
+        let steps = self.steps(params, calibration);
         let mut rounded = Floats::copy_of(params, "a copy of the parameters")?;
         steps.round(self.mlp.shape, params, &mut rounded)?;
         if self.options.qat == 0 {
             correct_biases(self.mlp.shape, params, &mut rounded, &calibration.mean)?;
         }
-        let outputs = self.calibrate(&rounded)?.outputs;
-        let mut activations = vec![self.input.scale];
-        activations.extend(outputs.iter().map(|outputs| self.activation_step(outputs)));
-        self.build(&rounded, &steps, activations)
+        let calibration = self.calibrate(&rounded)?;
+        let mut units = Units::new(self.mlp.shape, self.input.unit());
+        for (l, hidden) in calibration.hidden.iter().enumerate() {
+            match hidden {
+                Hidden::Clamped(outputs) => units.activations[l + 1] = self.activation_step(outputs),
+                Hidden::Table { sums, outputs } => self.table_units(&mut units, l, sums, outputs),
+            }
+        }
+        self.build(&rounded, &steps, units, &calibration)
+    }
+
+    /// The units of a layer whose activation is looked up. The output of a sum of 0 is a whole number of units, so that a file
+    /// tells what its codes are worth.
+    fn table_units(&self, units: &mut Units, l: usize, sums: &SignedHistogram, outputs: &SignedHistogram) {
+        let (activation, clip) = (self.mlp.shape.activation(l), self.options.clip);
+        units.sums[l] = (sums.sum_step(activation, clip) as f32).max(f32::MIN_POSITIVE);
+        let range = outputs.range(clip, LEVELS, self.index.len());
+        let zero = output(activation, 0.0);
+        let (low, high) = (range.low.min(zero), range.high.max(zero));
+        let unit = (((high - low) / f64::from(LEVELS)) as f32).max(f32::MIN_POSITIVE);
+        units.activations[l + 1] = unit;
+        units.offsets[l + 1] = (zero - ((zero - low) / f64::from(unit)).round() * f64::from(unit)) as f32;
     }
 
     /// The step of a layer's outputs.
     fn activation_step(&self, outputs: &Histogram) -> f32 {
-        let images = self.images.index.len();
+        let images = self.index.len();
         let step = match self.options.clip {
             // The largest value of a few images is no bound for others: doubled for one image, half as much again for two.
             Clip::Mse if images < MIN_TRUSTED_IMAGES => {
@@ -96,8 +139,8 @@ impl Quantizer<'_> {
             made => made?,
         };
         let image = ModelView::parse(&bytes)?;
-        let index = &self.images.index[..ERROR_IMAGES.min(self.images.index.len())];
-        let squares = evaluation::squares(net, &image, self.images.pixels, index)?;
+        let index = &self.index[..ERROR_IMAGES.min(self.index.len())];
+        let squares = evaluation::squares(net, &image, self.features, index)?;
         let relative = |[signal, noise]: [f64; 2]| if noise == 0.0 { 0.0 } else { (noise / signal).sqrt() };
         Ok(squares.into_iter().map(relative).collect())
     }
@@ -106,23 +149,35 @@ impl Quantizer<'_> {
         &self,
         params: &[f32],
         steps: &WeightSteps,
-        mut activations: Vec<f32>,
+        mut units: Units,
+        calibration: &Calibration,
     ) -> Result<(Bytes, ClipLimits)> {
         let refused = |e: selvedge::Error| Error::model(format!("the model cannot be quantized: {e}"));
         let (about, dtype) = (&self.model.about, self.options.dtype);
         let names = about.classes.join("\n");
         let header = about.header(self.mlp.shape, dtype, Packing::Generic).map_err(refused)?;
+        let header = match self.input {
+            Input::Bytes { .. } => header,
+            Input::Numbers(maps) => header.with_input(maps.raw, maps.kind(), maps.bits).map_err(refused)?,
+        };
         let mut bytes = Bytes::zeroed(header.file_bytes(), "the file")?;
         let mut builder = Builder::new(header, &mut bytes).map_err(refused)?;
-        if let Some(table) = &self.input.table {
-            builder.table(table);
+        match self.input {
+            Input::Bytes { table: Some(table), .. } => builder.table(table),
+            Input::Bytes { .. } => {}
+            Input::Numbers(maps) => maps.write(&mut builder).map_err(refused)?,
         }
         builder.labels(&names).map_err(refused)?;
         // The arithmetic multiplies i4 weights by 16.
         let unit = if dtype == Dtype::I4 { 16.0 } else { 1.0 };
         let mut rows: Vec<f32> = steps.outputs.iter().map(|s| (s / unit).max(f32::MIN_POSITIVE)).collect();
-        let mut scales = Scales { activations: &mut activations, offsets: &[], sums: &mut [], rows: &mut rows };
+        let Units { activations, offsets, sums } = &mut units;
+        let mut scales = Scales { activations, offsets, sums, rows: &mut rows };
         quantize::quantize(&mut builder, params, &mut scales).map_err(refused)?;
+        let last = self.mlp.shape.layers() - 1;
+        let unit = f64::from(activations[last]) * f64::from(rows[rows.len() - 1]);
+        let file = answers::File { model: self.model, input: self.input, unit, reject: self.options.reject };
+        file.write(&mut builder, calibration)?;
         builder.finish_with(SELF_TEST, self_test).map_err(refused)?;
         let mut weight_limits = rows.iter().map(|scale| scale * dtype.largest() as f32);
         let widths = self.mlp.shape.widths().skip(1);
@@ -131,6 +186,26 @@ impl Quantizer<'_> {
             activations: activations[1..].iter().map(|scale| scale * LEVELS as f32).collect(),
         };
         Ok((bytes, limits))
+    }
+}
+
+/// What integers of a file stand for, by layer.
+struct Units {
+    /// One unit of the inputs.
+    activations: Vec<f32>,
+    /// An input of 0.
+    offsets: Vec<f32>,
+    /// One step of the sums, where an activation is looked up.
+    sums: Vec<f32>,
+}
+
+impl Units {
+    fn new(shape: Shape, input: f32) -> Self {
+        let layers = shape.layers();
+        let mut units =
+            Self { activations: vec![1.0; layers], offsets: vec![0.0; layers], sums: vec![1.0; layers] };
+        units.activations[0] = input;
+        units
     }
 }
 

@@ -5,6 +5,7 @@
 
 use selvedge::Shape;
 
+use super::range::output;
 use crate::error::Result;
 
 /// Removes constant and unread hidden units from a network by setting their weights to 0.
@@ -19,7 +20,7 @@ pub(super) fn simplify(shape: Shape, params: &mut [f32]) -> Result<()> {
         let (units, outputs) = (unit.biases.len(), reader.biases.len());
         let mut added = vec![0.0; outputs];
         for j in (0..units).filter(|&j| is_zero(column(unit.weights, j, units))) {
-            let constant = f64::from(unit.biases[j].max(0.0));
+            let constant = output(shape.activation(l - 1), unit.biases[j].into());
             for (added, w) in added.iter_mut().zip(&mut reader.weights[j * outputs..][..outputs]) {
                 *added += constant * f64::from(std::mem::take(w));
             }
@@ -52,7 +53,7 @@ fn is_zero<'a>(mut weights: impl Iterator<Item = &'a f32>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use selvedge::Shape;
+    use selvedge::{Activation, Shape};
 
     use super::simplify;
 
@@ -63,6 +64,11 @@ mod tests {
         let mut params = [0.0, 5.0, 1.0, 0.0, 6.0, 2.0, 3.0, 1.0, -0.5, 2.0, 0.0, 4.0, 0.25];
         simplify(shape, &mut params).unwrap();
         assert_eq!(params, [0.0, 0.0, 1.0, 0.0, 0.0, 2.0, 0.0, 0.0, -0.5, 0.0, 0.0, 4.0, 6.25]);
+        // The constant of another activation is what it makes of the bias, ½ for a sigmoid of 0.
+        let shape = Shape::new(&[1, 1, 1]).unwrap().with_activation(Activation::Sigmoid);
+        let mut params = [0.0, 0.0, 4.0, 1.0];
+        simplify(shape, &mut params).unwrap();
+        assert_eq!(params, [0.0, 0.0, 0.0, 3.0]);
         // A negative constant is 0 after ReLU; one that makes the next unit constant is propagated.
         let shape = Shape::new(&[1, 2, 1, 2]).unwrap();
         let mut params = [0.0, 0.0, -7.0, 2.0, 3.0, 4.0, -1.0, 10.0, 1.0, 0.0, 0.5];

@@ -11,13 +11,12 @@ use super::{escape, picture, section};
 use crate::data::{Dataset, Samples};
 use crate::error::Result;
 use crate::flash::parse_own;
-use crate::inference::float::TableInputs;
+use crate::inference::float::{DeviceInputs, forward};
 use crate::inference::integer_classes;
 use crate::model::Model;
 use crate::model::fold::Folded;
 use crate::pipeline;
-use crate::quantize::clip::Clip;
-use crate::quantize::{self, CALIBRATE, ClipLimits, Options, Quantized};
+use crate::quantize::{self, ClipLimits, Options, Quantized};
 
 /// The number of changed images that are shown.
 const MAX_CHANGED_SHOWN: usize = 24;
@@ -32,12 +31,11 @@ const ACTIVATION_IMAGES: usize = 1000;
 /// `Failed` without the memory, `Model` where the model cannot be quantized.
 pub(super) fn sections(model: &Model, dataset: &Dataset, float: &[u8]) -> Result<String> {
     let split = pipeline::split(&model.about, &dataset.train);
-    let options = Options { dtype: Dtype::I8, calibrate: CALIBRATE, clip: Clip::Mse, qat: 0, seed: 0 };
     let Quantized { bytes, limits, float: rounded } =
-        quantize::quantize(model, &dataset.train, &split.train, options, &mut |_, _| ())?;
+        quantize::quantize(model, &dataset.train, &split.train, Options::new(Dtype::I8), &mut |_, _| ())?;
     let image = parse_own(&bytes)?;
     let test = &dataset.test;
-    let integer = integer_classes(&image, &test.images()?.pixels, &test.indices())?;
+    let integer = integer_classes(&image, &test.features, &test.indices())?;
     Ok(section("histograms", "Weights and activations", &histograms(&rounded, test, &limits)?)
         + &section("flips", "Float and integer predictions", &changed(model, test, float, &integer)?))
 }
@@ -95,18 +93,13 @@ fn histograms(net: &Folded, set: &Samples, limits: &ClipLimits) -> Result<String
         plots += &histogram(&title, &fractions, &[-1.0, 1.0], "fraction of the clip limit");
     }
     let mlp = Mlp::new(shape, Backend::detect());
-    let values = net.input_values();
     let index: Vec<u32> = (0..ACTIVATION_IMAGES.min(set.len()) as u32).collect();
     let mut outputs = vec![Vec::new(); shape.layers() - 1];
-    TableInputs { pixels: &set.images()?.pixels, index: &index, values: &values }.forward(
-        &mlp,
-        &net.params,
-        |activations, index| {
-            for (l, outputs) in (1..).zip(&mut outputs) {
-                outputs.extend_from_slice(activations.activation(l, index.len()));
-            }
-        },
-    )?;
+    forward(&mlp, &net.params, &DeviceInputs::new(net, &set.features)?, &index, |activations, index| {
+        for (l, outputs) in (1..).zip(&mut outputs) {
+            outputs.extend_from_slice(activations.activation(l, index.len()));
+        }
+    })?;
     for (l, (all, &limit)) in outputs.iter().zip(&limits.activations).enumerate() {
         let positive: Vec<f32> = all.iter().copied().filter(|a| *a > 0.0).collect();
         let percent = |count: usize| 100.0 * count as f64 / all.len().max(1) as f64;

@@ -1,8 +1,13 @@
-//! The exported C as a program: this machine's compiler, without a warning, and images on its stdin.
+//! The exported C as a program: this machine's compiler, without a warning, and images on its stdin; or every question of many
+//! files, for samples in files.
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+
+use selvedge::format::{InputType, Task};
+
+use super::files::Spec;
 
 /// Prints the bytes of the logits of each image on stdin, and their class.
 const MAIN: &str = r#"
@@ -50,4 +55,108 @@ pub fn run(
     let rows = words.chunks_exact(outputs + 1);
     let classes = rows.clone().map(|row| u32::from_ne_bytes(row[outputs])).collect();
     (rows.flat_map(|row| row[..outputs].to_vec()).collect(), classes)
+}
+
+/// The questions of a file, as C asks them: what is written for each sample.
+fn questions(spec: &Spec, name: &str, raw: &str) -> String {
+    let sample = if spec.window.is_some() { "&window" } else { "sample" };
+    let suffix = if spec.input.1.is_affine() { format!("_{raw}") } else { String::new() };
+    let kind = if spec.window.is_some() { "_window" } else { "" };
+    let (outputs, integer) = (spec.widths[spec.widths.len() - 1], spec.dtype.is_integer());
+    let logit = if integer { "int32_t" } else { "float" };
+    let ask = |verb: &str, more: &str| format!("{name}_{verb}{kind}{suffix}({sample}{more})");
+    let mut text =
+        format!("{logit} z[{outputs}];\n{};\nif (!put(z, sizeof z)) return 1;\n", ask("logits", ", z"));
+    text += &match spec.task {
+        Task::Class => {
+            format!("{{ const int32_t c = (int32_t){}; if (!put(&c, 4)) return 1; }}", ask("classify", ""))
+        }
+        Task::Labels => format!(
+            "{{ uint8_t b[{}]; {}; if (!put(b, sizeof b)) return 1; }}",
+            outputs.div_ceil(8),
+            ask("labels", ", b")
+        ),
+        Task::Values => {
+            let fixed = format!(
+                "{{ int32_t v[{outputs}]; {}; if (!put(v, sizeof v)) return 1; }}",
+                ask("predict_fixed", ", v")
+            );
+            format!(
+                "{{ float v[{outputs}]; {}; if (!put(v, sizeof v)) return 1; }}{}",
+                ask("predict", ", v"),
+                if integer { fixed } else { String::new() }
+            )
+        }
+        _ => {
+            let verdict = format!("{{ const int v = {}; if (!put(&v, 4)) return 1; }}", ask("anomaly", ""));
+            format!(
+                "{{ const float s = {}; if (!put(&s, 4)) return 1; }}{}",
+                ask("score", ""),
+                if spec.bound != 0 { verdict } else { String::new() }
+            )
+        }
+    };
+    text
+}
+
+/// A value that is not a number must be refused by every function.
+fn refusals(spec: &Spec, name: &str) -> String {
+    let call = |verb: &str, more: &str| format!("{name}_{verb}_f32(values{more})");
+    let good = match spec.task {
+        Task::Class => format!("{} == -2", call("classify", "")),
+        Task::Labels => format!("{} == -2", call("labels", ", bytes")),
+        Task::Values => format!("{} == -2", call("predict", ", floats")),
+        _ => format!("{} < -1.5f", call("score", "")),
+    };
+    let z = if spec.dtype.is_integer() { ", integers" } else { ", floats" };
+    let inputs = spec.widths[0];
+    format!(
+        "{{ static float values[{inputs}]; static float floats[64]; static uint8_t bytes[64]; static int32_t integers[64];\n\
+         volatile float zero = 0.0f; values[{}] = zero / zero; (void)floats; (void)bytes; (void)integers;\n\
+         if (!({good}) || {} != -2) return 2; }}",
+        inputs - 1,
+        call("logits", z)
+    )
+}
+
+/// A program that runs all networks on their samples: it reads `NAME.rows` and writes `NAME.answers`.
+pub fn program(specs: &[(String, Spec)]) -> String {
+    let mut text = String::from(
+        "#include <stdio.h>\n#include <stdint.h>\nstatic FILE *in;\nstatic FILE *out;\n\
+         static int put(const void *p, size_t n) { return fwrite(p, 1, n, out) == n; }\n",
+    );
+    let mut calls = String::new();
+    for (name, spec) in specs {
+        let (raw, of) = match spec.input.0 {
+            InputType::U8 => ("u8", "uint8_t"),
+            InputType::I16 => ("i16", "int16_t"),
+            InputType::U16 => ("u16", "uint16_t"),
+            _ => ("f32", "float"),
+        };
+        let ask = questions(spec, name, raw);
+        let loops = match spec.window {
+            None => {
+                let n = spec.widths[0];
+                format!(
+                    "{of} sample[{n}];\nwhile (fread(sample, sizeof sample[0], {n}, in) == {n}) {{\n{ask}\n}}\n"
+                )
+            }
+            Some((rows, _)) => {
+                let n = spec.widths[0] / rows;
+                format!(
+                    "{of} row[{n}];\n{name}_window window;\n{name}_window_init(&window);\n\
+                     while (fread(row, sizeof row[0], {n}, in) == {n}) {{\n\
+                     if ({name}_push_{raw}(&window, row)) {{\n{ask}\n}}\n}}\n"
+                )
+            }
+        };
+        let refused = if raw == "f32" { refusals(spec, name) } else { String::new() };
+        text += &format!(
+            "#include \"{name}.h\"\nstatic int run_{name}(void)\n{{\nin = fopen(\"{name}.rows\", \"rb\");\n\
+             out = fopen(\"{name}.answers\", \"wb\");\nif (!in || !out) return 1;\n{loops}{refused}\n\
+             return fclose(in) || fclose(out);\n}}\n"
+        );
+        calls += &format!("if (run_{name}()) {{ puts(\"{name}\"); return 1; }}\n");
+    }
+    text + &format!("int main(void)\n{{\n{calls}return 0;\n}}\n")
 }

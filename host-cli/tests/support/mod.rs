@@ -2,6 +2,8 @@
 #![allow(dead_code)] // Each test binary uses its own part.
 
 pub mod c;
+pub mod files;
+pub mod rows;
 pub mod runs;
 pub mod sets;
 

@@ -2,38 +2,67 @@
 
 use super::{Builder, Span};
 use crate::error::Error;
-use crate::format::{ErrorScale, ValueScale};
+use crate::format::{ErrorScale, InputType, Task, ValueScale};
 
 impl Builder<'_> {
-    fn put_entry(&mut self, span: Span, n: usize, first: u32, second: u32) {
+    /// Sets an entry of 8 bytes where the file `has` such entries, and that one.
+    fn put_entry(&mut self, has: bool, span: Span, n: usize, [first, second]: [u32; 2]) -> Result<(), Error> {
+        if !has || n >= span.len / 8 {
+            return Err(Error::Setting {
+                name: "the map or the answer",
+                expected: "of the kind that the header says",
+            });
+        }
         self.put(span, n, (u64::from(second) << 32 | u64::from(first)).to_le_bytes());
+        Ok(())
     }
 
     /// Sets the affine map of a feature, or of all where the file has one for all, of raw values of f32 or of a file of floats:
     /// in files of integers the code is about `(value - offset) * scale / 2`
     /// ([`code_of_float`](crate::naive::integer::code_of_float)), in files of floats the input is `(value - offset) * scale`.
-    pub fn map_floats(&mut self, feature: usize, offset: f32, scale: f32) {
-        self.put_entry(self.layout.input, feature, offset.to_bits(), scale.to_bits());
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a file without such a map.
+    pub fn map_floats(&mut self, feature: usize, offset: f32, scale: f32) -> Result<(), Error> {
+        let header = self.header();
+        let floats = !header.dtype().is_integer() || header.input_type() == InputType::F32;
+        let has = header.input_map().is_affine() && floats;
+        self.put_entry(has, self.layout.input, feature, [offset.to_bits(), scale.to_bits()])
     }
 
     /// Sets the affine map of a feature, or of all where the file has one for all, of raw integers in a file of integers:
     /// [`code_of_integer`](crate::naive::integer::code_of_integer).
-    pub fn map_integers(&mut self, feature: usize, lo: i32, span: u16, m: u32) {
-        self.put_entry(self.layout.input, feature, u32::from(lo as u16) | u32::from(span) << 16, m);
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a file without such a map, or where `lo` is none of its raw values.
+    pub fn map_integers(&mut self, feature: usize, lo: i32, span: u16, m: u32) -> Result<(), Error> {
+        let header = self.header();
+        let within = header.input_type().range().is_some_and(|(least, most)| (least..=most).contains(&lo));
+        let has = header.input_map().is_affine() && header.dtype().is_integer() && within;
+        self.put_entry(has, self.layout.input, feature, [u32::from(lo as u16) | u32::from(span) << 16, m])
     }
 
-    /// Sets what turns an output of [`Task::Values`](crate::format::Task::Values) into a number.
-    pub fn value_scale(&mut self, output: usize, scale: ValueScale) {
-        let (first, second) = match scale {
-            ValueScale::Integer { add, scale } => (add as u32, scale.to_bits()),
-            ValueScale::Float { scale, offset } => (scale.to_bits(), offset.to_bits()),
+    /// Sets what turns an output of [`Task::Values`] into a number.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a file of another task or of another kind of weights.
+    pub fn value_scale(&mut self, output: usize, scale: ValueScale) -> Result<(), Error> {
+        let (integer, words) = match scale {
+            ValueScale::Integer { add, scale } => (true, [add as u32, scale.to_bits()]),
+            ValueScale::Float { scale, offset } => (false, [scale.to_bits(), offset.to_bits()]),
         };
-        self.put_entry(self.layout.answers, output, first, second);
+        let header = self.header();
+        let has = header.task() == Task::Values && header.dtype().is_integer() == integer;
+        self.put_entry(has, self.layout.answers, output, words)
     }
 
     /// Sets what an output of a reconstruction is compared with, in a file of integers.
-    pub fn error_scale(&mut self, output: usize, ErrorScale { add, mul }: ErrorScale) {
-        self.put_entry(self.layout.answers, output, add as u32, mul);
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a file of another task or of floats.
+    pub fn error_scale(&mut self, output: usize, ErrorScale { add, mul }: ErrorScale) -> Result<(), Error> {
+        let has = self.header().task() == Task::Reconstruction;
+        self.put_entry(has, self.layout.answers, output, [add as u32, mul])
     }
 
     /// Sets by how much the largest logit must lead the second for its class to be known: units of logits in the integer

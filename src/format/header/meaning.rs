@@ -75,8 +75,8 @@ impl Header<'_> {
         byte(self.head, 29) as u32
     }
 
-    /// Whether it is a network of the first kind: bytes that a shift or a table turns into seven bits, layers whose clamp is
-    /// their activation, and outputs that are not compared with the inputs. The smallest engines run those only.
+    /// Whether it is a file for the smallest engines: bytes that a shift or a table turns into seven bits, layers whose clamp is
+    /// their activation, and outputs that are not compared with the inputs. They run no others.
     pub const fn is_plain(&self) -> bool {
         let mut l = 0;
         while l + 1 < self.layers() {
@@ -86,5 +86,14 @@ impl Header<'_> {
             l += 1;
         }
         !self.input_map.is_affine() && !matches!(self.task(), Task::Reconstruction)
+    }
+
+    /// Whether two files of the same network turn the same raw values into the same answers, but for their numbers.
+    pub(in crate::format) fn means_the_same(&self, other: &Self) -> bool {
+        let fields = [16..20, 28..30, 32..40, 48..56];
+        let mut activations = (0..self.layers()).map(|l| self.activation(l) == other.activation(l));
+        self.input_map() == other.input_map()
+            && activations.all(|same| same)
+            && fields.into_iter().flatten().all(|at| at == 17 || byte(self.head, at) == byte(other.head, at))
     }
 }

@@ -6,7 +6,7 @@
 
 use crate::simd::thumb_functions;
 
-pub(super) use super::pairs::{PACKING, SUMS, logit, pair, requantize, start};
+pub(super) use super::pairs::{PACKING, SUMS, logit, pair, requantize, start, step};
 
 thumb_functions!(
     r#"

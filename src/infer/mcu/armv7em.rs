@@ -142,6 +142,24 @@ pub(super) fn requantize(acc: u32, r: u16) -> u32 {
     y
 }
 
+/// How many steps of the table of an activation a sum is, in -128..=127.
+#[inline(always)]
+pub(super) fn step(acc: u32, r: u16) -> u32 {
+    let t: u32;
+    // SAFETY: arithmetic on registers.
+    unsafe {
+        asm!(
+            "smmulr {t}, {acc}, {r}",
+            "ssat {t}, #8, {t}",
+            t = lateout(reg) t,
+            acc = in(reg) acc,
+            r = in(reg) u32::from(r),
+            options(pure, nomem, nostack)
+        );
+    }
+    t
+}
+
 pub(super) fn logit(acc: u32) -> i32 {
     acc as i32 >> 8
 }

@@ -89,3 +89,15 @@ pub(super) fn requantize(acc: u32, r: u16) -> u32 {
     }
     y
 }
+
+/// How many steps of the table of an activation a sum is, in -128..=127.
+#[inline(always)]
+pub(super) fn step(acc: u32, r: u16) -> u32 {
+    let twice = ((i64::from((acc << 8) as i32) * (2 * i64::from(r))) >> 32) as i32;
+    let t: u32;
+    // SAFETY: arithmetic on registers.
+    unsafe {
+        asm!("ssat {}, #8, {}, asr #1", lateout(reg) t, in(reg) twice + 1, options(pure, nomem, nostack));
+    }
+    t
+}

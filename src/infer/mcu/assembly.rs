@@ -69,6 +69,16 @@ impl Core for Assembly {
     }
 
     #[inline(always)]
+    fn look_up(acc: &[u32; 4], r: &[u16; 4], table: &[u8; 256]) -> u32 {
+        let y = |lane: usize| {
+            // From -128..=127 to the positions of the table.
+            let step = this::step(acc[lane], u16::from_le(r[lane])) as u8 ^ 128;
+            u32::from(table[usize::from(step)]) << (8 * lane)
+        };
+        y(0) | y(1) | y(2) | y(3)
+    }
+
+    #[inline(always)]
     fn logit(acc: u32) -> i32 {
         this::logit(acc)
     }

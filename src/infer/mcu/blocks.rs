@@ -2,7 +2,12 @@
 //!
 //! The caller-provided memory is cut in four: the inputs of even and of odd layers, the list of blocks, and at its end the pixels.
 //! A layer's blocks stand without gaps, those that are all zero left out, and the list says where the weights of each
-//! are.
+//! are. Codes of an affine map are written where the first layer reads them; of 14 bits the low digits take the place of the
+//! pixels, and no block is left out.
+
+mod any;
+
+pub(super) use any::{inputs, run_any};
 
 use super::mve::{self, BLOCK_WORDS};
 use crate::format::{Header, LayerView, ModelView, Packing};
@@ -55,6 +60,7 @@ fn read<const I4: bool>(
     if let Some(size) = patched {
         return mve::patches::<I4>(pixels, size, view.table(), !dense, x, list);
     }
+    let x = x.get_mut(..BLOCK_WORDS * view.header().inputs().div_ceil(16)).unwrap_or_default();
     x.fill(0);
     let pixels = pixels.iter().flat_map(|w| w.to_le_bytes()).take(view.header().inputs());
     for (x, p) in crate::format::bytes_mut(x).iter_mut().zip(pixels) {

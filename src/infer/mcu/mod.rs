@@ -13,7 +13,10 @@
 //! | Cortex-M55, M85 | `mve` | `mve.rs` | `cortex-m55` | assembly, MVE | 0.5 | 0.6 |
 //! | RISC-V and everything else | `portable` | `pairs.rs` | `cortex-m0` | the same as on the M3, in Rust | 10 | 9 |
 //!
-//! Each type of weights has an engine of its own, so that firmware holds the kernels of one type.
+//! Each type of weights has an engine of its own, so that firmware holds the kernels of one type. Those two are for pictures and
+//! ReLU; [`AnyI8Engine`] and [`AnyI4Engine`] run every file: raw values of any type through affine maps, inputs of 14 bits as two
+//! digits in two passes over the weights of the first layer, activations by their tables, and scores of reconstructions
+//! output by output. Their kernels are the same.
 //!
 //! A group of inputs that is all zero costs one test when the input is read and nothing in any row: a list names the
 //! groups that are left. Lists and groups take the place of the pixels in the caller-provided memory, so that it stays small. Where
@@ -42,6 +45,7 @@
 //! # Ok::<(), selvedge::Error>(())
 //! ```
 
+mod any;
 #[cfg(selvedge_core = "armv6m")]
 mod armv6m;
 #[cfg(selvedge_core = "dsp")]
@@ -65,6 +69,8 @@ mod thumb2;
 use blocks as kernels;
 #[cfg(not(selvedge_core = "mve"))]
 use quads as kernels;
+
+pub use any::{AnyCore, AnyEngine, AnyI4Engine, AnyI8Engine};
 
 use crate::error::Error;
 use crate::format::{Dtype, Header, ModelView, Packing};

@@ -96,6 +96,47 @@ thumb_functions!(
     bx lr
     SELVEDGE_END selvedge_requantize
 
+    @ selvedge_look_up(acc, multipliers, out, table): the same of rows whose activation is looked up
+    SELVEDGE_FUNCTION selvedge_look_up
+    vldrh.u32 q2, [r1]
+    vldrh.u32 q3, [r1, #8]
+    vldrw.u32 q0, [r0]
+    vldrw.u32 q1, [r0, #16]
+    vshl.i32 q0, q0, #8
+    vshl.i32 q1, q1, #8
+    vrmulh.s32 q0, q0, q2
+    vrmulh.s32 q1, q1, q3
+    mvn r0, #127
+    vdup.32 q2, r0
+    vmov.i32 q3, #127
+    vmax.s32 q0, q0, q2
+    vmax.s32 q1, q1, q2
+    vmin.s32 q0, q0, q3
+    vmin.s32 q1, q1, q3
+    vsub.i32 q0, q0, q2
+    vsub.i32 q1, q1, q2
+    vldrb.u32 q2, [r3, q0]
+    vldrb.u32 q3, [r3, q1]
+    vstrb.32 q2, [r2]
+    vstrb.32 q3, [r2, #4]
+    bx lr
+    SELVEDGE_END selvedge_look_up
+
+    @ selvedge_carry(low, biases, first): what sums of low digits carry, added to the biases
+    SELVEDGE_FUNCTION selvedge_carry
+    vldrw.u32 q0, [r0]
+    vldrw.u32 q1, [r0, #16]
+    vldrw.u32 q2, [r1]
+    vldrw.u32 q3, [r1, #16]
+    vshr.s32 q0, q0, #7
+    vshr.s32 q1, q1, #7
+    vadd.i32 q0, q0, q2
+    vadd.i32 q1, q1, q3
+    vstrw.32 q0, [r2]
+    vstrw.32 q1, [r2, #16]
+    bx lr
+    SELVEDGE_END selvedge_carry
+
     @ selvedge_patches(pixels, x, list, {cols, rows / 4, cols / 4, keep, table, weights}): end of the list
     SELVEDGE_FUNCTION selvedge_patches
     push {r4-r11, lr}
@@ -138,6 +179,13 @@ unsafe extern "C" {
     fn selvedge_rows_i8(x: Words, list: Words, weights: Words, acc: Acc, end: Words, biases: *const [i32; 8]);
     fn selvedge_rows_i4(x: Words, list: Words, weights: Words, acc: Acc, end: Words, biases: *const [i32; 8]);
     fn selvedge_requantize(acc: *const [i32; 8], multipliers: *const [u16; 8], out: *mut [u32; 2]);
+    fn selvedge_look_up(
+        acc: *const [i32; 8],
+        multipliers: *const [u16; 8],
+        out: *mut [u32; 2],
+        table: *const [u8; 256],
+    );
+    fn selvedge_carry(low: *const [i32; 8], biases: *const [i32; 8], first: *mut [i32; 8]);
     fn selvedge_patches(pixels: *const u32, x: *mut u32, list: *mut u32, image: *const Patched)
     -> *const u32;
 }
@@ -183,6 +231,18 @@ pub(super) fn rows<const I4: bool>(
 pub(super) fn requantize(acc: &[i32; 8], multipliers: &[u16; 8], out: &mut [u32; 2]) {
     // SAFETY: reads and writes eight of each.
     unsafe { selvedge_requantize(acc, multipliers, out) }
+}
+
+/// The outputs of eight hidden rows whose activation is looked up.
+pub(super) fn look_up(acc: &[i32; 8], multipliers: &[u16; 8], out: &mut [u32; 2], table: &[u8; 256]) {
+    // SAFETY: reads and writes eight of each, and the entries of the table from 0 to 255.
+    unsafe { selvedge_look_up(acc, multipliers, out, table) }
+}
+
+/// The biases and what the sums of the low digits carry: `biases + (low >> 7)`.
+pub(super) fn carry(low: &[i32; 8], biases: &[i32; 8], first: &mut [i32; 8]) {
+    // SAFETY: reads and writes eight of each.
+    unsafe { selvedge_carry(low, biases, first) }
 }
 
 /// Turns the pixels of an image of `rows` by `cols`, both multiples of four, into inputs, by the table or halved, patch by

@@ -38,10 +38,22 @@ pub(super) fn logit(acc: u32) -> i32 {
 /// below passes 2^31 since `|acc| < 2^23` and `r < 2^16`.
 #[cfg(selvedge_core = "armv6m")]
 pub(super) fn requantize(acc: u32, r: u16) -> u32 {
+    scaled(acc, r).clamp(0, 127) as u32
+}
+
+/// The same, clamped to -128..=127: how many steps of the table of an activation a sum is.
+#[cfg(selvedge_core = "armv6m")]
+pub(super) fn step(acc: u32, r: u16) -> u32 {
+    scaled(acc, r).clamp(-128, 127) as u32
+}
+
+#[cfg(selvedge_core = "armv6m")]
+#[inline(always)]
+fn scaled(acc: u32, r: u16) -> i32 {
     let (acc, r) = (acc as i32, i32::from(r));
     let (high, low) = (acc >> 12, acc & 0xfff);
     let scaled = high.wrapping_mul(r).wrapping_add(low.wrapping_mul(r) >> 12);
-    (scaled.wrapping_add(1 << 11) >> 12).clamp(0, 127) as u32
+    scaled.wrapping_add(1 << 11) >> 12
 }
 
 #[cfg(selvedge_core = "portable")]

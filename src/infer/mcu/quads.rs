@@ -14,6 +14,10 @@
 
 use core::cell::Cell;
 
+mod any;
+
+pub(super) use any::{inputs, run_any};
+
 use crate::format::{Header, LayerView, ModelView, Packing};
 
 #[cfg(not(selvedge_core = "portable"))]
@@ -49,6 +53,8 @@ pub(super) trait Core {
     fn dense<const I4: bool>(pairs: &[Cell<u32>], weights: &[u32], acc: &mut [u32; 4]);
     /// The outputs of four hidden rows, a byte each; the multipliers are little-endian.
     fn requantize(acc: &[u32; 4], r: &[u16; 4]) -> u32;
+    /// The same of rows whose activation is looked up.
+    fn look_up(acc: &[u32; 4], r: &[u16; 4], table: &[u8; 256]) -> u32;
     /// The logit of a row of the last layer.
     fn logit(acc: u32) -> i32;
 }

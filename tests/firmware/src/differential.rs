@@ -7,6 +7,9 @@ use selvedge::format::{ALIGN, Builder, Dtype, HeaderBuf, ModelView, row_bound};
 use selvedge::naive::integer::requantize;
 use selvedge::{Shape, infer::mcu};
 
+#[path = "any.rs"]
+pub mod any;
+
 /// Bytes for the largest file.
 pub const FILE: usize = 8 * 1024;
 /// Words for the largest scratch.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::{check_fit, check_image, check_reject, load_data};
+use super::{check_columns, check_fit, check_image, check_reject, load_data};
 use crate::cli::Predict;
 use crate::data::idx;
 use crate::data::pictures::{self, Channels, PictureOptions};
@@ -34,7 +34,8 @@ struct Image {
 /// # Errors
 /// As the command line documents.
 pub fn run(args: &Predict) -> Result<()> {
-    let model = Network::load(&args.model)?;
+    let model = Network::load(&args.model)?.with_schema(args.schema.as_deref())?;
+    check_columns(&model, &args.model)?;
     check_reject(&model, args.reject)?;
     if let Some(schema) = model.about().and_then(|about| about.schema.as_ref()) {
         let named = match &args.data.data {
@@ -57,7 +58,8 @@ pub fn run(args: &Predict) -> Result<()> {
     warn(args, &image, &mut warnings);
     let features = Features::Images(image.images);
     let answers = model.answers(&ThreadPool::new(Threads::ONE), &features, &[0])?;
-    let reader = rows::Reader::new(&model, args.reject);
+    let unknown = model.unknown(&features, &[0])?;
+    let reader = rows::Reader::new(&model, args.reject, unknown);
     let mut output = Output::default();
     if args.json {
         let mut line = reader.json(&answers, 0);
@@ -96,7 +98,8 @@ fn load(args: &Predict, model: &Network, warnings: &mut Warnings) -> Result<Imag
                     "which image? name a PNG or IDX file, or a test image by its --index, such as --index 0",
                 )
             })?;
-            let dataset = load_data(&args.data, &args.model, model.about(), warnings)?;
+            let of = args.schema.as_deref().unwrap_or(&args.model);
+            let dataset = load_data(&args.data, of, model.about(), warnings)?;
             check_fit(model.shape(), |c| model.class(c), &dataset, &[&dataset.test], warnings)?;
             let truth = dataset.test.labels().get(n).copied();
             (dataset.test.images()?.clone(), n, truth, false)

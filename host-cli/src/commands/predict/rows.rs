@@ -12,7 +12,7 @@ use crate::files;
 use crate::inference::answers::Answers;
 use crate::inference::metrics::{classes, reconstruction};
 use crate::inference::network::Network;
-use crate::model::{self, About};
+use crate::model;
 use crate::terminal::{Output, Warnings, count, log};
 use crate::thread_pool::{ThreadPool, Threads};
 
@@ -34,7 +34,8 @@ pub(super) fn run(args: &Predict, network: &Network, schema: &Schema, path: &Pat
     let mut warnings = Warnings::default();
     notes.into_iter().for_each(|note| warnings.add(note));
     let answers = network.answers(&ThreadPool::new(Threads::Auto), &samples.features, &samples.indices())?;
-    let reader = Reader::new(network, args.reject);
+    let unknown = network.unknown(&samples.features, &samples.indices())?;
+    let reader = Reader::new(network, args.reject, unknown);
     let rows = samples.len();
     if args.json {
         let mut output = Output::default();
@@ -76,14 +77,15 @@ pub(super) fn run(args: &Predict, network: &Network, schema: &Schema, path: &Pat
 /// Reads answers.
 pub(super) struct Reader<'a> {
     network: &'a Network,
-    about: Option<&'a About>,
     reject: Option<f64>,
+    /// The samples that are unknown to a flash file with a margin.
+    unknown: Option<Vec<bool>>,
 }
 
 impl<'n> Reader<'n> {
-    /// Answers of a network; classes less probable than `reject` are not given.
-    pub(super) fn new(network: &'n Network, reject: Option<f32>) -> Self {
-        Self { network, about: network.about(), reject: reject.map(f64::from) }
+    /// Answers of a network; classes less probable than `reject` are not given, nor those of `unknown` samples.
+    pub(super) fn new(network: &'n Network, reject: Option<f32>, unknown: Option<Vec<bool>>) -> Self {
+        Self { network, reject: reject.map(f64::from), unknown }
     }
 
     /// The names of the outputs.
@@ -113,12 +115,15 @@ impl<'n> Reader<'n> {
         let classes = self.network.shape().outputs();
         let row = &probabilities[n * classes..][..classes];
         let (class, probability) = classes::top(row);
-        let answered = self.reject.is_none_or(|least| classes::answers_at(probability, least));
+        let answered = match &self.unknown {
+            Some(unknown) => !unknown[n],
+            None => self.reject.is_none_or(|least| classes::answers_at(probability, least)),
+        };
         (answered.then_some(class), row)
     }
 
     fn is_anomaly(&self, score: f64) -> Option<bool> {
-        self.about?.threshold.map(|threshold| reconstruction::is_anomaly(score, f64::from(threshold)))
+        self.network.score_threshold().map(|threshold| reconstruction::is_anomaly(score, threshold))
     }
 
     /// The columns of the answer for sample `n`.

@@ -44,6 +44,13 @@ impl GraphBuilder {
         self.initializers.push(Tensor { name: name.into(), data_type, dims, raw_data, ..Tensor::default() });
     }
 
+    /// Adds a scalar of i64, unless there is one of that name.
+    pub fn scalar(&mut self, name: &str, value: i64) {
+        if self.initializers.iter().all(|tensor| tensor.name != name) {
+            self.constant(name, dtype::INT64, &[], value.to_le_bytes().to_vec());
+        }
+    }
+
     /// Makes a value `(batch, width)` an output of the graph.
     pub fn output(&mut self, name: &str, elem_type: i32, width: usize) {
         self.outputs.push(value(name, elem_type, width));

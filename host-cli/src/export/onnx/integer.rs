@@ -1,65 +1,254 @@
 //! The integer form of an integer network: `MatMulInteger`, then sums and products of integers, so that every logit is
-//! exactly the flash file's.
+//! exactly the flash file's, whatever its input map, activations and task.
 //!
 //! Requantizing a hidden layer takes 40 bits, hence 64-bit integers between its sums and its outputs. No dividend is
-//! negative, so ONNX's division, which truncates, is the shift.
+//! negative, so ONNX's division, which truncates, is the shift; sums that may be are raised by a multiple of the divisor
+//! before.
+//!
+//! | task | outputs |
+//! |---|---|
+//! | class | `logits`, and `probabilities` by a softmax; a margin is in the metadata, in units of logits |
+//! | labels | `logits`, and `probabilities` by sigmoids; the threshold is in the metadata, in units of logits |
+//! | values | `fixed`, and `values` in the units of the data |
+//! | reconstruction | `logits`, and `score`: the mean squared error |
+//!
+//! Raw values go in as `input`, pictures as `pixels`. A value that is not a number, which devices refuse, has no defined code.
 
-use selvedge::format::ModelView;
+use selvedge::format::{InputMap, InputType, LayerView, ModelView, Task, ValueScale};
+use selvedge::naive::integer::{largest_code, map_shift};
+use serde_json::{Value, json};
 
 use super::builder::{GraphBuilder, integer_attribute};
 use super::qdq::{document, input_lookup, row_weights};
-use crate::files::onnx::dtype;
+use crate::files::onnx::{SCORE, dtype};
 
-/// The graph of a file of integer weights: from bytes to its logits, i32.
+/// The graph of a file of integer weights, from raw values to its answers.
 pub fn write(model: &ModelView<'_>) -> Vec<u8> {
-    let shape = model.header();
+    let header = model.header();
     let mut graph = GraphBuilder::default();
-    input_lookup(&mut graph, model, dtype::UINT8);
-    let hidden = shape.layers() > 1;
-    for (name, value) in [("nothing", 0i64), ("half", 1 << 23), ("unit", 1 << 24), ("most", 127)] {
-        if hidden {
-            graph.constant(name, dtype::INT64, &[], value.to_le_bytes().to_vec());
-        }
+    let fine = header.input_bits() == 14;
+    if header.input_map().is_affine() {
+        codes(&mut graph, model);
+        digits(&mut graph, fine);
+    } else {
+        input_lookup(&mut graph, model, dtype::UINT8);
     }
     for (l, layer) in model.layers().enumerate() {
-        let (i, o, n) = (layer.inputs(), layer.outputs(), l + 1);
-        let of = |part: &str| format!("fc{n}.{part}");
-        let weights = row_weights(&layer);
-        let transposed = (0..i * o).map(|at| weights[at % o * i + at / o]).collect();
-        graph.constant(&of("weight"), dtype::INT8, &[i, o], transposed);
-        let biases = (0..o).flat_map(|r| layer.bias(r).to_le_bytes()).collect();
-        graph.constant(&of("bias"), dtype::INT32, &[o], biases);
-        graph.node("MatMulInteger", &of("products"), &[&format!("x{l}"), &of("weight")], Vec::new());
-        if n == shape.layers() {
-            graph.node("Add", "logits", &[&of("products"), &of("bias")], Vec::new());
-            break;
+        let last = l + 1 == header.layers();
+        sums(&mut graph, l, &layer, fine && l == 0, if last { "logits" } else { "" });
+        match layer.table() {
+            _ if last => {}
+            None => clamped(&mut graph, l, &layer),
+            Some(table) => looked_up(&mut graph, l, &layer, table),
         }
-        graph.node("Add", &of("sum"), &[&of("products"), &of("bias")], Vec::new());
-        let multipliers = (0..o).flat_map(|r| i64::from(layer.multiplier(r)).to_le_bytes()).collect();
-        graph.constant(&of("multiplier"), dtype::INT64, &[o], multipliers);
-        graph.node("Cast", &of("long"), &[&of("sum")], vec![integer_attribute("to", dtype::INT64.into())]);
-        let steps = [
-            ("Max", "relu", "long", "nothing".into()),
-            ("Mul", "scaled", "relu", of("multiplier")),
-            ("Add", "raised", "scaled", "half".into()),
-            ("Div", "rounded", "raised", "unit".into()),
-            ("Min", "clamped", "rounded", "most".into()),
-        ];
-        for (op, name, from, with) in steps {
-            graph.node(op, &of(name), &[&of(from), &with], Vec::new());
-        }
-        graph.node(
-            "Cast",
-            &format!("x{n}"),
-            &[&of("clamped")],
-            vec![integer_attribute("to", dtype::UINT8.into())],
-        );
     }
-    graph.node("Cast", "real", &["logits"], vec![integer_attribute("to", dtype::FLOAT.into())]);
-    graph.floats("scale", &[], &[model.scale(shape.layers())]);
-    graph.node("Mul", "scaled", &["real", "scale"], Vec::new());
-    graph.node("Softmax", "probabilities", &["scaled"], vec![integer_attribute("axis", 1)]);
-    graph.output("logits", dtype::INT32, shape.outputs());
-    graph.output("probabilities", dtype::FLOAT, shape.outputs());
-    document(graph, model)
+    let metadata = answers(&mut graph, model);
+    document(graph, model, metadata)
+}
+
+/// A scalar of 64 bits with the name of its value.
+fn long(graph: &mut GraphBuilder, value: i64) -> String {
+    let name = format!("long_{value}");
+    graph.scalar(&name, value);
+    name
+}
+
+fn longs(graph: &mut GraphBuilder, name: &str, values: impl ExactSizeIterator<Item = i64>) {
+    let count = values.len();
+    graph.constant(name, dtype::INT64, &[count], values.flat_map(i64::to_le_bytes).collect());
+}
+
+/// Applies operators with 64-bit scalars one after the other; the last result is called `to`.
+fn steps(graph: &mut GraphBuilder, from: &str, to: &str, operators: &[(&str, i64)]) {
+    let mut value = from.to_string();
+    for (n, &(operator, scalar)) in operators.iter().enumerate() {
+        let with = long(graph, scalar);
+        let result = if n + 1 == operators.len() { to.into() } else { format!("{to}.{n}") };
+        graph.node(operator, &result, &[&value, &with], Vec::new());
+        value = result;
+    }
+}
+
+fn cast(graph: &mut GraphBuilder, from: &str, to: &str, elem_type: i32) {
+    graph.node("Cast", to, &[from], vec![integer_attribute("to", elem_type.into())]);
+}
+
+/// The codes of raw values, i64.
+fn codes(graph: &mut GraphBuilder, model: &ModelView<'_>) {
+    let header = model.header();
+    let count = if header.input_map() == InputMap::Affine { 1 } else { header.inputs() };
+    let bits = header.input_bits();
+    if header.input_type() == InputType::F32 {
+        let maps = || (0..count).map(|feature| model.float_map(feature));
+        graph.floats("offset", &[count], &maps().map(|(offset, _)| offset).collect::<Vec<_>>());
+        graph.floats("scale", &[count], &maps().map(|(_, scale)| scale).collect::<Vec<_>>());
+        graph.floats("least", &[], &[0.0]);
+        graph.floats("most", &[], &[2.0 * f32::from(largest_code(bits))]);
+        graph.node("Sub", "centred", &["input", "offset"], Vec::new());
+        graph.node("Mul", "halves", &["centred", "scale"], Vec::new());
+        graph.node("Clip", "bounded", &["halves", "least", "most"], Vec::new());
+        cast(graph, "bounded", "whole", dtype::INT64);
+        steps(graph, "whole", "code", &[("Add", 1), ("Div", 2)]);
+        return;
+    }
+    let maps = || (0..count).map(|feature| model.integer_map(feature));
+    longs(graph, "lowest", maps().map(|(lo, ..)| lo.into()));
+    longs(graph, "span", maps().map(|(_, span, _)| span.into()));
+    longs(graph, "factor", maps().map(|(.., m)| m.into()));
+    cast(graph, "input", "long", dtype::INT64);
+    graph.node("Sub", "from_lowest", &["long", "lowest"], Vec::new());
+    steps(graph, "from_lowest", "not_below", &[("Max", 0)]);
+    graph.node("Min", "within", &["not_below", "span"], Vec::new());
+    graph.node("Mul", "scaled_code", &["within", "factor"], Vec::new());
+    let shift = map_shift(bits);
+    steps(graph, "scaled_code", "code", &[("Add", 1 << (shift - 1)), ("Div", 1 << shift)]);
+}
+
+/// The inputs of the first layer, u8: the codes, or their two digits.
+fn digits(graph: &mut GraphBuilder, fine: bool) {
+    if !fine {
+        return cast(graph, "code", "x0", dtype::UINT8);
+    }
+    steps(graph, "code", "high", &[("Div", 128)]);
+    steps(graph, "high", "high_part", &[("Mul", 128)]);
+    graph.node("Sub", "low", &["code", "high_part"], Vec::new());
+    cast(graph, "high", "x0", dtype::UINT8);
+    cast(graph, "low", "x0.low", dtype::UINT8);
+}
+
+/// The sums of a layer, i32, under that name or `fcN.sum`.
+fn sums(graph: &mut GraphBuilder, l: usize, layer: &LayerView<'_>, fine: bool, name: &str) {
+    let (i, o, n) = (layer.inputs(), layer.outputs(), l + 1);
+    let of = |part: &str| format!("fc{n}.{part}");
+    let weights = row_weights(layer);
+    let transposed = (0..i * o).map(|at| weights[at % o * i + at / o]).collect();
+    graph.constant(&of("weight"), dtype::INT8, &[i, o], transposed);
+    let biases = (0..o).flat_map(|r| layer.bias(r).to_le_bytes()).collect();
+    graph.constant(&of("bias"), dtype::INT32, &[o], biases);
+    graph.node("MatMulInteger", &of("products"), &[&format!("x{l}"), &of("weight")], Vec::new());
+    let mut products = of("products");
+    if fine {
+        // Below 2^23 in magnitude, so that they are positive once 2^24 is added.
+        graph.node("MatMulInteger", &of("low"), &["x0.low", &of("weight")], Vec::new());
+        cast(graph, &of("low"), &of("low_long"), dtype::INT64);
+        let shifted = [("Add", 64 + (1 << 24)), ("Div", 128), ("Sub", 1 << 17)];
+        steps(graph, &of("low_long"), &of("shifted"), &shifted);
+        cast(graph, &of("shifted"), &of("low_part"), dtype::INT32);
+        graph.node("Add", &of("both"), &[&products, &of("low_part")], Vec::new());
+        products = of("both");
+    }
+    let sum = if name.is_empty() { of("sum") } else { name.into() };
+    graph.node("Add", &sum, &[&products, &of("bias")], Vec::new());
+}
+
+/// The sums times the multipliers, i64, as `fcN.scaled`.
+fn scaled(graph: &mut GraphBuilder, l: usize, layer: &LayerView<'_>) {
+    let of = |part: &str| format!("fc{}.{part}", l + 1);
+    longs(graph, &of("multiplier"), (0..layer.outputs()).map(|r| layer.multiplier(r).into()));
+    cast(graph, &of("sum"), &of("long"), dtype::INT64);
+    graph.node("Mul", &of("scaled"), &[&of("long"), &of("multiplier")], Vec::new());
+}
+
+/// The outputs of a hidden layer whose activation is the clamp.
+fn clamped(graph: &mut GraphBuilder, l: usize, layer: &LayerView<'_>) {
+    let of = |part: &str| format!("fc{}.{part}", l + 1);
+    scaled(graph, l, layer);
+    let clamp = [("Max", 0), ("Add", 1 << 23), ("Div", 1 << 24), ("Min", 127)];
+    steps(graph, &of("scaled"), &of("clamped"), &clamp);
+    cast(graph, &of("clamped"), &format!("x{}", l + 1), dtype::UINT8);
+}
+
+/// The outputs of a hidden layer whose activation is a table: 128 steps are added, so that the first has position 0.
+fn looked_up(graph: &mut GraphBuilder, l: usize, layer: &LayerView<'_>, table: &[u8; 256]) {
+    let of = |part: &str| format!("fc{}.{part}", l + 1);
+    scaled(graph, l, layer);
+    let position = [("Add", (128 << 24) + (1 << 23)), ("Max", 0), ("Div", 1 << 24), ("Min", 255)];
+    steps(graph, &of("scaled"), &of("position"), &position);
+    graph.constant(&of("table"), dtype::UINT8, &[256], table.to_vec());
+    let axis = vec![integer_attribute("axis", 0)];
+    graph.node("Gather", &format!("x{}", l + 1), &[&of("table"), &of("position")], axis);
+}
+
+/// The outputs of the graph; what the metadata say of the task.
+fn answers(graph: &mut GraphBuilder, model: &ModelView<'_>) -> Vec<(&'static str, Value)> {
+    let header = model.header();
+    let (task, outputs) = (header.task(), header.outputs());
+    let mut metadata = Vec::new();
+    if matches!(task, Task::Class | Task::Labels) {
+        cast(graph, "logits", "real", dtype::FLOAT);
+        graph.floats("unit", &[], &[model.scale(header.layers())]);
+        graph.node("Mul", "scaled", &["real", "unit"], Vec::new());
+        if task == Task::Class {
+            graph.node("Softmax", "probabilities", &["scaled"], vec![integer_attribute("axis", 1)]);
+            metadata.extend((header.margin_bits() != 0).then(|| ("margin", json!(header.margin_bits()))));
+        } else {
+            graph.node("Sigmoid", "probabilities", &["scaled"], Vec::new());
+            metadata.push(("threshold", json!(header.label_threshold_bits() as i32)));
+        }
+        graph.output("logits", dtype::INT32, outputs);
+        graph.output("probabilities", dtype::FLOAT, outputs);
+    } else if task == Task::Values {
+        values(graph, model);
+    } else {
+        score(graph, model);
+        metadata.extend(header.score_threshold().map(|sum| {
+            // As the graph computes a score of that sum.
+            ("threshold", json!(sum as f32 * header.score_unit()))
+        }));
+    }
+    if header.input_map().is_affine() || task != Task::Class {
+        metadata.push(("task", json!(task.name())));
+    }
+    metadata
+}
+
+fn values(graph: &mut GraphBuilder, model: &ModelView<'_>) {
+    let outputs = model.header().outputs();
+    let scales = (0..outputs).map(|output| match model.value_scale(output) {
+        ValueScale::Integer { add, scale } => (add, scale),
+        ValueScale::Float { scale, .. } => (0, scale),
+    });
+    let (adds, units): (Vec<i32>, Vec<f32>) = scales.unzip();
+    graph.constant("add", dtype::INT32, &[outputs], adds.iter().flat_map(|a| a.to_le_bytes()).collect());
+    graph.floats("unit", &[outputs], &units);
+    graph.node("Add", "fixed", &["logits", "add"], Vec::new());
+    cast(graph, "fixed", "real", dtype::FLOAT);
+    graph.node("Mul", "values", &["real", "unit"], Vec::new());
+    graph.output("fixed", dtype::INT32, outputs);
+    graph.output("values", dtype::FLOAT, outputs);
+}
+
+/// The squared errors of a reconstruction; an error is below 2^25 in magnitude.
+fn score(graph: &mut GraphBuilder, model: &ModelView<'_>) {
+    let (header, outputs) = (model.header(), model.header().outputs());
+    let scales = || (0..outputs).map(|output| model.error_scale(output));
+    longs(graph, "add", scales().map(|scale| scale.add.into()));
+    longs(graph, "worth", scales().map(|scale| scale.mul.into()));
+    if !header.input_map().is_affine() {
+        cast(graph, "x0", "code", dtype::INT64);
+    }
+    graph.node("Mul", "worths", &["code", "worth"], Vec::new());
+    steps(graph, "worths", "truth", &[("Add", 128), ("Div", 256)]);
+    cast(graph, "logits", "logits_long", dtype::INT64);
+    graph.node("Add", "raised", &["logits_long", "add"], Vec::new());
+    graph.node("Sub", "error", &["raised", "truth"], Vec::new());
+    let shift = header.score_shift();
+    let half = (1_i64 << shift) >> 1;
+    let rounded = [
+        ("Add", half + (1 << (25 + shift))),
+        ("Div", 1 << shift),
+        ("Sub", 1 << 25),
+        ("Max", -32767),
+        ("Min", 32767),
+    ];
+    steps(graph, "error", "difference", &rounded);
+    graph.node("Mul", "squared", &["difference", "difference"], Vec::new());
+    // From set 13 on the axes are an input.
+    graph.constant("axes", dtype::INT64, &[1], 1_i64.to_le_bytes().to_vec());
+    graph.node("ReduceSum", "sum", &["squared", "axes"], vec![integer_attribute("keepdims", 1)]);
+    cast(graph, "sum", "real", dtype::FLOAT);
+    graph.floats("unit", &[], &[header.score_unit()]);
+    graph.node("Mul", SCORE, &["real", "unit"], Vec::new());
+    graph.output("logits", dtype::INT32, outputs);
+    graph.output(SCORE, dtype::FLOAT, 1);
 }

@@ -30,6 +30,7 @@ impl Exporter for Onnx {
     }
 
     fn write(&self, model: &ModelFile<'_>, options: &ExportOptions<'_>) -> Result<Exported> {
+        model.layers_only("onnx")?;
         let bytes = match model {
             ModelFile::Model(model) => float::of_model(model)?,
             ModelFile::Flash(_) => match model.parameters()? {

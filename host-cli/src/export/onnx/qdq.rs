@@ -7,7 +7,8 @@
 //! times its multiplier takes 40 bits, and an f32 holds 24. [`integer`](super::integer) computes them as integers, for
 //! runtimes that need not be fast.
 
-use selvedge::format::{LayerView, ModelView};
+use selvedge::format::{InputType, LayerView, ModelView};
+use serde_json::{Value, json};
 
 use super::builder::{GraphBuilder, integer_attribute};
 use crate::files::onnx::dtype;
@@ -65,7 +66,7 @@ pub fn write(model: &ModelView<'_>) -> Vec<u8> {
     graph.node("Softmax", "probabilities", &["logits"], vec![integer_attribute("axis", 1)]);
     graph.output("logits", dtype::FLOAT, shape.outputs());
     graph.output("probabilities", dtype::FLOAT, shape.outputs());
-    document(graph, model)
+    document(graph, model, Vec::new())
 }
 
 /// Maps `pixels` to the first layer's inputs, 0..=127 of a type.
@@ -83,10 +84,25 @@ pub(super) fn row_weights(layer: &LayerView<'_>) -> Vec<u8> {
     (0..layer.outputs()).flat_map(row).collect()
 }
 
-/// The file around a graph that takes `pixels`.
-pub(super) fn document(graph: GraphBuilder, model: &ModelView<'_>) -> Vec<u8> {
-    let shape = model.header();
-    let doc = format!("{shape}, {} weights; pixels is a row of bytes", model.header().dtype().name());
+/// The file around a graph that takes `pixels`, or raw values as `input`.
+pub(super) fn document(
+    graph: GraphBuilder,
+    model: &ModelView<'_>,
+    mut metadata: Vec<(&'static str, Value)>,
+) -> Vec<u8> {
+    let header = model.header();
+    let (name, what) = match header.input_map().is_affine() {
+        false => ("pixels", "bytes".into()),
+        true => ("input", format!("raw values of {}", header.input_type().name())),
+    };
+    let of = match header.input_type() {
+        InputType::I16 => dtype::INT16,
+        InputType::U16 => dtype::UINT16,
+        InputType::F32 => dtype::FLOAT,
+        _ => dtype::UINT8,
+    };
+    let doc = format!("{header}, {} weights; {name} is a row of {what}", header.dtype().name());
     let labels: Vec<String> = model.labels().map(String::from).collect();
-    graph.finish(("pixels", dtype::UINT8, shape.inputs()), doc, &[("classes", serde_json::json!(labels))])
+    metadata.insert(0, ("classes", json!(labels)));
+    graph.finish((name, of, header.inputs()), doc, &metadata)
 }

@@ -78,13 +78,27 @@ impl Core for Portable {
         acc.iter().zip(r).rev().fold(0, |quad, (&acc, &r)| quad << 8 | requantize(acc, u16::from_le(r)))
     }
 
+    fn look_up(acc: &[u32; 4], r: &[u16; 4], table: &[u8; 256]) -> u32 {
+        let y = |(&acc, &r): (&u32, &u16)| {
+            // From -128..=127 to the positions of the table.
+            u32::from(table[usize::from(scaled(acc, u16::from_le(r)).clamp(-128, 127) as u8 ^ 128)])
+        };
+        acc.iter().zip(r).rev().fold(0, |quad, lane| quad << 8 | y(lane))
+    }
+
     fn logit(acc: u32) -> i32 {
         super::logit(acc)
     }
 }
 
-/// `(acc * r + 2^23) >> 24`, clamped to 0..=127: the upper word of a product, rounded by the first bit below it.
+/// `(acc * r + 2^23) >> 24`, clamped to 0..=127.
 fn requantize(acc: u32, r: u16) -> u32 {
+    scaled(acc, r).clamp(0, 127) as u32
+}
+
+/// `(acc * r + 2^23) >> 24`: the upper word of a product, rounded by the first bit below it.
+#[inline(always)]
+fn scaled(acc: u32, r: u16) -> i32 {
     let product = i64::from((acc << 8) as i32) * i64::from(r);
-    ((product >> 32) as i32 + (product >> 31 & 1) as i32).clamp(0, 127) as u32
+    (product >> 32) as i32 + (product >> 31 & 1) as i32
 }

@@ -9,7 +9,7 @@ use host_cli::error::Result;
 use host_cli::flash;
 use host_cli::memory::{Bytes, Floats};
 use host_cli::model::{About, Model};
-use host_cli::quantize::{Options, clip::Clip, quantize};
+use host_cli::quantize::{Options, quantize};
 use selvedge::format::{Dtype, ModelView};
 use selvedge::{Arena, Backend, Init, Mlp, Rng, Serial, Shape, Update, Workspace, infer::mcu, kernel};
 
@@ -58,7 +58,7 @@ fn deployed(data: &Dataset) -> Result<Bytes> {
     let params = Floats::copy_of(&params, "the parameters")?;
     let image = Some((data.train.images().unwrap().rows, data.train.images().unwrap().cols));
     let model = Model { shape, params, about: About { image, ..About::default() } };
-    let options = Options { dtype: Dtype::I8, calibrate: 2048, clip: Clip::Mse, qat: 0, seed: 8 };
+    let options = Options { seed: 8, ..Options::new(Dtype::I8) };
     Ok(quantize(&model, &data.train, &known, options, &mut |_, _| {})?.bytes)
 }
 

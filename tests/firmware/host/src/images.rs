@@ -44,7 +44,7 @@ fn logits(image: ModelView<'_>, images: &[&[u8]]) -> Result<Vec<u8>> {
     let mut logits = vec![0; header.outputs()];
     let mut bytes = Vec::new();
     for pixels in images {
-        engine.logits(pixels, &mut scratch, &mut logits).map_err(core)?;
+        engine.logits(*pixels, &mut scratch, &mut logits).map_err(core)?;
         bytes.extend(logits.iter().flat_map(|z| z.to_le_bytes()));
     }
     Ok(bytes)

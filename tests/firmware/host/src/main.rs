@@ -3,9 +3,11 @@
 //! Everything that a device computes is computed here by the same crate on this machine; files agree to the byte or the
 //! test fails.
 
+mod answers;
 mod elf;
 mod head;
 mod images;
+mod samples;
 mod train;
 
 use std::path::{Path, PathBuf};
@@ -14,6 +16,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use host_cli::data::{Reading, Source};
 use host_cli::error::{Error, Result};
+use host_cli::memory::Bytes;
+use selvedge::format::ModelView;
 
 #[derive(Debug, Parser)]
 #[command(about = "What tests/firmware/run needs on the host")]
@@ -40,6 +44,29 @@ enum Command {
         /// Test images to classify: the first so many of each class
         #[arg(long, default_value_t = 20)]
         per_class: usize,
+    },
+    /// Write a network for each task and kind of input, its rows, and what it must answer
+    Samples {
+        /// The folder to write to
+        dir: PathBuf,
+    },
+    /// Write the rows of a table as a flash file takes them
+    Rows {
+        /// The table
+        data: Source,
+        /// The flash file
+        model: PathBuf,
+        /// Where to write the raw values
+        out: PathBuf,
+    },
+    /// Write what a flash file of integers answers to rows of raw values
+    Answers {
+        /// The flash file
+        model: PathBuf,
+        /// The raw values, as the file's type says, one row after the other
+        rows: PathBuf,
+        /// Where to write the answers, four bytes each
+        out: PathBuf,
     },
     /// Compare logits with the desktop's; prints how many differ
     Compare {
@@ -85,6 +112,18 @@ fn run(command: Command) -> Result<()> {
             images::prepare(&dir, &model, &half, &data, per_class)?;
             train::prepare(&dir, &data)?;
             head::prepare(&dir, &data)
+        }
+        Command::Samples { dir } => samples::prepare(&dir),
+        Command::Rows { data, model, out } => {
+            let data = data.load(None, &Reading::default())?;
+            let bytes = Bytes::copy_of(&read(&model)?, "the flash file")?;
+            let view = ModelView::parse(&bytes).map_err(core)?;
+            write(&out, &samples::of_table(&data, view.header())?)
+        }
+        Command::Answers { model, rows, out } => {
+            let bytes = Bytes::copy_of(&read(&model)?, "the flash file")?;
+            let view = ModelView::parse(&bytes).map_err(core)?;
+            write(&out, &answers::answers(&view, &read(&rows)?)?)
         }
         Command::Compare { device, desktop } => compare(&read(&device)?, &read(&desktop)?),
         Command::Elf { file, model } => elf::report(&file, model.as_deref()),

@@ -1,0 +1,100 @@
+//! The kernels over blocks for every file: codes in the place of pixels, two digits, tables of activations, outputs one by one.
+//!
+//! The loops are those of [`blocks`](super), kept apart from them, so that the smallest engines hold nothing of this.
+
+use super::{Areas, compact, read};
+use crate::format::{Header, LayerView, ModelView};
+use crate::infer::kernel::Outputs;
+use crate::infer::mcu::any::put;
+use crate::infer::mcu::mve::{self, BLOCK_WORDS};
+
+/// Where the kernels expect the inputs: pixels, or the codes of an affine map; of 14 bits the high digits, with the low ones in
+/// the second slice. What they do not fill is zero.
+pub(in crate::infer::mcu) fn inputs<'s>(
+    header: &Header<'_>,
+    &[even, odd, blocks, _]: &Areas,
+    scratch: &'s mut [u32],
+) -> [&'s mut [u8]; 2] {
+    let (x, rest) = scratch.split_at_mut_checked(even).unwrap_or_default();
+    let rest = rest.get_mut(odd + blocks..).unwrap_or_default();
+    let (first, second) = if header.input_map().is_affine() { (x, rest) } else { (rest, Default::default()) };
+    [first, second].map(|words| {
+        words.fill(0);
+        crate::format::bytes_mut(words).get_mut(..header.inputs()).unwrap_or_default()
+    })
+}
+
+/// Runs all layers of any file in `scratch`, where its [`inputs`] were written.
+pub(in crate::infer::mcu) fn run_any<const I4: bool>(
+    view: &ModelView<'_>,
+    dense: bool,
+    &[even, odd, blocks, _]: &Areas,
+    scratch: &mut [u32],
+    outputs: &mut Outputs<'_, i32>,
+) {
+    let (mut x, rest) = scratch.split_at_mut_checked(even).unwrap_or_default();
+    let (mut y, rest) = rest.split_at_mut_checked(odd).unwrap_or_default();
+    let (list, made_of) = rest.split_at_mut_checked(blocks).unwrap_or_default();
+    let header = view.header();
+    let digits = header.input_bits() == 14;
+    let mut low: &[u32] = &[];
+    let mut found = if header.input_map().is_affine() {
+        let inputs = header.inputs().div_ceil(16);
+        low = made_of;
+        compact::<I4>(dense || digits, x.get_mut(..BLOCK_WORDS * inputs).unwrap_or_default(), list)
+    } else {
+        read::<I4>(view, dense, made_of, x, list)
+    };
+    for layer in view.layers() {
+        rows::<I4>(&layer, x, low, list.get(..found).unwrap_or_default(), y, outputs);
+        if !layer.multipliers().is_empty() {
+            let outputs = layer.outputs().div_ceil(16);
+            found = compact::<I4>(dense, y.get_mut(..BLOCK_WORDS * outputs).unwrap_or_default(), list);
+        }
+        low = &[];
+        core::mem::swap(&mut x, &mut y);
+    }
+}
+
+/// A layer: outputs into `y`, padded with zeros to a whole block, or into `sink`. `low` are the blocks of the low digits where
+/// there are any, as many as those of the high ones in `x`.
+fn rows<const I4: bool>(
+    layer: &LayerView<'_>,
+    x: &[u32],
+    low: &[u32],
+    list: &[u32],
+    y: &mut [u32],
+    sink: &mut Outputs<'_, i32>,
+) {
+    let words = crate::format::words::<u32>(layer.weights()).unwrap_or_default();
+    let blocks = words.chunks_exact((layer.inputs().div_ceil(16) * mve::weights::<I4>() / 4).max(1));
+    let mut multipliers = layer.multipliers().chunks_exact(8);
+    let mut y = y.chunks_exact_mut(2);
+    let mut acc = [0; 8];
+    for (group, (weights, biases)) in blocks.zip(layer.biases().chunks_exact(8)).enumerate() {
+        let Some(biases) = biases.first_chunk() else { break };
+        if !low.is_empty() {
+            // The rounding of the low digits takes the place of their bias.
+            mve::rows::<I4>(low, list, weights, &[64; 8], &mut acc);
+            let mut first = [0; 8];
+            mve::carry(&acc, biases, &mut first);
+            mve::rows::<I4>(x, list, weights, &first, &mut acc);
+        } else {
+            mve::rows::<I4>(x, list, weights, biases, &mut acc);
+        }
+        if let Some(multipliers) = multipliers.next().and_then(|m| m.first_chunk()) {
+            if let Some(out) = y.next().and_then(|y| y.first_chunk_mut()) {
+                match layer.table() {
+                    Some(table) => mve::look_up(&acc, multipliers, out, table),
+                    None => mve::requantize(&acc, multipliers, out),
+                }
+            }
+        } else {
+            put(sink, 8 * group, layer.outputs(), acc.iter().copied());
+        }
+    }
+    // An odd number of groups leaves half a block.
+    if let Some(half) = y.next() {
+        half.fill(0);
+    }
+}
