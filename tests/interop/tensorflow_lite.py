@@ -156,7 +156,8 @@ def autoencoder(selvedge, said, work, folder):
         selvedge(*words)
         z = outputs(work / "ad", x)
         off = relative(infer(folder / f"{name}.tflite", x), z)
-        assert name != "ad01_fp32" or off < BOUND, (name, off)
+        # Ten layers in f32, against f64.
+        assert name != "ad01_fp32" or off < 1e-4, (name, off)
         scores = ((z - x) ** 2).mean(1)
         worst = np.abs(scores / np.array(expected[name]["scores"]) - 1).max()
         assert abs(scores.mean() / expected[name]["score_mean"] - 1) < bound, (name, scores.mean())
