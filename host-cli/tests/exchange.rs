@@ -137,7 +137,7 @@ fn what_is_no_model_is_refused_by_what_it_is() {
     let file = here.join("a.safetensors");
     for (garbage, what) in [
         (&b""[..], "an empty file; copy or download it again"),
-        (&[7; 100], "a file of no known kind; neither a safetensors file nor an ONNX one"),
+        (&[7; 100], "a file of no known kind; neither a safetensors, an ONNX nor a TensorFlow Lite file"),
         (b"\x89PNG\r\n\x1a\n and so on and so on", "a PNG picture; a model comes first"),
         (b"\x08\x00\x00\x00\x00\x00\x00\x00{}}}}}}}", "not a readable safetensors file"),
         (b"\xff\xff\xff\xff\xff\xff\x00\x00{}", "not a readable safetensors file"),
@@ -150,7 +150,7 @@ fn what_is_no_model_is_refused_by_what_it_is() {
             b"\x89HDF\r\n\x1a\n",
             "an HDF5 file (Keras' .h5); in Keras, write it with model.export(\"model.onnx\"",
         ),
-        (b"\x1c\0\0\0TFL3", "a TensorFlow Lite file; in Keras"),
+        (b"\x1c\0\0\0TFL3", "a damaged TensorFlow Lite file: "),
         (b"\x08\x08\x3a\x02\x0a\x00", "its graph has 0 inputs"),
         (b"\x08\x08\x3a\x20\x0a", "a damaged ONNX file"),
     ] {
@@ -167,7 +167,7 @@ fn out_and_in_again() {
     let here: &Path = &folder_with_data();
     succeeds(here, &["train", "--data", "data", "--hidden", "16,8", "--epochs", "1", "--out", "run", "-q"]);
     let trained = Model::load(&here.join("run")).unwrap();
-    for format in ["safetensors", "onnx"] {
+    for format in ["safetensors", "onnx", "tflite"] {
         let json = json_lines(&succeeds(here, &["export", "run", "--format", format, "-o", "out", "--json"]));
         assert_eq!(json[0]["bytes"], fs::read(here.join("out")).unwrap().len());
         succeeds(here, &["import", "out", "-o", "back.safetensors"]);

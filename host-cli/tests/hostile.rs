@@ -130,6 +130,7 @@ parsers! {
     master "master"
     safetensors "safetensors"
     onnx "onnx"
+    tflite "tflite"
     png "png"
     jpeg "jpeg"
     npy "npy"

@@ -123,7 +123,9 @@ fn models_that_are_none() {
         let line = refused(&good[..n]);
         let kind = match n {
             0 => "an empty file; copy or download it again",
-            1..9 => "neither a safetensors file nor an ONNX one, of which models are made, nor a flash file",
+            1..9 => {
+                "neither a safetensors, an ONNX nor a TensorFlow Lite file, of which models are made, nor a flash file"
+            }
             _ => "not a readable safetensors file",
         };
         assert!(line.contains(kind), "{line}");

@@ -13,6 +13,7 @@ import safetensors.numpy
 from onnx import TensorProto, helper, numpy_helper
 
 import activations
+import tensorflow_lite
 from exporters import Checks
 
 program, work, data = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3]
@@ -188,6 +189,7 @@ def foreign(layers, images, labels, ours):
     checks.graphs(layers, images)
     checks.state_dicts(layers, ours)
     activations.run(work, selvedge, said)
+    tensorflow_lite.run(work, selvedge, said, work / "run-48,24", images, ours)
     cases = pathlib.Path(os.environ.get("SELVEDGE_CASES", "../shared/cases"))
     if (cases / "onnxruntime.json").exists():
         checks.cases(cases)

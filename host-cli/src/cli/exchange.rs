@@ -17,7 +17,7 @@ use crate::recipe::HiddenActivations;
 /// `import`.
 #[derive(Debug, Args)]
 pub struct Import {
-    /// ONNX file, safetensors state dict of PyTorch or Keras, or the index of a sharded one
+    /// ONNX or TensorFlow Lite file, safetensors state dict of PyTorch or Keras, or the index of a sharded one
     pub file: PathBuf,
     /// Write the model to this file
     #[arg(short, long, value_name = "MODEL")]
@@ -30,14 +30,14 @@ pub struct Import {
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub order: Vec<String>,
     /// Set the activations of a state dict's hidden layers, one for all or one for each: relu, leaky-relu, relu6, tanh,
-    /// sigmoid, hard-swish; an ONNX file says them itself [default: relu]
+    /// sigmoid, hard-swish; a graph (ONNX, TensorFlow Lite) says them itself [default: relu]
     #[arg(long, value_name = "NAME[,NAME..]")]
     pub activation: Option<HiddenActivations>,
-    /// Set what the outputs are, where the file does not say it [default: multilabel if an ONNX graph ends with several
+    /// Set what the outputs are, where the file does not say it [default: multilabel if a graph ends with several
     /// sigmoids, else classify]
     #[arg(long, value_enum)]
     pub task: Option<Task>,
-    /// Set what the inputs are that the network was trained on [default: byte if an ONNX graph takes integers or divides
+    /// Set what the inputs are that the network was trained on [default: byte if a graph takes integers or divides
     /// its input by 255, else unit]
     #[arg(long, value_enum, conflicts_with_all = ["mean", "std"])]
     pub inputs: Option<InputKind>,

@@ -34,6 +34,7 @@ pub fn run(args: &Import) -> Result<()> {
         inputs: args.inputs,
         activation: args.activation.clone(),
         task: args.task,
+        is_normalised: (args.mean, args.std) != (0.0, 1.0),
     };
     let mut imported = import::import(&args.file, &options)?;
     if (args.mean, args.std) != (0.0, 1.0) {

@@ -13,6 +13,7 @@ mod npz;
 mod onnx;
 mod state_dict;
 mod tensors;
+mod tflite;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -32,10 +33,11 @@ pub use firmware::FirmwareOptions;
 pub use npz::logits;
 
 /// The formats, in the order of the help.
-pub static FORMATS: [Format; 8] = [
+pub static FORMATS: [Format; 9] = [
     Format(&state_dict::StateDict),
     Format(&onnx::Onnx),
     Format(&onnx::OnnxInteger),
+    Format(&tflite::Tflite),
     Format(&npz::Npz),
     Format(&c::C),
     Format(&flash::FlashFile),

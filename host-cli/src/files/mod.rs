@@ -4,6 +4,7 @@ pub mod checksum;
 pub mod kind;
 pub(crate) mod onnx;
 pub mod safetensors;
+pub(crate) mod tflite;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};

@@ -1,4 +1,4 @@
-//! Import: a [`Model`] from a file of another program, a safetensors state dict or an ONNX graph.
+//! Import: a [`Model`] from a file of another program, a safetensors state dict or a graph of ONNX or TensorFlow Lite.
 //!
 //! The reader of the file's format returns a list of dense layers, however the file names and orders them; this module
 //! makes a network of them. A file that is no multilayer perceptron is refused by the name of the tensor or operator that
@@ -10,6 +10,7 @@ mod floats;
 mod onnx;
 mod safetensors;
 mod task;
+mod tflite;
 
 use std::path::Path;
 
@@ -27,6 +28,7 @@ use crate::model::{self, About, Model};
 use crate::recipe::HiddenActivations;
 
 use dense::Dense;
+use onnx::GraphNetwork;
 use task::Ending;
 
 /// A result whose error is a clause that completes an error message: it does not name the file.
@@ -69,6 +71,8 @@ pub struct ImportOptions {
     pub activation: Option<HiddenActivations>,
     /// What the network answers; if it is not given, what the file says, or else one of several classes.
     pub task: Option<Task>,
+    /// Whether [`fold_normalisation`] follows, which says what the pixels were normalised by.
+    pub is_normalised: bool,
 }
 
 /// An imported model, and the tensors that it came from.
@@ -116,7 +120,11 @@ pub fn parse(
     let read = match kind::of(bytes) {
         Kind::Safetensors => safetensors::read(bytes, &options.order)?,
         Kind::SafetensorsIndex => safetensors::shards::read(bytes, folder, &options.order)?,
-        Kind::Onnx => return parse_onnx(bytes, folder, options),
+        Kind::Onnx => {
+            let read = || onnx::read(bytes, folder, options.inputs, options.task);
+            return parse_graph(options, read);
+        }
+        Kind::Tflite => return parse_graph(options, || tflite::read(bytes, options)),
         Kind::Flash => {
             return Err(Refusal::File(
                 "a flash file, which holds rounded weights: it is used as it is, and no model comes of it"
@@ -184,11 +192,10 @@ fn columns(count: usize) -> Schema {
     Schema::of_columns((0..count).map(|column| format!("x{column}")))
 }
 
-/// The model of an ONNX graph.
-fn parse_onnx(
-    bytes: &[u8],
-    folder: Option<&Path>,
+/// The model of a graph.
+fn parse_graph(
     options: &ImportOptions,
+    read: impl FnOnce() -> Clause<GraphNetwork>,
 ) -> std::result::Result<Imported, Refusal> {
     let says = |flag: &str, what: &str| {
         Err(Refusal::Arguments(format!("{flag} goes with state dicts: a graph says {what}")))
@@ -199,7 +206,7 @@ fn parse_onnx(
     if options.activation.is_some() {
         return says("--activation", "its activations");
     }
-    let mut read = onnx::read(bytes, folder, options.inputs, options.task)?;
+    let mut read = read()?;
     let said = read.said;
     if options.task.is_some() && said.task.is_some() {
         return Err(Refusal::Arguments("--task: selvedge wrote the file, which says that itself".into()));

@@ -27,7 +27,7 @@ pub struct Parser {
 }
 
 /// All of them.
-pub const PARSERS: [Parser; 13] = [
+pub const PARSERS: [Parser; 14] = [
     Parser { name: "idx-images", takes: idx_images, mend: leave },
     Parser { name: "idx-labels", takes: idx_labels, mend: leave },
     Parser { name: "class-names", takes: class_names, mend: leave },
@@ -35,6 +35,7 @@ pub const PARSERS: [Parser; 13] = [
     Parser { name: "master", takes: master, mend: files::safetensors::sign },
     Parser { name: "safetensors", takes: import, mend: files::safetensors::sign },
     Parser { name: "onnx", takes: import, mend: leave },
+    Parser { name: "tflite", takes: import, mend: leave },
     Parser { name: "png", takes: picture, mend: mend_png },
     Parser { name: "jpeg", takes: picture, mend: leave },
     Parser { name: "npy", takes: numpy, mend: leave },
@@ -133,7 +134,7 @@ fn master(bytes: &[u8]) -> bool {
     Model::parse(bytes).is_ok_and(|model| survives(&model))
 }
 
-/// A network of another program's, safetensors or ONNX; no file beside it is there.
+/// A network of another program's, safetensors, ONNX or TensorFlow Lite; no file beside it is there.
 fn import(bytes: &[u8]) -> bool {
     let folder = std::path::Path::new("/nonexistent");
     import::parse(bytes, Some(folder), &ImportOptions::default())

@@ -65,7 +65,7 @@ pub(super) fn of_folded(network: &Folded, classes: &[String]) -> Graph {
 }
 
 /// What the input of a network of pictures is.
-const PIXELS: &str = "a row of pixels, each divided by 255";
+pub(in crate::export) const PIXELS: &str = "a row of pixels, each divided by 255";
 
 /// The file: layers and outputs after what is in `graph` already, which ends with the value `from`. Where it standardises
 /// the input, it does so by the constant `mean` and by `scale`.
@@ -146,7 +146,7 @@ fn score(graph: &mut GraphBuilder, from: &str, scale: &[f32]) {
 }
 
 /// The parameters with the outputs multiplied by `factor` and then raised by `shift`.
-fn rescaled(
+pub(in crate::export) fn rescaled(
     shape: Shape,
     params: &[f32],
     factor: &[f32],

@@ -15,6 +15,9 @@ use super::{ExportOptions, Exported, Exporter, FormatInfo, ModelFile, Parameters
 use crate::error::{Error, Result};
 use std::path::Path;
 
+/// What the exporter of TensorFlow Lite shares.
+pub(super) use float::{PIXELS, rescaled};
+
 /// `--format onnx`.
 pub(super) struct Onnx;
 

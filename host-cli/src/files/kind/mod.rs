@@ -125,7 +125,7 @@ impl Kind {
     /// Why a file at `path` is no model, and what to type next; a clause without the file's name.
     pub fn no_model(self, path: &Path) -> String {
         match self {
-            Self::Onnx | Self::Safetensors | Self::SafetensorsIndex => {
+            Self::Onnx | Self::Tflite | Self::Safetensors | Self::SafetensorsIndex => {
                 format!("{}; `selvedge import {} -o net` makes a model of it", self.name(), typed(path))
             }
             _ => self.no_import(),
@@ -135,9 +135,9 @@ impl Kind {
     /// Why a file cannot be imported as a model, and what to type next; a clause without the file's name.
     pub fn no_import(self) -> String {
         let next = match self {
-            Self::Tflite | Self::SavedModel | Self::Hdf5 | Self::Keras => {
-                "in Keras, write it with model.export(\"model.onnx\", format=\"onnx\"), then \
-                 `selvedge import model.onnx -o net`"
+            Self::SavedModel | Self::Hdf5 | Self::Keras => {
+                "in Keras, write it with model.export(\"model.onnx\", format=\"onnx\"), or convert it to TensorFlow Lite with \
+                 tf.lite.TFLiteConverter.from_keras_model(model).convert(), then `selvedge import FILE -o net`"
             }
             Self::Torch => {
                 "in PyTorch, write the weights with \
@@ -156,7 +156,7 @@ impl Kind {
             Self::Gzip | Self::Zip | Self::Archive => "unpack it and name the model in it",
             Self::Png | Self::Picture | Self::Idx => "a model comes first, and images after it",
             _ => self.fetch_again().unwrap_or(
-                "neither a safetensors file nor an ONNX one, of which models are made, nor a flash file",
+                "neither a safetensors, an ONNX nor a TensorFlow Lite file, of which models are made, nor a flash file",
             ),
         };
         format!("{}; {next}", self.name())

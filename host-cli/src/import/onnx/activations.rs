@@ -24,13 +24,7 @@ pub(super) fn of(node: &Node) -> Option<Op> {
         "Sigmoid" => Op::Activate(Activation::Sigmoid),
         "Tanh" => Op::Activate(Activation::Tanh),
         "HardSwish" => Op::Activate(Activation::HardSwish),
-        "LeakyRelu" => match slope(LEAKY_RELU_SLOPE) {
-            0.0 => Op::Activate(Activation::Relu),
-            alpha if near(alpha.into(), LEAKY_RELU_SLOPE.into()) => Op::Activate(Activation::LeakyRelu),
-            alpha => {
-                Op::Unsupported(format!("LeakyRelu with a slope of {alpha} instead of {LEAKY_RELU_SLOPE}"))
-            }
-        },
+        op @ "LeakyRelu" => leaky_relu(op, slope(LEAKY_RELU_SLOPE)),
         "HardSigmoid" => Op::Clamp { slope: slope(0.2).into(), offset: node.float("beta", 0.5).into() },
         op @ ("PRelu" | "Elu" | "Selu" | "Celu" | "Gelu" | "Softplus" | "Softsign" | "Mish" | "Erf"
         | "Swish" | "ThresholdedRelu") => Op::Unsupported(op.into()),
@@ -38,8 +32,19 @@ pub(super) fn of(node: &Node) -> Option<Op> {
     })
 }
 
+/// The effect of a leaky ReLU of a slope, whose operator is called `op`.
+pub(in crate::import) fn leaky_relu(op: &str, slope: f32) -> Op {
+    if slope == 0.0 {
+        Op::Activate(Activation::Relu)
+    } else if near(slope.into(), LEAKY_RELU_SLOPE.into()) {
+        Op::Activate(Activation::LeakyRelu)
+    } else {
+        Op::Unsupported(format!("{op} with a slope of {slope} instead of {LEAKY_RELU_SLOPE}"))
+    }
+}
+
 /// Why an element-wise function is refused.
-pub(super) fn refusal(what: &str) -> String {
+pub(in crate::import) fn refusal(what: &str) -> String {
     let names = Activation::HIDDEN.map(Activation::name).join(", ");
     format!("operator {what} is not supported: the activations here are {names}; train it with one of them")
 }
@@ -95,7 +100,11 @@ fn relu6(trace: &mut Trace, node: &Node, row: &Row) -> Row {
 
 /// The product of a row and a clamped line of the same row, which is hard-swish; `None` if it is another operator or other
 /// operands.
-pub(super) fn product(trace: &mut Trace, node: &Node, inputs: &[Option<&Value>]) -> Clause<Option<Row>> {
+pub(in crate::import) fn product(
+    trace: &mut Trace,
+    node: &Node,
+    inputs: &[Option<&Value>],
+) -> Clause<Option<Row>> {
     let (&[Some(Value::Row(a)), Some(Value::Row(b))], "Mul") = (inputs, &node.op_type[..]) else {
         return Ok(None);
     };

@@ -13,7 +13,7 @@ use super::tensor::{Array, elements};
 use crate::files::onnx::Node;
 
 /// The row after an affine map.
-pub(super) fn affine(trace: &mut Trace, node: &Node, row: &Row, step: Affine) -> Clause<Row> {
+pub(in crate::import) fn affine(trace: &mut Trace, node: &Node, row: &Row, step: Affine) -> Clause<Row> {
     if row.is_integer {
         return Err(format!("{} computes with integers, in front of a Cast to floats", called(node)));
     }
@@ -63,7 +63,7 @@ pub(super) fn arithmetic(
 }
 
 /// A constant broadcast to a row: one element for each of the row's, or one for all.
-fn broadcast(node: &Node, row: &Row, array: &Array) -> Clause<Vec<f64>> {
+pub(in crate::import) fn broadcast(node: &Node, row: &Row, array: &Array) -> Clause<Vec<f64>> {
     let values = array.floats(node)?;
     if values.len() == 1 {
         return Ok(values.to_vec());

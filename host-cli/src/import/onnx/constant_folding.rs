@@ -14,7 +14,7 @@ use crate::files::onnx::{Node, dtype};
 
 /// The number of elements that may still be written.
 #[derive(Debug)]
-pub(super) struct FoldingLimit(pub u64);
+pub(in crate::import) struct FoldingLimit(pub u64);
 
 impl FoldingLimit {
     fn spend(&mut self, node: &Node, elements: usize) -> Clause<()> {

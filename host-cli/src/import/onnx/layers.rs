@@ -13,7 +13,7 @@ use crate::files::onnx::Node;
 
 /// The layers of a chain of steps.
 #[derive(Debug, Default)]
-pub(super) struct Chain {
+pub(in crate::import) struct Chain {
     pub layers: Vec<Dense>,
     /// The activations between them.
     pub activations: Vec<Activation>,
@@ -27,7 +27,7 @@ pub(super) struct Chain {
 
 /// The dense layers of the steps up to `at`. `integer_input` says that the input is of integers, `reconstructs` that the
 /// outputs are to equal the graph's input: they are turned into the units of the model's inputs, with which it compares them.
-pub(super) fn of(
+pub(in crate::import) fn of(
     trace: &mut Trace,
     at: usize,
     integer_input: bool,

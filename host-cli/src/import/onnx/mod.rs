@@ -31,14 +31,23 @@ use super::task::Ending;
 use super::{Clause, Dense, InputKind};
 use crate::data::Task;
 use crate::files::onnx::{Graph, Model, SCORE, Tensor, ValueInfo, dtype};
-use constant_folding::FoldingLimit;
 use initializer::{array, constant};
 use node::called;
-use symbolic::{Op, Row, Trace, Value, unsupported};
+use symbolic::unsupported;
+
+/// What the importer of TensorFlow Lite shares.
+pub(super) use self::{
+    activations::{leaky_relu, product, refusal},
+    arithmetic::{affine, broadcast},
+    constant_folding::FoldingLimit,
+    layers::{Chain, of as layers_of},
+    symbolic::{Op, Row, Trace, Value, Weights, unsupported as unsupported_operator},
+    tensor::{Array, Data, elements},
+};
 
 /// The network in a graph.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct OnnxNetwork {
+pub(super) struct GraphNetwork {
     /// Its layers in order.
     pub layers: Vec<Dense>,
     /// The activations of its hidden layers.
@@ -85,7 +94,7 @@ pub(super) fn read(
     folder: Option<&Path>,
     inputs: Option<InputKind>,
     task: Option<Task>,
-) -> Clause<OnnxNetwork> {
+) -> Clause<GraphNetwork> {
     let mut model = Model::decode(bytes).map_err(|e| format!("a damaged ONNX file: {e}"))?;
     let said = said(&model)?;
     let mut graph =
@@ -104,13 +113,8 @@ pub(super) fn read(
     let (input, row) = input(graph)?;
     let version =
         model.opset_import.iter().find(|o| matches!(&o.domain[..], "" | "ai.onnx")).map(|o| o.version);
-    let mut trace = Trace {
-        steps: vec![layers::input()],
-        limit: FoldingLimit(16 * bytes.len() as u64 + (1 << 24)),
-        opset: version.unwrap_or(17),
-        classes: Vec::new(),
-        notes: Vec::new(),
-    };
+    let limit = FoldingLimit(16 * bytes.len() as u64 + (1 << 24));
+    let mut trace = Trace::new(limit, version.unwrap_or(17));
     let has_integer_input = row.is_integer;
     let image = image(&row);
     let values = run(graph, (input, row), folder, &mut trace)?;
@@ -131,9 +135,9 @@ pub(super) fn read(
         notes.push("its weights are of 64 bits (DOUBLE) and were rounded to f32".into());
     }
     let image = image.filter(|(rows, cols)| rows.checked_mul(*cols) == Some(chain.layers[0].dims[1]));
-    let layers::Chain { layers, activations, table, standardise, defines_inputs } = chain;
+    let Chain { layers, activations, table, standardise, defines_inputs } = chain;
     let image = image.filter(|_| inputs != Some(InputKind::Table));
-    Ok(OnnxNetwork {
+    Ok(GraphNetwork {
         layers,
         activations,
         ending,
@@ -211,7 +215,7 @@ fn input(graph: &Graph) -> Clause<(&str, Row)> {
 }
 
 /// The channels of images that are not grey: three or four, in front of rows and columns or after them.
-fn colour_channels(dims: &[usize]) -> Option<usize> {
+pub(super) fn colour_channels(dims: &[usize]) -> Option<usize> {
     let is_colour =
         |channels: usize, rows: usize, cols: usize| (3..=4).contains(&channels) && rows > 4 && cols > 4;
     match *dims {
@@ -222,7 +226,7 @@ fn colour_channels(dims: &[usize]) -> Option<usize> {
 }
 
 /// Rows and columns of images of one channel.
-fn image(row: &Row) -> Option<(usize, usize)> {
+pub(super) fn image(row: &Row) -> Option<(usize, usize)> {
     match row.dims.as_deref()? {
         &[rows, cols] | &[1, rows, cols] | &[rows, cols, 1] if rows > 1 && cols > 1 => Some((rows, cols)),
         _ => None,

@@ -11,12 +11,12 @@ use super::super::dense::Affine;
 use super::constant_folding::{self, FoldingLimit};
 use super::node::called;
 use super::tensor::Array;
-use super::{activations, operators, outputs};
+use super::{activations, layers, operators, outputs};
 use crate::files::onnx::Node;
 
 /// A step of the chain of layers.
 #[derive(Debug)]
-pub(super) struct Step {
+pub(in crate::import) struct Step {
     /// The previous step, as an index of [`Trace::steps`].
     pub from: usize,
     pub op: Op,
@@ -28,7 +28,7 @@ pub(super) struct Step {
 
 /// The effect of a step on a row.
 #[derive(Debug)]
-pub(super) enum Op {
+pub(in crate::import) enum Op {
     Input,
     /// Maps bytes over 255 through a table of 256 values.
     Lookup(Array),
@@ -51,7 +51,7 @@ pub(super) enum Op {
 
 /// A dense layer, not folded yet.
 #[derive(Debug)]
-pub(super) struct Weights {
+pub(in crate::import) struct Weights {
     pub weights: Array,
     /// Whether they are `(in, out)`.
     pub transposed: bool,
@@ -63,7 +63,7 @@ pub(super) struct Weights {
 
 /// A value with one row for each image.
 #[derive(Debug, Clone)]
-pub(super) struct Row {
+pub(in crate::import) struct Row {
     /// The step that made it.
     pub at: usize,
     /// The size of the batch, if the graph fixes it.
@@ -76,7 +76,7 @@ pub(super) struct Row {
 
 /// A value of the graph.
 #[derive(Debug, Clone)]
-pub(super) enum Value {
+pub(in crate::import) enum Value {
     Constant(Array),
     Row(Row),
     /// Probabilities, or their logarithms, of the logits of a step.
@@ -91,7 +91,7 @@ pub(super) enum Value {
 
 /// The state of the execution.
 #[derive(Debug)]
-pub(super) struct Trace {
+pub(in crate::import) struct Trace {
     pub steps: Vec<Step>,
     pub limit: FoldingLimit,
     pub opset: i64,
@@ -102,6 +102,11 @@ pub(super) struct Trace {
 }
 
 impl Trace {
+    /// The trace of an input, before any operator.
+    pub fn new(limit: FoldingLimit, opset: i64) -> Self {
+        Self { steps: vec![layers::input()], limit, opset, classes: Vec::new(), notes: Vec::new() }
+    }
+
     /// The first output of an operator.
     pub fn apply(&mut self, node: &Node, inputs: &[Option<&Value>]) -> Clause<Value> {
         let constants: Option<Vec<Option<&Array>>> = inputs
@@ -187,7 +192,7 @@ fn supported(node: &Node) -> bool {
 }
 
 /// The error for an unsupported operator, with the next step.
-pub(super) fn unsupported(node: &Node) -> String {
+pub(in crate::import) fn unsupported(node: &Node) -> String {
     let op = &node.op_type[..];
     let next = match op {
         "Conv" | "MaxPool" | "AveragePool" | "GlobalAveragePool" | "LSTM" | "GRU" | "RNN" | "Attention"

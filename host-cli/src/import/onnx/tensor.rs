@@ -14,7 +14,7 @@ pub(super) const MAX_COMPUTED_ELEMENTS: usize = 1 << 20;
 
 /// A constant.
 #[derive(Debug, Clone)]
-pub(super) struct Array {
+pub(in crate::import) struct Array {
     /// The name of the initializer that it comes from.
     pub name: String,
     pub dims: Vec<usize>,
@@ -23,7 +23,7 @@ pub(super) struct Array {
 
 /// The elements, row-major.
 #[derive(Debug, Clone)]
-pub(super) enum Data {
+pub(in crate::import) enum Data {
     /// In f64.
     Float(Rc<Vec<f64>>),
     /// `None` is the size of the batch.
@@ -103,7 +103,7 @@ impl Array {
 
 /// The number of elements of an array; `None` if the product of the dimensions other than 0 overflows, even if the array is
 /// empty, since strides are products of any of them.
-pub(super) fn elements(dims: &[usize]) -> Option<usize> {
+pub(in crate::import) fn elements(dims: &[usize]) -> Option<usize> {
     let others = dims.iter().try_fold(1usize, |n, &d| n.checked_mul(d.max(1)))?;
     Some(if dims.contains(&0) { 0 } else { others })
 }

@@ -10,7 +10,7 @@ use super::{Ending, read};
 use crate::files::onnx::{Attribute, Entry, Graph, Model, Node, Tensor, ValueInfo, dtype};
 
 /// Its layers and what goes with them.
-fn taken(graph: Graph) -> super::OnnxNetwork {
+fn taken(graph: Graph) -> super::GraphNetwork {
     read(&file(graph), None, None, None).unwrap()
 }
 

@@ -3,7 +3,7 @@
 use selvedge::{Activation, naive};
 
 use super::super::super::InputKind;
-use super::super::{Ending, OnnxNetwork};
+use super::super::{Ending, GraphNetwork};
 use super::exporters::{flattened, floats, logits};
 use super::{attribute, file, graph, node, read, refused, taken, tensor, value};
 use crate::data::Task;
@@ -18,8 +18,8 @@ fn between(nodes: Vec<Node>, constants: &[(&str, f32)]) -> Graph {
 }
 
 /// The second layer's outputs of hidden values.
-fn second(found: &OnnxNetwork, hidden: &[f64]) -> Vec<f64> {
-    logits(&OnnxNetwork { layers: vec![found.layers[1].clone()], ..OnnxNetwork::default() }, hidden)
+fn second(found: &GraphNetwork, hidden: &[f64]) -> Vec<f64> {
+    logits(&GraphNetwork { layers: vec![found.layers[1].clone()], ..GraphNetwork::default() }, hidden)
 }
 
 #[test]

@@ -1,14 +1,14 @@
 //! What exporters write around the layers: it is taken where it changes nothing, and folded where it scales.
 
 use super::super::super::InputKind;
-use super::super::OnnxNetwork;
+use super::super::GraphNetwork;
 use super::{attribute, file, graph, node, read, refused, taken, tensor, value};
 use crate::files::onnx::{
     Attribute, Dim, Graph, Node, OperatorSet, Tensor, TensorShape, TensorType, ValueInfo, ValueType, dtype,
 };
 
 /// The logits of an image, in f64.
-pub(super) fn logits(read: &OnnxNetwork, x: &[f64]) -> Vec<f64> {
+pub(super) fn logits(read: &GraphNetwork, x: &[f64]) -> Vec<f64> {
     let mut x = x.to_vec();
     for (n, layer) in read.layers.iter().enumerate() {
         let rows = layer.weights.chunks_exact(layer.dims[1]).zip(&layer.biases);
@@ -216,14 +216,16 @@ fn what_scales_a_layer_is_folded_into_it() {
         floats("variance", &[2], &[4.0, 0.25]),
         floats("two", &[1, 2], &[2.0, 3.0]),
     ]);
-    let z =
-        logits(&OnnxNetwork { layers: vec![taken(graph()).layers.remove(0)], ..OnnxNetwork::default() }, &X);
+    let z = logits(
+        &GraphNetwork { layers: vec![taken(graph()).layers.remove(0)], ..GraphNetwork::default() },
+        &X,
+    );
     let of = |n: usize, s: f64, t: f64, m: f64, v: f64| {
         ((z[n] - m) / (v + f64::from(1e-3f32)).sqrt() * s + t).max(0.0)
     };
     let hidden =
         [2.0 * of(0, 0.5, f64::from(0.1f32), 1.0, 4.0), 3.0 * of(1, -2.0, f64::from(0.2f32), -1.0, 0.25)];
-    let second = OnnxNetwork { layers: vec![taken(graph()).layers.remove(1)], ..OnnxNetwork::default() };
+    let second = GraphNetwork { layers: vec![taken(graph()).layers.remove(1)], ..GraphNetwork::default() };
     let found = taken(g.clone());
     close(&logits(&found, &X), &logits(&second, &hidden));
     assert!(found.notes.is_empty() && !found.defines_inputs, "{found:?}");
@@ -363,8 +365,10 @@ fn two_classes_of_one_sigmoid() {
     ]);
     let found = taken(g.clone());
     let z = logits(&found, &X);
-    let hidden =
-        logits(&OnnxNetwork { layers: vec![taken(graph()).layers.remove(0)], ..OnnxNetwork::default() }, &X);
+    let hidden = logits(
+        &GraphNetwork { layers: vec![taken(graph()).layers.remove(0)], ..GraphNetwork::default() },
+        &X,
+    );
     close(&z, &[0.0, hidden[0].max(0.0) + 2.0 * hidden[1].max(0.0) + 1.0]);
     g.node.last_mut().unwrap().input.reverse();
     assert!(read(&file(g), None, None, None).is_err());
