@@ -1,8 +1,8 @@
 //! Generates a cargo project that runs a network on a board: the program in `firmware/`, which `tests/firmware` builds and
 //! runs too, with a flash file, some images or rows, and the board's memory map and runner.
 //!
-//! Classifiers of pictures have a program of their own, [`MAIN`], in which a camera is easily put; all other files have
-//! [`SAMPLES`], which answers the question of the file's task for rows of raw values.
+//! Classifiers of pictures have a program of their own, `MAIN`, in which a camera is easily put; all other files have
+//! `SAMPLES`, which answers the question of the file's task for rows of raw values.
 //!
 //! [`boards`] holds what differs between boards. Nothing here touches the disk.
 
