@@ -3,7 +3,7 @@
 //! The same on every machine: sums in f32 over the inputs in order, each product and each sum rounded. That is what the
 //! `portable` backend does with a batch, so a file of f32 gives the same bits as the network it was made from does there.
 //! An input of 0 adds nothing and costs nothing. Sigmoid, tanh and hard swish are those of
-//! [`naive::activate`](crate::naive::activate): the same on every machine too, but a backend's vectors, which take polynomials,
+//! [`naive::activate`]: the same on every machine too, but a backend's vectors, which take polynomials,
 //! differ from them in the last bits.
 
 use core::slice::ChunksExact;
