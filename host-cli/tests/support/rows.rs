@@ -17,7 +17,7 @@ fn signed(rng: &mut Rng) -> f32 {
 /// Points of two rings around the origin.
 pub fn rings() -> String {
     table("x,y,ring", 900, |rng| {
-        let (angle, outer) = (6.283_185 * rng.uniform(), rng.below(2) == 1);
+        let (angle, outer) = (std::f32::consts::TAU * rng.uniform(), rng.below(2) == 1);
         let radius = if outer { 2.0 } else { 1.0 } + 0.3 * signed(rng);
         format!("{},{},{}", radius * angle.cos(), radius * angle.sin(), if outer { "outer" } else { "inner" })
     })
