@@ -53,6 +53,8 @@ fn integers() -> Vec<Spec> {
         },
         Spec { dtype: Dtype::I4, ..with(each(U16, 14), &[11, 9, 4]) },
         Spec { task: Task::Labels, ..with(each(U8, 7), &[12, 16]) },
+        // Every label applies.
+        Spec { task: Task::Labels, bound: i32::MIN as u32, ..with(each(U8, 7), &[12, 5]) },
         Spec { bound: 1500, ..with((U8, Plain, 7), &[16, 12, 4]) },
         Spec { ..with((U8, Plain, 7), &[16, 12, 4]) },
         Spec { task: Task::Reconstruction, bound: 53_000, ..with((U8, Table, 7), &[16, 6, 16]) },
@@ -306,8 +308,28 @@ fn what_would_change_the_bits_is_refused() {
     succeeds(here, &["export", "net.selv", "--format", "c", "-o", "net.c"]);
     let header = fs::read_to_string(here.join("net.h")).unwrap();
     assert!(header.contains("int32_t net_classify_f32(const float *sample);"), "{header}");
-    let compiled =
-        Command::new("gcc").current_dir(here).args(["-c", "-ffast-math", "net.c"]).output().unwrap();
-    assert!(!compiled.status.success());
-    assert!(String::from_utf8_lossy(&compiled.stderr).contains("-ffast-math"));
+    for flag in ["-ffast-math", "-freciprocal-math", "-fno-signed-zeros", "-ffinite-math-only"] {
+        let compiled = Command::new("gcc").current_dir(here).args(["-c", flag, "net.c"]).output().unwrap();
+        assert!(!compiled.status.success(), "{flag}");
+        assert!(
+            String::from_utf8_lossy(&compiled.stderr).contains("compile it without -ffast-math"),
+            "{flag}"
+        );
+    }
+}
+
+#[test]
+fn the_class_of_a_picture_is_signed_where_there_is_a_margin() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let said = |bound| {
+        let spec = Spec { bound, ..with((InputType::U8, InputMap::Plain, 7), &[16, 12, 4]) };
+        fs::write(here.join("net.selv"), &*spec.build(1)).unwrap();
+        succeeds(here, &["export", "net.selv", "--format", "c", "-o", "net.c", "--overwrite"]);
+        fs::read_to_string(here.join("net.h")).unwrap()
+    };
+    let plain = said(0);
+    assert!(plain.contains("uint32_t net_classify(const uint8_t *pixels);"), "{plain}");
+    assert!(plain.contains("In a file with a margin an int32_t: -1 for unknown."), "{plain}");
+    assert!(said(1500).contains("\nint32_t net_classify(const uint8_t *pixels);"));
 }

@@ -9,8 +9,9 @@ use std::path::Path;
 use host_cli::data::idx;
 use host_cli::firmware::boards::{self, BOARDS};
 use host_cli::{estimate, memory};
-use selvedge::format::{Dtype, ModelView, Packing};
+use selvedge::format::{Dtype, InputMap, InputType, ModelView, Packing, Task};
 use serde_json::Value;
+use support::files::Spec;
 use support::{fails, small_data, succeeds};
 
 const I8: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/i8.selv");
@@ -57,6 +58,32 @@ fn files_of_sensors_have_a_program_of_rows() {
     assert!(!main.contains("<raw>") && text(here, "README.md").contains("`rows.bin`"));
     let words = export(SENSOR, &["--board", "mps2-an386", "--data", "demo", "--overwrite"]);
     assert!(fails(here, &words, 2).contains("rows.bin, 2 little-endian i16 each"));
+}
+
+#[test]
+fn the_memory_of_rows_and_answers_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let spec = |wide| Spec {
+        dtype: Dtype::I4,
+        task: Task::Values,
+        input: (InputType::F32, InputMap::AffinePerFeature, 14),
+        ..Spec::new(&[wide, 4, wide])
+    };
+    // The scratch is half of it; a row of f32, as many outputs and as many values take the rest.
+    fs::write(here.join("wide.selv"), &*spec(1024).build(1)).unwrap();
+    let line = fails(here, &export("wide.selv", &["--board", "microbit"]), 6);
+    assert!(line.contains("bytes of RAM needed, 16384 there"), "{line}");
+    let line = fails(here, &["estimate", "wide.selv", "--target", "m0", "--ram", "16K"], 6);
+    assert!(line.contains("bytes of RAM needed, 16384 there"), "{line}");
+    fs::write(here.join("half.selv"), &*spec(512).build(1)).unwrap();
+    let printed = succeeds(here, &export("half.selv", &["--board", "microbit", "--json"]));
+    let said: Value = serde_json::from_str(&printed).unwrap();
+    assert!(said["ram_bytes"].as_u64().unwrap() > 4 * 512 * 5, "{said}");
+
+    // A window of three rows of two i16, the row, and three outputs.
+    let printed = succeeds(here, &["estimate", SENSOR, "--target", "m4"]);
+    assert!(printed.contains("window, row, activations and answers"), "{printed}");
 }
 
 #[test]

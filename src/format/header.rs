@@ -78,6 +78,8 @@ pub(super) struct LayerList<'a> {
     pub first: u16,
     /// Columns of an image whose 4×4 patches the first layer's inputs are reordered into, else 0.
     pub patch_cols: u16,
+    /// Whether any layer has the table of its activation: one question to most files, at every layer of every inference.
+    pub tables: bool,
 }
 
 impl<'a> Header<'a> {
@@ -133,6 +135,7 @@ impl<'a> Header<'a> {
         while l < self.layers.count {
             let layout = self.layers.weight_layout(l);
             bytes += layout.bytes() + 6 * layout.rows() as u64 + 320;
+            self.layers.tables |= l + 1 < self.layers.count && self.layers.has_table(l);
             l += 1;
         }
         if bytes > u32::MAX as u64 / 4 * 3 { Err(Error::TooLarge) } else { Ok(self) }
@@ -343,9 +346,9 @@ impl LayerList<'_> {
         }
     }
 
-    /// Whether a hidden layer has the table of its activation, by the code alone: every inference asks this of every layer.
+    /// Whether a hidden layer has the table of its activation, by the code alone.
     #[inline]
-    const fn has_table(&self, l: usize) -> bool {
+    pub const fn has_table(&self, l: usize) -> bool {
         const CLAMP: u8 = Activation::Relu.code();
         let code = byte(self.widths, l * RECORD_BYTES + 5);
         self.dtype.is_integer() && self.stride == RECORD_BYTES && code != CLAMP

@@ -2,7 +2,7 @@
 
 use super::Dtype;
 use super::header::LayerList;
-use super::layout::Span;
+use super::layout::{LayerSpans, Span, TABLE_BYTES};
 use super::row_bound;
 use super::weight_layout::WeightLayout;
 use super::words::words;
@@ -39,16 +39,23 @@ impl<'a> Iterator for Layers<'a> {
             return None;
         }
         let layout = self.list.weight_layout(l);
-        let spans = self.list.spans(l, 0);
+        let hidden = l + 1 < self.list.count;
+        // From the layout at hand, the table apart: an inference walks over the layers, and most have none.
+        let spans = LayerSpans::new(&layout, hidden, false, 0);
         let part = |span: Span| self.rest.get(span.at..)?.get(..span.len);
+        let mut rest = self.rest.get(spans.end()..)?;
+        let mut table: &[u8] = &[];
+        if hidden && self.list.tables && self.list.has_table(l) {
+            (table, rest) = rest.split_at_checked(TABLE_BYTES)?;
+        }
         let layer = LayerView {
             layout,
             weights: part(spans.weights)?,
             biases: words(part(spans.biases)?)?,
             multipliers: words(part(spans.multipliers)?)?,
-            table: part(spans.table)?,
+            table,
         };
-        self.rest = self.rest.get(spans.end()..)?;
+        self.rest = rest;
         self.done = l + 1;
         Some(layer)
     }

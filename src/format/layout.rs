@@ -4,6 +4,8 @@ use super::weight_layout::WeightLayout;
 
 /// Sections start at multiples of this, and so must the file in memory.
 pub const ALIGN: usize = 16;
+/// Bytes of the table of an activation, a multiple of [`ALIGN`].
+pub(super) const TABLE_BYTES: usize = 256;
 
 /// A part of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +46,7 @@ impl LayerSpans {
         let biases = Span { at: weights.end(), len: 4 * rows };
         let multipliers = if hidden && layout.dtype().is_integer() { 2 * rows } else { 0 };
         let multipliers = Span { at: biases.end(), len: multipliers };
-        let table = Span { at: multipliers.end(), len: if table { 256 } else { 0 } };
+        let table = Span { at: multipliers.end(), len: if table { TABLE_BYTES } else { 0 } };
         Self { weights, biases, multipliers, table }
     }
 

@@ -55,7 +55,16 @@ pub(super) const fn read(bytes: &[u8]) -> Result<Header<'_>, Error> {
     };
     let header = Header {
         version: 1,
-        layers: LayerList { widths, stride: 2, count, dtype, packing, first: half(widths, 0), patch_cols: 0 },
+        layers: LayerList {
+            widths,
+            stride: 2,
+            count,
+            dtype,
+            packing,
+            first: half(widths, 0),
+            patch_cols: 0,
+            tables: false,
+        },
         image: (0, 0),
         input_map: if flags & HAS_TABLE != 0 { InputMap::Table } else { InputMap::Plain },
         head: &[],

@@ -47,8 +47,16 @@ pub(super) const fn read(bytes: &[u8]) -> Result<Header<'_>, Error> {
         Err(error) => return Err(error),
     };
     let first = half(records, 0);
-    let layers =
-        LayerList { widths: records, stride: RECORD_BYTES, count, dtype, packing, first, patch_cols: 0 };
+    let layers = LayerList {
+        widths: records,
+        stride: RECORD_BYTES,
+        count,
+        dtype,
+        packing,
+        first,
+        patch_cols: 0,
+        tables: false,
+    };
     let input_map = match check_input(bytes, dtype) {
         Ok(map) => map,
         Err(error) => return Err(error),

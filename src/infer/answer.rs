@@ -73,7 +73,7 @@ impl logit::Logit for f32 {
     fn value(self, scale: ValueScale) -> f32 {
         match scale {
             ValueScale::Float { scale, offset } => self * scale + offset,
-            ValueScale::Integer { scale, .. } => self * scale,
+            ValueScale::Integer { add, scale } => (self + add as Self) * scale,
         }
     }
 }
@@ -91,12 +91,15 @@ pub fn class_of<Z: Logit>(header: &Header<'_>, logits: &[Z]) -> Option<usize> {
     others.clone().all(|(_, z)| largest.leads(*z, margin)).then_some(class)
 }
 
-/// Sets the bit of each label whose output reaches the file's threshold: bit `o % 8` of byte `o / 8` for output `o`.
+/// Sets the bit of each label whose output reaches the file's threshold: bit `o % 8` of byte `o / 8` for output `o`. All other
+/// bits are cleared, also in bytes beyond the last output; outputs for which `bits` has no byte are left out, and
+/// [`Engine::labels`] refuses them.
 pub fn labels_of<Z: Logit>(header: &Header<'_>, logits: &[Z], bits: &mut [u8]) {
     let threshold = header.label_threshold_bits();
-    for (byte, logits) in bits.iter_mut().zip(logits.chunks(8)) {
+    let mut eights = logits.chunks(8);
+    for byte in bits {
         *byte = 0;
-        for (bit, z) in logits.iter().enumerate() {
+        for (bit, z) in eights.next().unwrap_or_default().iter().enumerate() {
             *byte |= u8::from(z.reaches(threshold)) << bit;
         }
     }

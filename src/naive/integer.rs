@@ -37,7 +37,7 @@ pub fn hidden(x: &[u8], weights: &[i8], biases: &[i32], multipliers: &[u16], acc
 }
 
 /// How many steps of its unit a sum is, to be looked up in the table of an activation: `(acc * r + 2^23) >> 24`, clamped to
-/// −128..=127.
+/// −128..=127. `|acc| < 2^23`, as in [`requantize`]; beyond it the step still has its value, since the product needs 48 bits.
 pub const fn step(acc: i32, r: u16) -> i8 {
     let t = (acc as i64 * r as i64 + (1 << 23)) >> 24;
     if t < -128 {
@@ -54,12 +54,13 @@ pub const fn looked_up(acc: i32, r: u16, table: &[u8; 256]) -> u8 {
     table[(step(acc, r) as i16 + 128) as usize]
 }
 
-/// The sum of a row over codes of 14 bits, `q = 128 high + low`: `high` is `bias + Σ w·high`, `low` is `Σ w·low`.
+/// The sum of a row over codes of 14 bits, `q = 128 high + low`: `high` is `bias + Σ w·high`, `low` is `Σ w·low`. Both are below
+/// 2^23 in magnitude, and a file guarantees it of the result; sums near the ends of an i32 overflow.
 pub const fn combined(high: i32, low: i32) -> i32 {
     high + ((low + 64) >> 7)
 }
 
-/// The largest code of `bits` bits, 7 or 14.
+/// The largest code of `bits` bits, 7 or 14; any other number of bits counts as 7.
 pub const fn largest_code(bits: u32) -> u16 {
     if bits == 14 { 16383 } else { 127 }
 }
@@ -80,13 +81,14 @@ pub const fn code_of_float(x: f32, offset: f32, scale: f32, bits: u32) -> u16 {
     }
 }
 
-/// Bits that [`code_of_integer`] drops.
+/// Bits that [`code_of_integer`] drops for codes of `bits` bits, 7 or 14; any other number of bits counts as 7.
 pub const fn map_shift(bits: u32) -> u32 {
     if bits == 14 { 18 } else { 25 }
 }
 
-/// The code of an integer: `(d * m + half) >> shift` in 32 bits, with `d = x - lo` clamped to 0..=span. A file guarantees that
-/// no d overflows.
+/// The code of an integer: `(d * m + half) >> shift` in 32 bits, with `d = x - lo` clamped to 0..=span. `x` and
+/// `lo` are values of one raw type, within −32768..=65535. A file guarantees `span·m + half < (largest code + 1) << shift`, so
+/// that no product passes 32 bits; where it does not hold, the product wraps.
 pub const fn code_of_integer(x: i32, lo: i32, span: u16, m: u32, bits: u32) -> u16 {
     let d = x - lo;
     let d = if d < 0 {
@@ -100,7 +102,9 @@ pub const fn code_of_integer(x: i32, lo: i32, span: u16, m: u32, bits: u32) -> u
     (d.wrapping_mul(m).wrapping_add(1 << (shift - 1)) >> shift) as u16
 }
 
-/// The error of a reconstructed input, in units of `2^shift`: the output `z` less what the code `q` stands for.
+/// The error of a reconstructed input, in units of `2^shift`: the output `z` less what the code `q` stands for;
+/// within ±32767, so that its square fits 30 bits. `|z| < 2^23`, `|add| < 2^23`, `q * mul + 128 < 2^31` and `shift` at most 24, as a
+/// file guarantees; sums and shifts beyond that overflow.
 pub const fn reconstruction_error(z: i32, add: i32, q: u16, mul: u32, shift: u32) -> i32 {
     let error = z + add - ((q as u32).wrapping_mul(mul).wrapping_add(128) >> 8) as i32;
     let half = (1_i32 << shift) >> 1;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::cli::Estimate;
 use crate::error::{Error, ErrorKind, Result, typed};
-use crate::estimate::{CORES, Core, Requirements, target};
+use crate::estimate::{CORES, Core, Requirements, classifies_pictures, target};
 use crate::memory::Bytes;
 use crate::model::{self, Model};
 use crate::terminal::{Output, listing, log, table};
@@ -178,6 +178,7 @@ fn faster(
 fn text(args: &Estimate, header: &Header<'_>, core: &Core, requirements: &Requirements) -> String {
     let clock = args.clock.map_or(core.clock, |c| c.0);
     let profile = core.profile(header);
+    let memory = requirements.ram - requirements.stack;
     let sample = if header.input_map().is_affine() { "a sample" } else { "an image" };
     let rows = [
         [
@@ -194,10 +195,13 @@ fn text(args: &Estimate, header: &Header<'_>, core: &Core, requirements: &Requir
             "RAM".into(),
             format!("{} bytes", requirements.ram),
             format!(
-                "{}, activations and logits {}, stack {}",
-                &sample[sample.find(' ').map_or(0, |at| at + 1)..],
-                requirements.ram - profile.stack,
-                profile.stack
+                "{}, stack {}",
+                match (classifies_pictures(header), header.window()) {
+                    (true, _) => format!("image, activations and logits {memory}"),
+                    (false, None) => format!("sample, activations and answers {memory}"),
+                    (false, Some(_)) => format!("window, row, activations and answers {memory}"),
+                },
+                requirements.stack
             ),
         ],
         ["multiply-adds".into(), requirements.macs.to_string(), format!("of {sample}")],

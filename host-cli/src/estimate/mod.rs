@@ -10,7 +10,7 @@ mod units;
 pub use cores::{CORES, Core, Cost, KernelProfile, core, target};
 pub use units::{Bytes, Hertz};
 
-use selvedge::format::{Dtype, Header, InputMap, Packing};
+use selvedge::format::{Dtype, Header, InputMap, Packing, Task};
 use selvedge::infer::Profile;
 
 /// The requirements of a flash file on a core.
@@ -18,8 +18,11 @@ use selvedge::infer::Profile;
 pub struct Requirements {
     /// Bytes of flash: the file and the code, which is that of pictures and ReLU.
     pub flash: usize,
-    /// Bytes of RAM: image, activations, logits and stack.
+    /// Bytes of RAM: image, activations, logits and stack; for other files than classifiers of pictures also the window, a row
+    /// and the answers.
     pub ram: usize,
+    /// Bytes of the stack among them.
+    pub stack: usize,
     /// Multiply-adds per image.
     pub macs: usize,
     /// Instructions per image, if files of this kind were measured.
@@ -47,9 +50,15 @@ impl Requirements {
             Dtype::F32 => true,
             Dtype::F16 | Dtype::Bf16 => false,
         };
+        let (memory, stack) = if classifies_pictures(header) {
+            (engine.ram_bytes(header), profile.stack)
+        } else {
+            (4 * engine.scratch_words(header) + answering(header), profile.stack.max(ANY_STACK))
+        };
         Self {
             flash: header.file_bytes() + profile.code,
-            ram: engine.ram_bytes(header) + profile.stack,
+            ram: memory + stack,
+            stack,
             macs: header.macs(),
             instructions: measured.then(|| instructions(header, &profile.cost).round() as u64),
         }
@@ -70,6 +79,36 @@ impl Requirements {
     pub fn seconds(&self, core: &Core, clock: f64) -> Option<[f64; 2]> {
         self.instructions.map(|n| core.cycles.map(|cycles| n as f64 * cycles / clock))
     }
+}
+
+/// The largest stack of an inference with an input map, a table of activations or a reconstruction, of those that
+/// `tests/firmware/run` measures; bytes.
+const ANY_STACK: usize = 620;
+
+/// Whether a file is a classifier of pictures.
+pub fn classifies_pictures(header: &Header<'_>) -> bool {
+    header.is_plain() && header.task() == Task::Class && header.window().is_none()
+}
+
+/// Values of a row of raw values: a sample, or a row of a window.
+pub fn row_values(header: &Header<'_>) -> usize {
+    header.inputs() / header.window().map_or(1, |(rows, _)| rows)
+}
+
+/// Bytes that the program for rows holds beside the scratch: the window, and the row, its logits and what they mean, or at boot
+/// the logits of the self-test.
+fn answering(header: &Header<'_>) -> usize {
+    let raw = header.input_type().bytes();
+    let window = if header.window().is_some() { header.inputs() * raw } else { 0 };
+    let logits = 4 * header.outputs();
+    let answer = match header.task() {
+        Task::Labels => logits + header.outputs().div_ceil(8),
+        Task::Values => 2 * logits,
+        // Integers are squared one by one.
+        Task::Reconstruction if header.dtype().is_integer() => 0,
+        _ => logits,
+    };
+    window + logits.max(row_values(header) * raw + answer)
 }
 
 /// Instructions per image.

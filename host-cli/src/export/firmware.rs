@@ -11,9 +11,9 @@ use super::{Destination, ExportOption, ExportOptions, Exported, Exporter, Format
 use crate::data::idx::Images;
 use crate::data::{Reading, Source as DataSource};
 use crate::error::{Error, Result, typed};
-use crate::estimate;
+use crate::estimate::{self, classifies_pictures, row_values};
 use crate::firmware::boards::{Board, Region};
-use crate::firmware::{Inputs, Needs, classifies_pictures, needs, project, row_values};
+use crate::firmware::{Inputs, Needs, needs, project};
 use crate::flash;
 use crate::memory::size;
 use crate::terminal::Warnings;

@@ -11,11 +11,11 @@ pub mod boards;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use selvedge::format::{Dtype, Header, InputType, Task};
+use selvedge::format::{Dtype, Header, InputType};
 
 use crate::data::idx::{self, Images};
 use crate::error::{Error, ErrorKind, Result};
-use crate::estimate::{self, Bytes, Requirements};
+use crate::estimate::{self, Bytes, Requirements, classifies_pictures, row_values};
 use boards::{Board, Loader};
 
 /// The program that classifies images.
@@ -34,20 +34,10 @@ const MAX_IMAGES: usize = 10;
 /// What a program answers for.
 #[derive(Debug)]
 pub enum Inputs {
-    /// Images, for a [classifier of pictures](classifies_pictures).
+    /// Images, for a [classifier of pictures](estimate::classifies_pictures).
     Images(Images),
     /// Rows of raw values, little-endian.
     Rows(Vec<u8>),
-}
-
-/// Whether a file is a classifier of pictures.
-pub fn classifies_pictures(header: &Header<'_>) -> bool {
-    header.is_plain() && header.task() == Task::Class && header.window().is_none()
-}
-
-/// Values of a row of raw values: a sample, or a row of a window.
-pub fn row_values(header: &Header<'_>) -> usize {
-    header.inputs() / header.window().map_or(1, |(rows, _)| rows)
 }
 
 /// The files of a project, with their paths inside it.

@@ -99,24 +99,39 @@ fn questions(spec: &Spec, name: &str, raw: &str) -> String {
     text
 }
 
-/// A value that is not a number must be refused by every function.
+/// A value that is not a number must be refused by every function, of a sample and of a ring buffer.
 fn refusals(spec: &Spec, name: &str) -> String {
-    let call = |verb: &str, more: &str| format!("{name}_{verb}_f32(values{more})");
-    let good = match spec.task {
-        Task::Class => format!("{} == -2", call("classify", "")),
-        Task::Labels => format!("{} == -2", call("labels", ", bytes")),
-        Task::Values => format!("{} == -2", call("predict", ", floats")),
-        _ => format!("{} < -1.5f", call("score", "")),
-    };
-    let z = if spec.dtype.is_integer() { ", integers" } else { ", floats" };
-    let inputs = spec.widths[0];
-    format!(
+    let (inputs, integer) = (spec.widths[0], spec.dtype.is_integer());
+    let mut asked = vec![("logits", if integer { ", integers" } else { ", floats" })];
+    match spec.task {
+        Task::Class => asked.push(("classify", "")),
+        Task::Labels => asked.push(("labels", ", bytes")),
+        Task::Values => {
+            asked.push(("predict", ", floats"));
+            asked.extend(integer.then_some(("predict_fixed", ", integers")));
+        }
+        _ => {
+            asked.push(("score", ""));
+            asked.extend((spec.bound != 0).then_some(("anomaly", "")));
+        }
+    }
+    let mut text = format!(
         "{{ static float values[{inputs}]; static float floats[64]; static uint8_t bytes[64]; static int32_t integers[64];\n\
-         volatile float zero = 0.0f; values[{}] = zero / zero; (void)floats; (void)bytes; (void)integers;\n\
-         if (!({good}) || {} != -2) return 2; }}",
-        inputs - 1,
-        call("logits", z)
-    )
+         volatile float zero = 0.0f; (void)floats; (void)bytes; (void)integers;\n\
+         values[{}] = zero / zero;\n",
+        inputs - 1
+    );
+    let mut places = vec![("", "values")];
+    if let Some((rows, _)) = spec.window {
+        text += &format!("(void){name}_push_f32(&window, values + {});\n", inputs - inputs / rows);
+        places.push(("_window", "&window"));
+    }
+    for (kind, sample) in places {
+        for (verb, more) in &asked {
+            text += &format!("if ((int){name}_{verb}{kind}_f32({sample}{more}) != -2) return 2;\n");
+        }
+    }
+    text + "}"
 }
 
 /// A program that runs all networks on their samples: it reads `NAME.rows` and writes `NAME.answers`.
@@ -144,9 +159,12 @@ pub fn program(specs: &[(String, Spec)]) -> String {
             Some((rows, _)) => {
                 let n = spec.widths[0] / rows;
                 format!(
-                    "{of} row[{n}];\n{name}_window window;\n{name}_window_init(&window);\n\
+                    "{of} row[{n}] = {{0}};\nstatic {name}_window window;\n{name}_window again;\n{name}_window_init(&again);\n\
+                     (void){name}_push_{raw}(&again, row);\n{name}_window_init(&again);\n\
                      while (fread(row, sizeof row[0], {n}, in) == {n}) {{\n\
-                     if ({name}_push_{raw}(&window, row)) {{\n{ask}\n}}\n}}\n"
+                     const int due = {name}_push_{raw}(&window, row);\n\
+                     if ({name}_push_{raw}(&again, row) != due || again.next != window.next) return 3;\n\
+                     if (due) {{\n{ask}\n}}\n}}\n"
                 )
             }
         };

@@ -75,28 +75,27 @@ pub(super) fn run(args: &Predict, network: &Network, schema: &Schema, path: &Pat
 }
 
 /// Reads answers.
-pub(super) struct Reader<'a> {
-    network: &'a Network,
+pub(super) struct Reader {
+    /// The names of the outputs.
+    outputs: Vec<String>,
+    /// The threshold of scores.
+    threshold: Option<f64>,
     reject: Option<f64>,
     /// The samples that are unknown to a flash file with a margin.
     unknown: Option<Vec<bool>>,
 }
 
-impl<'n> Reader<'n> {
+impl Reader {
     /// Answers of a network; classes less probable than `reject` are not given, nor those of `unknown` samples.
-    pub(super) fn new(network: &'n Network, reject: Option<f32>, unknown: Option<Vec<bool>>) -> Self {
-        Self { network, reject: reject.map(f64::from), unknown }
-    }
-
-    /// The names of the outputs.
-    fn outputs(&self) -> Vec<String> {
-        (0..self.network.shape().outputs()).map(|o| self.network.class(o)).collect()
+    pub(super) fn new(network: &Network, reject: Option<f32>, unknown: Option<Vec<bool>>) -> Self {
+        // Taken here, since each is a look into the whole file.
+        let outputs = (0..network.shape().outputs()).map(|o| network.class(o)).collect();
+        Self { outputs, threshold: network.score_threshold(), reject: reject.map(f64::from), unknown }
     }
 
     /// The names of the columns of an answer.
     pub(super) fn names(&self, answers: &Answers) -> Vec<String> {
-        let names = self.outputs();
-        let each = |of: &dyn Fn(&String) -> String| names.iter().map(of).collect::<Vec<_>>();
+        let each = |of: &dyn Fn(&String) -> String| self.outputs.iter().map(of).collect::<Vec<_>>();
         match answers {
             Answers::Classes(_) => {
                 [vec!["prediction".into()], each(&|name| format!("probability_{name}"))].concat()
@@ -112,7 +111,7 @@ impl<'n> Reader<'n> {
 
     /// The class of sample `n`, unless it is rejected, and the probabilities.
     pub(super) fn class<'a>(&self, probabilities: &'a [f64], n: usize) -> (Option<usize>, &'a [f64]) {
-        let classes = self.network.shape().outputs();
+        let classes = self.outputs.len();
         let row = &probabilities[n * classes..][..classes];
         let (class, probability) = classes::top(row);
         let answered = match &self.unknown {
@@ -123,16 +122,16 @@ impl<'n> Reader<'n> {
     }
 
     fn is_anomaly(&self, score: f64) -> Option<bool> {
-        self.network.score_threshold().map(|threshold| reconstruction::is_anomaly(score, threshold))
+        self.threshold.map(|threshold| reconstruction::is_anomaly(score, threshold))
     }
 
     /// The columns of the answer for sample `n`.
     pub(super) fn cells(&self, answers: &Answers, n: usize) -> Vec<String> {
-        let outputs = self.network.shape().outputs();
+        let outputs = self.outputs.len();
         match answers {
             Answers::Classes(probabilities) => {
                 let (class, row) = self.class(probabilities, n);
-                let label = class.map_or(UNKNOWN.into(), |class| self.network.class(class));
+                let label = class.map_or(UNKNOWN.into(), |class| self.outputs[class].clone());
                 [label].into_iter().chain(row.iter().map(|p| format!("{p:.6}"))).collect()
             }
             Answers::Values(values) => values[n * outputs..][..outputs].iter().map(f32::to_string).collect(),
@@ -151,17 +150,17 @@ impl<'n> Reader<'n> {
 
     /// The answer for sample `n`.
     pub(super) fn json(&self, answers: &Answers, n: usize) -> Value {
-        let outputs = self.network.shape().outputs();
+        let outputs = self.outputs.len();
         match answers {
             Answers::Classes(probabilities) => {
                 let (class, row) = self.class(probabilities, n);
-                let label = class.map_or(UNKNOWN.into(), |class| self.network.class(class));
+                let label = class.map_or(UNKNOWN, |class| &self.outputs[class]);
                 json!({"class": class, "label": label, "probabilities": row})
             }
             Answers::Values(values) => json!({"values": &values[n * outputs..][..outputs]}),
             Answers::Labels(probabilities) => {
                 let row = &probabilities[n * outputs..][..outputs];
-                let labels = self.outputs().into_iter().zip(row).filter(|(_, p)| **p > 0.5);
+                let labels = self.outputs.iter().zip(row).filter(|(_, p)| **p > 0.5);
                 let labels: Vec<_> = labels.map(|(name, _)| name).collect();
                 json!({"labels": labels, "probabilities": row})
             }

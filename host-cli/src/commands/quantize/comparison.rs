@@ -214,7 +214,7 @@ impl Comparison {
     pub fn report(&self, names: &[String], image: &ModelView<'_>) -> String {
         let rows = self.noise.iter().enumerate().map(|(l, noise)| {
             let spans = image.header().layer_spans(l);
-            let bytes = spans.weights.len + spans.biases.len + spans.multipliers.len;
+            let bytes = spans.weights.len + spans.biases.len + spans.multipliers.len + spans.table.len;
             [format!("fc{}", l + 1), format!("{noise:.1} dB"), bytes.to_string()]
         });
         let layers = table(["layer", "signal to noise", "bytes"].map(String::from), rows);

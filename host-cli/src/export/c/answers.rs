@@ -37,6 +37,8 @@ pub(super) fn of_task(of: &Interface<'_>) -> Result<(String, Vec<Question>)> {
 /// A number that a header stores for logits: an integer, or the bits of a float.
 fn stored(of: &Interface<'_>, bits: u32, signed: bool) -> Result<String> {
     match (of.header().dtype().is_integer(), f32::from_bits(bits)) {
+        // The digits of the least integer alone would be a long.
+        (true, _) if signed && bits as i32 == i32::MIN => Ok("(-2147483647 - 1)".into()),
         (true, _) if signed => Ok((bits as i32).to_string()),
         (true, _) => Ok(format!("{bits}u")),
         (false, x) if x.is_finite() => Ok(float(x)),
@@ -67,6 +69,9 @@ fn classify(of: &Interface<'_>) -> Result<Question> {
     );
     if margin != 0 {
         about += "; -1, unknown, where the second\n * is too near";
+    }
+    if of_picture {
+        about += ".\n * In a file with a margin an int32_t: -1 for unknown";
     }
     if of.may_be_nan() {
         about += "; -2 where a value is not a number";
@@ -218,8 +223,11 @@ fn score(of: &Interface<'_>) -> Result<Vec<Question>> {
             let score = of.of_sample("score");
             let nan =
                 if of.may_be_nan() { "    if (score < 0.0f) {\n        return -2;\n    }\n" } else { "" };
+            // A score that is no number, of an infinite value, is an anomaly.
             let threshold = stored(of, threshold.to_bits(), false)?;
-            Some(format!("    const float score = {score});\n{nan}    return score > {threshold} ? 1 : 0;\n"))
+            Some(format!(
+                "    const float score = {score});\n{nan}    return score <= {threshold} ? 0 : 1;\n"
+            ))
         }
         _ => None,
     };

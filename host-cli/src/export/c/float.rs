@@ -43,7 +43,8 @@ pub(super) fn write(model: &ModelView<'_>, name: &str) -> Result<Files> {
 
 /// Compilers fuse a product and a sum to one operation by default, which rounds once instead of twice.
 const CONTRACTION: &str = "
-/* No product is fused with a sum: the result would depend on the core. */
+/* No product is fused with a sum: the result would depend on the core. clang heeds this but with -ffp-contract=fast: leave that
+ * flag out. */
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize (\"fp-contract=off\")
 #elif defined(_MSC_VER) && !defined(__clang__)

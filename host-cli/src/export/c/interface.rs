@@ -278,14 +278,14 @@ extern \"C\" {{
 #define {upper}_STRIDE {stride}
 #define {upper}_CHANNELS {}
 
-/* A ring buffer of the last rows. */
+/* A ring buffer of the last rows. Of zeros, as a static variable is, it is empty. */
 typedef struct {{
     {raw} values[{upper}_INPUTS];
     uint32_t next;
-    uint32_t missing;
+    int32_t rows;
 }} {name}_window;
 
-/* Empties a ring buffer: before the first row, and between recordings. */
+/* Empties a ring buffer, between recordings. */
 void {name}_window_init({name}_window *window);
 
 /* Adds a row; 1 where a window is complete, so that a question is due, else 0. */
@@ -303,7 +303,7 @@ int {name}_push{suffix}({name}_window *window, const {raw} *row);
             &WINDOW
                 .replace("ZERO", zero)
                 .replace("ROWS", &rows.to_string())
-                .replace("STRIDE", &stride.to_string())
+                .replace("AGAIN", &(rows as i64 - stride as i64).to_string())
                 .replace("CHANNELS", &(self.header().inputs() / rows).to_string())
                 .replace("SUFFIX", &self.suffix())
                 .replace("RAW", self.raw()),
@@ -322,7 +322,7 @@ void @_window_init(@_window *window)
         window->values[i] = ZERO;
     }
     window->next = 0;
-    window->missing = ROWS;
+    window->rows = 0;
 }
 
 int @_pushSUFFIX(@_window *window, const RAW *row)
@@ -332,11 +332,11 @@ int @_pushSUFFIX(@_window *window, const RAW *row)
         window->values[window->next + c] = row[c];
     }
     window->next = window->next + CHANNELS == INPUTS ? 0 : window->next + CHANNELS;
-    window->missing--;
-    if (window->missing > 0) {
+    window->rows++;
+    if (window->rows < ROWS) {
         return 0;
     }
-    window->missing = STRIDE;
+    window->rows = AGAIN;
     return 1;
 }
 ";

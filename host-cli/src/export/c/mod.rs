@@ -3,7 +3,8 @@
 //! The code uses no heap and no library but `<stdint.h>` and `<float.h>`, and every name has a prefix. Integer networks give
 //! the flash file's results bit for bit, in 32-bit sums with one 64-bit multiplication per hidden unit. Float networks sum in
 //! the order of the flash file's arithmetic. Neither depends on the compiler or its flags: what would change the result is
-//! refused while it compiles.
+//! refused while it compiles. There is one exception, which no macro tells: clang's `-ffp-contract=fast` ignores the pragma
+//! that keeps products and sums of float networks apart (its default, `-ffp-contract=on`, heeds it).
 
 mod answers;
 mod float;
@@ -106,8 +107,9 @@ fn opening(header: &Header<'_>) -> String {
 const FLOATS: &str = "
 #include <float.h>
 
-#if defined(__FAST_MATH__) || defined(__ASSOCIATIVE_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__)
-#error \"this file needs floats of IEEE 754: compile it without -ffast-math\"
+#if defined(__FAST_MATH__) || defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) \
+    || defined(__NO_SIGNED_ZEROS__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__)
+#error \"this file needs floats of IEEE 754: compile it without -ffast-math and its parts\"
 #endif
 /* 16 concerns _Float16 alone. */
 #if FLT_EVAL_METHOD != 0 && FLT_EVAL_METHOD != 16
