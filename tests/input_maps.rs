@@ -81,9 +81,13 @@ fn floats_have_their_codes() {
         for q in 0..=largest {
             let x = f32::from(q) - 8.0;
             assert_eq!(code(x), q);
-            // A half is rounded up, and what is below it down.
+            // A half is rounded up.
             assert_eq!(code(x + 0.5), (q + 1).min(largest));
-            assert_eq!(code((x + 0.5).next_down().min(x + 0.499)), q);
+            // What is below it is rounded down, unless the difference of f32 is the half already.
+            let below = (x + 0.5).next_down();
+            let whole = (2.0 * f64::from((f64::from(below) + 8.0) as f32)).floor();
+            let expected = ((whole + 1.0) / 2.0).floor().min(f64::from(largest));
+            assert_eq!(f64::from(code(below)), expected, "{below}");
         }
         let ends = [(f32::NEG_INFINITY, 0), (f32::INFINITY, largest), (f32::MAX, largest), (f32::MIN, 0)];
         let zeros = [0.0, -0.0, f32::MIN_POSITIVE, 1e-45, -1e-45].map(|x| (x, 8));
@@ -107,6 +111,36 @@ fn floats_have_their_codes() {
         }
         let refused = engine.logits(&[1_i16], &mut scratch, &mut [0]);
         assert_eq!(refused, Err(Error::InputType { expected: "f32", found: "i16" }));
+    }
+}
+
+/// Offsets and scales of no particular kind, against f64: the two operations are rounded to f32, one after the other, and what
+/// follows is exact.
+#[test]
+fn floats_of_odd_maps_have_their_codes() {
+    for bits in [7, 14] {
+        let largest = f64::from(plain::largest_code(bits));
+        for (offset, scale) in
+            [(0.3_f32, 7.7_f32), (-1.1e-3, 1234.567), (98.765, 0.37), (-3.3e5, 1.9e-3), (0.1, 0.0)]
+        {
+            let file =
+                one_weight(InputType::F32, bits, |builder| builder.map_floats(0, offset, scale).unwrap());
+            let view = ModelView::parse(file.get()).unwrap();
+            let mut seen = 0;
+            for half in 0..=4 * largest as u32 {
+                // About the value of each half code, where codes change, and the floats beside it.
+                let near = (f64::from(offset) + f64::from(half) / f64::from(scale.max(1e-6)) / 2.0) as f32;
+                for x in [near.next_down(), near, near.next_up()] {
+                    let difference = (f64::from(x) - f64::from(offset)) as f32;
+                    let t = (f64::from(difference) * f64::from(scale)) as f32;
+                    // Half up: ((t + 1) / 2), without its fraction, of the whole part of t.
+                    let q = ((f64::from(t).floor() + 1.0) / 2.0).floor().clamp(0.0, largest);
+                    assert_eq!(f64::from(view.code(0, x)), q, "{x} {offset} {scale}");
+                    seen = seen.max(view.code(0, x));
+                }
+            }
+            assert_eq!(seen, if scale == 0.0 { 0 } else { largest as u16 });
+        }
     }
 }
 

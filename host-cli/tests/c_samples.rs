@@ -325,7 +325,7 @@ fn the_class_of_a_picture_is_signed_where_there_is_a_margin() {
     let said = |bound| {
         let spec = Spec { bound, ..with((InputType::U8, InputMap::Plain, 7), &[16, 12, 4]) };
         fs::write(here.join("net.selv"), &*spec.build(1)).unwrap();
-        succeeds(here, &["export", "net.selv", "--format", "c", "-o", "net.c", "--overwrite"]);
+        succeeds(here, &["export", "net.selv", "--format", "c", "-o", "net.c"]);
         fs::read_to_string(here.join("net.h")).unwrap()
     };
     let plain = said(0);

@@ -13,7 +13,7 @@ use host_cli::recipe::Recipe;
 use host_cli::recipe::config::{self, MergedConfig, Origin};
 use host_cli::sweep::SweepPlan;
 use selvedge::format::crc::Crc;
-use selvedge::format::{ALIGN, HEADER_BYTES, ModelView};
+use selvedge::format::{ALIGN, HEADER_BYTES, InputType, ModelView, RawValue};
 use selvedge::{infer::float, infer::integer};
 
 /// A parser under attack.
@@ -182,24 +182,35 @@ fn flash(bytes: &[u8]) -> bool {
     let aligned = bytemuck::cast_slice_mut::<u128, u8>(&mut memory);
     aligned[..bytes.len()].copy_from_slice(bytes);
     let Ok(image) = ModelView::parse(&aligned[..bytes.len()]) else { return false };
+    let header = image.header();
+    assert!(image.labels().count() == 0 || image.labels().count() == header.outputs());
+    let pixels = (0..header.inputs()).map(|p| (p * 37) as u8);
+    match header.input_type() {
+        InputType::U8 => run_flash(&image, &pixels.collect::<Vec<_>>()),
+        InputType::I16 => run_flash(&image, &pixels.map(|p| 257 * i16::from(p as i8)).collect::<Vec<_>>()),
+        InputType::U16 => run_flash(&image, &pixels.map(|p| 257 * u16::from(p)).collect::<Vec<_>>()),
+        _ => run_flash(&image, &pixels.map(|p| f32::from(p) - 99.5).collect::<Vec<_>>()),
+    }
+    true
+}
+
+/// Runs a file on raw values of its type.
+fn run_flash<T: RawValue>(image: &ModelView<'_>, sample: &[T]) {
     let header = *image.header();
-    let pixels: Vec<u8> = (0..header.inputs()).map(|p| (p * 37) as u8).collect();
     let outputs = header.outputs();
-    assert!(image.labels().count() == 0 || image.labels().count() == outputs);
     if let Ok(engine) = integer::Engine::new(image.clone()) {
         let (mut scratch, mut logits) = (vec![0; integer::Engine::scratch_words(&header)], vec![0; outputs]);
-        engine.logits(&pixels, &mut scratch, &mut logits).expect("memory as asked for");
+        engine.logits(sample, &mut scratch, &mut logits).expect("memory as asked for");
         assert!(logits.iter().all(|z| z.abs() < 1 << 23), "an accumulator left its bound");
         // The stored logits may be any; that the test runs is what counts.
         let _ = engine.self_test(&mut scratch, &mut logits);
     } else {
-        let engine = float::Engine::new(image).expect("a type is integer or float");
+        let engine = float::Engine::new(image.clone()).expect("a type is integer or float");
         let (mut scratch, mut logits) =
             (vec![0.0; float::Engine::scratch_words(&header)], vec![0.0; outputs]);
-        engine.logits(&pixels, &mut scratch, &mut logits).expect("memory as asked for");
+        engine.logits(sample, &mut scratch, &mut logits).expect("memory as asked for");
         let _ = engine.self_test(&mut scratch, &mut logits);
     }
-    true
 }
 
 /// Makes the length and the checksum right again, where the file's version has them.
