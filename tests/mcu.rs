@@ -38,8 +38,8 @@ fn another_cores_file_is_an_error_that_says_what_to_do() {
     let mut scratch = vec![0; mcu::I8Engine::scratch_words(own.view().header())];
     let mut words = vec![0; integer::Engine::scratch_words(other.view().header())];
     let (mut a, mut b) = (vec![0; shape.outputs()], vec![1; shape.outputs()]);
-    let class = own.classify(&pixels, &mut scratch, &mut a).unwrap();
-    assert_eq!(other.classify(&pixels, &mut words, &mut b).unwrap(), class);
+    let class = own.classify(&pixels[..], &mut scratch, &mut a).unwrap();
+    assert_eq!(other.classify(&pixels[..], &mut words, &mut b).unwrap(), class);
     assert_eq!(a, b);
     own.self_test(&mut scratch, &mut a).unwrap();
 }
@@ -79,8 +79,8 @@ fn wrong_lengths_are_errors() {
         other => panic!("{other:?}"),
     };
     assert_eq!(what(engine.logits(&pixels[1..], &mut scratch, &mut logits)), "values of a sample");
-    assert_eq!(what(engine.logits(&pixels, &mut scratch[1..], &mut logits)), "scratch words");
-    assert_eq!(what(engine.logits(&pixels, &mut scratch, &mut logits[1..])), "logits");
+    assert_eq!(what(engine.logits(&pixels[..], &mut scratch[1..], &mut logits)), "scratch words");
+    assert_eq!(what(engine.logits(&pixels[..], &mut scratch, &mut logits[1..])), "logits");
     assert!(engine.pixels(&mut scratch[1..]).is_empty());
     assert_eq!(engine.pixels(&mut scratch).len(), inputs);
 }

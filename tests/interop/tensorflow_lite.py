@@ -38,6 +38,11 @@ def infer(path, x):
     return np.array(outputs)
 
 
+def about(path):
+    """The metadata of a model of ours."""
+    return json.loads(safetensors.safe_open(path, "np").metadata()["selvedge"])
+
+
 def softmax(z):
     e = np.exp(z - z.max(1, keepdims=True))
     return e / e.sum(1, keepdims=True)
@@ -50,7 +55,8 @@ def outputs(path, x):
     if task == "reconstruct" and isinstance(about["normalisation"], dict):
         scale, mean = (np.array(about["normalisation"][key]) for key in ["scale", "mean"])
         return z / scale + mean
-    return {None: softmax, "classify": softmax, "multilabel": FORMULAS["sigmoid"]}.get(task, lambda z: z)(z)
+    tempered = lambda z: softmax(z / about.get("temperature", 1))
+    return {None: tempered, "classify": tempered, "multilabel": FORMULAS["sigmoid"]}.get(task, lambda z: z)(z)
 
 
 def state(rng, widths):
@@ -88,13 +94,13 @@ def trained(work, selvedge, said, model, images, logits):
     some = slice(0, 200)
     selvedge("export", model, "--format", "tflite", "-o", work / "a.tflite")
     found = infer(work / "a.tflite", images[some].astype(np.float32) / np.float32(255))
-    off = relative(found, softmax(logits[some].astype(float)))
+    off = relative(found, softmax(logits[some].astype(float) / about(model / "model.safetensors").get("temperature", 1)))
     assert off < BOUND, off
     said(f"tflite of pictures: LiteRT's probabilities within {off:.1e}")
     # The tables that `activations.py` trains on.
     for task in ["regress", "classify", "reconstruct"]:
         selvedge("export", work / task, "--format", "tflite", "-o", work / "a.tflite")
-        mean = json.loads(safetensors.safe_open(work / task / "model.safetensors", "np").metadata()["selvedge"])["normalisation"]["mean"]
+        mean = about(work / task / "model.safetensors")["normalisation"]["mean"]
         x = (np.array(mean) + np.random.default_rng(4).normal(size=(200, len(mean)))).astype(np.float32)
         off = relative(infer(work / "a.tflite", x), outputs(work / task / "model.safetensors", x))
         assert off < BOUND, (task, off)
