@@ -59,7 +59,7 @@ fn measure(bytes: &[u8], scratch: &mut [u32]) -> Option<[u32; 3]> {
     let parse = stack::used(|| done = ModelView::parse(bytes).is_ok());
     let own = mcu::I8Engine::new(ModelView::parse(bytes).ok()?).ok()?;
     let any = integer::Engine::new(ModelView::parse(bytes).ok()?).ok()?;
-    let pixels = [200; WIDTH];
+    let pixels = [200_u8; WIDTH];
     let kernels = stack::used(|| done &= own.logits(&pixels, scratch, &mut logits).is_ok());
     let first = logits;
     let generic = stack::used(|| done &= any.logits(&pixels, scratch, &mut logits).is_ok());
