@@ -54,7 +54,8 @@ def outputs(path, x):
     task = about.get("task")
     if task == "reconstruct" and isinstance(about["normalisation"], dict):
         scale, mean = (np.array(about["normalisation"][key]) for key in ["scale", "mean"])
-        return z / scale + mean
+        # A constant column has the scale 0, and its mean is all that it can be.
+        return np.where(scale == 0, mean, z / np.where(scale == 0, 1, scale) + mean)
     tempered = lambda z: softmax(z / about.get("temperature", 1))
     return {None: tempered, "classify": tempered, "multilabel": FORMULAS["sigmoid"]}.get(task, lambda z: z)(z)
 
