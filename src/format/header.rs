@@ -70,8 +70,9 @@ pub struct Header<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct LayerList<'a> {
     pub widths: &'a [u8],
-    pub stride: usize,
-    pub count: usize,
+    /// Bytes: every copy of this lies on a microcontroller's stack.
+    pub stride: u8,
+    pub count: u8,
     pub dtype: Dtype,
     pub packing: Packing,
     /// Inputs of the first layer, at hand for every inference.
@@ -132,10 +133,10 @@ impl<'a> Header<'a> {
         // The rest of a file is far below the quarter that is left here.
         let mut bytes = 0;
         let mut l = 0;
-        while l < self.layers.count {
+        while l < self.layers.count as usize {
             let layout = self.layers.weight_layout(l);
             bytes += layout.bytes() + 6 * layout.rows() as u64 + 320;
-            self.layers.tables |= l + 1 < self.layers.count && self.layers.has_table(l);
+            self.layers.tables |= l + 1 < self.layers.count as usize && self.layers.has_table(l);
             l += 1;
         }
         if bytes > u32::MAX as u64 / 4 * 3 { Err(Error::TooLarge) } else { Ok(self) }
@@ -148,7 +149,7 @@ impl<'a> Header<'a> {
 
     /// Number of layers, 1 to [`MAX_LAYERS`].
     pub const fn layers(&self) -> usize {
-        self.layers.count
+        self.layers.count as usize
     }
 
     /// Width `position`: the inputs of the network, then the outputs of each layer; 0 after the last.
@@ -326,22 +327,22 @@ impl<'a> Header<'a> {
 impl LayerList<'_> {
     #[inline]
     pub const fn inputs(&self, l: usize) -> usize {
-        half(self.widths, l * self.stride) as usize
+        half(self.widths, l * self.stride as usize) as usize
     }
 
     #[inline]
     pub const fn outputs(&self, l: usize) -> usize {
-        half(self.widths, l * self.stride + 2) as usize
+        half(self.widths, l * self.stride as usize + 2) as usize
     }
 
     /// Version 1 knows ReLU only.
     #[inline]
     pub const fn activation(&self, l: usize) -> Activation {
-        if l + 1 >= self.count {
+        if l + 1 >= self.count as usize {
             return Activation::Identity;
         }
         match Activation::from_code(byte(self.widths, l * RECORD_BYTES + 5), true, 0) {
-            Ok(activation) if self.stride == RECORD_BYTES => activation,
+            Ok(activation) if self.stride as usize == RECORD_BYTES => activation,
             _ => Activation::Relu,
         }
     }
@@ -351,13 +352,13 @@ impl LayerList<'_> {
     pub const fn has_table(&self, l: usize) -> bool {
         const CLAMP: u8 = Activation::Relu.code();
         let code = byte(self.widths, l * RECORD_BYTES + 5);
-        self.dtype.is_integer() && self.stride == RECORD_BYTES && code != CLAMP
+        self.dtype.is_integer() && self.stride as usize == RECORD_BYTES && code != CLAMP
     }
 
     /// The spans of layer `l`, whose weights start at `at`.
     #[inline]
     pub const fn spans(&self, l: usize, at: usize) -> LayerSpans {
-        let hidden = l + 1 < self.count;
+        let hidden = l + 1 < self.count as usize;
         LayerSpans::new(&self.weight_layout(l), hidden, hidden && self.has_table(l), at)
     }
 

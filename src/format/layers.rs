@@ -2,7 +2,7 @@
 
 use super::Dtype;
 use super::header::LayerList;
-use super::layout::{LayerSpans, Span, TABLE_BYTES};
+use super::layout::{LayerSpans, Span};
 use super::row_bound;
 use super::weight_layout::WeightLayout;
 use super::words::words;
@@ -15,7 +15,7 @@ pub struct LayerView<'a> {
     weights: &'a [u8],
     biases: &'a [i32],
     multipliers: &'a [u16],
-    table: &'a [u8],
+    table: Option<&'a [u8; 256]>,
 }
 
 /// The layers of a file, the first first. Each is found where the one before it ends.
@@ -34,19 +34,20 @@ impl<'a> Iterator for Layers<'a> {
     // One copy for the checks and for every kernel: inlined, it would double the code of an inference.
     #[inline(never)]
     fn next(&mut self) -> Option<LayerView<'a>> {
-        let l = self.done;
-        if l >= self.list.count {
+        let (l, count) = (self.done, self.list.count as usize);
+        if l >= count {
             return None;
         }
         let layout = self.list.weight_layout(l);
-        let hidden = l + 1 < self.list.count;
+        let hidden = l + 1 < count;
         // From the layout at hand, the table apart: an inference walks over the layers, and most have none.
         let spans = LayerSpans::new(&layout, hidden, false, 0);
         let part = |span: Span| self.rest.get(span.at..)?.get(..span.len);
         let mut rest = self.rest.get(spans.end()..)?;
-        let mut table: &[u8] = &[];
+        let mut table = None;
         if hidden && self.list.tables && self.list.has_table(l) {
-            (table, rest) = rest.split_at_checked(TABLE_BYTES)?;
+            let (first, after) = rest.split_first_chunk()?;
+            (table, rest) = (Some(first), after);
         }
         let layer = LayerView {
             layout,
@@ -61,7 +62,7 @@ impl<'a> Iterator for Layers<'a> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.list.count - self.done;
+        let left = self.list.count as usize - self.done;
         (left, Some(left))
     }
 }
@@ -127,7 +128,7 @@ impl<'a> LayerView<'a> {
     /// to 0..=127 is the activation.
     #[inline]
     pub const fn table(&self) -> Option<&'a [u8; 256]> {
-        self.table.first_chunk()
+        self.table
     }
 
     /// The float weight `(row, column)`.
@@ -146,7 +147,7 @@ impl<'a> LayerView<'a> {
     /// Whether the numbers of layer `l`, of inputs of `bits` bits, are such that no sum overflows, and those of the padding are
     /// 0: kernels compute with them.
     pub(super) fn check(&self, l: usize, bits: u32) -> Result<(), Error> {
-        if self.table.iter().any(|&y| y > 127) {
+        if self.table.is_some_and(|table| table.iter().any(|&y| y > 127)) {
             return Err(Error::ActivationTable { layer: l });
         }
         let min = match self.layout.dtype {

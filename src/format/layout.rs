@@ -5,7 +5,7 @@ use super::weight_layout::WeightLayout;
 /// Sections start at multiples of this, and so must the file in memory.
 pub const ALIGN: usize = 16;
 /// Bytes of the table of an activation, a multiple of [`ALIGN`].
-pub(super) const TABLE_BYTES: usize = 256;
+const TABLE_BYTES: usize = 256;
 
 /// A part of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

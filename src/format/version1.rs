@@ -58,7 +58,7 @@ pub(super) const fn read(bytes: &[u8]) -> Result<Header<'_>, Error> {
         layers: LayerList {
             widths,
             stride: 2,
-            count,
+            count: count as u8,
             dtype,
             packing,
             first: half(widths, 0),

@@ -49,8 +49,8 @@ pub(super) const fn read(bytes: &[u8]) -> Result<Header<'_>, Error> {
     let first = half(records, 0);
     let layers = LayerList {
         widths: records,
-        stride: RECORD_BYTES,
-        count,
+        stride: RECORD_BYTES as u8,
+        count: count as u8,
         dtype,
         packing,
         first,
