@@ -205,16 +205,16 @@ impl Shape {
     /// # Errors
     /// [`Error::Length`] if `params` is not [`params`](Self::params) long.
     pub fn split<'a>(&self, params: &'a [f32]) -> Result<Vec<Layer<'a>, MAX_LAYERS>, Error> {
-        self.check(params.len())?;
-        let mut rest = params;
-        Ok((0..self.layers())
-            .map(|l| {
-                let (weights, tail) = rest.split_at(self.width(l) * self.width(l + 1));
-                let (biases, tail) = tail.split_at(self.width(l + 1));
-                rest = tail;
-                Layer { weights, biases }
-            })
-            .collect())
+        self.check(params)?;
+        Ok((0..self.layers()).map(|l| self.layer(params, l)).collect())
+    }
+
+    /// Layer `l` of a parameter vector that was checked: for a step on a microcontroller, to which moving a list of the
+    /// largest number of layers is dear.
+    pub(crate) fn layer<'a>(&self, params: &'a [f32], l: usize) -> Layer<'a> {
+        let first: usize = (0..l).map(|l| (self.width(l) + 1) * self.width(l + 1)).sum();
+        let (weights, tail) = params[first..].split_at(self.width(l) * self.width(l + 1));
+        Layer { weights, biases: &tail[..self.width(l + 1)] }
     }
 
     /// The layers of a parameter vector, to write.
@@ -222,24 +222,27 @@ impl Shape {
     /// # Errors
     /// [`Error::Length`] if `params` is not [`params`](Self::params) long.
     pub fn split_mut<'a>(&self, params: &'a mut [f32]) -> Result<Vec<LayerMut<'a>, MAX_LAYERS>, Error> {
-        self.check(params.len())?;
-        let mut rest = params;
-        Ok((0..self.layers())
-            .map(|l| {
-                let taken = core::mem::take(&mut rest);
-                let (weights, tail) = taken.split_at_mut(self.width(l) * self.width(l + 1));
-                let (biases, tail) = tail.split_at_mut(self.width(l + 1));
-                rest = tail;
-                LayerMut { weights, biases }
-            })
-            .collect())
+        self.check(params)?;
+        Ok(self.layers_mut(params).collect())
     }
 
-    fn check(&self, len: usize) -> Result<(), Error> {
-        if len == self.params() {
-            Ok(())
-        } else {
-            Err(Error::Length { what: "params", expected: self.params(), actual: len })
+    /// The layers of a parameter vector that was checked, to write, one after the other.
+    pub(crate) fn layers_mut<'a>(&self, params: &'a mut [f32]) -> impl Iterator<Item = LayerMut<'a>> {
+        let mut rest = params;
+        (0..self.layers()).map(move |l| {
+            let taken = core::mem::take(&mut rest);
+            let (weights, tail) = taken.split_at_mut(self.width(l) * self.width(l + 1));
+            let (biases, tail) = tail.split_at_mut(self.width(l + 1));
+            rest = tail;
+            LayerMut { weights, biases }
+        })
+    }
+
+    /// Refuses a parameter vector of another length.
+    pub(crate) fn check(&self, params: &[f32]) -> Result<(), Error> {
+        match params.len() {
+            actual if actual == self.params() => Ok(()),
+            actual => Err(Error::Length { what: "params", expected: self.params(), actual }),
         }
     }
 }

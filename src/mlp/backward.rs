@@ -6,7 +6,7 @@
 //! the activations do not tell them.
 
 use super::workspace::{ForwardRows, StepRows};
-use super::{Layers, Mlp, Regularize};
+use super::{Mlp, Regularize};
 use crate::activation::Activation;
 use crate::kernel;
 use crate::mat::{Mat, MatMut};
@@ -16,27 +16,27 @@ impl Mlp {
     /// first layer. Returns the number of correct rows.
     pub(super) fn backward_rows(
         &self,
-        layers: &Layers<'_>,
-        rows: StepRows<'_>,
+        params: &[f32],
+        rows: &mut StepRows<'_>,
         factor: f32,
         regularize: Regularize,
     ) -> u32 {
-        let StepRows { forward, mut deltas, targets, losses } = rows;
+        let StepRows { forward, deltas, targets, losses } = rows;
         let ForwardRows { first, b, hidden, sums, logits, .. } = forward;
-        let correct = self.logit_gradient(logits, targets, losses, factor, regularize);
+        let correct = self.logit_gradient(logits, *targets, losses, factor, regularize);
         let mut dz: &[f32] = logits;
         for (l, (a, dx)) in hidden.iter().zip(deltas.iter_mut()).enumerate().rev() {
             // Layer l + 1 has `i` inputs, the activations `a`, and `o` outputs, the gradient of whose sums is `dz`.
             let (i, o) = (self.shape.width(l + 1), self.shape.width(l + 2));
-            let (dz_mat, w) = (Mat::new(dz, b, o), Mat::new(layers[l + 1].weights, i, o));
+            let (dz_mat, w) = (Mat::new(dz, *b, o), Mat::new(self.shape.layer(params, l + 1).weights, i, o));
             let activation = self.shape.activation(l);
             if activation == Activation::Relu {
-                let a = Mat::new(a, b, i);
-                kernel::input_gradient(self.backend, dz_mat, w, a, MatMut::new(dx, b, i));
+                let a = Mat::new(a, *b, i);
+                kernel::input_gradient(self.backend, dz_mat, w, a, MatMut::new(dx, *b, i));
                 regularize.scale_kept(dx);
             } else {
-                kernel::input_gradient_linear(self.backend, dz_mat, w, MatMut::new(dx, b, i));
-                regularize.drop_units(l, first, i, dx);
+                kernel::input_gradient_linear(self.backend, dz_mat, w, MatMut::new(dx, *b, i));
+                regularize.drop_units(l, *first, i, dx);
                 let saved: &[f32] = if activation.needs_sums() { sums[l] } else { a };
                 kernel::activation_gradient(self.backend, activation, saved, regularize.scale(), dx);
             }

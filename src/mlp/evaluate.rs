@@ -24,13 +24,14 @@ impl Mlp {
     ) -> Result<StepStats, Error> {
         let targets = targets.into();
         self.check(targets, Regularize::NONE)?;
-        let layers = self.shape.split(params)?;
-        let rows = workspace.rows(self.shape, targets)?;
-        let correct = divide(executor, rows, &|mut rows| {
-            self.forward_rows(&layers, &mut rows.forward, fill, Regularize::NONE);
+        self.shape.check(params)?;
+        let count = targets.rows(self.shape.outputs());
+        workspace.activations().check(&self.shape, count)?;
+        let correct = divide(executor, workspace.rows(targets), &|mut rows| {
+            self.forward_rows(params, &mut rows.forward, fill, Regularize::NONE);
             let logits = &mut *rows.forward.logits;
             self.logit_gradient(logits, rows.targets, rows.losses, 1.0, Regularize::NONE)
         });
-        Ok(StepStats { loss_sum: workspace.loss_sum(targets.rows(self.shape.outputs())), correct })
+        Ok(StepStats { loss_sum: workspace.loss_sum(count), correct })
     }
 }

@@ -1,7 +1,7 @@
 //! The forward pass: `z[l] = a[l-1] W[l] + bias[l]`, `a[l] = f(z[l])` with the activation `f` of the layer.
 
-use super::workspace::ForwardRows;
-use super::{Activations, Fill, Layers, Mlp, Regularize};
+use super::workspace::{ForwardRows, Rows};
+use super::{Activations, Fill, Mlp, Regularize};
 use crate::activation::Activation;
 use crate::error::Error;
 use crate::kernel;
@@ -24,19 +24,20 @@ impl Mlp {
         b: usize,
         fill: &impl Fill,
     ) -> Result<&'w [f32], Error> {
-        let layers = self.shape.split(params)?;
-        let rows = activations.rows(self.shape, b)?;
+        self.shape.check(params)?;
+        activations.check(&self.shape, b)?;
+        let rows = activations.rows(b, Rows::new());
         divide(executor, rows, &|mut rows| {
-            self.forward_rows(&layers, &mut rows, fill, Regularize::NONE);
+            self.forward_rows(params, &mut rows, fill, Regularize::NONE);
             0
         });
         Ok(activations.logits(b))
     }
 
-    /// Takes some rows of the batch from the input to the logits.
+    /// Takes some rows of the batch from the input to the logits, by parameters that were checked.
     pub(super) fn forward_rows(
         &self,
-        layers: &Layers<'_>,
+        params: &[f32],
         rows: &mut ForwardRows<'_>,
         fill: &impl Fill,
         regularize: Regularize,
@@ -44,7 +45,8 @@ impl Mlp {
         fill(rows.first, rows.x);
         let mut input: &[f32] = rows.x;
         let hidden = rows.hidden.iter_mut().map(|a| &mut **a);
-        for (l, (layer, z)) in layers.iter().zip(hidden.chain([&mut *rows.logits])).enumerate() {
+        for (l, z) in hidden.chain([&mut *rows.logits]).enumerate() {
+            let layer = self.shape.layer(params, l);
             let (i, o) = (self.shape.width(l), self.shape.width(l + 1));
             let activation = self.shape.activation(l);
             kernel::dense(
@@ -63,7 +65,7 @@ impl Mlp {
             if !activation.is_fused() {
                 kernel::activate(self.backend, activation, z);
             }
-            if l + 1 < layers.len() {
+            if l + 1 < self.shape.layers() {
                 regularize.drop_units(l, rows.first, o, z);
             }
             input = z;

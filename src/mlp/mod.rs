@@ -36,14 +36,12 @@ mod regularize;
 mod step;
 mod workspace;
 
-use heapless::Vec;
-
 pub use init::Init;
 pub use regularize::Regularize;
 pub use workspace::{Activations, Workspace};
 
 pub use crate::loss::Loss;
-use crate::shape::{Layer, MAX_LAYERS, Shape};
+use crate::shape::Shape;
 use crate::simd::Backend;
 
 /// A network that owns nothing: its shape, its loss, and the backend that computes it. Parameters and workspace are passed
@@ -94,5 +92,3 @@ pub struct StepStats {
 /// of the batch, on any worker.
 pub trait Fill: Fn(usize, &mut [f32]) + Sync {}
 impl<F: Fn(usize, &mut [f32]) + Sync> Fill for F {}
-
-type Layers<'a> = Vec<Layer<'a>, MAX_LAYERS>;

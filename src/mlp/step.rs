@@ -11,7 +11,7 @@ use crate::kernel;
 use crate::mat::{Mat, MatMut};
 use crate::optim::Update;
 use crate::parallel::{Divide, Executor, divide, portion};
-use crate::shape::{LayerMut, MAX_LAYERS};
+use crate::shape::{LayerMut, MAX_LAYERS, Shape};
 use crate::targets::Targets;
 
 impl Mlp {
@@ -65,11 +65,11 @@ impl Mlp {
             Update::Gradient(_) => (1.0 / b, 0.0),
         };
         let correct = {
-            let layers = self.shape.split(params)?;
-            let rows = workspace.rows(self.shape, targets)?;
-            divide(executor, rows, &|mut rows| {
-                self.forward_rows(&layers, &mut rows.forward, fill, regularize);
-                self.backward_rows(&layers, rows, factor, regularize)
+            self.shape.check(params)?;
+            workspace.activations().check(&self.shape, count)?;
+            divide(executor, workspace.rows(targets), &|mut rows| {
+                self.forward_rows(params, &mut rows.forward, fill, regularize);
+                self.backward_rows(params, &mut rows, factor, regularize)
             })
         };
         let loss_sum = workspace.loss_sum(count);
@@ -80,27 +80,28 @@ impl Mlp {
             Update::Sgd { .. } => params,
             Update::Gradient(gradient) => gradient,
         };
-        let rows = WeightRows::new(self.shape.split_mut(target)?);
+        self.shape.check(target)?;
+        let rows = WeightRows::new(&self.shape, target);
         let saved: &Workspace<'_> = workspace;
-        divide(executor, rows, &|rows| {
-            self.weight_rows(saved, count, beta, rows);
+        divide(executor, rows, &|mut rows| {
+            self.weight_rows(saved, count, beta, &mut rows);
             0
         });
         Ok(StepStats { loss_sum, correct })
     }
 
     /// Writes, or with `beta` 1 adds, the gradient of some rows of every layer's weights, and of the biases.
-    fn weight_rows(&self, saved: &Workspace<'_>, b: usize, beta: f32, rows: WeightRows<'_>) {
-        for (l, part) in rows.layers.into_iter().enumerate() {
+    fn weight_rows(&self, saved: &Workspace<'_>, b: usize, beta: f32, rows: &mut WeightRows<'_>) {
+        for (l, part) in rows.layers.iter_mut().enumerate() {
             let (i, o) = (self.shape.width(l), self.shape.width(l + 1));
             let dz = saved.delta(l, b);
             let count = part.weights.len() / o;
             if count > 0 {
                 let xt = Mat::with_strides(&saved.input(l, b)[part.first..], count, b, 1, i);
-                let dw = MatMut::new(part.weights, count, o);
+                let dw = MatMut::new(&mut *part.weights, count, o);
                 kernel::gemm(self.backend, 1.0, xt, Mat::new(dz, b, o), beta, dw);
             }
-            kernel::column_sum(self.backend, 1.0, dz, beta, part.biases);
+            kernel::column_sum(self.backend, 1.0, dz, beta, &mut *part.biases);
         }
     }
 }
@@ -118,12 +119,12 @@ struct WeightPart<'a> {
 }
 
 impl<'a> WeightRows<'a> {
-    fn new(layers: Vec<LayerMut<'a>, MAX_LAYERS>) -> Self {
+    fn new(shape: &Shape, params: &'a mut [f32]) -> Self {
         let part = |LayerMut { weights, biases }: LayerMut<'a>| {
             let outputs = biases.len();
             WeightPart { first: 0, weights, biases, outputs }
         };
-        Self { layers: layers.into_iter().map(part).collect() }
+        Self { layers: shape.layers_mut(params).map(part).collect() }
     }
 }
 

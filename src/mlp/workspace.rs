@@ -48,7 +48,7 @@ const fn hidden_blocks(shape: Shape, rows: usize) -> usize {
 }
 
 /// Sums to keep of the layer of width `l`, for each row.
-const fn sums_width(shape: Shape, l: usize) -> usize {
+const fn sums_width(shape: &Shape, l: usize) -> usize {
     if shape.activation(l - 1).needs_sums() { shape.width(l) } else { 0 }
 }
 
@@ -57,7 +57,7 @@ const fn sums_blocks(shape: Shape, rows: usize) -> usize {
     let mut sum = 0usize;
     let mut l = 1;
     while l < shape.layers() {
-        sum = sum.saturating_add(block(rows, sums_width(shape, l)));
+        sum = sum.saturating_add(block(rows, sums_width(&shape, l)));
         l += 1;
     }
     sum
@@ -110,19 +110,30 @@ impl<'m> Activations<'m> {
         &a[..b * self.shape.width(l)]
     }
 
-    pub(super) fn rows(&mut self, shape: Shape, b: usize) -> Result<ForwardRows<'_>, Error> {
-        assert_eq!(shape, self.shape, "the workspace was made for another shape");
+    /// Refuses a batch of `b` rows that does not fit.
+    ///
+    /// # Panics
+    /// If the memory was made for another shape.
+    pub(super) fn check(&self, shape: &Shape, b: usize) -> Result<(), Error> {
+        assert_eq!(*shape, self.shape, "the workspace was made for another shape");
         if b == 0 || b > self.capacity {
             return Err(Error::Batch { rows: b, capacity: self.capacity });
         }
-        Ok(ForwardRows {
+        Ok(())
+    }
+
+    /// The memory of `b` rows, which were checked, and of the sums of hidden layers that a backward pass needs.
+    #[inline]
+    pub(super) fn rows<'a>(&'a mut self, b: usize, sums: Rows<'a>) -> ForwardRows<'a> {
+        let shape = &self.shape;
+        ForwardRows {
             first: 0,
             b,
             x: &mut self.x[..b * shape.inputs()],
             hidden: take_rows(&mut self.hidden, b, |l| shape.width(l)),
-            sums: Vec::new(),
+            sums,
             logits: &mut self.logits[..b * shape.outputs()],
-        })
+        }
     }
 }
 
@@ -146,7 +157,7 @@ impl<'m> Workspace<'m> {
         Ok(Self {
             activations: Activations::new(shape, capacity, arena)?,
             deltas: take_blocks(shape, capacity, arena, |l| shape.width(l))?,
-            sums: take_blocks(shape, capacity, arena, |l| sums_width(shape, l))?,
+            sums: take_blocks(shape, capacity, arena, |l| sums_width(&shape, l))?,
             losses: arena.take(capacity)?,
         })
     }
@@ -183,16 +194,14 @@ impl<'m> Workspace<'m> {
         }
     }
 
-    pub(super) fn rows<'a>(&'a mut self, shape: Shape, targets: Targets<'a>) -> Result<StepRows<'a>, Error> {
-        let b = targets.rows(shape.outputs());
-        let mut forward = self.activations.rows(shape, b)?;
-        forward.sums = take_rows(&mut self.sums, b, |l| sums_width(shape, l));
-        Ok(StepRows {
-            forward,
-            deltas: take_rows(&mut self.deltas, b, |l| shape.width(l)),
-            targets,
-            losses: &mut self.losses[..b],
-        })
+    /// The memory of the rows of `targets`, which were checked.
+    #[inline]
+    pub(super) fn rows<'a>(&'a mut self, targets: Targets<'a>) -> StepRows<'a> {
+        let Self { activations, deltas, sums, losses } = self;
+        let b = targets.rows(activations.shape.outputs());
+        let deltas = take_rows(deltas, b, |l| activations.shape.width(l));
+        let sums = take_rows(sums, b, |l| sums_width(&activations.shape, l));
+        StepRows { forward: activations.rows(b, sums), deltas, targets, losses: &mut losses[..b] }
     }
 }
 
@@ -216,13 +225,18 @@ fn take_blocks<'m>(
     (1..shape.layers()).map(|l| arena.take(rows * width(l))).collect()
 }
 
+/// The first `b` rows of each block.
+#[inline]
 fn take_rows<'a>(
     blocks: &'a mut Vec<&mut [f32], MAX_LAYERS>,
     b: usize,
     width: impl Fn(usize) -> usize,
-) -> Vec<&'a mut [f32], MAX_LAYERS> {
+) -> Rows<'a> {
     blocks.iter_mut().zip(1..).map(|(block, l)| &mut block[..b * width(l)]).collect()
 }
+
+/// Rows of a batch, for each hidden layer.
+pub(super) type Rows<'a> = Vec<&'a mut [f32], MAX_LAYERS>;
 
 /// Rows of a batch in the forward pass.
 pub(super) struct ForwardRows<'a> {
@@ -231,16 +245,16 @@ pub(super) struct ForwardRows<'a> {
     /// How many.
     pub b: usize,
     pub x: &'a mut [f32],
-    pub hidden: Vec<&'a mut [f32], MAX_LAYERS>,
+    pub hidden: Rows<'a>,
     /// The sums of the hidden layers where a backward pass follows; empty slices where it does not need them.
-    pub sums: Vec<&'a mut [f32], MAX_LAYERS>,
+    pub sums: Rows<'a>,
     pub logits: &'a mut [f32],
 }
 
 /// Rows of a batch in the forward and the backward pass.
 pub(super) struct StepRows<'a> {
     pub forward: ForwardRows<'a>,
-    pub deltas: Vec<&'a mut [f32], MAX_LAYERS>,
+    pub deltas: Rows<'a>,
     pub targets: Targets<'a>,
     pub losses: &'a mut [f32],
 }
@@ -251,11 +265,7 @@ fn cut(block: &mut [f32], rows: usize, of: usize) -> (&mut [f32], &mut [f32]) {
 }
 
 /// The first `rows` of `of` rows of every block, and the rest.
-fn cut_all(
-    blocks: Vec<&mut [f32], MAX_LAYERS>,
-    rows: usize,
-    of: usize,
-) -> (Vec<&mut [f32], MAX_LAYERS>, Vec<&mut [f32], MAX_LAYERS>) {
+fn cut_all(blocks: Rows<'_>, rows: usize, of: usize) -> (Rows<'_>, Rows<'_>) {
     blocks.into_iter().map(|block| cut(block, rows, of)).unzip()
 }
 
