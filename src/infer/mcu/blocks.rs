@@ -86,7 +86,9 @@ fn compact<const I4: bool>(dense: bool, x: &mut [u32], list: &mut [u32]) -> usiz
     found
 }
 
-/// A layer: outputs into `y`, padded with zeros to a whole block, or logits.
+/// A layer: outputs into `y`, padded with zeros to a whole block, or logits. A function of its own, so that its loop keeps its
+/// registers.
+#[inline(never)]
 fn rows<const I4: bool>(layer: &LayerView<'_>, x: &[u32], list: &[u32], y: &mut [u32], logits: &mut [i32]) {
     let words = crate::format::words::<u32>(layer.weights()).unwrap_or_default();
     let blocks = words.chunks_exact((layer.inputs().div_ceil(16) * mve::weights::<I4>() / 4).max(1));

@@ -171,26 +171,25 @@ fn rows<const I4: bool>(
 
 /// Writes the list of the quads that are not zero and its end; returns its words and the sum of the inputs.
 fn list<const I4: bool>(input: &[Cell<u32>], to: &[Cell<u32>]) -> (usize, u32) {
-    let (mut len, mut sum, mut offset) = (0, 0, 0);
-    let mut entries = to.chunks_exact(ENTRY);
+    let (mut free, mut sum, mut offset) = (to, 0, 0);
     for quad in input {
         let x = quad.get();
         if x != 0
-            && let Some([at, a, b]) = entries.next()
+            && let Some(([at, a, b], rest)) = free.split_first_chunk::<ENTRY>()
         {
             sum += if ThisCore::SUMS || I4 { sum_of(x) } else { 0 };
             let pair = ThisCore::pair(x);
             at.set(offset);
             a.set(pair.0);
             b.set(pair.1);
-            len += ENTRY;
+            free = rest;
         }
         offset += 4 * quad_words::<I4>() as u32;
     }
-    if let Some([at, ..]) = entries.next() {
+    if let [at, _, _, ..] = free {
         at.set(END);
     }
-    (len + ENTRY, sum)
+    (to.len() - free.len() + ENTRY, sum)
 }
 
 /// Writes the pair of every quad; returns their words and the sum of the inputs.
