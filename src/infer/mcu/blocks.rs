@@ -60,6 +60,18 @@ fn read<const I4: bool>(
     if let Some(size) = patched {
         return mve::patches::<I4>(pixels, size, view.table(), !dense, x, list);
     }
+    in_order::<I4>(view, dense, pixels, x, list)
+}
+
+/// The same of pixels that stand as in the image. A function of its own, so that the path of patches keeps its registers.
+#[inline(never)]
+fn in_order<const I4: bool>(
+    view: &ModelView<'_>,
+    dense: bool,
+    pixels: &[u32],
+    x: &mut [u32],
+    list: &mut [u32],
+) -> usize {
     let x = x.get_mut(..BLOCK_WORDS * view.header().inputs().div_ceil(16)).unwrap_or_default();
     x.fill(0);
     let pixels = pixels.iter().flat_map(|w| w.to_le_bytes()).take(view.header().inputs());
@@ -86,20 +98,17 @@ fn compact<const I4: bool>(dense: bool, x: &mut [u32], list: &mut [u32]) -> usiz
     found
 }
 
-/// A layer: outputs into `y`, padded with zeros to a whole block, or logits. A function of its own, so that its loop keeps its
-/// registers.
-#[inline(never)]
+/// A layer: outputs into `y`, padded with zeros to a whole block, or logits.
 fn rows<const I4: bool>(layer: &LayerView<'_>, x: &[u32], list: &[u32], y: &mut [u32], logits: &mut [i32]) {
     let words = crate::format::words::<u32>(layer.weights()).unwrap_or_default();
     let blocks = words.chunks_exact((layer.inputs().div_ceil(16) * mve::weights::<I4>() / 4).max(1));
-    let mut multipliers = layer.multipliers().chunks_exact(8);
-    let (mut logits, mut y) = (logits.chunks_mut(8), y.chunks_exact_mut(2));
+    let mut multipliers = layer.multipliers().as_chunks().0.iter();
+    let (mut logits, mut y) = (logits.chunks_mut(8), y.as_chunks_mut().0.iter_mut());
     let mut acc = [0; 8];
-    for (weights, biases) in blocks.zip(layer.biases().chunks_exact(8)) {
-        let Some(biases) = biases.first_chunk() else { break };
+    for (weights, biases) in blocks.zip(layer.biases().as_chunks().0) {
         mve::rows::<I4>(x, list, weights, biases, &mut acc);
-        if let Some(multipliers) = multipliers.next().and_then(|m| m.first_chunk()) {
-            if let Some(out) = y.next().and_then(|y| y.first_chunk_mut()) {
+        if let Some(multipliers) = multipliers.next() {
+            if let Some(out) = y.next() {
                 mve::requantize(&acc, multipliers, out);
             }
         } else {
@@ -109,6 +118,6 @@ fn rows<const I4: bool>(layer: &LayerView<'_>, x: &[u32], list: &[u32], y: &mut 
     }
     // An odd number of groups leaves half a block.
     if let Some(half) = y.next() {
-        half.fill(0);
+        *half = [0; 2];
     }
 }
