@@ -135,7 +135,7 @@ impl<'a> Header<'a> {
         let mut l = 0;
         while l < self.layers.count as usize {
             let layout = self.layers.weight_layout(l);
-            bytes += layout.bytes() + 6 * layout.rows() as u64 + 320;
+            bytes += layout.bytes_of_any() + 6 * layout.rows() as u64 + 320;
             self.layers.tables |= l + 1 < self.layers.count as usize && self.layers.has_table(l);
             l += 1;
         }

@@ -2,10 +2,10 @@
 
 use super::Dtype;
 use super::header::LayerList;
-use super::layout::{ALIGN, LayerSpans, Span};
+use super::layout::{LayerSpans, Span};
 use super::row_bound;
 use super::weight_layout::WeightLayout;
-use super::words::words;
+use super::words::{bytes, halves, signed};
 use crate::error::Error;
 
 /// The parts of a layer as they are stored.
@@ -13,9 +13,9 @@ use crate::error::Error;
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
 pub struct LayerView<'a> {
-    weights: &'a [u8],
-    biases: &'a [i32],
-    multipliers: &'a [u16],
+    weights: &'a [u32],
+    biases: &'a [u32],
+    multipliers: &'a [u32],
     layout: WeightLayout,
     table: Option<&'a [u8; 256]>,
 }
@@ -27,7 +27,7 @@ pub struct Layers<'a> {
     /// How many were returned.
     pub(super) done: usize,
     /// What follows them.
-    pub(super) rest: &'a [u8],
+    pub(super) rest: &'a [u32],
 }
 
 impl<'a> Iterator for Layers<'a> {
@@ -46,16 +46,16 @@ impl<'a> Iterator for Layers<'a> {
         let spans = LayerSpans::new(&layout, hidden, hidden && self.list.tables && self.list.has_table(l), 0);
         let mut rest = self.rest;
         let mut take = |span: Span| {
-            let (section, after) = rest.split_at_checked(span.len.next_multiple_of(ALIGN))?;
+            let (section, after) = rest.split_at_checked(span.padded() / size_of::<u32>())?;
             rest = after;
-            section.get(..span.len)
+            Some(section)
         };
         let layer = LayerView {
             layout,
             weights: take(spans.weights)?,
-            biases: words(take(spans.biases)?)?,
-            multipliers: words(take(spans.multipliers)?)?,
-            table: if spans.table.len > 0 { take(spans.table)?.first_chunk() } else { None },
+            biases: take(spans.biases)?,
+            multipliers: take(spans.multipliers)?,
+            table: if spans.table.len > 0 { bytes(take(spans.table)?).first_chunk() } else { None },
         };
         self.rest = rest;
         self.done = l + 1;
@@ -87,25 +87,32 @@ impl<'a> LayerView<'a> {
     }
 
     /// The weights as stored.
-    pub const fn weights(&self) -> &'a [u8] {
+    pub fn weights(&self) -> &'a [u8] {
+        bytes(self.weights).get(..self.layout.bytes()).unwrap_or_default()
+    }
+
+    /// The same as words, with the padding after them.
+    #[inline]
+    pub(crate) const fn weight_words(&self) -> &'a [u32] {
         self.weights
     }
 
     /// The integer weight `(row, column)`: an i8 as it is, sixteen times an i4.
     #[inline]
     pub const fn weight(&self, row: usize, column: usize) -> i32 {
-        self.layout.weight(self.weights, row, column)
+        self.layout.weight(bytes(self.weights), row, column)
     }
 
-    /// The stored biases of the integer types, little-endian, zeros for the rows of padding.
+    /// The stored biases of the integer types, little-endian, zeros for the rows of padding and to the section's end.
+    #[inline]
     pub const fn biases(&self) -> &'a [i32] {
-        self.biases
+        signed(self.biases)
     }
 
     /// The integer bias of a row.
     #[inline]
     pub fn bias(&self, row: usize) -> i32 {
-        self.biases.get(row).map_or(0, |&b| i32::from_le(b))
+        self.biases().get(row).map_or(0, |&b| i32::from_le(b))
     }
 
     /// The float bias of a row.
@@ -114,15 +121,17 @@ impl<'a> LayerView<'a> {
         f32::from_bits(self.bias(row) as u32)
     }
 
-    /// The stored multipliers, little-endian, zeros for the rows of padding; none in the last layer.
+    /// The stored multipliers, little-endian, zeros for the rows of padding and to the section's end; none in the last
+    /// layer.
+    #[inline]
     pub const fn multipliers(&self) -> &'a [u16] {
-        self.multipliers
+        halves(self.multipliers)
     }
 
     /// The multiplier of a row.
     #[inline]
     pub fn multiplier(&self, row: usize) -> u16 {
-        self.multipliers.get(row).map_or(0, |&r| u16::from_le(r))
+        self.multipliers().get(row).map_or(0, |&r| u16::from_le(r))
     }
 
     /// The table of the activation: what a hidden output becomes whose sum is -128, -127, .. 127 steps; `None` where the clamp
@@ -136,7 +145,7 @@ impl<'a> LayerView<'a> {
     #[inline]
     pub fn float_weight(&self, row: usize, column: usize) -> f32 {
         let at = self.layout.byte(row, column);
-        let bytes = self.weights.get(at..).unwrap_or_default();
+        let bytes = self.weights().get(at..).unwrap_or_default();
         match self.layout.dtype {
             Dtype::F32 => bytes.first_chunk().map_or(0.0, |b| f32::from_le_bytes(*b)),
             Dtype::F16 => bytes.first_chunk().map_or(0.0, |b| half::f16::from_le_bytes(*b).to_f32()),

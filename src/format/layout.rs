@@ -19,7 +19,13 @@ pub struct Span {
 impl Span {
     /// The first byte of the next section.
     pub(super) const fn end(self) -> usize {
-        self.at + self.len.next_multiple_of(ALIGN)
+        self.at + self.padded()
+    }
+
+    /// Bytes with the padding: `next_multiple_of`, in fewer instructions, since every inference asks for every section.
+    #[inline]
+    pub(super) const fn padded(self) -> usize {
+        (self.len + (ALIGN - 1)) & !(ALIGN - 1)
     }
 }
 
@@ -42,7 +48,7 @@ impl LayerSpans {
     #[inline]
     pub(super) const fn new(layout: &WeightLayout, hidden: bool, table: bool, at: usize) -> Self {
         let rows = layout.rows();
-        let weights = Span { at, len: layout.bytes() as usize };
+        let weights = Span { at, len: layout.bytes() };
         let biases = Span { at: weights.end(), len: 4 * rows };
         let multipliers = if hidden && layout.dtype().is_integer() { 2 * rows } else { 0 };
         let multipliers = Span { at: biases.end(), len: multipliers };

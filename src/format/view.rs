@@ -28,7 +28,7 @@ pub struct ModelView<'a> {
     /// What turns outputs into answers.
     pub(super) answers: &'a [u8],
     /// The layers' numbers, from the first layer on.
-    layers: &'a [u8],
+    layers: &'a [u32],
     labels: &'a str,
 }
 
@@ -62,7 +62,7 @@ impl<'a> ModelView<'a> {
         }
         let answers = section(bytes, layout.answers)?;
         answers::check(&header, answers, layout.answers.at)?;
-        let layers = bytes.get(layout.layers..).unwrap_or_default();
+        let layers = words(bytes.get(layout.layers..).unwrap_or_default()).ok_or(Error::Misaligned { align: ALIGN })?;
         let labels = str::from_utf8(section(bytes, layout.labels)?).map_err(|_| Error::Labels)?;
         let view = Self { header, bytes, input, scales, answers, layers, labels };
         view.check_layers(layout.layers)?;
@@ -139,7 +139,7 @@ impl<'a> ModelView<'a> {
 
 /// A section, whose padding must be zeros.
 fn section(bytes: &[u8], span: Span) -> Result<&[u8], Error> {
-    let padded = span.len.next_multiple_of(ALIGN);
+    let padded = span.padded();
     let outside = Error::Truncated { expected: span.at.saturating_add(padded), actual: bytes.len() };
     let all = bytes.get(span.at..).and_then(|b| b.get(..padded)).ok_or(outside)?;
     let (section, padding) = all.split_at_checked(span.len).ok_or(outside)?;

@@ -38,13 +38,33 @@ impl WeightLayout {
         self.inputs.next_multiple_of(self.packing.columns_together(self.dtype))
     }
 
-    /// Bytes of the weights.
-    pub const fn bytes(&self) -> u64 {
+    /// How many weights are stored, as two factors.
+    const fn extent(&self) -> (usize, usize) {
+        if self.dtype.is_integer() { (self.rows(), self.columns()) } else { (self.outputs, self.inputs) }
+    }
+
+    /// Bytes of the weights, which is what [`Header::read`](super::Header::read) has found to fit into a file.
+    #[inline]
+    pub const fn bytes(&self) -> usize {
+        let (rows, columns) = self.extent();
+        let numbers = rows * columns;
         match self.dtype {
-            Dtype::I8 => self.rows() as u64 * self.columns() as u64,
-            Dtype::I4 => self.rows() as u64 * self.columns() as u64 / 2,
-            Dtype::F32 => 4 * self.inputs as u64 * self.outputs as u64,
-            Dtype::F16 | Dtype::Bf16 => 2 * self.inputs as u64 * self.outputs as u64,
+            Dtype::I4 => numbers / 2,
+            Dtype::I8 => numbers,
+            Dtype::F16 | Dtype::Bf16 => 2 * numbers,
+            Dtype::F32 => 4 * numbers,
+        }
+    }
+
+    /// The same of any header, where they may be more than this machine can address.
+    pub(super) const fn bytes_of_any(&self) -> u64 {
+        let (rows, columns) = self.extent();
+        let numbers = rows as u64 * columns as u64;
+        match self.dtype {
+            Dtype::I4 => numbers / 2,
+            Dtype::I8 => numbers,
+            Dtype::F16 | Dtype::Bf16 => 2 * numbers,
+            Dtype::F32 => 4 * numbers,
         }
     }
 

@@ -28,6 +28,18 @@ pub(crate) fn words<T: Word>(bytes: &[u8]) -> Option<&[T]> {
         .then(|| unsafe { core::slice::from_raw_parts(bytes.as_ptr().cast(), bytes.len() / size_of::<T>()) })
 }
 
+/// Words as signed ones.
+pub(crate) const fn signed(words: &[u32]) -> &[i32] {
+    // SAFETY: the same memory, size and alignment; any bytes are valid.
+    unsafe { core::slice::from_raw_parts(words.as_ptr().cast(), words.len()) }
+}
+
+/// Words as the halves that they consist of, in the order of the memory.
+pub(crate) const fn halves(words: &[u32]) -> &[u16] {
+    // SAFETY: halves need less alignment, any bytes are valid, and the length is that of the same memory.
+    unsafe { core::slice::from_raw_parts(words.as_ptr().cast(), 2 * words.len()) }
+}
+
 /// The same, to write.
 pub(crate) fn words_mut<T: Word>(bytes: &mut [u8]) -> Option<&mut [T]> {
     // SAFETY: `Word` is sealed to integers, for which any bytes are valid; `align_to_mut` checks alignment and length.
@@ -36,7 +48,7 @@ pub(crate) fn words_mut<T: Word>(bytes: &mut [u8]) -> Option<&mut [T]> {
 }
 
 /// Words as the bytes that they consist of.
-pub(crate) fn bytes(words: &[u32]) -> &[u8] {
+pub(crate) const fn bytes(words: &[u32]) -> &[u8] {
     // SAFETY: bytes need no alignment, and the length is that of the same memory.
     unsafe { core::slice::from_raw_parts(words.as_ptr().cast(), size_of_val(words)) }
 }

@@ -9,7 +9,7 @@
 //!
 //! with a lower half below 2^16 and an upper half that two products, or the eight of nibbles, do not overflow.
 
-use crate::format::{Dtype, LayerView, Packing, words};
+use crate::format::{Dtype, LayerView, Packing};
 
 const BYTES: u32 = 0x00ff_00ff;
 const NIBBLES: u32 = 0x000f_000f;
@@ -34,7 +34,7 @@ pub(super) fn sum_of(x: &[u32]) -> u32 {
 /// `Σ x·w` of a row of an integer type, of inputs that add up to `sum`; words of zeros cost one test.
 pub(super) fn dot(layer: &LayerView<'_>, row: usize, x: &[u32], sum: u32) -> i32 {
     let layout = layer.weight_layout();
-    let weights: &[u32] = words(layer.weights()).unwrap_or_default();
+    let weights: &[u32] = layer.weight_words();
     let row_of = weights.get(layout.byte(row, 0) / 4..).unwrap_or_default();
     let at = |quad| weights.get(layout.byte(row, 4 * quad) / 4).unwrap_or(&0);
     // Of two rows in a word.

@@ -9,7 +9,7 @@ mod any;
 
 pub(super) use any::{inputs, run_any};
 
-use super::mve::{self, BLOCK_WORDS};
+use super::mve::{self, BLOCK_WORDS, Blocks};
 use crate::format::{Header, LayerView, ModelView, Packing};
 use crate::infer::profile;
 
@@ -100,17 +100,18 @@ fn compact<const I4: bool>(dense: bool, x: &mut [u32], list: &mut [u32]) -> usiz
 
 /// A layer: outputs into `y`, padded with zeros to a whole block, or logits.
 fn rows<const I4: bool>(layer: &LayerView<'_>, x: &[u32], list: &[u32], y: &mut [u32], logits: &mut [i32]) {
-    let words = crate::format::words::<u32>(layer.weights()).unwrap_or_default();
-    let blocks = words.chunks_exact((layer.inputs().div_ceil(16) * mve::weights::<I4>() / 4).max(1));
+    let blocks = Blocks::new(x, list);
+    let (mut weights, group) = (layer.weight_words(), layer.inputs().div_ceil(16) * mve::weights::<I4>() / 4);
     let mut multipliers = layer.multipliers().as_chunks().0.iter();
     let (mut logits, mut y) = (logits.chunks_mut(8), y.as_chunks_mut().0.iter_mut());
     let mut acc = [0; 8];
-    for (weights, biases) in blocks.zip(layer.biases().as_chunks().0) {
-        mve::rows::<I4>(x, list, weights, biases, &mut acc);
+    for biases in layer.biases().as_chunks().0 {
+        let Some((weights_of, rest)) = weights.split_at_checked(group) else { break };
+        weights = rest;
+        blocks.rows::<I4>(weights_of, biases, &mut acc);
         if let Some(multipliers) = multipliers.next() {
-            if let Some(out) = y.next() {
-                mve::requantize(&acc, multipliers, out);
-            }
+            let Some(out) = y.next() else { break };
+            mve::requantize(&acc, multipliers, out);
         } else {
             let logits = logits.next().unwrap_or_default();
             logits.iter_mut().zip(&acc).for_each(|(z, acc)| *z = *acc);

@@ -209,22 +209,27 @@ pub(super) const fn weights<const I4: bool>() -> usize {
     if I4 { 64 } else { 128 }
 }
 
-/// The sums of eight rows: `x` holds a block of inputs for each entry of `list`, which is the byte offset of the block's
-/// weights.
-pub(super) fn rows<const I4: bool>(
-    x: &[u32],
-    list: &[u32],
-    weights: &[u32],
-    biases: &[i32; 8],
-    acc: &mut [i32; 8],
-) {
-    if BLOCK_WORDS * list.len() > x.len() || weights.is_empty() {
-        return;
+/// Blocks of inputs, one for each entry of a list, which is the byte offset of the block's weights: checked once a layer and
+/// not for every group of rows.
+#[derive(Clone, Copy)]
+pub(super) struct Blocks<'a> {
+    x: &'a [u32],
+    list: &'a [u32],
+}
+
+impl<'a> Blocks<'a> {
+    /// No blocks where `x` has not one for every entry.
+    pub(super) fn new(x: &'a [u32], list: &'a [u32]) -> Self {
+        Self { x, list: if BLOCK_WORDS * list.len() > x.len() { &[] } else { list } }
     }
-    let end = list.as_ptr_range().end;
-    let kernel: Rows = if I4 { selvedge_rows_i4 } else { selvedge_rows_i8 };
-    // SAFETY: there is a block of `x` for each entry, and the driver made the entries: offsets of blocks of these rows.
-    unsafe { kernel(x.as_ptr(), list.as_ptr(), weights.as_ptr(), acc, end, biases) }
+
+    /// The sums of eight rows, whose weights are `weights`.
+    pub(super) fn rows<const I4: bool>(self, weights: &[u32], biases: &[i32; 8], acc: &mut [i32; 8]) {
+        let end = self.list.as_ptr_range().end;
+        let kernel: Rows = if I4 { selvedge_rows_i4 } else { selvedge_rows_i8 };
+        // SAFETY: there is a block of `x` for each entry, and the driver made the entries: offsets of blocks of these rows.
+        unsafe { kernel(self.x.as_ptr(), self.list.as_ptr(), weights.as_ptr(), acc, end, biases) }
+    }
 }
 
 /// The outputs of eight hidden rows.

@@ -138,28 +138,29 @@ fn rows<const I4: bool>(
     let list = free.get(..len).unwrap_or_default();
     // The kernel asks no more whether the end is there.
     let skipping = skipping && list.len() >= ENTRY;
-    let weights = crate::format::words(layer.weights()).unwrap_or_default();
-    let mut blocks = weights.chunks_exact((quad_words::<I4>() * quads).max(1));
-    let mut multipliers = layer.multipliers().chunks_exact(4);
+    let (mut weights, block) = (layer.weight_words(), quad_words::<I4>() * quads);
+    let mut multipliers = layer.multipliers().as_chunks::<4>().0.iter();
     let (mut logits, mut outputs, mut count) = (logits.chunks_mut(4), outputs.iter(), 0);
     let biased = ThisCore::SUMS || I4;
-    for biases in layer.biases().chunks_exact(4) {
-        let (Some(weights), Some(&[a, b, c, d])) = (blocks.next(), biases.first_chunk::<4>()) else { break };
+    for &[a, b, c, d] in layer.biases().as_chunks().0 {
+        let Some((weights_of, rest)) = weights.split_at_checked(block) else { break };
+        weights = rest;
         let start = |bias: i32| ThisCore::start(i32::from_le(bias), if biased { sum } else { 0 });
         let first = [start(a), start(b), start(c), start(d)];
         let mut acc = if I4 { [0; 4] } else { first };
         if skipping {
-            ThisCore::skipping::<I4>(list, weights, &mut acc);
+            ThisCore::skipping::<I4>(list, weights_of, &mut acc);
         } else {
-            ThisCore::dense::<I4>(list, weights, &mut acc);
+            ThisCore::dense::<I4>(list, weights_of, &mut acc);
         }
         if I4 {
             // A weight is sixteen nibbles.
             acc.iter_mut().zip(first).for_each(|(acc, first)| *acc = (*acc << 4).wrapping_add(first));
         }
-        if let Some(multipliers) = multipliers.next().and_then(|m| m.first_chunk::<4>()) {
+        if let Some(multipliers) = multipliers.next() {
+            let Some(output) = outputs.next() else { break };
             let quad = ThisCore::requantize(&acc, multipliers);
-            outputs.next().into_iter().for_each(|o| o.set(quad));
+            output.set(quad);
             count += usize::from(quad != 0);
         } else {
             let logits = logits.next().unwrap_or_default();
@@ -171,25 +172,26 @@ fn rows<const I4: bool>(
 
 /// Writes the list of the quads that are not zero and its end; returns its words and the sum of the inputs.
 fn list<const I4: bool>(input: &[Cell<u32>], to: &[Cell<u32>]) -> (usize, u32) {
-    let (mut free, mut sum, mut offset) = (to, 0, 0);
+    let (mut sum, mut offset) = (0, 0);
+    let mut entries = to.as_chunks::<ENTRY>().0.iter();
     for quad in input {
         let x = quad.get();
-        if x != 0
-            && let Some(([at, a, b], rest)) = free.split_first_chunk::<ENTRY>()
-        {
+        if x != 0 {
+            // Never there: the caller has counted them.
+            let Some([at, a, b]) = entries.next() else { break };
             sum += if ThisCore::SUMS || I4 { sum_of(x) } else { 0 };
             let pair = ThisCore::pair(x);
             at.set(offset);
             a.set(pair.0);
             b.set(pair.1);
-            free = rest;
         }
         offset += 4 * quad_words::<I4>() as u32;
     }
-    if let [at, _, _, ..] = free {
+    let used = to.len() / ENTRY - entries.len() + 1;
+    if let Some([at, ..]) = entries.next() {
         at.set(END);
     }
-    (to.len() - free.len() + ENTRY, sum)
+    (ENTRY * used, sum)
 }
 
 /// Writes the pair of every quad; returns their words and the sum of the inputs.

@@ -6,7 +6,7 @@ use super::{Areas, compact, read};
 use crate::format::{Header, LayerView, ModelView};
 use crate::infer::kernel::Outputs;
 use crate::infer::mcu::any::put;
-use crate::infer::mcu::mve::{self, BLOCK_WORDS};
+use crate::infer::mcu::mve::{self, BLOCK_WORDS, Blocks};
 
 /// Where the kernels expect the inputs: pixels, or the codes of an affine map; of 14 bits the high digits, with the low ones in
 /// the second slice. What they do not fill is zero.
@@ -66,28 +66,28 @@ fn rows<const I4: bool>(
     y: &mut [u32],
     sink: &mut Outputs<'_, i32>,
 ) {
-    let words = crate::format::words::<u32>(layer.weights()).unwrap_or_default();
-    let blocks = words.chunks_exact((layer.inputs().div_ceil(16) * mve::weights::<I4>() / 4).max(1));
-    let mut multipliers = layer.multipliers().chunks_exact(8);
-    let mut y = y.chunks_exact_mut(2);
+    let (blocks, low_blocks) = (Blocks::new(x, list), Blocks::new(low, list));
+    let (mut weights, words) = (layer.weight_words(), layer.inputs().div_ceil(16) * mve::weights::<I4>() / 4);
+    let mut multipliers = layer.multipliers().as_chunks().0.iter();
+    let mut y = y.as_chunks_mut().0.iter_mut();
     let mut acc = [0; 8];
-    for (group, (weights, biases)) in blocks.zip(layer.biases().chunks_exact(8)).enumerate() {
-        let Some(biases) = biases.first_chunk() else { break };
+    for (group, biases) in layer.biases().as_chunks().0.iter().enumerate() {
+        let Some((weights_of, rest)) = weights.split_at_checked(words) else { break };
+        weights = rest;
         if !low.is_empty() {
             // The rounding of the low digits takes the place of their bias.
-            mve::rows::<I4>(low, list, weights, &[64; 8], &mut acc);
+            low_blocks.rows::<I4>(weights_of, &[64; 8], &mut acc);
             let mut first = [0; 8];
             mve::carry(&acc, biases, &mut first);
-            mve::rows::<I4>(x, list, weights, &first, &mut acc);
+            blocks.rows::<I4>(weights_of, &first, &mut acc);
         } else {
-            mve::rows::<I4>(x, list, weights, biases, &mut acc);
+            blocks.rows::<I4>(weights_of, biases, &mut acc);
         }
-        if let Some(multipliers) = multipliers.next().and_then(|m| m.first_chunk()) {
-            if let Some(out) = y.next().and_then(|y| y.first_chunk_mut()) {
-                match layer.table() {
-                    Some(table) => mve::look_up(&acc, multipliers, out, table),
-                    None => mve::requantize(&acc, multipliers, out),
-                }
+        if let Some(multipliers) = multipliers.next() {
+            let Some(out) = y.next() else { break };
+            match layer.table() {
+                Some(table) => mve::look_up(&acc, multipliers, out, table),
+                None => mve::requantize(&acc, multipliers, out),
             }
         } else {
             put(sink, 8 * group, layer.outputs(), acc.iter().copied());
@@ -95,6 +95,6 @@ fn rows<const I4: bool>(
     }
     // An odd number of groups leaves half a block.
     if let Some(half) = y.next() {
-        half.fill(0);
+        *half = [0; 2];
     }
 }

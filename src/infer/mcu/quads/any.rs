@@ -141,7 +141,7 @@ fn each_group<const I4: bool>(
     sums: impl Fn(&[u32], [i32; 4]) -> [u32; 4],
 ) -> usize {
     let quads = layer.inputs().div_ceil(4);
-    let weights = crate::format::words(layer.weights()).unwrap_or_default();
+    let weights = layer.weight_words();
     let mut blocks = weights.chunks_exact((quad_words::<I4>() * quads).max(1));
     let mut multipliers = layer.multipliers().chunks_exact(4);
     let (mut outputs, mut count) = (outputs.iter(), 0);
