@@ -101,24 +101,22 @@ fn compact<const I4: bool>(dense: bool, x: &mut [u32], list: &mut [u32]) -> usiz
 /// A layer: outputs into `y`, padded with zeros to a whole block, or logits.
 fn rows<const I4: bool>(layer: &LayerView<'_>, x: &[u32], list: &[u32], y: &mut [u32], logits: &mut [i32]) {
     let blocks = Blocks::new(x, list);
-    let (mut weights, group) = (layer.weight_words(), layer.inputs().div_ceil(16) * mve::weights::<I4>() / 4);
-    let mut multipliers = layer.multipliers().as_chunks().0.iter();
-    let (mut logits, mut y) = (logits.chunks_mut(8), y.as_chunks_mut().0.iter_mut());
-    let mut acc = [0; 8];
-    for biases in layer.biases().as_chunks().0 {
-        let Some((weights_of, rest)) = weights.split_at_checked(group) else { break };
-        weights = rest;
-        blocks.rows::<I4>(weights_of, biases, &mut acc);
-        if let Some(multipliers) = multipliers.next() {
-            let Some(out) = y.next() else { break };
-            mve::requantize(&acc, multipliers, out);
-        } else {
-            let logits = logits.next().unwrap_or_default();
-            logits.iter_mut().zip(&acc).for_each(|(z, acc)| *z = *acc);
+    let (mut weights, words) = (layer.weight_words(), layer.inputs().div_ceil(16) * mve::weights::<I4>() / 4);
+    let (biases, multipliers) = (layer.biases().as_chunks().0, layer.multipliers().as_chunks().0);
+    if !multipliers.is_empty() {
+        let y = y.as_chunks_mut().0;
+        let groups = blocks.hidden::<I4>(weights, words, biases, multipliers, y);
+        // An odd number of groups leaves half a block.
+        if let Some(half) = y.get_mut(groups) {
+            *half = [0; 2];
         }
+        return;
     }
-    // An odd number of groups leaves half a block.
-    if let Some(half) = y.next() {
-        *half = [0; 2];
+    for (biases, logits) in biases.iter().zip(logits.chunks_mut(8)) {
+        let Some((weights_of, rest)) = weights.split_at_checked(words) else { break };
+        weights = rest;
+        let mut acc = [0; 8];
+        blocks.rows::<I4>(weights_of, biases, &mut acc);
+        logits.iter_mut().zip(&acc).for_each(|(z, acc)| *z = *acc);
     }
 }

@@ -75,22 +75,66 @@ thumb_functions!(
     SELVEDGE_ROWS i8
     SELVEDGE_ROWS i4
 
-    @ selvedge_requantize(acc, multipliers, out): eight outputs of hidden rows
-    SELVEDGE_FUNCTION selvedge_requantize
-    vldrh.u32 q2, [r1]
-    vldrh.u32 q3, [r1, #8]
-    vldrw.u32 q0, [r0]
-    vldrw.u32 q1, [r0, #16]
+    @ The accumulators in q0 and q1 become outputs.
+    .macro SELVEDGE_REQUANTIZE multipliers
+    vldrh.u32 q2, [\multipliers], #8
     vshl.i32 q0, q0, #8
     vshl.i32 q1, q1, #8
     vrmulh.s32 q0, q0, q2
-    vrmulh.s32 q1, q1, q3
+    vldrh.u32 q2, [\multipliers], #8
+    vrmulh.s32 q1, q1, q2
     vmov.i32 q2, #0
-    vmov.i32 q3, #127
     vmax.s32 q0, q0, q2
     vmax.s32 q1, q1, q2
-    vmin.s32 q0, q0, q3
-    vmin.s32 q1, q1, q3
+    vmov.i32 q2, #127
+    vmin.s32 q0, q0, q2
+    vmin.s32 q1, q1, q2
+    .endm
+
+    .macro SELVEDGE_HIDDEN weights
+    @ selvedge_hidden_WEIGHTS(_, {x, list, end, weights, biases, multipliers, out, stride, groups, acc}): a layer of rows
+    SELVEDGE_FUNCTION selvedge_hidden_\weights
+    push {r4-r11, lr}
+    SELVEDGE_MASK_\weights
+3:  ldrd r9, r5, [r1]
+    ldrd r11, r7, [r1, #8]
+    ldr r3, [r1, #16]
+    ldm r3!, {r0, r2, r4, r6, r8, r10, r12, lr}
+    str r3, [r1, #16]
+    cmp r5, r11
+    beq 2f
+1:  ldr r3, [r5], #4
+    vldrb.u8 q0, [r9], #16
+    add r3, r7
+    SELVEDGE_ROWS_\weights
+    cmp r5, r11
+    bne 1b
+2:  add r3, r1, #36
+    stm r3, {r0, r2, r4, r6, r8, r10, r12, lr}
+    ldrd r5, r4, [r1, #20]
+    vldrw.u32 q0, [r3]
+    vldrw.u32 q1, [r3, #16]
+    SELVEDGE_REQUANTIZE r5
+    vstrb.32 q0, [r4], #4
+    vstrb.32 q1, [r4], #4
+    ldrd r2, r3, [r1, #28]
+    add r7, r2
+    str r7, [r1, #12]
+    strd r5, r4, [r1, #20]
+    subs r3, #1
+    str r3, [r1, #32]
+    bne 3b
+    pop {r4-r11, pc}
+    SELVEDGE_END selvedge_hidden_\weights
+    .endm
+    SELVEDGE_HIDDEN i8
+    SELVEDGE_HIDDEN i4
+
+    @ selvedge_requantize(acc, multipliers, out): eight outputs of hidden rows
+    SELVEDGE_FUNCTION selvedge_requantize
+    vldrw.u32 q0, [r0]
+    vldrw.u32 q1, [r0, #16]
+    SELVEDGE_REQUANTIZE r1
     vstrb.32 q0, [r2]
     vstrb.32 q1, [r2, #4]
     bx lr
@@ -178,6 +222,8 @@ type Rows = unsafe extern "C" fn(Words, Words, Words, Acc, Words, *const [i32; 8
 unsafe extern "C" {
     fn selvedge_rows_i8(x: Words, list: Words, weights: Words, acc: Acc, end: Words, biases: *const [i32; 8]);
     fn selvedge_rows_i4(x: Words, list: Words, weights: Words, acc: Acc, end: Words, biases: *const [i32; 8]);
+    fn selvedge_hidden_i8(_: usize, layer: *mut Hidden);
+    fn selvedge_hidden_i4(_: usize, layer: *mut Hidden);
     fn selvedge_requantize(acc: *const [i32; 8], multipliers: *const [u16; 8], out: *mut [u32; 2]);
     fn selvedge_look_up(
         acc: *const [i32; 8],
@@ -188,6 +234,22 @@ unsafe extern "C" {
     fn selvedge_carry(low: *const [i32; 8], biases: *const [i32; 8], first: *mut [i32; 8]);
     fn selvedge_patches(pixels: *const u32, x: *mut u32, list: *mut u32, image: *const Patched)
     -> *const u32;
+}
+
+/// A hidden layer, as the assembly reads it and counts it down.
+#[repr(C)]
+struct Hidden {
+    x: Words,
+    list: Words,
+    end: Words,
+    weights: Words,
+    biases: *const [i32; 8],
+    multipliers: *const [u16; 8],
+    out: *mut [u32; 2],
+    /// Bytes of the weights of eight rows.
+    stride: usize,
+    groups: usize,
+    acc: [i32; 8],
 }
 
 /// An image of 4×4 patches, as the assembly reads it.
@@ -229,6 +291,39 @@ impl<'a> Blocks<'a> {
         let kernel: Rows = if I4 { selvedge_rows_i4 } else { selvedge_rows_i8 };
         // SAFETY: there is a block of `x` for each entry, and the driver made the entries: offsets of blocks of these rows.
         unsafe { kernel(self.x.as_ptr(), self.list.as_ptr(), weights.as_ptr(), acc, end, biases) }
+    }
+}
+
+impl Blocks<'_> {
+    /// The outputs of a hidden layer, eight rows at a time, for each of which there are `words` words of weights: as
+    /// [`rows`](Self::rows) and [`requantize`], without leaving the assembly between them. Returns how many eights there are.
+    pub(super) fn hidden<const I4: bool>(
+        self,
+        weights: &[u32],
+        words: usize,
+        biases: &[[i32; 8]],
+        multipliers: &[[u16; 8]],
+        out: &mut [[u32; 2]],
+    ) -> usize {
+        let groups = biases.len().min(multipliers.len()).min(out.len());
+        if groups == 0 || groups * words > weights.len() {
+            return 0;
+        }
+        let mut layer = Hidden {
+            x: self.x.as_ptr(),
+            list: self.list.as_ptr(),
+            end: self.list.as_ptr_range().end,
+            weights: weights.as_ptr(),
+            biases: biases.as_ptr(),
+            multipliers: multipliers.as_ptr(),
+            out: out.as_mut_ptr(),
+            stride: size_of::<u32>() * words,
+            groups,
+            acc: [0; 8],
+        };
+        // SAFETY: as in `rows`, for each of the groups, of which all four slices have as many.
+        unsafe { if I4 { selvedge_hidden_i4(0, &mut layer) } else { selvedge_hidden_i8(0, &mut layer) } }
+        groups
     }
 }
 
