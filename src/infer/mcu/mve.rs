@@ -109,11 +109,11 @@ thumb_functions!(
     SELVEDGE_ROWS_\weights
     cmp r5, r11
     bne 1b
-2:  add r3, r1, #36
-    stm r3, {r0, r2, r4, r6, r8, r10, r12, lr}
+2:  vmov q0[2], q0[0], r0, r4
+    vmov q0[3], q0[1], r2, r6
+    vmov q1[2], q1[0], r8, r12
+    vmov q1[3], q1[1], r10, lr
     ldrd r5, r4, [r1, #20]
-    vldrw.u32 q0, [r3]
-    vldrw.u32 q1, [r3, #16]
     SELVEDGE_REQUANTIZE r5
     vstrb.32 q0, [r4], #4
     vstrb.32 q1, [r4], #4
@@ -249,7 +249,6 @@ struct Hidden {
     /// Bytes of the weights of eight rows.
     stride: usize,
     groups: usize,
-    acc: [i32; 8],
 }
 
 /// An image of 4×4 patches, as the assembly reads it.
@@ -319,7 +318,6 @@ impl Blocks<'_> {
             out: out.as_mut_ptr(),
             stride: size_of::<u32>() * words,
             groups,
-            acc: [0; 8],
         };
         // SAFETY: as in `rows`, for each of the groups, of which all four slices have as many.
         unsafe { if I4 { selvedge_hidden_i4(0, &mut layer) } else { selvedge_hidden_i8(0, &mut layer) } }
