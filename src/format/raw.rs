@@ -25,6 +25,8 @@ pub(crate) mod sealed {
         fn to_f32(self) -> f32;
         /// It as a byte, which only a byte is.
         fn to_byte(self) -> u8;
+        /// Values as bytes, which only bytes are: none of the other types.
+        fn bytes(values: &[Self]) -> &[u8];
         /// Its code by the map `entry` of an integer type.
         fn code(self, entry: [u8; 8], bits: u32) -> u16;
         /// Writes the codes of values whose first is feature `first`, of 14 bits the two digits apart. Compiled with this crate
@@ -48,7 +50,7 @@ pub(super) const fn words_of(entry: [u8; 8]) -> (u32, u32) {
 }
 
 macro_rules! integer {
-    ($type:ty, $of:ident, $byte:expr) => {
+    ($type:ty, $of:ident, $byte:expr, $bytes:expr) => {
         impl Raw for $type {
             const TYPE: InputType = InputType::$of;
             const ZERO: Self = 0;
@@ -59,6 +61,10 @@ macro_rules! integer {
             #[inline]
             fn to_byte(self) -> u8 {
                 $byte(self)
+            }
+            #[inline]
+            fn bytes(values: &[Self]) -> &[u8] {
+                $bytes(values)
             }
             #[inline]
             fn code(self, entry: [u8; 8], bits: u32) -> u16 {
@@ -80,9 +86,9 @@ macro_rules! integer {
         }
     };
 }
-integer!(u8, U8, |byte| byte);
-integer!(i16, I16, |_| 0);
-integer!(u16, U16, |_| 0);
+integer!(u8, U8, |byte| byte, |bytes| bytes);
+integer!(i16, I16, |_| 0, |_| &[]);
+integer!(u16, U16, |_| 0, |_| &[]);
 
 impl Raw for f32 {
     const TYPE: InputType = InputType::F32;
@@ -94,6 +100,10 @@ impl Raw for f32 {
     #[inline]
     fn to_byte(self) -> u8 {
         0
+    }
+    #[inline]
+    fn bytes(_: &[Self]) -> &[u8] {
+        &[]
     }
     #[inline]
     fn code(self, entry: [u8; 8], bits: u32) -> u16 {

@@ -183,21 +183,28 @@ impl<'m> BatchEngine<'m> {
 
     /// Turns samples into inputs of seven bits, those from bit `shift` on.
     fn read<T: RawValue>(&self, samples: &[T], shift: u32, input: &mut [u8]) {
-        let affine = self.view.header().input_map().is_affine();
+        if !self.view.header().input_map().is_affine() {
+            return self.read_pixels(T::bytes(samples), input);
+        }
         let rows = input.chunks_exact_mut(self.strides.first).zip(samples.chunks_exact(self.inputs));
         for (row, values) in rows {
             let (row, padding) = row.split_at_mut(self.inputs);
             padding.fill(0);
+            for (feature, (x, &value)) in row.iter_mut().zip(values).enumerate() {
+                *x = (self.view.code(feature, value) >> shift & 127) as u8;
+            }
+        }
+    }
+
+    /// Turns pixels into inputs. It is not generic, so that it is compiled with this crate, for speed, and not with the program.
+    fn read_pixels(&self, pixels: &[u8], input: &mut [u8]) {
+        let rows = input.chunks_exact_mut(self.strides.first).zip(pixels.chunks_exact(self.inputs));
+        for (row, pixels) in rows {
+            let (row, padding) = row.split_at_mut(self.inputs);
+            padding.fill(0);
             match self.view.table() {
-                _ if affine => {
-                    for (feature, (x, &value)) in row.iter_mut().zip(values).enumerate() {
-                        *x = (self.view.code(feature, value) >> shift & 127) as u8;
-                    }
-                }
-                Some(table) => {
-                    row.iter_mut().zip(values).for_each(|(x, &p)| *x = table[usize::from(p.to_byte())]);
-                }
-                None => row.iter_mut().zip(values).for_each(|(x, &p)| *x = p.to_byte() >> 1),
+                Some(table) => row.iter_mut().zip(pixels).for_each(|(x, &p)| *x = table[usize::from(p)]),
+                None => row.iter_mut().zip(pixels).for_each(|(x, &p)| *x = p >> 1),
             }
         }
     }
