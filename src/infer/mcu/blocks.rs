@@ -98,21 +98,30 @@ fn compact<const I4: bool>(dense: bool, x: &mut [u32], list: &mut [u32]) -> usiz
     found
 }
 
+/// Words of the weights of eight rows.
+fn group_words<const I4: bool>(layer: &LayerView<'_>) -> usize {
+    layer.inputs().div_ceil(16) * mve::weights::<I4>() / size_of::<u32>()
+}
+
+/// A hidden layer without a table: outputs into `y`, padded with zeros to a whole block.
+fn hidden<const I4: bool>(layer: &LayerView<'_>, blocks: Blocks<'_>, y: &mut [u32]) {
+    let (biases, multipliers) = (layer.biases().as_chunks().0, layer.multipliers().as_chunks().0);
+    let y = y.as_chunks_mut().0;
+    let groups = blocks.hidden::<I4>(layer.weight_words(), group_words::<I4>(layer), biases, multipliers, y);
+    // An odd number of groups leaves half a block.
+    if let Some(half) = y.get_mut(groups) {
+        *half = [0; 2];
+    }
+}
+
 /// A layer: outputs into `y`, padded with zeros to a whole block, or logits.
 fn rows<const I4: bool>(layer: &LayerView<'_>, x: &[u32], list: &[u32], y: &mut [u32], logits: &mut [i32]) {
     let blocks = Blocks::new(x, list);
-    let (mut weights, words) = (layer.weight_words(), layer.inputs().div_ceil(16) * mve::weights::<I4>() / 4);
-    let (biases, multipliers) = (layer.biases().as_chunks().0, layer.multipliers().as_chunks().0);
-    if !multipliers.is_empty() {
-        let y = y.as_chunks_mut().0;
-        let groups = blocks.hidden::<I4>(weights, words, biases, multipliers, y);
-        // An odd number of groups leaves half a block.
-        if let Some(half) = y.get_mut(groups) {
-            *half = [0; 2];
-        }
-        return;
+    let (mut weights, words) = (layer.weight_words(), group_words::<I4>(layer));
+    if !layer.multipliers().is_empty() {
+        return hidden::<I4>(layer, blocks, y);
     }
-    for (biases, logits) in biases.iter().zip(logits.chunks_mut(8)) {
+    for (biases, logits) in layer.biases().as_chunks().0.iter().zip(logits.chunks_mut(8)) {
         let Some((weights_of, rest)) = weights.split_at_checked(words) else { break };
         weights = rest;
         let mut acc = [0; 8];

@@ -2,7 +2,7 @@
 //!
 //! The loops are those of [`blocks`](super), kept apart from them, so that the smallest engines hold nothing of this.
 
-use super::{Areas, compact, read};
+use super::{Areas, compact, group_words, hidden, read};
 use crate::format::{Header, LayerView, ModelView};
 use crate::infer::kernel::Outputs;
 use crate::infer::mcu::any::put;
@@ -67,7 +67,10 @@ fn rows<const I4: bool>(
     sink: &mut Outputs<'_, i32>,
 ) {
     let (blocks, low_blocks) = (Blocks::new(x, list), Blocks::new(low, list));
-    let (mut weights, words) = (layer.weight_words(), layer.inputs().div_ceil(16) * mve::weights::<I4>() / 4);
+    if !layer.multipliers().is_empty() && low.is_empty() && layer.table().is_none() {
+        return hidden::<I4>(layer, blocks, y);
+    }
+    let (mut weights, words) = (layer.weight_words(), group_words::<I4>(layer));
     let mut multipliers = layer.multipliers().as_chunks().0.iter();
     let mut y = y.as_chunks_mut().0.iter_mut();
     let mut acc = [0; 8];

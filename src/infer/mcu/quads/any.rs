@@ -140,20 +140,20 @@ fn each_group<const I4: bool>(
     sink: &mut Outputs<'_, i32>,
     sums: impl Fn(&[u32], [i32; 4]) -> [u32; 4],
 ) -> usize {
-    let quads = layer.inputs().div_ceil(4);
-    let weights = layer.weight_words();
-    let mut blocks = weights.chunks_exact((quad_words::<I4>() * quads).max(1));
-    let mut multipliers = layer.multipliers().chunks_exact(4);
+    let (mut weights, words) = (layer.weight_words(), quad_words::<I4>() * layer.inputs().div_ceil(4));
+    let mut multipliers = layer.multipliers().as_chunks::<4>().0.iter();
     let (mut outputs, mut count) = (outputs.iter(), 0);
-    for (group, biases) in layer.biases().chunks_exact(4).enumerate() {
-        let (Some(weights), Some(biases)) = (blocks.next(), biases.first_chunk::<4>()) else { break };
-        let acc = sums(weights, *biases);
-        if let Some(multipliers) = multipliers.next().and_then(|m| m.first_chunk::<4>()) {
+    for (group, biases) in layer.biases().as_chunks::<4>().0.iter().enumerate() {
+        let Some((weights_of, rest)) = weights.split_at_checked(words) else { break };
+        weights = rest;
+        let acc = sums(weights_of, *biases);
+        if let Some(multipliers) = multipliers.next() {
+            let Some(output) = outputs.next() else { break };
             let quad = match layer.table() {
                 Some(table) => ThisCore::look_up(&acc, multipliers, table),
                 None => ThisCore::requantize(&acc, multipliers),
             };
-            outputs.next().into_iter().for_each(|o| o.set(quad));
+            output.set(quad);
             count += usize::from(quad != 0);
         } else {
             put(sink, 4 * group, layer.outputs(), acc.iter().map(|&acc| ThisCore::logit(acc)));
