@@ -10,13 +10,14 @@ use selvedge::format::{
     Builder, Dtype, ErrorScale, HeaderBuf, InputMap, InputType, ModelView, Packing, RawValue, Task,
     ValueScale,
 };
-use selvedge::infer::{class_of, integer, labels_of, mcu};
+use selvedge::infer::{Window, class_of, integer, labels_of, mcu};
 use selvedge::naive::integer::{self as plain, accumulate};
 use selvedge::quantize::{Scales, largest_weights, quantize};
 use selvedge::{Activation, Init, Rng, Shape};
 
-const ACTIVATIONS: [Activation; 6] = [
+const ACTIVATIONS: [Activation; 7] = [
     Activation::Relu,
+    Activation::Relu6,
     Activation::Identity,
     Activation::LeakyRelu,
     Activation::Sigmoid,
@@ -39,20 +40,27 @@ struct Case {
 }
 
 fn cases() -> impl Strategy<Value = Case> {
-    let input = (0usize..4, any::<bool>(), any::<bool>());
+    let input = (0usize..4, any::<bool>(), 0usize..4);
     (prop::collection::vec(1usize..34, 2..6), any::<u64>(), any::<bool>(), input, 0usize..4, -3i8..=3)
-        .prop_map(|(mut widths, seed, i4, (input, fine, each), task, sign)| {
+        .prop_map(|(mut widths, seed, i4, (input, fine, map), task, sign)| {
             let task = Task::ALL[task];
             if task == Task::Reconstruction {
                 *widths.last_mut().unwrap() = widths[0];
             }
-            let map = if each { InputMap::AffinePerFeature } else { InputMap::Affine };
+            let input = InputType::ALL[input];
+            let map = match map {
+                0 if input == InputType::U8 => InputMap::Plain,
+                1 if input == InputType::U8 => InputMap::Table,
+                0 | 2 => InputMap::AffinePerFeature,
+                _ => InputMap::Affine,
+            };
+            let fine = fine && map.is_affine();
             let (dtype, bits) = (if i4 { Dtype::I4 } else { Dtype::I8 }, if fine { 14 } else { 7 });
             Case {
                 widths,
                 seed,
                 dtype,
-                input: InputType::ALL[input],
+                input,
                 map,
                 bits,
                 task,
@@ -65,7 +73,7 @@ impl Case {
     fn shape(&self) -> Shape {
         let mut rng = Rng::new(self.seed ^ 1);
         let activations: Vec<_> =
-            (2..self.widths.len()).map(|_| ACTIVATIONS[rng.below(6) as usize]).collect();
+            (2..self.widths.len()).map(|_| ACTIVATIONS[rng.below(7) as usize]).collect();
         Shape::new(&self.widths).unwrap().with_activations(&activations).unwrap()
     }
 
@@ -77,9 +85,14 @@ impl Case {
         let mut memory = Aligned::zeroed(header.file_bytes());
         let mut builder = Builder::new(header, memory.get_mut()).unwrap();
         let mut rng = Rng::new(self.seed);
-        let maps = if self.map == InputMap::AffinePerFeature { self.widths[0] } else { 1 };
-        for feature in 0..maps {
-            self.map(&mut builder, feature, &mut rng);
+        match self.map {
+            InputMap::Plain => {}
+            InputMap::Table => builder.table(&std::array::from_fn(|_| rng.below(128) as u8)),
+            _ => {
+                let each = self.map == InputMap::AffinePerFeature;
+                (0..if each { self.widths[0] } else { 1 })
+                    .for_each(|feature| self.map(&mut builder, feature, &mut rng));
+            }
         }
         self.numbers(&mut builder, &mut rng);
         self.answers(&mut builder, &mut rng);
@@ -123,7 +136,7 @@ impl Case {
         let mut offsets = vec![-4.0];
         for l in 0..hidden {
             let (low, high) = match shape.activation(l) {
-                Activation::Relu => (0.0, 6.0),
+                Activation::Relu | Activation::Relu6 => (0.0, 6.0),
                 Activation::Sigmoid => (0.0, 1.0),
                 Activation::Tanh => (-1.0, 1.0),
                 _ => (-2.0, 4.0),
@@ -157,8 +170,13 @@ impl Case {
 }
 
 /// The codes and the outputs of a sample by plain loops over the numbers of a file.
-fn specification<T: RawValue>(view: &ModelView<'_>, sample: &[T]) -> (Vec<u16>, Vec<i32>) {
-    let codes: Vec<u16> = sample.iter().enumerate().map(|(at, &x)| view.code(at, x)).collect();
+fn specification<T: RawValue + Into<f32>>(view: &ModelView<'_>, sample: &[T]) -> (Vec<u16>, Vec<i32>) {
+    let code = |(at, &x): (usize, &T)| match view.header().input_map() {
+        InputMap::Plain => u16::from(x.into() as u8 >> 1),
+        InputMap::Table => u16::from(view.table().unwrap()[x.into() as usize]),
+        _ => view.code(at, x),
+    };
+    let codes: Vec<u16> = sample.iter().enumerate().map(code).collect();
     let fine = view.header().input_bits() == 14;
     let mut x: Vec<u8> = codes.iter().map(|&q| if fine { q >> 7 } else { q } as u8).collect();
     let low: Vec<u8> = codes.iter().map(|&q| (q & 127) as u8).collect();
@@ -184,7 +202,7 @@ fn specification<T: RawValue>(view: &ModelView<'_>, sample: &[T]) -> (Vec<u16>, 
 }
 
 /// The outputs by a core's own kernels, in memory with a guard behind it; both forms.
-fn by_the_core<T: RawValue>(view: &ModelView<'_>, sample: &[T]) -> Vec<i32> {
+fn by_the_core<T: RawValue + Into<f32>>(view: &ModelView<'_>, sample: &[T]) -> Vec<i32> {
     macro_rules! outputs {
         ($engine:ident) => {{
             let engine = mcu::$engine::new(view.clone()).unwrap();
@@ -194,6 +212,14 @@ fn by_the_core<T: RawValue>(view: &ModelView<'_>, sample: &[T]) -> Vec<i32> {
             engine.logits(sample, &mut scratch[..words], &mut logits[0]).unwrap();
             engine.self_test(&mut scratch[..words], &mut logits[1]).unwrap();
             engine.clone().dense().logits(sample, &mut scratch[..words], &mut logits[1]).unwrap();
+            assert_eq!(logits[0], logits[1]);
+            // The same values in a ring buffer, whose oldest one lies in its middle.
+            let mut ring = sample.to_vec();
+            let mut window = Window::of(sample.len(), 1, &mut ring).unwrap();
+            for value in sample[..sample.len() / 2].iter().chain(sample) {
+                window.push(&[*value]).unwrap();
+            }
+            engine.logits(&window, &mut scratch[..words], &mut logits[1]).unwrap();
             assert_eq!(logits[0], logits[1]);
             assert!(scratch[words..].iter().all(|&word| word == 0xa5a5_a5a5));
             if view.header().task() == Task::Reconstruction {
@@ -208,7 +234,7 @@ fn by_the_core<T: RawValue>(view: &ModelView<'_>, sample: &[T]) -> Vec<i32> {
 }
 
 /// Answers of [`integer::Engine`] by the definitions of the format.
-fn check_answers<T: RawValue>(view: &ModelView<'_>, sample: &[T], codes: &[u16], z: &[i32]) {
+fn check_answers<T: RawValue + Into<f32>>(view: &ModelView<'_>, sample: &[T], codes: &[u16], z: &[i32]) {
     let (header, o) = (view.header(), z.len());
     let engine = integer::Engine::new(view.clone()).unwrap();
     let mut scratch = vec![0; integer::Engine::scratch_words(header)];
@@ -261,7 +287,7 @@ fn check_answers<T: RawValue>(view: &ModelView<'_>, sample: &[T], codes: &[u16],
 }
 
 /// Some samples through every engine.
-fn check<T: RawValue>(case: &Case, samples: &[T]) {
+fn check<T: RawValue + Into<f32>>(case: &Case, samples: &[T]) {
     let inputs = case.widths[0];
     for packing in Packing::ALL {
         let file = case.file(packing);
