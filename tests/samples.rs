@@ -56,16 +56,7 @@ fn cases() -> impl Strategy<Value = Case> {
             };
             let fine = fine && map.is_affine();
             let (dtype, bits) = (if i4 { Dtype::I4 } else { Dtype::I8 }, if fine { 14 } else { 7 });
-            Case {
-                widths,
-                seed,
-                dtype,
-                input,
-                map,
-                bits,
-                task,
-                sign: sign.clamp(-1, 1) * (sign.abs() / 3),
-            }
+            Case { widths, seed, dtype, input, map, bits, task, sign: sign.clamp(-1, 1) * (sign.abs() / 3) }
         })
 }
 

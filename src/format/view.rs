@@ -62,7 +62,8 @@ impl<'a> ModelView<'a> {
         }
         let answers = section(bytes, layout.answers)?;
         answers::check(&header, answers, layout.answers.at)?;
-        let layers = words(bytes.get(layout.layers..).unwrap_or_default()).ok_or(Error::Misaligned { align: ALIGN })?;
+        let layers = words(bytes.get(layout.layers..).unwrap_or_default())
+            .ok_or(Error::Misaligned { align: ALIGN })?;
         let labels = str::from_utf8(section(bytes, layout.labels)?).map_err(|_| Error::Labels)?;
         let view = Self { header, bytes, input, scales, answers, layers, labels };
         view.check_layers(layout.layers)?;
