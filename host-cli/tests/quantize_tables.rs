@@ -225,6 +225,24 @@ fn reconstructions_keep_their_error_and_their_verdicts() {
     assert!(other <= index.len() / 50, "{other} of {} verdicts differ", index.len());
 }
 
+/// Nobody tells `quantize` and `eval` what the columns of another program's model are: its task says that all are inputs.
+#[test]
+fn an_imported_autoencoder_takes_rows_without_a_target() {
+    // The names that an imported model gives its columns.
+    let table = plane().replacen("a,b,c,d,e,f", "x0,x1,x2,x3,x4,x5", 1);
+    let here = trained(&table, "--task reconstruct --hidden 12,3,12 --epochs 60");
+    succeeds(&here, &["export", "run", "--format", "tflite", "-o", "a.tflite"]);
+    let words = "import a.tflite --task reconstruct --inputs table -o b.safetensors";
+    succeeds(&here, &words.split_whitespace().collect::<Vec<_>>());
+    let words = "quantize b.safetensors --data table.csv -o b.selv --dtype i8 --json";
+    let json = json_lines(&succeeds(&here, &words.split_whitespace().collect::<Vec<_>>())).remove(0);
+    let (before, after) = (number(&json, "test_score_mean_before"), number(&json, "test_score_mean"));
+    assert!((after / before - 1.0).abs() <= 0.2, "{json}");
+    let words = ["eval", "b.safetensors", "--data", "table.csv", "--json"];
+    let eval = json_lines(&succeeds(&here, &words)).remove(0);
+    assert!((number(&eval, "score_mean") / before - 1.0).abs() < 1e-4, "{eval}");
+}
+
 #[test]
 fn windows_of_raw_integers() {
     let here = trained(&sensor(), "--window 16 --stride 8 --hidden 16 --epochs 12");

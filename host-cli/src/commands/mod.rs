@@ -62,7 +62,7 @@ pub fn run(command: Command) -> Result<()> {
 /// Fashion-MNIST. Warns where it is remembered, but not what the model was trained on.
 fn load_data(args: &DataArgs, of: &Path, about: Option<&About>, warnings: &mut Warnings) -> Result<Dataset> {
     let recipe = about.and_then(|about| about.recipe.as_ref());
-    let reading = args.reading.over(recipe.map(Recipe::reading).unwrap_or_default());
+    let reading = args.reading.over(about.map(About::reading).unwrap_or_default());
     let dataset = match (
         &args.data,
         about.and_then(|about| about.schema.as_ref().map(|schema| (about, schema))),

@@ -16,9 +16,9 @@ use selvedge::Shape;
 use selvedge::format::{self, Dtype, HeaderBuf, MAGIC, ModelView, Packing};
 use serde::{Deserialize, Serialize};
 
-use crate::data::Task;
 use crate::data::normalise::Normalisation;
-use crate::data::table::{Schema, Window};
+use crate::data::table::{Schema, TableOptions, Window};
+use crate::data::{Reading, Task};
 use crate::error::{Error, ErrorKind, Result, typed};
 use crate::files;
 use crate::files::checksum;
@@ -118,6 +118,18 @@ impl About {
             _ => header,
         };
         Ok(if self.normalisation.table().is_some() { header.with_table() } else { header })
+    }
+
+    /// How data are read for it: as in its training, or by the task alone where another program trained it.
+    pub fn reading(&self) -> Reading {
+        self.recipe.as_ref().map_or_else(
+            || {
+                let unsupervised = self.task == Task::Reconstruct;
+                let table = TableOptions { unsupervised, ..TableOptions::default() };
+                Reading { task: Some(self.task), table, ..Reading::default() }
+            },
+            Recipe::reading,
+        )
     }
 
     /// What a flash file calls its task.

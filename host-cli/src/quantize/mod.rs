@@ -192,7 +192,10 @@ fn input(
             return Err(Error::model("the model takes rows of a table, and the data are pictures"));
         }
         (Features::Table(_), None) => {
-            return Err(Error::model("the model takes pictures, and the data are rows of a table"));
+            return Err(Error::model(
+                "the model takes pictures, and the data are rows of a table; if another program trained it on rows, import it \
+                 with --inputs table",
+            ));
         }
     };
     let config = MapConfig {
