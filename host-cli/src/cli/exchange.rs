@@ -60,7 +60,7 @@ pub struct Export {
     /// Write this format
     #[arg(long, value_enum)]
     pub format: Format,
-    /// Write to this file; c writes FILE.c and FILE.h, firmware a folder
+    /// Write to this file; c writes FILE.c and FILE.h, cmake and firmware a folder
     #[arg(short, long, value_name = "FILE")]
     pub out: PathBuf,
     /// Pack the weights of a flash file for a core: generic, cortex-m0 (also m0+, m3, rv32), cortex-m4 (also m7, m33),
@@ -71,7 +71,7 @@ pub struct Export {
     /// file's own, or f32]
     #[arg(long, value_name = "TYPE", value_parser = dtype)]
     pub dtype: Option<Dtype>,
-    /// Prefix the names in C [default: the file's name]
+    /// Prefix the names in C, and name the package of cmake [default: the file's or folder's name]
     #[arg(long, value_name = "NAME")]
     pub prefix: Option<String>,
     /// Print the result as one JSON object on stdout

@@ -49,7 +49,7 @@ pub struct FirmwareArgs {
 }
 
 impl FirmwareArgs {
-    /// The first of these flags that was given; all need `--format firmware`.
+    /// The first of the flags that was given which need `--format firmware`: all but `--overwrite`.
     pub fn said(&self) -> Option<&'static str> {
         self.of_custom_board().or_else(|| {
             let flags = [
@@ -59,7 +59,6 @@ impl FirmwareArgs {
                 ("--data-dir", self.data.data_dir.is_some()),
                 ("--transpose", self.data.reading.transpose.is_some()),
                 ("--first-label", self.data.reading.first_label.is_some()),
-                ("--overwrite", self.overwrite),
             ];
             flags.into_iter().find(|(_, given)| *given).map(|(flag, _)| flag)
         })

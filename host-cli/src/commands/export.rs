@@ -69,6 +69,9 @@ fn check_options<'a>(args: &'a Export, exporter: &dyn Exporter) -> Result<Option
     if let Some(flag) = args.firmware.said() {
         return Err(ExportOption::Board.refusal(flag));
     }
+    if args.firmware.overwrite && !takes(ExportOption::Overwrite) {
+        return Err(ExportOption::Overwrite.refusal("--overwrite"));
+    }
     if weights && !takes(ExportOption::Weights) {
         return Err(ExportOption::Weights.refusal("--packing and --dtype"));
     }

@@ -39,7 +39,7 @@ pub(super) struct Firmware;
 impl Exporter for Firmware {
     fn info(&self) -> FormatInfo {
         FormatInfo::new("firmware", "Cargo project that runs a flash file on a board")
-            .with_options(&[ExportOption::Board])
+            .with_options(&[ExportOption::Board, ExportOption::Overwrite])
             .with_destination(Destination::Folder(&["Cargo.toml", "memory.x", "model.selv"]))
     }
 

@@ -11,6 +11,7 @@ mod firmware;
 mod flash;
 mod npz;
 mod onnx;
+mod package;
 mod state_dict;
 mod tensors;
 mod tflite;
@@ -33,13 +34,14 @@ pub use firmware::FirmwareOptions;
 pub use npz::logits;
 
 /// The formats, in the order of the help.
-pub static FORMATS: [Format; 9] = [
+pub static FORMATS: [Format; 10] = [
     Format(&state_dict::StateDict),
     Format(&onnx::Onnx),
     Format(&onnx::OnnxInteger),
     Format(&tflite::Tflite),
     Format(&npz::Npz),
     Format(&c::C),
+    Format(&package::Cmake),
     Format(&flash::FlashFile),
     Format(&flash::RustModule),
     Format(&firmware::Firmware),
@@ -127,6 +129,8 @@ pub enum ExportOption {
     Prefix,
     /// `--packing` and `--dtype`.
     Weights,
+    /// `--overwrite`.
+    Overwrite,
     /// `--board` and everything else of [`FirmwareOptions`].
     Board,
 }
@@ -279,13 +283,14 @@ impl Exported {
 
 #[cfg(test)]
 mod tests {
-    use super::ExportOption::{Board, Prefix, Weights};
+    use super::ExportOption::{Board, Overwrite, Prefix, Weights};
 
     #[test]
     fn options_name_the_formats_that_take_them() {
         for (option, flag, expected) in [
-            (Prefix, "--prefix", "--prefix goes with --format c alone"),
+            (Prefix, "--prefix", "--prefix goes with --format c and cmake"),
             (Weights, "--packing and --dtype", "--packing and --dtype go with --format selv and rust"),
+            (Overwrite, "--overwrite", "--overwrite goes with --format cmake and firmware"),
             (Board, "--cpu", "--cpu goes with --format firmware alone"),
         ] {
             assert_eq!(option.refusal(flag).message, expected);

@@ -44,7 +44,7 @@ impl Exporter for C {
 }
 
 /// The C files of a flash file.
-fn files(model: &ModelView<'_>, prefix: &str) -> Result<Files> {
+pub(super) fn files(model: &ModelView<'_>, prefix: &str) -> Result<Files> {
     if model.header().dtype().is_integer() {
         integer::write(model, prefix)
     } else {
@@ -54,11 +54,17 @@ fn files(model: &ModelView<'_>, prefix: &str) -> Result<Files> {
 
 /// A header and a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Files {
+pub(super) struct Files {
     /// `NAME.h`.
-    header: String,
+    pub header: String,
     /// `NAME.c`, with the placeholder HEADER for the header's name, twice.
-    source: String,
+    pub source: String,
+}
+
+/// Whether a text is an identifier that C does not keep for itself.
+pub(super) fn is_identifier(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && text.chars().next().is_some_and(|c| c.is_ascii_alphabetic())
 }
 
 /// The given prefix, or one made of the file's name.
@@ -66,19 +72,15 @@ struct Files {
 /// # Errors
 /// `Usage` if it is no identifier.
 fn prefix(given: Option<&str>, out: &Path) -> Result<String> {
-    let good = |text: &str| {
-        text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-            && text.chars().next().is_some_and(|c| c.is_ascii_alphabetic())
-    };
     match given {
-        Some(prefix) if good(prefix) => Ok(prefix.into()),
+        Some(prefix) if is_identifier(prefix) => Ok(prefix.into()),
         Some(prefix) => Err(Error::usage(format!(
             "--prefix {prefix}: a C identifier starts with a letter and goes on in letters, digits and _"
         ))),
         None => {
             let stem = out.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
             let kept = stem.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
-            Ok(if good(&kept) { kept } else { format!("model_{kept}") })
+            Ok(if is_identifier(&kept) { kept } else { format!("model_{kept}") })
         }
     }
 }

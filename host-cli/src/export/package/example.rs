@@ -1,0 +1,136 @@
+//! The example of a package: a program that asks for the answer to one row.
+
+use std::fmt::Write;
+
+use selvedge::Rng;
+use selvedge::format::{Header, InputType, ModelView, SelfTest, Task};
+use selvedge::naive::integer::largest_code;
+
+const MAIN: &str = include_str!("../../../templates/package/main.c.in");
+
+/// The text of the program.
+pub(super) fn main(model: &ModelView<'_>, name: &str) -> String {
+    let (header, values) = (model.header(), row(model));
+    let raw = match header.input_type() {
+        InputType::I16 => "int16_t",
+        InputType::U16 => "uint16_t",
+        InputType::F32 => "float",
+        _ => "uint8_t",
+    };
+    let about = match header.input_map().is_affine() {
+        true => "Raw values drawn from the range that the network covers",
+        false => "Pixels drawn from a seed",
+    };
+    let mut lines = String::new();
+    for chunk in values.chunks(8) {
+        let _ = writeln!(lines, "    {},", chunk.join(", "));
+    }
+    let (declarations, ask, print) = answer(model);
+    let (of_window, fill) = match header.window() {
+        Some(_) => (format!("    static {name}_window window;\n    uint32_t at;\n"), push(header)),
+        None => (String::new(), String::new()),
+    };
+    MAIN.replace("@DECLARATIONS@", &(of_window + declarations))
+        .replace("@FILL@", &fill)
+        .replace("@ASK@", &ask)
+        .replace("@PRINT@", &print)
+        .replace("@ABOUT_ROW@", about)
+        .replace("@VALUES@\n", &lines)
+        .replace("@RAW@", raw)
+        .replace("@UPPER@", &name.to_uppercase())
+        .replace("@NAME@", name)
+}
+
+/// The end of the functions' names that tells the type of raw values.
+fn suffix(header: &Header<'_>) -> String {
+    if header.input_map().is_affine() { format!("_{}", header.input_type().name()) } else { String::new() }
+}
+
+/// The statements that fill the window with the rows of the sample.
+fn push(header: &Header<'_>) -> String {
+    format!(
+        "    for (at = 0; at < @UPPER@_INPUTS; at += @UPPER@_CHANNELS) {{\n        (void)@NAME@_push{}(&window, row + at);\n    }}\n",
+        suffix(header)
+    )
+}
+
+/// Variables, the statement that asks, and those that print, by the task.
+fn answer(model: &ModelView<'_>) -> (&'static str, String, String) {
+    let header = model.header();
+    let (kind, sample) = if header.window().is_some() { ("_window", "&window") } else { ("", "row") };
+    let named = model.label(0).is_some();
+    let call = |verb: &str, more: &str| format!("@NAME@_{verb}{kind}{}({sample}{more})", suffix(header));
+    match header.task() {
+        Task::Class => {
+            let known = match named {
+                true => "printf(\"class %ld: %s\\n\", (long)answer, @NAME@_labels[answer]);",
+                false => "printf(\"class %ld\\n\", (long)answer);",
+            };
+            let print = format!(
+                "    if (answer < 0) {{\n        printf(\"unknown\\n\");\n    }} else {{\n        {known}\n    }}"
+            );
+            ("    int32_t answer = -1;\n", format!("answer = (int32_t){};", call("classify", "")), print)
+        }
+        Task::Labels => (
+            "    uint8_t bits[(@UPPER@_OUTPUTS + 7) / 8];\n    int o;\n",
+            format!("(void){};", call("labels", ", bits")),
+            format!(
+                "    for (o = 0; o < @UPPER@_OUTPUTS; o++) {{\n        if (bits[o / 8] >> o % 8 & 1) {{\n            {}\n        }}\n    }}",
+                if named {
+                    "printf(\"label %d: %s\\n\", o, @NAME@_names[o]);"
+                } else {
+                    "printf(\"label %d\\n\", o);"
+                }
+            ),
+        ),
+        Task::Values => (
+            "    float values[@UPPER@_OUTPUTS];\n    int o;\n",
+            format!("(void){};", call("predict", ", values")),
+            format!(
+                "    for (o = 0; o < @UPPER@_OUTPUTS; o++) {{\n        {}\n    }}",
+                match named {
+                    true => "printf(\"%s: %.9g\\n\", @NAME@_names[o], (double)values[o]);",
+                    false => "printf(\"number %d: %.9g\\n\", o, (double)values[o]);",
+                }
+            ),
+        ),
+        _ => (
+            "    float answer = 0.0f;\n",
+            format!("answer = {};", call("score", "")),
+            "    printf(\"score: %.9g\\n\", (double)answer);".into(),
+        ),
+    }
+}
+
+/// A sample of raw values as C writes them; the same for the same file.
+fn row(model: &ModelView<'_>) -> Vec<String> {
+    let header = model.header();
+    if !header.input_map().is_affine() {
+        return SelfTest::pixels(1).take(header.inputs()).map(|pixel| pixel.to_string()).collect();
+    }
+    let rng = &mut Rng::new(1);
+    // A unit of the network's input, in integer files the whole range of the map.
+    let steps =
+        if header.dtype().is_integer() { 2.0 * f32::from(largest_code(header.input_bits())) } else { 1.0 };
+    let of_float_map = |feature: usize, rng: &mut Rng| {
+        let (offset, scale) = model.float_map(feature);
+        let x = offset + steps / scale * rng.uniform();
+        if x.is_finite() { x } else { offset }
+    };
+    let value = |feature: usize| match (header.input_type(), header.dtype().is_integer()) {
+        (InputType::F32, _) => format!("{:e}f", of_float_map(feature, rng)),
+        (_, true) => {
+            let (lo, span, _) = model.integer_map(feature);
+            (lo + rng.below(u32::from(span) + 1) as i32).to_string()
+        }
+        (of, false) => {
+            let (least, most) = match of {
+                InputType::I16 => (f32::from(i16::MIN), f32::from(i16::MAX)),
+                InputType::U16 => (0.0, f32::from(u16::MAX)),
+                _ => (0.0, f32::from(u8::MAX)),
+            };
+            of_float_map(feature, rng).clamp(least, most).round().to_string()
+        }
+    };
+    (0..header.inputs()).map(value).collect()
+}
