@@ -49,6 +49,19 @@ thumb_functions!(
     SELVEDGE_TWO r12, lr
     .endm
 
+    @ Adds the products of eight rows: the blocks at r9, the list from r5 to r11, the weights at r7.
+    .macro SELVEDGE_BLOCKS weights
+    cmp r5, r11
+    beq 2f
+1:  ldr r3, [r5], #4
+    vldrb.u8 q0, [r9], #16
+    add r3, r7
+    SELVEDGE_ROWS_\weights
+    cmp r5, r11
+    bne 1b
+2:
+    .endm
+
     .macro SELVEDGE_ROWS weights
     @ selvedge_rows_WEIGHTS(x, list, weights, acc, end, biases): acc = biases + weights * x over the blocks of the list
     SELVEDGE_FUNCTION selvedge_rows_\weights
@@ -59,15 +72,8 @@ thumb_functions!(
     mov r5, r1
     ldm r3, {r0, r2, r4, r6, r8, r10, r12, lr}
     SELVEDGE_MASK_\weights
-    cmp r5, r11
-    beq 2f
-1:  ldr r3, [r5], #4
-    vldrb.u8 q0, [r9], #16
-    add r3, r7
-    SELVEDGE_ROWS_\weights
-    cmp r5, r11
-    bne 1b
-2:  pop {r3}
+    SELVEDGE_BLOCKS \weights
+    pop {r3}
     stm r3, {r0, r2, r4, r6, r8, r10, r12, lr}
     pop {r4-r11, pc}
     SELVEDGE_END selvedge_rows_\weights
@@ -92,7 +98,8 @@ thumb_functions!(
     .endm
 
     .macro SELVEDGE_HIDDEN weights
-    @ selvedge_hidden_WEIGHTS(_, {x, list, end, weights, biases, multipliers, out, stride, groups, acc}): a layer of rows
+    @ selvedge_hidden_WEIGHTS(_, {x, list, end, weights, biases, multipliers, out, stride, groups}): a hidden layer;
+    @ the first argument is not read, since an accumulator takes its register
     SELVEDGE_FUNCTION selvedge_hidden_\weights
     push {r4-r11, lr}
     SELVEDGE_MASK_\weights
@@ -101,15 +108,8 @@ thumb_functions!(
     ldr r3, [r1, #16]
     ldm r3!, {r0, r2, r4, r6, r8, r10, r12, lr}
     str r3, [r1, #16]
-    cmp r5, r11
-    beq 2f
-1:  ldr r3, [r5], #4
-    vldrb.u8 q0, [r9], #16
-    add r3, r7
-    SELVEDGE_ROWS_\weights
-    cmp r5, r11
-    bne 1b
-2:  vmov q0[2], q0[0], r0, r4
+    SELVEDGE_BLOCKS \weights
+    vmov q0[2], q0[0], r0, r4
     vmov q0[3], q0[1], r2, r6
     vmov q1[2], q1[0], r8, r12
     vmov q1[3], q1[1], r10, lr
