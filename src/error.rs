@@ -216,6 +216,13 @@ pub enum Error {
         /// The output.
         row: usize,
     },
+    /// A multiplier of 2³¹ or more.
+    Multiplier {
+        /// The layer, from 0.
+        layer: usize,
+        /// The output.
+        row: usize,
+    },
     /// A flash file with another type of weights than the model runs.
     Dtype {
         /// The type of the file.
@@ -337,6 +344,9 @@ impl fmt::Display for Error {
                     f,
                     "layer {layer}, row {row}: the sum of its weights can leave the accumulator's range"
                 )
+            }
+            Self::Multiplier { layer, row } => {
+                write!(f, "layer {layer}, row {row}: its multiplier is 2^31 or more")
             }
             Self::Dtype { found } => write!(f, "the flash file holds {found} weights"),
             Self::Scale { layer } => write!(f, "layer {layer}: a scale is not a finite number above 0"),

@@ -5,10 +5,11 @@
 //! `scale(inputs) · scale(row)` a unit, and its multiplier is that over the scale of the layer's outputs.
 //!
 //! Two scales are coarsened to keep the bounds that a file guarantees: a row whose sum could reach 2²³ gets a coarser scale, and a layer
-//! whose multipliers would pass 16 bits a coarser scale of its outputs. The latter happens where a single product of a
-//! full input and a full weight is half the range of an output, in very small networks only; the outputs then still
-//! resolve what two such inputs add up to. That bound is a property of the arithmetic and not of a packing, so that
-//! packing a file again changes nothing; it lets a core without a long multiplication requantize in two short ones.
+//! whose multipliers would pass their width a coarser scale of its outputs. With 16 bits that happens where a single product of
+//! a full input and a full weight is half the range of an output: in very small networks, and in deep narrow ones, whose sums
+//! cancel. [`with_wide_multipliers`] therefore gives the layers that need it multipliers of 32 bits, which cost two bytes a row,
+//! and a few instructions on cores without a long multiplication. The bounds are a property of the arithmetic and not of a
+//! packing, so that packing a file again changes nothing.
 //!
 //! Where code 0 does not stand for zero (inputs of either sign, and hidden layers whose activation is looked up), the real
 //! activation is `offset + x · scale`, and what the offset adds to a row, `offset · Σw`, is folded into its bias: the arithmetic
@@ -19,11 +20,16 @@
 //! own, and a bias so negative that its hidden unit never fires is cut to where it just does not: the outputs are the same,
 //! and the other rows keep their resolution.
 
+mod layer;
+
+use core::ops::Range;
+
 use crate::activation::Activation;
 use crate::error::Error;
-use crate::format::{ACCUMULATOR_LIMIT, Builder, Dtype, row_bound};
+use crate::format::{Builder, Dtype, HeaderBuf, MAX_LAYERS, MAX_MULTIPLIER};
 use crate::naive;
-use crate::shape::{self, Shape};
+use crate::shape::Shape;
+use layer::Layer;
 
 /// The scales of a network about to be quantized, in caller-provided memory.
 #[derive(Debug)]
@@ -43,6 +49,18 @@ impl Scales<'_> {
     /// Values of `rows` for a network.
     pub const fn rows_of(shape: Shape) -> usize {
         shape.hidden_sum() + shape.outputs()
+    }
+
+    /// What one unit of the inputs of layer `l` is worth, and an input of 0.
+    fn input(&self, l: usize) -> [f32; 2] {
+        [self.activations[l], self.offsets.get(l).copied().unwrap_or(0.0)]
+    }
+
+    /// What one unit of the outputs of hidden layer `l` is worth: a step of its sums, where its activation is looked up.
+    fn output(&self, shape: Shape, l: usize) -> Result<f32, Error> {
+        let table = shape.activation(l).has_table();
+        let scale = if table { self.sums.get(l) } else { self.activations.get(l + 1) };
+        scale.copied().ok_or(Error::Scale { layer: l })
     }
 }
 
@@ -66,6 +84,43 @@ pub fn largest_weights(shape: Shape, dtype: Dtype, params: &[f32], rows: &mut [f
     Ok(())
 }
 
+/// How many times as coarse the outputs of a layer may become by multipliers of 16 bits, where the smallest engines can run a
+/// network, which know no others.
+const COARSER: f64 = 2.0;
+
+/// The header with multipliers of 32 bits in the layers whose outputs 16 bits would make coarser than `scales` ask; of a
+/// [plain](crate::format::Header::is_plain) file only where that is more than twice as coarse in one of them.
+///
+/// # Errors
+/// As [`quantize`].
+pub fn with_wide_multipliers(
+    header: HeaderBuf,
+    params: &[f32],
+    scales: &Scales<'_>,
+) -> Result<HeaderBuf, Error> {
+    let of = header.header();
+    if !of.dtype().is_integer() {
+        return Err(Error::Dtype { found: of.dtype().name() });
+    }
+    let (shape, kind) = (of.shape()?, (of.dtype(), of.input_bits()));
+    check_rows(shape, scales.rows.len())?;
+    check_scales(shape, scales)?;
+    let mut coarser = [0.0; MAX_LAYERS];
+    let mut rest = &*scales.rows;
+    for (l, params) in shape.split(params)?.into_iter().enumerate() {
+        let rows;
+        (rows, rest) = rest.split_at(params.biases.len());
+        if l + 1 < shape.layers() {
+            let layer = Layer::new(shape, l, params, kind, scales.input(l));
+            layer.check(rows)?;
+            coarser[l] = layer.finest_output(rows, u16::MAX.into()) / f64::from(scales.output(shape, l)?);
+        }
+    }
+    let allowed = if of.is_plain() && coarser.iter().all(|&times| times <= COARSER) { COARSER } else { 1.0 };
+    let wide = (0..shape.layers()).filter(|&l| coarser[l] > allowed);
+    Ok(wide.fold(header.clone(), HeaderBuf::with_wide_multipliers))
+}
+
 /// Fills a file of an integer type with the network of `params`, at `scales`, which become what the file uses.
 ///
 /// The scale of the inputs of layer `l > 0` is what an output of the layer before it may reach, divided by 127; weights
@@ -78,184 +133,72 @@ pub fn largest_weights(shape: Shape, dtype: Dtype, params: &[f32], rows: &mut [f
 /// bias is not finite, [`Error::Dtype`] for a file of floats.
 pub fn quantize(builder: &mut Builder<'_>, params: &[f32], scales: &mut Scales<'_>) -> Result<(), Error> {
     let header = builder.header();
-    let (dtype, shape) = (header.dtype(), header.shape()?);
-    if !dtype.is_integer() {
-        return Err(Error::Dtype { found: dtype.name() });
+    let (shape, of) = (header.shape()?, (header.dtype(), header.input_bits()));
+    if !header.dtype().is_integer() {
+        return Err(Error::Dtype { found: header.dtype().name() });
     }
     check_rows(shape, scales.rows.len())?;
-    let (layers, bits) = (shape.layers(), header.input_bits());
     check_scales(shape, scales)?;
-    let mut rest = &mut *scales.rows;
+    let mut first = 0;
     for (l, params) in shape.split(params)?.into_iter().enumerate() {
-        let rows;
-        (rows, rest) = rest.split_at_mut(params.biases.len());
-        let (last, activation) = (l + 1 == layers, shape.activation(l));
-        let (input, offset) = (scales.activations[l], scales.offsets.get(l).copied().unwrap_or(0.0));
-        let bits = if l == 0 { bits } else { 7 };
-        let layer = Layer { l, last, activation, dtype, input, offset, bits, params };
-        layer.check(rows)?;
+        let layer = Layer::new(shape, l, params, of, scales.input(l));
+        let rows = first..first + params.biases.len();
+        first = rows.end;
+        layer.check(&scales.rows[rows.clone()])?;
         if layer.last {
-            layer.share_scale(rows);
-            layer.write(builder, rows);
-            let logit = layer.unit(rows[0]) as f32;
-            if bad_scale(logit) {
-                return Err(Error::Scale { layer: l });
-            }
-            builder.scale(layers, logit);
+            last_layer(builder, &layer, &mut scales.rows[rows])?;
         } else {
-            let table = activation.has_table();
-            let output = if table { scales.sums.get_mut(l) } else { scales.activations.get_mut(l + 1) };
-            let output = output.ok_or(Error::Scale { layer: l })?;
-            *output = layer.scale_rows(rows, *output);
-            if bad_scale(*output) {
-                return Err(Error::Scale { layer: l });
-            }
-            let output = *output;
-            if table {
-                let (scale, offset) =
-                    (scales.activations[l + 1], scales.offsets.get(l + 1).copied().unwrap_or(0.0));
-                if bad_scale(scale) || !offset.is_finite() {
-                    return Err(Error::Scale { layer: l + 1 });
-                }
-                builder.activation_table(l, &activation_table(activation, output, offset, scale));
-            }
-            layer.write(builder, rows);
-            for (row, &scale) in rows.iter().enumerate() {
-                let r = libm::round(layer.unit(scale) / f64::from(output) * UNIT);
-                builder.multiplier(l, row, r as u16);
-            }
+            hidden_layer(builder, shape, &layer, scales, rows)?;
         }
     }
     Ok(())
 }
 
-/// A layer about to be quantized.
-struct Layer<'a> {
-    /// Which, from 0.
-    l: usize,
-    /// Whether its outputs are the logits.
-    last: bool,
-    activation: Activation,
-    dtype: Dtype,
-    /// What one unit of its inputs is worth, and an input of 0.
-    input: f32,
-    offset: f32,
-    /// Bits of its inputs.
-    bits: u32,
-    params: shape::Layer<'a>,
+/// Writes the last layer and the scale of the logits.
+fn last_layer(builder: &mut Builder<'_>, layer: &Layer<'_>, rows: &mut [f32]) -> Result<(), Error> {
+    layer.share_scale(rows);
+    layer.write(builder, rows);
+    let logit = layer.unit(rows[0]) as f32;
+    if bad_scale(logit) {
+        return Err(Error::Scale { layer: layer.l });
+    }
+    builder.scale(layer.l + 1, logit);
+    Ok(())
 }
 
-impl<'a> Layer<'a> {
-    /// Refuses scales and parameters that mean nothing.
-    fn check(&self, rows: &[f32]) -> Result<(), Error> {
-        let (layer, shape::Layer { weights, biases }) = (self.l, self.params);
-        if bad_scale(self.input) || !self.offset.is_finite() || rows.iter().copied().any(bad_scale) {
-            return Err(Error::Scale { layer });
-        }
-        let o = biases.len();
-        if let Some(at) = weights.iter().position(|w| !w.is_finite()) {
-            return Err(Error::Weight { layer, row: at % o, column: at / o });
-        }
-        match biases.iter().position(|b| !b.is_finite()) {
-            Some(row) => Err(Error::RowBound { layer, row }),
-            None => Ok(()),
-        }
+/// Writes a hidden layer, `rows` of all rows, and sets the scale of its outputs.
+fn hidden_layer(
+    builder: &mut Builder<'_>,
+    shape: Shape,
+    layer: &Layer<'_>,
+    scales: &mut Scales<'_>,
+    rows: Range<usize>,
+) -> Result<(), Error> {
+    let l = layer.l;
+    let limit = if builder.header().has_wide_multipliers(l) { MAX_MULTIPLIER } else { u16::MAX.into() };
+    let output = scales.output(shape, l)?;
+    let output = layer.scale_rows(&mut scales.rows[rows.clone()], output, limit);
+    if bad_scale(output) {
+        return Err(Error::Scale { layer: l });
     }
-
-    /// The weights of one row.
-    fn row(&self, row: usize) -> impl Iterator<Item = f32> + Clone + 'a {
-        self.params.weights.iter().skip(row).step_by(self.params.biases.len()).copied()
-    }
-
-    /// What one unit of a row's sum is worth.
-    fn unit(&self, scale: f32) -> f64 {
-        f64::from(self.input) * f64::from(scale)
-    }
-
-    fn has_weights(&self, row: usize) -> bool {
-        self.row(row).any(|w| w != 0.0)
-    }
-
-    /// The largest scale of the rows that have weights; 0 where none has.
-    fn largest(&self, rows: &[f32]) -> f32 {
-        let rows = rows.iter().enumerate().filter(|&(row, _)| self.has_weights(row));
-        rows.fold(0.0, |max, (_, &scale)| max.max(scale))
-    }
-
-    /// The scales of a hidden layer's rows, coarsened to their bound, and the scale of its outputs, raised where a
-    /// multiplier would pass 16 bits.
-    fn scale_rows(&self, rows: &mut [f32], output: f32) -> f32 {
-        for (row, scale) in rows.iter_mut().enumerate().filter(|&(row, _)| self.has_weights(row)) {
-            *scale = self.coarse_enough(row, *scale);
+    let activation = shape.activation(l);
+    if activation.has_table() {
+        scales.sums[l] = output;
+        let [scale, offset] = scales.input(l + 1);
+        if bad_scale(scale) || !offset.is_finite() {
+            return Err(Error::Scale { layer: l + 1 });
         }
-        let min = self.unit(self.largest(rows)) * UNIT / f64::from(u16::MAX);
-        let raised = min as f32 * (1.0 + 2.0 * f32::EPSILON);
-        let output = if f64::from(output) < min { raised } else { output };
-        // A unit without weights is constant. Any scale states it whose multiplier is neither small nor over 16 bits.
-        let constant = (f64::from(output) / 512.0 / f64::from(self.input)) as f32;
-        for (_, scale) in rows.iter_mut().enumerate().filter(|&(row, _)| !self.has_weights(row)) {
-            *scale = constant.max(f32::MIN_POSITIVE);
-        }
-        output
+        builder.activation_table(l, &activation_table(activation, output, offset, scale));
+    } else {
+        scales.activations[l + 1] = output;
     }
-
-    /// Gives the rows of the last layer the one scale that all of them can have.
-    fn share_scale(&self, rows: &mut [f32]) {
-        let mut shared = self.largest(rows);
-        if shared == 0.0 {
-            // The logits are the biases, whatever the input: a scale that tells them apart.
-            let max = self.params.biases.iter().fold(0.0f32, |max, b| max.max(b.abs()));
-            let scale = f64::from(max) / f64::from(1 << 20) / f64::from(self.input);
-            shared = if max > 0.0 { (scale as f32).max(f32::MIN_POSITIVE) } else { 1.0 };
-        }
-        shared = (0..rows.len()).fold(shared, |max, row| max.max(self.coarse_enough(row, shared)));
-        rows.fill(shared);
+    let rows = &scales.rows[rows];
+    layer.write(builder, rows);
+    for (row, &scale) in rows.iter().enumerate() {
+        let r = libm::round(layer.unit(scale) / f64::from(output) * UNIT);
+        builder.multiplier(l, row, r as u32);
     }
-
-    /// The bias of a row in units of its sum, and the sum of the magnitudes of its weights.
-    fn sums(&self, row: usize, scale: f32) -> (f64, u32) {
-        let (mut all, mut positive, mut sum) = (0, 0, 0);
-        for w in self.row(row) {
-            let w = i32::from(weight(self.dtype, w, scale));
-            all += w.unsigned_abs();
-            positive += w.max(0);
-            sum += i64::from(w);
-        }
-        let offset = f64::from(self.offset) * f64::from(scale) * sum as f64;
-        let bias = libm::round((f64::from(self.params.biases[row]) + offset) / self.unit(scale));
-        if self.last || self.activation.has_table() || row_bound(all, bias as i32, self.bits) {
-            return (bias, all);
-        }
-        // Below this no input makes the unit fire. A unit without weights has a scale at which no more than the limit is
-        // needed for its largest output.
-        let never = if self.bits == 14 { -128.0 } else { -127.0 } * f64::from(positive);
-        let max = if self.has_weights(row) { f64::INFINITY } else { f64::from(ACCUMULATOR_LIMIT - 1) };
-        (bias.clamp(never, max), all)
-    }
-
-    /// The scale, or the finest coarser one at which the row's sum keeps its bound.
-    fn coarse_enough(&self, row: usize, mut scale: f32) -> f32 {
-        loop {
-            let (bias, sum) = self.sums(row, scale);
-            if row_bound(sum, bias as i32, self.bits) {
-                return scale;
-            }
-            // The sum is about proportional to 1 / scale; a little more each time, since rounding may add to it.
-            let excess = (127.0 * f64::from(sum) + libm::fabs(bias)) / f64::from(ACCUMULATOR_LIMIT);
-            scale *= (excess.max(1.0) * 1.001) as f32;
-        }
-    }
-
-    /// Writes its weights and biases, and the scale of its inputs.
-    fn write(&self, builder: &mut Builder<'_>, rows: &[f32]) {
-        builder.scale(self.l, self.input);
-        for (row, &scale) in rows.iter().enumerate() {
-            for (column, w) in self.row(row).enumerate() {
-                builder.weight(self.l, row, column, weight(self.dtype, w, scale));
-            }
-            builder.bias(self.l, row, self.sums(row, scale).0 as i32);
-        }
-    }
+    Ok(())
 }
 
 /// Refuses scales of another number of layers, and an input of 0 that is worth something where the clamp makes it 0.

@@ -76,6 +76,33 @@ fn a_copy_is_the_file_that_would_have_been_made() {
     }
 }
 
+/// Multipliers of 32 bits keep their width and their values in every packing, and a file of 16 bits does not take them.
+#[test]
+fn wide_multipliers_are_copied() {
+    let wide = |packing| header(Dtype::I8, packing).with_wide_multipliers(0);
+    let values = [1 << 16, i32::MAX as u32, 7];
+    let mut memory = Aligned::zeroed(wide(Packing::Generic).file_bytes());
+    let mut builder = Builder::new(wide(Packing::Generic), memory.get_mut()).unwrap();
+    values.iter().enumerate().for_each(|(row, &r)| builder.multiplier(0, row, r));
+    let from = builder.finish().unwrap();
+    for packing in Packing::ALL {
+        let like = HeaderBuf::like(from.header(), Dtype::I8, packing).unwrap();
+        assert!(like.header().has_wide_multipliers(0) && !like.header().has_wide_multipliers(1));
+        assert_eq!(like.header().layout(), wide(packing).header().layout());
+        let mut memory = Aligned::zeroed(like.file_bytes());
+        let mut builder = Builder::new(like, memory.get_mut()).unwrap();
+        builder.copy(&from).unwrap();
+        let copy = builder.finish().unwrap();
+        let layer = copy.layers().next().unwrap();
+        assert_eq!(std::array::from_fn(|row| layer.multiplier(row)), values, "{packing}");
+        assert!(layer.multipliers().is_empty() && layer.wide_multipliers().len() >= values.len());
+        let header = header(Dtype::I8, packing);
+        let mut memory = Aligned::zeroed(header.file_bytes());
+        let refused = Builder::new(header, memory.get_mut()).unwrap().copy(&from).unwrap_err();
+        assert!(matches!(refused, Error::Setting { .. }), "{refused}");
+    }
+}
+
 #[test]
 fn misuse_is_refused() {
     let header = header(Dtype::I8, Packing::Generic).with_label_bytes(3).unwrap();

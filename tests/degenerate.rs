@@ -3,11 +3,11 @@
 
 mod common;
 
-use common::flash::{Network, integer_logits};
-use selvedge::Error;
-use selvedge::format::{Builder, Dtype, ModelView, Packing};
+use common::flash::{Aligned, Network, integer_logits};
+use selvedge::format::{Builder, Dtype, HeaderBuf, ModelView, Packing};
 use selvedge::quantize::{self, Scales};
 use selvedge::quantize::{HALVED_PIXELS, largest_weights};
+use selvedge::{Error, Shape};
 
 const WIDTHS: [usize; 4] = [30, 12, 9, 4];
 const TYPES: [Dtype; 2] = [Dtype::I8, Dtype::I4];
@@ -33,7 +33,7 @@ fn images() -> impl Iterator<Item = Vec<u8>> {
 }
 
 /// The multipliers of the rows of each hidden layer, without `unit`.
-fn multipliers(file: &[u8], unit: usize) -> Vec<u16> {
+fn multipliers(file: &[u8], unit: usize) -> Vec<u32> {
     let image = ModelView::parse(file).unwrap();
     let hidden = image.layers().take(image.layers().len() - 1);
     hidden
@@ -106,7 +106,7 @@ fn a_layer_without_weights_answers_with_its_biases() {
 fn weights_beyond_all_scales_are_refused() {
     let shape = selvedge::Shape::new(&[2, 2, 2]).unwrap();
     let params = [1e30; 12];
-    let header = selvedge::format::HeaderBuf::new(shape, Dtype::I8, Packing::Generic).unwrap();
+    let header = HeaderBuf::new(shape, Dtype::I8, Packing::Generic).unwrap();
     let mut memory = common::flash::Aligned::zeroed(header.file_bytes());
     let mut builder = Builder::new(header, memory.get_mut()).unwrap();
     let mut rows = vec![0.0; Scales::rows_of(shape)];
@@ -114,4 +114,33 @@ fn weights_beyond_all_scales_are_refused() {
     let mut activations = [HALVED_PIXELS, 1e30];
     let mut scales = Scales { activations: &mut activations, offsets: &[], sums: &mut [], rows: &mut rows };
     assert_eq!(quantize::quantize(&mut builder, &params, &mut scales), Err(Error::Scale { layer: 1 }));
+}
+
+/// A narrow layer whose outputs are small beside what a weight and an input may give: multipliers of 32 bits keep their
+/// resolution, those of 16 make it coarser. Where the smallest engines can run the network, a little is no reason.
+#[test]
+fn small_outputs_have_wide_multipliers() {
+    let shape = Shape::new(&[2, 2, 1]).unwrap();
+    let params = [1.0, 0.5, 1.0, 0.5, 0.0, 0.0, 1.0, 1.0, 0.0];
+    let quantized = |output: f32| {
+        let mut rows = [0.0; 3];
+        largest_weights(shape, Dtype::I8, &params, &mut rows).unwrap();
+        let mut activations = [HALVED_PIXELS, output];
+        let mut scales =
+            Scales { activations: &mut activations, offsets: &[], sums: &mut [], rows: &mut rows };
+        let header = HeaderBuf::new(shape, Dtype::I8, Packing::Generic).unwrap();
+        let header = quantize::with_wide_multipliers(header, &params, &scales).unwrap();
+        let mut memory = Aligned::zeroed(header.file_bytes());
+        let mut builder = Builder::new(header, memory.get_mut()).unwrap();
+        quantize::quantize(&mut builder, &params, &mut scales).unwrap();
+        let view = builder.finish().unwrap();
+        (view.header().has_wide_multipliers(0), view.scale(1))
+    };
+    // A unit of the sums is worth HALVED_PIXELS / 127, and one of the outputs 256 times that at least with 16 bits.
+    let finest = 256.0 * HALVED_PIXELS / 127.0;
+    assert_eq!(quantized(finest * 1.01), (false, finest * 1.01));
+    let (wide, scale) = quantized(finest * 0.6);
+    assert!(!wide && scale > finest * 0.999, "{scale}");
+    assert_eq!(quantized(finest * 0.4), (true, finest * 0.4));
+    assert_eq!(quantized(finest * 1e-3), (true, finest * 1e-3));
 }

@@ -194,3 +194,15 @@ fn rows_keep_their_bound() {
         }
     }
 }
+
+#[test]
+fn multipliers_are_below_the_sign() {
+    let header = HeaderBuf::new(Shape::new(&[2, 3, 2]).unwrap(), Dtype::I8, Packing::Generic).unwrap();
+    let header = header.with_wide_multipliers(0);
+    let mut memory = Aligned::zeroed(header.file_bytes());
+    Builder::new(header, memory.get_mut()).unwrap().finish().unwrap();
+    let at = Header::read(memory.get()).unwrap().layer_spans(0).multipliers.at + 4;
+    assert_eq!(said(&memory, at, &[255, 255, 255, 127]), Ok(()));
+    let refused = Err(Error::Multiplier { layer: 0, row: 1 });
+    assert_eq!(said(&memory, at, &[0, 0, 0, 128]), refused);
+}

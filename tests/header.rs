@@ -79,7 +79,7 @@ fn what_later_versions_read_is_refused_by_name() {
         (RECORD + 5, 8, "the activation GELU"),
         (RECORD + 5, 9, "the activation SiLU"),
         (second + 5, 200, "an unknown activation"),
-        (RECORD + 6, 32, "multipliers of another width"),
+        (RECORD + 6, 24, "multipliers of another width"),
         (second + 6, 16, "multipliers of another width"),
         (RECORD + 7, 16, "biases of another width"),
         (RECORD + 8, 1, "layers that are not dense"),

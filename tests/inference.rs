@@ -122,7 +122,7 @@ fn specification(file: &[u8], pixels: &[u8]) -> Vec<i32> {
         let (i, o) = (layer.inputs(), layer.outputs());
         let weights: Vec<i8> = (0..o * i).map(|at| layer.weight(at / i, at % i) as i8).collect();
         let biases: Vec<i32> = (0..o).map(|row| layer.bias(row)).collect();
-        let multipliers: Vec<u16> = (0..o).map(|row| layer.multiplier(row)).collect();
+        let multipliers: Vec<u32> = (0..o).map(|row| layer.multiplier(row)).collect();
         for row in weights.chunks_exact(i).zip(&biases) {
             assert!(row_bound(row.0.iter().map(|w| u32::from(w.unsigned_abs())).sum(), *row.1, 7));
         }

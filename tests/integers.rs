@@ -18,7 +18,7 @@ struct Plain {
     o: usize,
     weights: Vec<i8>,
     biases: Vec<i32>,
-    multipliers: Vec<u16>,
+    multipliers: Vec<u32>,
 }
 
 impl Plain {
@@ -28,7 +28,7 @@ impl Plain {
             o,
             weights: (0..o * i).map(|_| (rng.below(255) as i32 - 127) as i8).collect(),
             biases: (0..o).map(|_| rng.below(20_000) as i32 - 10_000).collect(),
-            multipliers: (0..o).map(|_| rng.below(1 << 16) as u16).collect(),
+            multipliers: (0..o).map(|_| rng.below(1 << 16)).collect(),
         }
     }
 
@@ -45,7 +45,7 @@ impl Plain {
             bytes.resize(4 * rows, 0);
             bytes
         };
-        let multipliers = words(&mut self.multipliers.iter().map(|&r| r.into()));
+        let multipliers = words(&mut self.multipliers.iter().map(|&r| r as i32));
         [weights, words(&mut self.biases.iter().copied()), multipliers]
     }
 

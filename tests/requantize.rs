@@ -6,37 +6,43 @@
 //! follows from its form, and [`no_output_falls`] sees it for multipliers of every size. Sums are those of i128; tests are
 //! built with overflow checks, so nothing wraps around.
 //!
-//! `SELVEDGE_WHOLE=1` goes through every accumulator for 785 multipliers in place of one of each size.
+//! `SELVEDGE_WHOLE=1` goes through every accumulator for about a thousand multipliers in place of one of each size.
 
 mod common;
 
 use common::flash::Aligned;
 use selvedge::format::{Builder, Dtype, HeaderBuf, ModelView, Packing, SelfTest};
+use selvedge::infer::{integer, mcu};
 use selvedge::naive::integer::requantize;
-use selvedge::{Backend, Shape, infer::integer};
+use selvedge::{Backend, Shape};
 
 /// The largest accumulator; the smallest is its negative.
 const MOST: i32 = (1 << 23) - 1;
 
 /// The specification in exact rational numbers: `⌊(acc · r + 2²³) / 2²⁴⌋`, clamped.
-fn exact(acc: i32, r: u16) -> u8 {
+fn exact(acc: i32, r: u32) -> u8 {
     (i128::from(acc) * i128::from(r) + (1 << 23)).div_euclid(1 << 24).clamp(0, 127) as u8
 }
 
-/// Two multiplications of 32 bits: the vectors of the desktop, Cortex-M0 and M3, RISC-V.
-fn two_short(acc: i32, r: u16) -> u8 {
-    let (high, low) = ((acc >> 12) * i32::from(r), ((acc & 0xfff) * i32::from(r)) >> 12);
-    ((high + low + (1 << 11)) >> 12).clamp(0, 127) as u8
+/// Two multiplications of 32 bits: Cortex-M0, and with multipliers of 16 bits the vectors of the desktop.
+fn two_short(acc: i32, r: u32) -> u8 {
+    let (upper, lower) = ((r >> 16) as i32, (r & 0xffff) as i32);
+    if upper == 0 {
+        let (high, low) = ((acc >> 12) * lower, ((acc & 0xfff) * lower) >> 12);
+        return ((high + low + (1 << 11)) >> 12).clamp(0, 127) as u8;
+    }
+    let acc = acc.clamp(-(1 << 15), 1 << 15);
+    ((acc * upper + ((((acc * lower) >> 8) + (1 << 15)) >> 8)) >> 8).clamp(0, 127) as u8
 }
 
 /// `SMMULR` and `USAT` on 256 times the accumulator: the upper half of the product, rounded.
-fn smmulr(acc: i32, r: u16) -> u8 {
+fn smmulr(acc: i32, r: u32) -> u8 {
     let upper = (i64::from(256 * acc) * i64::from(r) + (1 << 31)) >> 32;
     i32::try_from(upper).expect("half of the bits").clamp(0, 127) as u8
 }
 
 /// The exported C: nothing is negative after its first line.
-fn c_source(acc: i32, r: u16) -> u8 {
+fn c_source(acc: i32, r: u32) -> u8 {
     if acc <= 0 {
         return 0;
     }
@@ -44,12 +50,12 @@ fn c_source(acc: i32, r: u16) -> u8 {
     if y > 127 { 127 } else { y as u8 }
 }
 
-type Way = (&'static str, fn(i32, u16) -> u8);
+type Way = (&'static str, fn(i32, u32) -> u8);
 const IMPLEMENTATIONS: [Way; 4] =
     [("specification", requantize), ("two short", two_short), ("smmulr", smmulr), ("c", c_source)];
 
 /// The smallest accumulator whose output is at least `k`, if there is one.
-fn step(k: i64, r: u16) -> Option<i32> {
+fn step(k: i64, r: u32) -> Option<i32> {
     let acc = ((2 * k - 1) << 23).checked_div_euclid(i64::from(r))?;
     let exactly = acc * i64::from(r) == (2 * k - 1) << 23;
     i32::try_from(if exactly { acc } else { acc + 1 }).ok().filter(|acc| *acc <= MOST)
@@ -58,7 +64,9 @@ fn step(k: i64, r: u16) -> Option<i32> {
 #[test]
 fn every_step_of_every_multiplier_is_where_it_belongs() {
     let mut steps = 0u64;
-    for r in 0..=u16::MAX {
+    let narrow = u32::from(u16::MAX);
+    let wide = multipliers(31, 4000).into_iter().filter(|&r| r > narrow);
+    for r in (0..=narrow).chain(wide) {
         let mut highest = 0;
         for k in 1..=127 {
             let Some(acc) = step(k, r) else { break };
@@ -87,16 +95,16 @@ fn every_step_of_every_multiplier_is_where_it_belongs() {
     }
     // From 254 on the largest accumulator reaches 127, so that every step is there.
     assert!(steps > (65_536 - 254) * 127, "{steps}");
-    println!("{steps} steps of 65,536 multipliers");
+    println!("{steps} steps of 65,536 multipliers of 16 bits, and of some of 31");
 }
 
-/// Multipliers of every size: the powers of two, what lies beside them, and some between.
-fn multipliers(between: u32) -> Vec<u16> {
-    let mut all = vec![0, 1, u16::MAX, u16::MAX - 1];
-    for bits in 1..16 {
-        all.extend([(1u16 << bits) - 1, 1 << bits, (1 << bits) + 1]);
-        let of = |n: u32| (1u32 << bits) + ((1u32 << bits) * n / (between + 1)) + 1;
-        all.extend((1..=between).map(|n| of(n) as u16));
+/// Multipliers of every size up to so many bits: the powers of two, what lies beside them, and some between.
+fn multipliers(bits: u32, between: u32) -> Vec<u32> {
+    let mut all = vec![0, 1, u32::MAX >> (32 - bits), (u32::MAX >> (32 - bits)) - 1];
+    for bits in 1..bits {
+        all.extend([(1 << bits) - 1, 1 << bits, (1 << bits) + 1]);
+        let of = |n: u32| (1u64 << bits) + ((1u64 << bits) * u64::from(n) / u64::from(between + 1)) + 1;
+        all.extend((1..=between).map(|n| of(n) as u32));
     }
     all.sort_unstable();
     all.dedup();
@@ -106,8 +114,9 @@ fn multipliers(between: u32) -> Vec<u16> {
 #[test]
 fn no_output_falls() {
     let whole = std::env::var_os("SELVEDGE_WHOLE").is_some();
-    let one_of_each_size = || (0..16).map(|bits| ((3u32 << bits) / 2) as u16).chain([u16::MAX]).collect();
-    let multipliers = if whole { multipliers(70) } else { one_of_each_size() };
+    let one_of_each_size =
+        || (0..30).map(|bits| (3u32 << bits) / 2).chain([u32::from(u16::MAX), i32::MAX as u32]).collect();
+    let multipliers = if whole { multipliers(31, 34) } else { one_of_each_size() };
     for &r in &multipliers {
         let mut before = [0; IMPLEMENTATIONS.len()];
         for acc in -MOST..=MOST {
@@ -125,8 +134,9 @@ fn no_output_falls() {
 const ROWS: usize = 96;
 
 /// A file whose hidden rows have the sums `acc` whatever the image is, and whose logits are their outputs.
-fn file(packing: Packing, pairs: &[(i32, u16)]) -> Aligned {
+fn file(packing: Packing, wide: bool, pairs: &[(i32, u32)]) -> Aligned {
     let header = HeaderBuf::new(Shape::new(&[1, ROWS, ROWS]).unwrap(), Dtype::I8, packing).unwrap();
+    let header = if wide { header.with_wide_multipliers(0) } else { header };
     let mut memory = Aligned::zeroed(header.file_bytes());
     let mut builder = Builder::new(header, memory.get_mut()).unwrap();
     (0..3).for_each(|l| builder.scale(l, 1.0));
@@ -142,35 +152,57 @@ fn file(packing: Packing, pairs: &[(i32, u16)]) -> Aligned {
     memory
 }
 
-/// What the kernels themselves make of the steps: every backend, and the engine that reads any packing in place.
-#[test]
-fn kernels_step_where_they_should() {
+/// The accumulators where a multiplier's outputs step, and those that a kernel may take apart.
+fn pairs(multipliers: Vec<u32>) -> Vec<(i32, u32)> {
     let mut pairs = Vec::new();
-    for r in multipliers(2) {
+    for r in multipliers {
         for k in [1, 2, 3, 63, 64, 126, 127] {
             pairs.extend(step(k, r).into_iter().flat_map(|acc| [(acc - 1, r), (acc, r)]));
         }
-        pairs.extend([-MOST, -1, 0, 1, 0xfff, 0x1000, MOST - 1, MOST].map(|acc| (acc, r)));
+        let ends = [-MOST, -(1 << 15) - 1, -(1 << 15), -1, 0, 1, 0xfff, 0x1000, 1 << 15, MOST - 1, MOST];
+        pairs.extend(ends.map(|acc| (acc, r)));
     }
+    pairs
+}
+
+/// What the kernels themselves make of the steps: every backend, the engine that reads any packing in place, and this
+/// machine's core.
+#[test]
+fn kernels_step_where_they_should() {
     let backends: Vec<Backend> = common::backends().collect();
-    for pairs in pairs.chunks(ROWS) {
-        let mut expected = pairs.iter().map(|&(acc, r)| i32::from(exact(acc, r))).collect::<Vec<_>>();
-        expected.resize(ROWS, 0);
-        for packing in Packing::ALL {
-            let file = file(packing, pairs);
-            assert_eq!(common::flash::integer_logits(file.get(), &[0]), expected, "{}", packing.name());
-            let engine = integer::Engine::new(ModelView::parse(file.get()).unwrap()).unwrap();
-            let header = engine.view().header();
-            for &backend in &backends {
-                let mut memory = vec![0; integer::BatchEngine::bytes(header)];
-                let batch = integer::BatchEngine::new(&engine, backend, &mut memory).unwrap();
-                let mut logits = vec![0; 3 * ROWS];
-                let mut scratch = vec![0; integer::BatchEngine::scratch_bytes(header, 3)];
-                let images: Vec<u8> = SelfTest::pixels(1).take(3).collect();
-                batch.logits(&images, &mut scratch, &mut logits).unwrap();
-                assert!(logits.chunks(ROWS).all(|logits| logits == expected), "{}", backend.name());
+    for (wide, pairs) in [(false, pairs(multipliers(16, 2))), (true, pairs(multipliers(31, 2)))] {
+        for pairs in pairs.chunks(ROWS) {
+            let mut expected = pairs.iter().map(|&(acc, r)| i32::from(exact(acc, r))).collect::<Vec<_>>();
+            expected.resize(ROWS, 0);
+            for packing in Packing::ALL {
+                check(&file(packing, wide, pairs), &expected, &backends);
             }
         }
+        println!("{} pairs on {} backends in {} packings", pairs.len(), backends.len(), Packing::ALL.len());
     }
-    println!("{} pairs on {} backends in {} packings", pairs.len(), backends.len(), Packing::ALL.len());
+}
+
+/// Compares the logits of a file with those that every engine computes.
+fn check(file: &Aligned, expected: &[i32], backends: &[Backend]) {
+    let view = ModelView::parse(file.get()).unwrap();
+    let packing = view.header().packing();
+    assert_eq!(common::flash::integer_logits(file.get(), &[0]), expected, "{}", packing.name());
+    if packing == mcu::PACKING {
+        let core = mcu::AnyI8Engine::new(view.clone()).unwrap();
+        let mut scratch = vec![0; mcu::AnyI8Engine::scratch_words(view.header())];
+        let mut logits = vec![0; ROWS];
+        core.logits(&[0_u8], &mut scratch, &mut logits).unwrap();
+        assert_eq!(logits, expected, "this core");
+    }
+    let engine = integer::Engine::new(view).unwrap();
+    let header = engine.view().header();
+    for &backend in backends {
+        let mut memory = vec![0; integer::BatchEngine::bytes(header)];
+        let batch = integer::BatchEngine::new(&engine, backend, &mut memory).unwrap();
+        let mut logits = vec![0; 3 * ROWS];
+        let mut scratch = vec![0; integer::BatchEngine::scratch_bytes(header, 3)];
+        let images: Vec<u8> = SelfTest::pixels(1).take(3).collect();
+        batch.logits(&images, &mut scratch, &mut logits).unwrap();
+        assert!(logits.chunks(ROWS).all(|logits| logits == expected), "{}", backend.name());
+    }
 }

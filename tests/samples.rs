@@ -68,9 +68,21 @@ impl Case {
         Shape::new(&self.widths).unwrap().with_activations(&activations).unwrap()
     }
 
+    /// How many times as fine as elsewhere the outputs of each hidden layer are; its multipliers have 32 bits where that is more
+    /// than once.
+    fn finer(&self) -> impl Iterator<Item = u32> {
+        let mut rng = Rng::new(self.seed ^ 2);
+        (2..self.widths.len()).map(move |_| if rng.below(2) == 0 { 1 } else { 2 + rng.below(3000) })
+    }
+
     fn file(&self, packing: Packing) -> Aligned {
         let shape = self.shape();
         let header = HeaderBuf::new(shape, self.dtype, packing).unwrap();
+        let header = self
+            .finer()
+            .enumerate()
+            .filter(|&(_, times)| times > 1)
+            .fold(header, |header, (l, _)| header.with_wide_multipliers(l));
         let header =
             header.with_input(self.input, self.map, self.bits).unwrap().with_task(self.task).unwrap();
         let mut memory = Aligned::zeroed(header.file_bytes());
@@ -136,6 +148,10 @@ impl Case {
             activations.push((high - low) / 127.0);
         }
         let mut sums = vec![4.0 / 127.0; shape.layers()];
+        for (l, times) in self.finer().enumerate() {
+            activations[l + 1] /= times as f32;
+            sums[l] /= times as f32;
+        }
         let (activations, sums, rows) = (&mut activations[..], &mut sums[..], &mut rows[..]);
         quantize(builder, &params, &mut Scales { activations, offsets: &offsets, sums, rows }).unwrap();
     }
@@ -337,12 +353,15 @@ proptest! {
 fn every_entry_of_a_table_is_found() {
     let shape = Shape::new(&[1, 5, 1]).unwrap().with_activations(&[Activation::Tanh]).unwrap();
     let table: [u8; 256] = std::array::from_fn(|step| (step * 89 % 128) as u8);
-    for (dtype, r) in [(Dtype::I8, 40_000_u16), (Dtype::I4, u16::MAX)] {
+    for (dtype, r) in
+        [(Dtype::I8, 40_000_u32), (Dtype::I4, 65_535), (Dtype::I8, 1_000_003), (Dtype::I4, 1 << 22)]
+    {
         for step in -130_i64..=129 {
             // The smallest sum of this step, the one before, and one in the middle.
             let first = ((step << 24) - (1 << 23) + i64::from(r) - 1).div_euclid(i64::from(r)) as i32;
             let biases = [first, first - 1, first + 200, -first, first + 7];
             let header = HeaderBuf::new(shape, dtype, mcu::PACKING).unwrap();
+            let header = if r > 65_535 { header.with_wide_multipliers(0) } else { header };
             let mut memory = Aligned::zeroed(header.file_bytes());
             let mut builder = Builder::new(header, memory.get_mut()).unwrap();
             builder.activation_table(0, &table);

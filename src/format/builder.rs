@@ -5,6 +5,7 @@
 
 use super::header::{Header, SelfTest};
 use super::header_buf::HeaderBuf;
+use super::layers::MAX_MULTIPLIER;
 use super::layout::{LayerSpans, Layout, Span};
 use super::version2::CRC_AT;
 use super::view::ModelView;
@@ -165,10 +166,14 @@ impl<'m> Builder<'m> {
         self.put(span, row, bias.to_le_bytes());
     }
 
-    /// Sets a multiplier; ignored in the last layer.
-    pub fn multiplier(&mut self, l: usize, row: usize, multiplier: u16) {
+    /// Sets a multiplier; ignored in the last layer. One that its layer's width does not hold becomes the largest that it holds.
+    pub fn multiplier(&mut self, l: usize, row: usize, multiplier: u32) {
         let span = self.layer(l).1.multipliers;
-        self.put(span, row, multiplier.to_le_bytes());
+        if self.header().has_wide_multipliers(l) {
+            self.put(span, row, multiplier.min(MAX_MULTIPLIER).to_le_bytes());
+        } else {
+            self.put(span, row, (multiplier.min(u16::MAX.into()) as u16).to_le_bytes());
+        }
     }
 
     /// Sets the table of the activation of a layer that has one: what its outputs become whose sums are −128, −127, .. 127 steps;

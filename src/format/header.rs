@@ -79,8 +79,9 @@ pub(super) struct LayerList<'a> {
     pub first: u16,
     /// Columns of an image whose 4×4 patches the first layer's inputs are reordered into, else 0.
     pub patch_cols: u16,
-    /// Whether any layer has the table of its activation: one question to most files, at every layer of every inference.
-    pub tables: bool,
+    /// Whether any layer has the table of its activation or wide multipliers: one question to most files, at every layer of
+    /// every inference.
+    pub special: bool,
 }
 
 impl<'a> Header<'a> {
@@ -135,8 +136,9 @@ impl<'a> Header<'a> {
         let mut l = 0;
         while l < self.layers.count as usize {
             let layout = self.layers.weight_layout(l);
-            bytes += layout.bytes_of_any() + 6 * layout.rows() as u64 + 320;
-            self.layers.tables |= l + 1 < self.layers.count as usize && self.layers.has_table(l);
+            bytes += layout.bytes_of_any() + 8 * layout.rows() as u64 + 320;
+            let hidden = l + 1 < self.layers.count as usize;
+            self.layers.special |= hidden && (self.layers.has_table(l) || self.layers.is_wide(l));
             l += 1;
         }
         if bytes > u32::MAX as u64 / 4 * 3 { Err(Error::TooLarge) } else { Ok(self) }
@@ -261,6 +263,11 @@ impl<'a> Header<'a> {
         self.layers.activation(l)
     }
 
+    /// Whether the multipliers of layer `l` have 32 bits, because with 16 its outputs would be too coarse.
+    pub const fn has_wide_multipliers(&self, l: usize) -> bool {
+        l + 1 < self.layers() && self.layers.is_wide(l)
+    }
+
     /// The self-test, where the file has one.
     pub const fn self_test(&self) -> Option<SelfTest> {
         self.self_test
@@ -355,11 +362,25 @@ impl LayerList<'_> {
         self.dtype.is_integer() && self.stride as usize == RECORD_BYTES && code != CLAMP
     }
 
+    /// Whether the multipliers of a hidden layer have 32 bits. Version 1 has 16 in all.
+    #[inline]
+    pub const fn is_wide(&self, l: usize) -> bool {
+        let bits = byte(self.widths, l * RECORD_BYTES + 6);
+        self.stride as usize == RECORD_BYTES && bits == version2::WIDE_MULTIPLIER_BITS
+    }
+
     /// The spans of layer `l`, whose weights start at `at`.
     #[inline]
     pub const fn spans(&self, l: usize, at: usize) -> LayerSpans {
         let hidden = l + 1 < self.count as usize;
-        LayerSpans::new(&self.weight_layout(l), hidden, hidden && self.has_table(l), at)
+        let multiplier = if !(hidden && self.dtype.is_integer()) {
+            0
+        } else if self.special && self.is_wide(l) {
+            size_of::<u32>()
+        } else {
+            size_of::<u16>()
+        };
+        LayerSpans::new(&self.weight_layout(l), multiplier, hidden && self.special && self.has_table(l), at)
     }
 
     #[inline]

@@ -2,7 +2,7 @@
 
 use super::header::{HEADER_BYTES, Header, MAGIC, MAX_LABEL_BYTES, RECORD_BYTES, SelfTest, VERSION};
 use super::meaning::{InputMap, InputType, Task};
-use super::version2::{self, BIAS_BITS, HAS_SELF_TEST, MULTIPLIER_BITS};
+use super::version2::{self, BIAS_BITS, HAS_SELF_TEST, MULTIPLIER_BITS, WIDE_MULTIPLIER_BITS};
 use super::{Dtype, Packing};
 use crate::activation::Activation;
 use crate::error::Error;
@@ -45,6 +45,17 @@ impl HeaderBuf {
     /// The same with another activation of hidden layer `l`.
     const fn with_activation(self, l: usize, activation: Activation) -> Self {
         self.with(HEADER_BYTES + l * RECORD_BYTES + 5, &[activation.code()])
+    }
+
+    /// The same with multipliers of 32 bits in layer `l`, for outputs that 16 would make too coarse. Ignored where a layer has
+    /// none: in the last one, and in the float types.
+    #[must_use]
+    pub const fn with_wide_multipliers(self, l: usize) -> Self {
+        let header = self.header();
+        if l + 1 < header.layers() && header.dtype().is_integer() {
+            return self.with(HEADER_BYTES + l * RECORD_BYTES + 6, &[WIDE_MULTIPLIER_BITS]).resized();
+        }
+        self
     }
 
     /// The same from a network's widths, the inputs first: of 1 to [`MAX_LAYERS`] layers, the hidden ones with ReLU.
@@ -91,6 +102,9 @@ impl HeaderBuf {
         let mut buf = Self::from_widths(used, dtype, packing)?.with_label_bytes(header.label_bytes())?;
         for l in 0..header.layers().saturating_sub(1) {
             buf = buf.with_activation(l, header.activation(l));
+            if header.has_wide_multipliers(l) {
+                buf = buf.with_wide_multipliers(l);
+            }
         }
         if let Some((rows, cols)) = header.image() {
             buf = buf.with_image(rows, cols)?;

@@ -2,11 +2,14 @@
 
 use super::Dtype;
 use super::header::LayerList;
-use super::layout::{LayerSpans, Span};
+use super::layout::Span;
 use super::row_bound;
 use super::weight_layout::WeightLayout;
 use super::words::{bytes, halves, signed};
 use crate::error::Error;
+
+/// The largest multiplier: a core that multiplies signed words reads it as it is.
+pub const MAX_MULTIPLIER: u32 = i32::MAX as u32;
 
 /// The parts of a layer as they are stored.
 // In this order the loops over its rows take the fewest instructions.
@@ -18,6 +21,7 @@ pub struct LayerView<'a> {
     multipliers: &'a [u32],
     layout: WeightLayout,
     table: Option<&'a [u8; 256]>,
+    wide: bool,
 }
 
 /// The layers of a file, the first first. Each is found where the one before it ends.
@@ -41,9 +45,8 @@ impl<'a> Iterator for Layers<'a> {
             return None;
         }
         let layout = self.list.weight_layout(l);
-        let hidden = l + 1 < count;
         // The sections follow one another, and an inference walks over them: their lengths are enough.
-        let spans = LayerSpans::new(&layout, hidden, hidden && self.list.tables && self.list.has_table(l), 0);
+        let spans = self.list.spans(l, 0);
         let mut rest = self.rest;
         let mut take = |span: Span| {
             let (section, after) = rest.split_at_checked(span.padded() / size_of::<u32>())?;
@@ -56,6 +59,7 @@ impl<'a> Iterator for Layers<'a> {
             biases: take(spans.biases)?,
             multipliers: take(spans.multipliers)?,
             table: if spans.table.len > 0 { bytes(take(spans.table)?).first_chunk() } else { None },
+            wide: self.list.special && self.list.is_wide(l),
         };
         self.rest = rest;
         self.done = l + 1;
@@ -121,17 +125,32 @@ impl<'a> LayerView<'a> {
         f32::from_bits(self.bias(row) as u32)
     }
 
-    /// The stored multipliers, little-endian, zeros for the rows of padding and to the section's end; none in the last
-    /// layer.
+    /// Whether its outputs are the inputs of another layer of integers, so that it has multipliers.
+    #[inline]
+    pub const fn is_requantized(&self) -> bool {
+        !self.multipliers.is_empty()
+    }
+
+    /// The stored multipliers of 16 bits, little-endian, zeros for the rows of padding and to the section's end; none in the
+    /// last layer and where they are [wide](Self::wide_multipliers).
     #[inline]
     pub const fn multipliers(&self) -> &'a [u16] {
-        halves(self.multipliers)
+        if self.wide { &[] } else { halves(self.multipliers) }
+    }
+
+    /// The same of 32 bits, below 2³¹; none where they have 16.
+    #[inline]
+    pub const fn wide_multipliers(&self) -> &'a [u32] {
+        if self.wide { self.multipliers } else { &[] }
     }
 
     /// The multiplier of a row.
     #[inline]
-    pub fn multiplier(&self, row: usize) -> u16 {
-        self.multipliers().get(row).map_or(0, |&r| u16::from_le(r))
+    pub fn multiplier(&self, row: usize) -> u32 {
+        match self.wide {
+            true => self.multipliers.get(row).map_or(0, |&r| u32::from_le(r)),
+            false => halves(self.multipliers).get(row).map_or(0, |&r| u16::from_le(r).into()),
+        }
     }
 
     /// The table of the activation: what a hidden output becomes whose sum is -128, -127, .. 127 steps; `None` where the clamp
@@ -178,6 +197,9 @@ impl<'a> LayerView<'a> {
             let zero = self.bias(row) == 0 && self.multiplier(row) == 0;
             if !row_bound(sum, self.bias(row), bits) || !(real || zero) {
                 return Err(Error::RowBound { layer: l, row });
+            }
+            if self.multiplier(row) > MAX_MULTIPLIER {
+                return Err(Error::Multiplier { layer: l, row });
             }
         }
         Ok(())

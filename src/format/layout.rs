@@ -36,22 +36,21 @@ pub struct LayerSpans {
     pub weights: Span,
     /// A bias for each row: i32, or f32 in the float types.
     pub biases: Span,
-    /// A multiplier for each row, u16; none in the last layer and in the float types.
+    /// A multiplier for each row, u16 or u32; none in the last layer and in the float types.
     pub multipliers: Span,
     /// The table of the activation, 256 bytes in a hidden layer of integers whose activation is not the clamp, else none.
     pub table: Span,
 }
 
 impl LayerSpans {
-    /// The spans of a layer whose weights start at `at`; `hidden` where it is not the last, `table` where its activation is
-    /// looked up.
+    /// The spans of a layer whose weights start at `at` and whose multipliers are of `multiplier` bytes, none where it has none;
+    /// `table` where its activation is looked up.
     #[inline]
-    pub(super) const fn new(layout: &WeightLayout, hidden: bool, table: bool, at: usize) -> Self {
+    pub(super) const fn new(layout: &WeightLayout, multiplier: usize, table: bool, at: usize) -> Self {
         let rows = layout.rows();
         let weights = Span { at, len: layout.bytes() };
         let biases = Span { at: weights.end(), len: 4 * rows };
-        let multipliers = if hidden && layout.dtype().is_integer() { 2 * rows } else { 0 };
-        let multipliers = Span { at: biases.end(), len: multipliers };
+        let multipliers = Span { at: biases.end(), len: multiplier * rows };
         let table = Span { at: multipliers.end(), len: if table { TABLE_BYTES } else { 0 } };
         Self { weights, biases, multipliers, table }
     }

@@ -35,7 +35,7 @@
 //! | 0..2, 2..4 | u16: inputs i and outputs o, each 1 to 32768; the inputs are the outputs of the layer before |
 //! | 4 | type of the weights: 0 `f32`, 1 `f16`, 2 `bf16`, 3 `i8`, 4 `i4`; *reserved* 5 `i2`, 6 ternary. The same in all layers |
 //! | 5 | activation: 0 none, 1 ReLU, 2 leaky ReLU of slope 0.01, 3 ReLU6, 4 sigmoid, 5 tanh, 7 hard swish; 0 in the last layer; *reserved* 6 hard sigmoid, 8 GELU, 9 SiLU |
-//! | 6 | bits of a multiplier: 16 in hidden layers of `i8` and `i4`, else 0 |
+//! | 6 | bits of a multiplier: 16 or 32 in hidden layers of `i8` and `i4`, else 0 |
 //! | 7 | bits of a bias: 32 |
 //! | 8 | kind of the layer: 0 dense |
 //! | 12..16 | f32: parameter of the activation: 0 |
@@ -49,8 +49,8 @@
 //! 1. the input map: a table of 256 bytes, of 0..=127 in `i8` and `i4`; or 8 bytes for all inputs or for each of them;
 //! 2. L + 1 f32, in `i8` and `i4` only: what one unit of the inputs of each layer, and of the logits, is worth;
 //! 3. 8 bytes for each output: of real values, and of reconstructions in `i8` and `i4`;
-//! 4. for each layer: the weights; a bias for each row, i32, or f32 in the float types; a multiplier for each row, u16,
-//!    where there are multipliers; in hidden layers of `i8` and `i4` whose activation is not ReLU a table of 256
+//! 4. for each layer: the weights; a bias for each row, i32, or f32 in the float types; a multiplier for each row, u16, or
+//!    u32 below 2³¹, where there are multipliers; in hidden layers of `i8` and `i4` whose activation is not ReLU a table of 256
 //!    bytes of 0..=127. Packings in groups of rows have biases and multipliers for whole groups; all numbers of rows and
 //!    columns of padding are 0;
 //! 5. the class names in UTF-8 with a line feed between them, one for each output, or nothing.
@@ -62,7 +62,7 @@
 //! adds up `a = bias + Σ x·w` with w in −127..=127, and the file guarantees `127·Σ|w| + |bias| < 2²³`. A hidden layer passes
 //! on `(a·r + 2²³) >> 24`, clamped to 0..=127, with the row's multiplier r; where it has a table, it clamps to −128..=127
 //! instead, adds 128, and passes on that entry of the table. The last layer's `a` are the logits. A nibble q
-//! of `i4`, −7..=7, is the weight `16·q`: that makes `i4` the same arithmetic, and lets every r fit 16 bits. Float types
+//! of `i4`, −7..=7, is the weight `16·q`: that makes `i4` the same arithmetic, and lets r fit 16 bits in all but narrow layers. Float types
 //! take `x = p / 255`, or `x = table[p] / 255`, or `x = (raw - offset)·scale`, and add up
 //! `z = (0 + x[0]·w[0] + x[1]·w[1] + ..) + bias`, in that order, every operation rounded to f32; hidden layers pass on
 //! [`activate`](crate::naive::activate)`(z)`.
@@ -167,7 +167,7 @@ pub use builder::Builder;
 pub use codes::{Dtype, Packing};
 pub use header::{HEADER_BYTES, Header, MAGIC, MAX_LABEL_BYTES, RECORD_BYTES, SelfTest, VERSION};
 pub use header_buf::HeaderBuf;
-pub use layers::{LayerView, Layers};
+pub use layers::{LayerView, Layers, MAX_MULTIPLIER};
 pub use layout::{ALIGN, LayerSpans, Layout, Span};
 pub use meaning::{InputMap, InputType, Task};
 pub use raw::RawValue;

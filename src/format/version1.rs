@@ -63,7 +63,7 @@ pub(super) const fn read(bytes: &[u8]) -> Result<Header<'_>, Error> {
             packing,
             first: half(widths, 0),
             patch_cols: 0,
-            tables: false,
+            special: false,
         },
         image: (0, 0),
         input_map: if flags & HAS_TABLE != 0 { InputMap::Table } else { InputMap::Plain },

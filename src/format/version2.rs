@@ -16,6 +16,8 @@ pub(super) const CRC_AT: usize = 12;
 pub(super) const HAS_SELF_TEST: u8 = 1;
 /// Bits of a hidden integer layer's multipliers.
 pub(super) const MULTIPLIER_BITS: u8 = 16;
+/// The same where 16 would make the layer's outputs too coarse.
+pub(super) const WIDE_MULTIPLIER_BITS: u8 = 32;
 /// The most bits by which an error of a reconstruction is shortened before it is squared.
 pub(super) const MAX_SCORE_SHIFT: u8 = 24;
 /// Bits of a bias.
@@ -55,7 +57,7 @@ pub(super) const fn read(bytes: &[u8]) -> Result<Header<'_>, Error> {
         packing,
         first,
         patch_cols: 0,
-        tables: false,
+        special: false,
     };
     let input_map = match check_input(bytes, dtype) {
         Ok(map) => map,
@@ -191,9 +193,9 @@ const fn check_records(bytes: &[u8], count: usize) -> Result<Dtype, Error> {
         if let Err(error) = Activation::from_code(byte(bytes, at + 5), hidden, at + 5) {
             return Err(error);
         }
-        let multiplier = if hidden && dtype.is_integer() { MULTIPLIER_BITS } else { 0 };
-        if byte(bytes, at + 6) != multiplier {
-            return Err(newer(at + 6, byte(bytes, at + 6), "multipliers of another width"));
+        match (hidden && dtype.is_integer(), byte(bytes, at + 6)) {
+            (true, MULTIPLIER_BITS | WIDE_MULTIPLIER_BITS) | (false, 0) => {}
+            (_, bits) => return Err(newer(at + 6, bits, "multipliers of another width")),
         }
         if byte(bytes, at + 7) != BIAS_BITS {
             return Err(newer(at + 7, byte(bytes, at + 7), "biases of another width"));

@@ -6,9 +6,10 @@
 
 /// The activation of a hidden output: `(acc * r + 2^23) >> 24`, rounded once, half up, and clamped to 0..=127.
 ///
-/// `|acc| < 2^23` and `r < 2^16`, so that the product needs 40 bits. Cores without a long multiplication get the same
-/// from two of 32 bits: `((acc >> 12) * r + ((acc & 0xfff) * r >> 12) + 2^11) >> 12`.
-pub const fn requantize(acc: i32, r: u16) -> u8 {
+/// `|acc| < 2^23` and `r < 2^31`. Of `r < 2^16` the product needs 40 bits, and cores without a long multiplication get the same
+/// from two of 32 bits: `((acc >> 12) * r + ((acc & 0xfff) * r >> 12) + 2^11) >> 12`. With a larger r only sums from −2^15 to
+/// 2^15 are not clamped, and there it is `(acc * (r >> 16) + ((acc * (r & 0xffff) >> 8) + 2^15 >> 8)) >> 8`.
+pub const fn requantize(acc: i32, r: u32) -> u8 {
     let y = (acc as i64 * r as i64 + (1 << 23)) >> 24;
     if y < 0 {
         0
@@ -29,7 +30,7 @@ pub fn accumulate(x: &[u8], weights: &[i8], biases: &[i32], acc: &mut [i32]) {
 }
 
 /// A hidden layer: the [`accumulate`]d sums, each [`requantize`]d with its row's multiplier.
-pub fn hidden(x: &[u8], weights: &[i8], biases: &[i32], multipliers: &[u16], acc: &mut [i32], y: &mut [u8]) {
+pub fn hidden(x: &[u8], weights: &[i8], biases: &[i32], multipliers: &[u32], acc: &mut [i32], y: &mut [u8]) {
     accumulate(x, weights, biases, acc);
     for ((y, &acc), &r) in y.iter_mut().zip(&*acc).zip(multipliers) {
         *y = requantize(acc, r);
@@ -37,8 +38,8 @@ pub fn hidden(x: &[u8], weights: &[i8], biases: &[i32], multipliers: &[u16], acc
 }
 
 /// How many steps of its unit a sum is, to be looked up in the table of an activation: `(acc * r + 2^23) >> 24`, clamped to
-/// −128..=127. `|acc| < 2^23`, as in [`requantize`]; beyond it the step still has its value, since the product needs 48 bits.
-pub const fn step(acc: i32, r: u16) -> i8 {
+/// −128..=127. `|acc| < 2^23`, as in [`requantize`]; beyond it the step still has its value, since the product fits 63 bits.
+pub const fn step(acc: i32, r: u32) -> i8 {
     let t = (acc as i64 * r as i64 + (1 << 23)) >> 24;
     if t < -128 {
         -128
@@ -50,7 +51,7 @@ pub const fn step(acc: i32, r: u16) -> i8 {
 }
 
 /// The activation of a hidden output by its layer's table.
-pub const fn looked_up(acc: i32, r: u16, table: &[u8; 256]) -> u8 {
+pub const fn looked_up(acc: i32, r: u32, table: &[u8; 256]) -> u8 {
     table[(step(acc, r) as i16 + 128) as usize]
 }
 

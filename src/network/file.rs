@@ -177,10 +177,11 @@ impl Network {
         quantize::largest_weights(shape, dtype, &self.params, &mut rows)?;
         let mut scratch = vec![0; integer::Engine::scratch_words(&header.header())];
         let mut logits = vec![0; shape.outputs()];
-        let mut bytes = FileBytes::zeroed(header.file_bytes())?;
-        let mut builder = Builder::new(header, &mut bytes)?;
         let mut scales =
             Scales { activations: &mut activations, offsets: &[], sums: &mut [], rows: &mut rows };
+        let header = quantize::with_wide_multipliers(header, &self.params, &scales)?;
+        let mut bytes = FileBytes::zeroed(header.file_bytes())?;
+        let mut builder = Builder::new(header, &mut bytes)?;
         quantize::quantize(&mut builder, &self.params, &mut scales)?;
         builder.finish_with(SELF_TEST_SEED, |seed, view| {
             integer::Engine::new(view.clone())?.self_test_crc(seed, &mut scratch, &mut logits)

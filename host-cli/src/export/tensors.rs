@@ -30,8 +30,10 @@ fn integers(model: &ModelView<'_>) -> Vec<Tensor> {
         tensors.push(tensor(&name("weight"), Dtype::I8, &[o, i], weights));
         tensors.push(tensor(&name("bias"), Dtype::I32, &[o], biases));
         if n + 1 < model.layers().len() {
-            let multipliers = (0..o).flat_map(|r| layer.multiplier(r).to_le_bytes()).collect();
-            tensors.push(tensor(&name("multiplier"), Dtype::U16, &[o], multipliers));
+            let wide = model.header().has_wide_multipliers(n);
+            let (dtype, bytes) = if wide { (Dtype::U32, 4) } else { (Dtype::U16, 2) };
+            let stored = |r| layer.multiplier(r).to_le_bytes().into_iter().take(bytes);
+            tensors.push(tensor(&name("multiplier"), dtype, &[o], (0..o).flat_map(stored).collect()));
         }
     }
     let scales: Vec<f32> = (0..=model.layers().len()).map(|l| model.scale(l)).collect();

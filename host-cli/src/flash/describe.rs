@@ -90,7 +90,7 @@ struct LayerDescription {
     /// table, whose steps the file does not say.
     row_scales: Vec<f64>,
     /// The multiplier of each output; the last layer has none.
-    multipliers: Vec<u16>,
+    multipliers: Vec<u32>,
 }
 
 impl Description {
@@ -266,9 +266,9 @@ impl LayerDescription {
     fn new(model: &ModelView<'_>, l: usize, layer: &LayerView<'_>) -> Self {
         let integer = model.header().dtype().is_integer();
         let spans = model.header().layer_spans(l);
-        let multipliers: Vec<u16> = match layer.multipliers().is_empty() {
-            true => Vec::new(),
-            false => (0..layer.outputs()).map(|r| layer.multiplier(r)).collect(),
+        let multipliers: Vec<u32> = match layer.is_requantized() {
+            true => (0..layer.outputs()).map(|r| layer.multiplier(r)).collect(),
+            false => Vec::new(),
         };
         // A stored i4 is a sixteenth of the weight that is multiplied.
         let step = if model.header().dtype() == Dtype::I4 { 16.0 } else { 1.0 };

@@ -16,7 +16,7 @@ pub struct IntegerLayer {
     /// `(o)`.
     pub biases: Vec<i32>,
     /// `(o)`; empty in the last layer.
-    pub multipliers: Vec<u16>,
+    pub multipliers: Vec<u32>,
     /// The activation, where it is looked up.
     pub table: Option<[u8; 256]>,
 }
@@ -28,7 +28,7 @@ impl IntegerLayer {
         let layers = image.layers().map(|layer| {
             let rows = 0..layer.outputs();
             let row = |r: usize| (0..layer.inputs()).map(move |c| layer.weight(r, c) as i8);
-            let hidden = !layer.multipliers().is_empty();
+            let hidden = layer.is_requantized();
             Self {
                 weights: rows.clone().flat_map(row).collect(),
                 biases: rows.clone().map(|r| layer.bias(r)).collect(),

@@ -160,6 +160,12 @@ impl Quantizer<'_> {
             Input::Bytes { .. } => header,
             Input::Numbers(maps) => header.with_input(maps.raw, maps.kind(), maps.bits).map_err(refused)?,
         };
+        // The arithmetic multiplies i4 weights by 16.
+        let unit = if dtype == Dtype::I4 { 16.0 } else { 1.0 };
+        let mut rows: Vec<f32> = steps.outputs.iter().map(|s| (s / unit).max(f32::MIN_POSITIVE)).collect();
+        let Units { activations, offsets, sums } = &mut units;
+        let mut scales = Scales { activations, offsets, sums, rows: &mut rows };
+        let header = quantize::with_wide_multipliers(header, params, &scales).map_err(refused)?;
         let mut bytes = Bytes::zeroed(header.file_bytes(), "the file")?;
         let mut builder = Builder::new(header, &mut bytes).map_err(refused)?;
         match self.input {
@@ -168,11 +174,6 @@ impl Quantizer<'_> {
             Input::Numbers(maps) => maps.write(&mut builder).map_err(refused)?,
         }
         builder.labels(&names).map_err(refused)?;
-        // The arithmetic multiplies i4 weights by 16.
-        let unit = if dtype == Dtype::I4 { 16.0 } else { 1.0 };
-        let mut rows: Vec<f32> = steps.outputs.iter().map(|s| (s / unit).max(f32::MIN_POSITIVE)).collect();
-        let Units { activations, offsets, sums } = &mut units;
-        let mut scales = Scales { activations, offsets, sums, rows: &mut rows };
         quantize::quantize(&mut builder, params, &mut scales).map_err(refused)?;
         let last = self.mlp.shape.layers() - 1;
         let unit = f64::from(activations[last]) * f64::from(rows[rows.len() - 1]);

@@ -50,6 +50,10 @@ impl Spec {
             header = header.with_window(rows, stride).unwrap();
         }
         header = header.with_label_bytes(names.len()).unwrap();
+        if !header.header().is_plain() {
+            let wide = (0..shape.layers()).filter(|&l| typical_multiplier(shape.width(l)) > 40_000);
+            header = wide.fold(header, HeaderBuf::with_wide_multipliers);
+        }
         let mut bytes = Bytes::zeroed(header.file_bytes(), "the file").unwrap();
         let mut builder = Builder::new(header, &mut bytes).unwrap();
         builder.labels(&names).unwrap();
@@ -108,10 +112,8 @@ impl Spec {
                     builder.weight(l, row, column, w as i8);
                 }
                 builder.bias(l, row, rng.below(40_000) as i32 - 20_000);
-                // Sums reach about 127 * 73 * sqrt(i) / 2: some are cut off at both ends.
-                let typical = 127.0 * 40.0 * (i as f32).sqrt();
-                let r = (f64::from(1 << 24) * 100.0 / f64::from(typical)) as u32;
-                builder.multiplier(l, row, (r / 2 + rng.below(r)).min(65_535) as u16);
+                let r = typical_multiplier(i);
+                builder.multiplier(l, row, r / 2 + rng.below(r));
             }
             let table: [u8; 256] = std::array::from_fn(|_| rng.below(128) as u8);
             builder.activation_table(l, &table);
@@ -195,4 +197,9 @@ impl Spec {
         }
         rows
     }
+}
+
+/// A multiplier for rows of `i` inputs. Their sums reach about 127 * 73 * sqrt(i) / 2: some are cut off at both ends.
+fn typical_multiplier(i: usize) -> u32 {
+    (f64::from(1 << 24) * 100.0 / (127.0 * 40.0 * (i as f64).sqrt())) as u32
 }

@@ -76,11 +76,11 @@ impl Header<'_> {
     }
 
     /// Whether it is a file for the smallest engines: bytes that a shift or a table turns into seven bits, layers whose clamp is
-    /// their activation, and outputs that are not compared with the inputs. They run no others.
+    /// their activation, multipliers of 16 bits, and outputs that are not compared with the inputs. They run no others.
     pub const fn is_plain(&self) -> bool {
         let mut l = 0;
         while l + 1 < self.layers() {
-            if self.activation(l).has_table() {
+            if self.activation(l).has_table() || self.has_wide_multipliers(l) {
                 return false;
             }
             l += 1;
@@ -97,9 +97,12 @@ impl Header<'_> {
     /// Whether two files of the same network turn the same raw values into the same answers, but for their numbers.
     pub(in crate::format) fn means_the_same(&self, other: &Self) -> bool {
         let fields = [16..20, 28..30, 32..40, 48..60];
-        let mut activations = (0..self.layers()).map(|l| self.activation(l) == other.activation(l));
+        let mut layers = (0..self.layers()).map(|l| {
+            self.activation(l) == other.activation(l)
+                && self.has_wide_multipliers(l) == other.has_wide_multipliers(l)
+        });
         self.input_map() == other.input_map()
-            && activations.all(|same| same)
+            && layers.all(|same| same)
             && fields.into_iter().flatten().all(|at| at == 17 || byte(self.head, at) == byte(other.head, at))
     }
 }

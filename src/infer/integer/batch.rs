@@ -68,7 +68,7 @@ impl<'m> BatchEngine<'m> {
             let (rows, quads) = (padded_outputs(o, lanes), i.div_ceil(4));
             let weights = take(rows * quads * 4).ok_or(short)?;
             let biases = take(4 * rows).ok_or(short)?;
-            let hidden = !layer.multipliers().is_empty();
+            let hidden = layer.is_requantized();
             let multipliers = take(if hidden { 4 * rows } else { 0 }).ok_or(short)?;
             for row in 0..o {
                 for column in 0..i {
@@ -76,8 +76,7 @@ impl<'m> BatchEngine<'m> {
                 }
                 biases[4 * row..][..4].copy_from_slice(&layer.bias(row).to_ne_bytes());
                 if hidden {
-                    let r = i32::from(layer.multiplier(row));
-                    multipliers[4 * row..][..4].copy_from_slice(&r.to_ne_bytes());
+                    multipliers[4 * row..][..4].copy_from_slice(&layer.multiplier(row).to_ne_bytes());
                 }
             }
             // There are never more layers than the vector holds.
@@ -154,7 +153,7 @@ impl<'m> BatchEngine<'m> {
             let (out, _) = y.split_at_mut(if hidden { b * width } else { 0 });
             out.fill(0);
             let two_digits = l == 0 && self.fine();
-            if two_digits || view.table().is_some() {
+            if two_digits || view.table().is_some() || !view.wide_multipliers().is_empty() {
                 let (sums, low) = sums.split_at_mut(b * layer.outputs);
                 integer_layer(self.backend, layer, (from.0, from.1), list, Target::Logits(&mut *sums));
                 if two_digits {
@@ -219,7 +218,7 @@ fn combine(layer: &LayerView<'_>, high: &mut [i32], low: &[i32]) {
 
 /// What becomes of the sums of a layer: rows of `width` activations, or logits.
 fn finish(layer: &LayerView<'_>, sums: &[i32], (out, width): (&mut [u8], usize), logits: &mut [i32]) {
-    if layer.multipliers().is_empty() {
+    if !layer.is_requantized() {
         logits.copy_from_slice(sums);
         return;
     }
@@ -254,7 +253,7 @@ const fn strides(header: &Header<'_>) -> Strides {
     let mut l = 0;
     while l + 1 < header.layers() {
         let width = header.width(l + 1);
-        if header.activation(l).has_table() && width > sums {
+        if (header.activation(l).has_table() || header.has_wide_multipliers(l)) && width > sums {
             sums = width;
         }
         l += 1;

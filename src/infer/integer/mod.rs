@@ -68,7 +68,7 @@ fn layers(view: &ModelView<'_>, [even, odd]: [&mut [u32]; 2], low: &[u32], mut o
             let high = dot(&layer, row, inputs, sum) + layer.bias(row);
             if low.is_empty() { high } else { combined(high, dot(&layer, row, low, low_sum)) }
         };
-        if !layer.multipliers().is_empty() {
+        if layer.is_requantized() {
             let table = layer.table();
             let hidden = |at| {
                 let (acc, r) = (row(at), layer.multiplier(at));

@@ -126,7 +126,7 @@ pub(super) fn start(bias: i32, sum: u32) -> u32 {
 }
 
 #[inline(always)]
-pub(super) fn requantize(acc: u32, r: u16) -> u32 {
+pub(super) fn requantize(acc: u32, r: u32) -> u32 {
     let y: u32;
     // SAFETY: arithmetic on registers.
     unsafe {
@@ -135,7 +135,7 @@ pub(super) fn requantize(acc: u32, r: u16) -> u32 {
             "usat {y}, #7, {y}",
             y = lateout(reg) y,
             acc = in(reg) acc,
-            r = in(reg) u32::from(r),
+            r = in(reg) r,
             options(pure, nomem, nostack)
         );
     }
@@ -144,7 +144,7 @@ pub(super) fn requantize(acc: u32, r: u16) -> u32 {
 
 /// How many steps of the table of an activation a sum is, in -128..=127.
 #[inline(always)]
-pub(super) fn step(acc: u32, r: u16) -> u32 {
+pub(super) fn step(acc: u32, r: u32) -> u32 {
     let t: u32;
     // SAFETY: arithmetic on registers.
     unsafe {
@@ -153,7 +153,7 @@ pub(super) fn step(acc: u32, r: u16) -> u32 {
             "ssat {t}, #8, {t}",
             t = lateout(reg) t,
             acc = in(reg) acc,
-            r = in(reg) u32::from(r),
+            r = in(reg) r,
             options(pure, nomem, nostack)
         );
     }

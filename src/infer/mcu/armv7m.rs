@@ -78,26 +78,30 @@ thumb_functions!(
 "#
 );
 
-/// `(acc * r + 2^23) >> 24`, clamped to 0..=127: the upper word of a long product, rounded by its last bit.
+/// `(acc * r + 2^23) >> 24`, clamped to 0..=127.
 #[inline(always)]
-pub(super) fn requantize(acc: u32, r: u16) -> u32 {
-    let twice = ((i64::from((acc << 8) as i32) * (2 * i64::from(r))) >> 32) as i32;
+pub(super) fn requantize(acc: u32, r: u32) -> u32 {
     let y: u32;
     // SAFETY: arithmetic on registers.
     unsafe {
-        asm!("usat {}, #7, {}, asr #1", lateout(reg) y, in(reg) twice + 1, options(pure, nomem, nostack));
+        asm!("usat {}, #7, {}", lateout(reg) y, in(reg) scaled(acc, r), options(pure, nomem, nostack));
     }
     y
 }
 
 /// How many steps of the table of an activation a sum is, in -128..=127.
 #[inline(always)]
-pub(super) fn step(acc: u32, r: u16) -> u32 {
-    let twice = ((i64::from((acc << 8) as i32) * (2 * i64::from(r))) >> 32) as i32;
+pub(super) fn step(acc: u32, r: u32) -> u32 {
     let t: u32;
     // SAFETY: arithmetic on registers.
     unsafe {
-        asm!("ssat {}, #8, {}, asr #1", lateout(reg) t, in(reg) twice + 1, options(pure, nomem, nostack));
+        asm!("ssat {}, #8, {}", lateout(reg) t, in(reg) scaled(acc, r), options(pure, nomem, nostack));
     }
     t
+}
+
+/// `(acc * r + 2^23) >> 24`: the upper word of a long product that starts with the rounding.
+#[inline(always)]
+fn scaled(acc: u32, r: u32) -> i32 {
+    ((i64::from((acc << 8) as i32) * i64::from(r as i32) + (1 << 31)) >> 32) as i32
 }

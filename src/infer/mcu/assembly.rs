@@ -11,7 +11,7 @@ use super::armv6m as this;
 use super::armv7em as this;
 #[cfg(selvedge_core = "armv7m")]
 use super::armv7m as this;
-use super::quads::{Core, ENTRY, quad_words};
+use super::quads::{Core, ENTRY, Multiplier, quad_words};
 use crate::format::Packing;
 
 /// A position in a list.
@@ -63,16 +63,16 @@ impl Core for Assembly {
     }
 
     #[inline(always)]
-    fn requantize(acc: &[u32; 4], r: &[u16; 4]) -> u32 {
-        let y = |lane: usize| this::requantize(acc[lane], u16::from_le(r[lane])) << (8 * lane);
+    fn requantize<R: Multiplier>(acc: &[u32; 4], r: &[R; 4]) -> u32 {
+        let y = |lane: usize| this::requantize(acc[lane], r[lane].value()) << (8 * lane);
         y(0) | y(1) | y(2) | y(3)
     }
 
     #[inline(always)]
-    fn look_up(acc: &[u32; 4], r: &[u16; 4], table: &[u8; 256]) -> u32 {
+    fn look_up<R: Multiplier>(acc: &[u32; 4], r: &[R; 4], table: &[u8; 256]) -> u32 {
         let y = |lane: usize| {
             // From -128..=127 to the positions of the table.
-            let step = this::step(acc[lane], u16::from_le(r[lane])) as u8 ^ 128;
+            let step = this::step(acc[lane], r[lane].value()) as u8 ^ 128;
             u32::from(table[usize::from(step)]) << (8 * lane)
         };
         y(0) | y(1) | y(2) | y(3)

@@ -9,7 +9,7 @@ mod any;
 
 pub(super) use any::{inputs, run_any};
 
-use super::mve::{self, BLOCK_WORDS, Blocks};
+use super::mve::{self, BLOCK_WORDS, Blocks, Multiplier};
 use crate::format::{Header, LayerView, ModelView, Packing};
 use crate::infer::profile;
 
@@ -104,10 +104,16 @@ fn group_words<const I4: bool>(layer: &LayerView<'_>) -> usize {
 }
 
 /// A hidden layer without a table: outputs into `y`, padded with zeros to a whole block.
-fn hidden<const I4: bool>(layer: &LayerView<'_>, blocks: Blocks<'_>, y: &mut [u32]) {
-    let (biases, multipliers) = (layer.biases().as_chunks().0, layer.multipliers().as_chunks().0);
+fn hidden<const I4: bool, R: Multiplier>(
+    layer: &LayerView<'_>,
+    multipliers: &[R],
+    blocks: Blocks<'_>,
+    y: &mut [u32],
+) {
+    let (biases, multipliers) = (layer.biases().as_chunks().0, multipliers.as_chunks().0);
     let y = y.as_chunks_mut().0;
-    let groups = blocks.hidden::<I4>(layer.weight_words(), group_words::<I4>(layer), biases, multipliers, y);
+    let groups =
+        blocks.hidden::<I4, R>(layer.weight_words(), group_words::<I4>(layer), biases, multipliers, y);
     // An odd number of groups leaves half a block.
     if let Some(half) = y.get_mut(groups) {
         *half = [0; 2];
@@ -119,7 +125,7 @@ fn rows<const I4: bool>(layer: &LayerView<'_>, x: &[u32], list: &[u32], y: &mut 
     let blocks = Blocks::new(x, list);
     let (mut weights, words) = (layer.weight_words(), group_words::<I4>(layer));
     if !layer.multipliers().is_empty() {
-        return hidden::<I4>(layer, blocks, y);
+        return hidden::<I4, u16>(layer, layer.multipliers(), blocks, y);
     }
     for (biases, logits) in layer.biases().as_chunks().0.iter().zip(logits.chunks_mut(8)) {
         let Some((weights_of, rest)) = weights.split_at_checked(words) else { break };

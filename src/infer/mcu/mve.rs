@@ -7,6 +7,7 @@
 //! Of i4 sixteen bytes hold two rows; shifted and masked, a nibble is the upper half of a byte, sixteen times itself.
 #![allow(unsafe_code)]
 
+use core::ffi::c_void;
 use core::ptr::NonNull;
 
 use crate::simd::thumb_functions;
@@ -82,12 +83,12 @@ thumb_functions!(
     SELVEDGE_ROWS i4
 
     @ The accumulators in q0 and q1 become outputs.
-    .macro SELVEDGE_REQUANTIZE multipliers
-    vldrh.u32 q2, [\multipliers], #8
+    .macro SELVEDGE_REQUANTIZE multipliers, load, bytes
+    \load q2, [\multipliers], #\bytes
     vshl.i32 q0, q0, #8
     vshl.i32 q1, q1, #8
     vrmulh.s32 q0, q0, q2
-    vldrh.u32 q2, [\multipliers], #8
+    \load q2, [\multipliers], #\bytes
     vrmulh.s32 q1, q1, q2
     vmov.i32 q2, #0
     vmax.s32 q0, q0, q2
@@ -97,10 +98,10 @@ thumb_functions!(
     vmin.s32 q1, q1, q2
     .endm
 
-    .macro SELVEDGE_HIDDEN weights
+    .macro SELVEDGE_HIDDEN name, weights, load, bytes
     @ selvedge_hidden_WEIGHTS(_, {x, list, end, weights, biases, multipliers, out, stride, groups}): a hidden layer;
     @ the first argument is not read, since an accumulator takes its register
-    SELVEDGE_FUNCTION selvedge_hidden_\weights
+    SELVEDGE_FUNCTION selvedge_hidden_\name
     push {r4-r11, lr}
     SELVEDGE_MASK_\weights
 3:  ldrd r9, r5, [r1]
@@ -114,7 +115,7 @@ thumb_functions!(
     vmov q1[2], q1[0], r8, r12
     vmov q1[3], q1[1], r10, lr
     ldrd r5, r4, [r1, #20]
-    SELVEDGE_REQUANTIZE r5
+    SELVEDGE_REQUANTIZE r5, \load, \bytes
     vstrb.32 q0, [r4], #4
     vstrb.32 q1, [r4], #4
     ldrd r2, r3, [r1, #28]
@@ -125,25 +126,28 @@ thumb_functions!(
     str r3, [r1, #32]
     bne 3b
     pop {r4-r11, pc}
-    SELVEDGE_END selvedge_hidden_\weights
+    SELVEDGE_END selvedge_hidden_\name
     .endm
-    SELVEDGE_HIDDEN i8
-    SELVEDGE_HIDDEN i4
+    SELVEDGE_HIDDEN i8, i8, vldrh.u32, 8
+    SELVEDGE_HIDDEN i4, i4, vldrh.u32, 8
+    SELVEDGE_HIDDEN i8_wide, i8, vldrw.u32, 16
+    SELVEDGE_HIDDEN i4_wide, i4, vldrw.u32, 16
 
-    @ selvedge_requantize(acc, multipliers, out): eight outputs of hidden rows
-    SELVEDGE_FUNCTION selvedge_requantize
+    .macro SELVEDGE_OUTPUTS requantize, look_up, load, bytes
+    @ requantize(acc, multipliers, out): eight outputs of hidden rows
+    SELVEDGE_FUNCTION \requantize
     vldrw.u32 q0, [r0]
     vldrw.u32 q1, [r0, #16]
-    SELVEDGE_REQUANTIZE r1
+    SELVEDGE_REQUANTIZE r1, \load, \bytes
     vstrb.32 q0, [r2]
     vstrb.32 q1, [r2, #4]
     bx lr
-    SELVEDGE_END selvedge_requantize
+    SELVEDGE_END \requantize
 
-    @ selvedge_look_up(acc, multipliers, out, table): the same of rows whose activation is looked up
-    SELVEDGE_FUNCTION selvedge_look_up
-    vldrh.u32 q2, [r1]
-    vldrh.u32 q3, [r1, #8]
+    @ look_up(acc, multipliers, out, table): the same of rows whose activation is looked up
+    SELVEDGE_FUNCTION \look_up
+    \load q2, [r1]
+    \load q3, [r1, #\bytes]
     vldrw.u32 q0, [r0]
     vldrw.u32 q1, [r0, #16]
     vshl.i32 q0, q0, #8
@@ -164,7 +168,10 @@ thumb_functions!(
     vstrb.32 q2, [r2]
     vstrb.32 q3, [r2, #4]
     bx lr
-    SELVEDGE_END selvedge_look_up
+    SELVEDGE_END \look_up
+    .endm
+    SELVEDGE_OUTPUTS selvedge_requantize, selvedge_look_up, vldrh.u32, 8
+    SELVEDGE_OUTPUTS selvedge_requantize_wide, selvedge_look_up_wide, vldrw.u32, 16
 
     @ selvedge_carry(low, biases, first): what sums of low digits carry, added to the biases
     SELVEDGE_FUNCTION selvedge_carry
@@ -217,6 +224,11 @@ thumb_functions!(
 
 type Words = *const u32;
 type Acc = *mut [i32; 8];
+type Sums = *const [i32; 8];
+type Out = *mut [u32; 2];
+type Layer = unsafe extern "C" fn(usize, *mut Hidden);
+type Requantize = unsafe extern "C" fn(Sums, *const c_void, Out);
+type LookUp = unsafe extern "C" fn(Sums, *const c_void, Out, *const [u8; 256]);
 type Rows = unsafe extern "C" fn(Words, Words, Words, Acc, Words, *const [i32; 8]);
 
 unsafe extern "C" {
@@ -224,13 +236,12 @@ unsafe extern "C" {
     fn selvedge_rows_i4(x: Words, list: Words, weights: Words, acc: Acc, end: Words, biases: *const [i32; 8]);
     fn selvedge_hidden_i8(_: usize, layer: *mut Hidden);
     fn selvedge_hidden_i4(_: usize, layer: *mut Hidden);
-    fn selvedge_requantize(acc: *const [i32; 8], multipliers: *const [u16; 8], out: *mut [u32; 2]);
-    fn selvedge_look_up(
-        acc: *const [i32; 8],
-        multipliers: *const [u16; 8],
-        out: *mut [u32; 2],
-        table: *const [u8; 256],
-    );
+    fn selvedge_hidden_i8_wide(_: usize, layer: *mut Hidden);
+    fn selvedge_hidden_i4_wide(_: usize, layer: *mut Hidden);
+    fn selvedge_requantize(acc: Sums, multipliers: *const c_void, out: Out);
+    fn selvedge_requantize_wide(acc: Sums, multipliers: *const c_void, out: Out);
+    fn selvedge_look_up(acc: Sums, multipliers: *const c_void, out: Out, table: *const [u8; 256]);
+    fn selvedge_look_up_wide(acc: Sums, multipliers: *const c_void, out: Out, table: *const [u8; 256]);
     fn selvedge_carry(low: *const [i32; 8], biases: *const [i32; 8], first: *mut [i32; 8]);
     fn selvedge_patches(pixels: *const u32, x: *mut u32, list: *mut u32, image: *const Patched)
     -> *const u32;
@@ -238,14 +249,14 @@ unsafe extern "C" {
 
 /// A hidden layer, as the assembly reads it and counts it down.
 #[repr(C)]
-struct Hidden {
+pub(super) struct Hidden {
     x: Words,
     list: Words,
     end: Words,
     weights: Words,
     biases: *const [i32; 8],
-    multipliers: *const [u16; 8],
-    out: *mut [u32; 2],
+    multipliers: *const c_void,
+    out: Out,
     /// Bytes of the weights of eight rows.
     stride: usize,
     groups: usize,
@@ -295,13 +306,13 @@ impl<'a> Blocks<'a> {
 
 impl Blocks<'_> {
     /// The outputs of a hidden layer, eight rows at a time, for each of which there are `words` words of weights: as
-    /// [`rows`](Self::rows) and [`requantize`], without leaving the assembly between them. Returns how many eights there are.
-    pub(super) fn hidden<const I4: bool>(
+    /// [`rows`](Self::rows) and [`Multiplier::activations`], without leaving the assembly between them. Returns how many eights there are.
+    pub(super) fn hidden<const I4: bool, R: Multiplier>(
         self,
         weights: &[u32],
         words: usize,
         biases: &[[i32; 8]],
-        multipliers: &[[u16; 8]],
+        multipliers: &[[R; 8]],
         out: &mut [[u32; 2]],
     ) -> usize {
         let groups = biases.len().min(multipliers.len()).min(out.len());
@@ -314,27 +325,52 @@ impl Blocks<'_> {
             end: self.list.as_ptr_range().end,
             weights: weights.as_ptr(),
             biases: biases.as_ptr(),
-            multipliers: multipliers.as_ptr(),
+            multipliers: multipliers.as_ptr().cast(),
             out: out.as_mut_ptr(),
             stride: size_of::<u32>() * words,
             groups,
         };
         // SAFETY: as in `rows`, for each of the groups, of which all four slices have as many.
-        unsafe { if I4 { selvedge_hidden_i4(0, &mut layer) } else { selvedge_hidden_i8(0, &mut layer) } }
+        unsafe { R::HIDDEN[usize::from(I4)](0, &mut layer) }
         groups
     }
 }
 
-/// The outputs of eight hidden rows.
-pub(super) fn requantize(acc: &[i32; 8], multipliers: &[u16; 8], out: &mut [u32; 2]) {
-    // SAFETY: reads and writes eight of each.
-    unsafe { selvedge_requantize(acc, multipliers, out) }
+/// A multiplier as it is stored, of 16 or of 32 bits, with the kernels that read it.
+///
+/// # Safety
+/// The kernels read eight multipliers of this type for every eight rows.
+pub(super) unsafe trait Multiplier: Sized {
+    /// A hidden layer of i8 and of i4 weights.
+    const HIDDEN: [Layer; 2];
+    /// Eight outputs of hidden rows.
+    const REQUANTIZE: Requantize;
+    /// The same of rows whose activation is looked up.
+    const LOOK_UP: LookUp;
+
+    /// The outputs of eight hidden rows.
+    fn activations(acc: &[i32; 8], multipliers: &[Self; 8], table: Option<&[u8; 256]>, out: &mut [u32; 2]) {
+        let multipliers = multipliers.as_ptr().cast();
+        // SAFETY: reads and writes eight of each, and the entries of the table from 0 to 255.
+        match table {
+            Some(table) => unsafe { Self::LOOK_UP(acc, multipliers, out, table) },
+            None => unsafe { Self::REQUANTIZE(acc, multipliers, out) },
+        }
+    }
 }
 
-/// The outputs of eight hidden rows whose activation is looked up.
-pub(super) fn look_up(acc: &[i32; 8], multipliers: &[u16; 8], out: &mut [u32; 2], table: &[u8; 256]) {
-    // SAFETY: reads and writes eight of each, and the entries of the table from 0 to 255.
-    unsafe { selvedge_look_up(acc, multipliers, out, table) }
+// SAFETY: they load half words.
+unsafe impl Multiplier for u16 {
+    const HIDDEN: [Layer; 2] = [selvedge_hidden_i8, selvedge_hidden_i4];
+    const REQUANTIZE: Requantize = selvedge_requantize;
+    const LOOK_UP: LookUp = selvedge_look_up;
+}
+
+// SAFETY: they load words.
+unsafe impl Multiplier for u32 {
+    const HIDDEN: [Layer; 2] = [selvedge_hidden_i8_wide, selvedge_hidden_i4_wide];
+    const REQUANTIZE: Requantize = selvedge_requantize_wide;
+    const LOOK_UP: LookUp = selvedge_look_up_wide;
 }
 
 /// The biases and what the sums of the low digits carry: `biases + (low >> 7)`.

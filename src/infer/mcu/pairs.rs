@@ -34,26 +34,33 @@ pub(super) fn logit(acc: u32) -> i32 {
     acc as i32
 }
 
-/// `(acc * r + 2^23) >> 24`, clamped to 0..=127, without a long multiplication: `acc = 2^12 * high + low`, and nothing
-/// below passes 2^31 since `|acc| < 2^23` and `r < 2^16`.
+/// `(acc * r + 2^23) >> 24`, clamped to 0..=127.
 #[cfg(selvedge_core = "armv6m")]
-pub(super) fn requantize(acc: u32, r: u16) -> u32 {
+pub(super) fn requantize(acc: u32, r: u32) -> u32 {
     scaled(acc, r).clamp(0, 127) as u32
 }
 
 /// The same, clamped to -128..=127: how many steps of the table of an activation a sum is.
 #[cfg(selvedge_core = "armv6m")]
-pub(super) fn step(acc: u32, r: u16) -> u32 {
+pub(super) fn step(acc: u32, r: u32) -> u32 {
     scaled(acc, r).clamp(-128, 127) as u32
 }
 
+/// `(acc * r + 2^23) >> 24`, or what clamps to the same, without a long multiplication. Nothing below passes 2^31, since
+/// `|acc| < 2^23` and `r < 2^31`.
 #[cfg(selvedge_core = "armv6m")]
 #[inline(always)]
-fn scaled(acc: u32, r: u16) -> i32 {
-    let (acc, r) = (acc as i32, i32::from(r));
-    let (high, low) = (acc >> 12, acc & 0xfff);
-    let scaled = high.wrapping_mul(r).wrapping_add(low.wrapping_mul(r) >> 12);
-    scaled.wrapping_add(1 << 11) >> 12
+fn scaled(acc: u32, r: u32) -> i32 {
+    let (acc, upper, lower) = (acc as i32, (r >> 16) as i32, (r & 0xffff) as i32);
+    if upper == 0 {
+        let (high, low) = (acc >> 12, acc & 0xfff);
+        let scaled = high.wrapping_mul(lower).wrapping_add(low.wrapping_mul(lower) >> 12);
+        return scaled.wrapping_add(1 << 11) >> 12;
+    }
+    // Sums beyond these are clamped whatever the multiplier.
+    let acc = acc.clamp(-(1 << 15), 1 << 15);
+    let rounded = ((acc.wrapping_mul(lower) >> 8) + (1 << 15)) >> 8;
+    acc.wrapping_mul(upper).wrapping_add(rounded) >> 8
 }
 
 #[cfg(selvedge_core = "portable")]

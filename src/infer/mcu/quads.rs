@@ -51,12 +51,31 @@ pub(super) trait Core {
     fn skipping<const I4: bool>(list: &[Cell<u32>], weights: &[u32], acc: &mut [u32; 4]);
     /// Adds the products of four rows: `pairs` is `{pair}` for every quad of the rows.
     fn dense<const I4: bool>(pairs: &[Cell<u32>], weights: &[u32], acc: &mut [u32; 4]);
-    /// The outputs of four hidden rows, a byte each; the multipliers are little-endian.
-    fn requantize(acc: &[u32; 4], r: &[u16; 4]) -> u32;
+    /// The outputs of four hidden rows, a byte each.
+    fn requantize<R: Multiplier>(acc: &[u32; 4], r: &[R; 4]) -> u32;
     /// The same of rows whose activation is looked up.
-    fn look_up(acc: &[u32; 4], r: &[u16; 4], table: &[u8; 256]) -> u32;
+    fn look_up<R: Multiplier>(acc: &[u32; 4], r: &[R; 4], table: &[u8; 256]) -> u32;
     /// The logit of a row of the last layer.
     fn logit(acc: u32) -> i32;
+}
+
+/// A multiplier as it is stored, little-endian, of 16 or of 32 bits: where 16 are known, the arithmetic is shorter.
+pub(super) trait Multiplier: Copy {
+    fn value(self) -> u32;
+}
+
+impl Multiplier for u16 {
+    #[inline(always)]
+    fn value(self) -> u32 {
+        u16::from_le(self).into()
+    }
+}
+
+impl Multiplier for u32 {
+    #[inline(always)]
+    fn value(self) -> u32 {
+        u32::from_le(self)
+    }
 }
 
 /// What the driver keeps of a file: nothing.

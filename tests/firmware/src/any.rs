@@ -1,4 +1,5 @@
-//! The kernels for every file against plain loops: codes of an affine map in 7 bits and in 14, activations by tables.
+//! The kernels for every file against plain loops: codes of an affine map in 7 bits and in 14, activations by tables,
+//! multipliers of 16 bits and of 32.
 //!
 //! What the networks are made of is hashed, as in [`differential`](super), whose networks have pixels and ReLU.
 
@@ -43,12 +44,14 @@ fn map(bits: u32) -> u32 {
     ((largest << shift) / u64::from(SPAN)) as u32
 }
 
-/// A network: its weights, the bits of its inputs, and whether its activations are looked up.
+/// A network: its weights, the bits of its inputs, whether its activations are looked up, and which of every three layers has
+/// multipliers of 32 bits.
 #[derive(Clone, Copy)]
 struct Kind {
     weights: Weights,
     bits: u32,
     tables: bool,
+    wide: usize,
 }
 
 impl Kind {
@@ -56,6 +59,17 @@ impl Kind {
     fn table(self, l: usize) -> Option<[u8; 256]> {
         let y = |t| (hash(91, l as u32, t as u32) % 128) as u8;
         (self.tables && l % 3 != 1).then(|| core::array::from_fn(y))
+    }
+
+    fn multiplier(self, l: usize, row: usize) -> u32 {
+        let drawn = hash(7, l as u32, row as u32);
+        match row % 5 {
+            _ if l % 3 != self.wide => multiplier(l, row),
+            0 => i32::MAX as u32,
+            1 => 1 << 16,
+            2 => multiplier(l, row),
+            _ => drawn >> 1 >> (drawn % 24),
+        }
     }
 
     fn bias(self, shape: Shape, l: usize, row: usize) -> i32 {
@@ -79,8 +93,8 @@ pub fn check(memory: &mut Memory) -> Result<u32, (usize, u32, u32)> {
     for (s, &widths) in SHAPES.iter().enumerate() {
         for n in 0..8 * KINDS {
             let weights = Weights { i4: n / KINDS % 2 == 1, kind: n % KINDS };
-            let kind =
-                Kind { weights, bits: [7, 14][(n / KINDS / 2 % 2) as usize], tables: n / KINDS / 4 == 1 };
+            let (bits, tables) = ([7, 14][(n / KINDS / 2 % 2) as usize], n / KINDS / 4 == 1);
+            let kind = Kind { weights, bits, tables, wide: n as usize % 3 };
             for sample in 0..SAMPLES {
                 if one(memory, widths, kind, sample) != Some(true) {
                     return Err((s, n, sample));
@@ -117,6 +131,8 @@ fn shape(widths: &[usize], kind: Kind) -> Option<Shape> {
 fn write(memory: &mut [u8; FILE], shape: Shape, kind: Kind) -> Option<usize> {
     let dtype = if kind.weights.i4 { Dtype::I4 } else { Dtype::I8 };
     let header = HeaderBuf::new(shape, dtype, mcu::PACKING).ok()?;
+    let wide = (0..shape.layers()).skip(kind.wide).step_by(3);
+    let header = wide.fold(header, HeaderBuf::with_wide_multipliers);
     let header = header.with_input(InputType::I16, InputMap::Affine, kind.bits).ok()?;
     let file_bytes = header.file_bytes();
     assert!(file_bytes <= FILE && mcu::AnyI8Engine::scratch_words(&header.header()) <= SCRATCH);
@@ -128,7 +144,7 @@ fn write(memory: &mut [u8; FILE], shape: Shape, kind: Kind) -> Option<usize> {
         }
         for row in 0..shape.width(l + 1) {
             builder.bias(l, row, kind.bias(shape, l, row));
-            builder.multiplier(l, row, multiplier(l, row));
+            builder.multiplier(l, row, kind.multiplier(l, row));
             (0..shape.width(l))
                 .for_each(|column| builder.weight(l, row, column, kind.weights.of(l, row, column)));
         }
@@ -175,8 +191,8 @@ fn plain(shape: Shape, kind: Kind, sample: u32, x: &mut [u8], y: &mut [u8], logi
             };
             match (logits.get_mut(row), table) {
                 (Some(z), _) if l + 1 == shape.layers() => *z = acc,
-                (_, Some(table)) => *y = looked_up(acc, multiplier(l, row), &table),
-                (_, None) => *y = requantize(acc, multiplier(l, row)),
+                (_, Some(table)) => *y = looked_up(acc, kind.multiplier(l, row), &table),
+                (_, None) => *y = requantize(acc, kind.multiplier(l, row)),
             }
         }
         x.copy_from_slice(y);

@@ -128,11 +128,11 @@ fn bias(shape: Shape, weights: Weights, l: usize, row: usize) -> Option<i32> {
     })
 }
 
-fn multiplier(l: usize, row: usize) -> u16 {
+fn multiplier(l: usize, row: usize) -> u32 {
     match row % 5 {
-        0 => u16::MAX,
+        0 => u16::MAX.into(),
         1 => 300,
-        _ => hash(6, l as u32, row as u32) as u16 >> 4,
+        _ => (hash(6, l as u32, row as u32) >> 4) & 0xfff,
     }
 }
 

@@ -59,6 +59,12 @@ impl Network<'_> {
         if self.four_bits { "uint8_t" } else { "int8_t" }
     }
 
+    /// The C type of the multipliers of all layers.
+    fn multiplier(&self) -> &'static str {
+        let header = self.of.header();
+        if (0..header.layers()).any(|l| header.has_wide_multipliers(l)) { "uint32_t" } else { "uint16_t" }
+    }
+
     /// Elements of the stored weights for an input and four outputs.
     fn stride(&self) -> &'static str {
         if self.four_bits { "2" } else { "4" }
@@ -108,7 +114,8 @@ impl Network<'_> {
             array(&mut text, "static const int32_t", &format!("@_biases{n}"), biases);
             if n < self.of.header().layers() {
                 let multipliers = outputs.map(|o| layer.multiplier(o));
-                array(&mut text, "static const uint16_t", &format!("@_multipliers{n}"), multipliers);
+                let of = format!("static const {}", self.multiplier());
+                array(&mut text, &of, &format!("@_multipliers{n}"), multipliers);
             }
             if let Some(table) = layer.table() {
                 array(&mut text, "static const uint8_t", &format!("@_activation{n}"), table.iter());
@@ -140,6 +147,7 @@ impl Network<'_> {
             .replace("LOW", if self.two_digits() { "const uint8_t *low, " } else { "" })
             .replace("STRIDE", self.stride())
             .replace("WEIGHT", self.weight())
+            .replace("MULTIPLIER", self.multiplier())
     }
 
     /// The buffers of the inputs of layers, and their lengths.
@@ -301,7 +309,7 @@ static void @_digits(const uint8_t *x, const uint8_t *low, uint32_t inputs, cons
 
 const REQUANTIZE: &str = "
 /* (sum * multiplier + 2^23) >> 24 within 0..127, which is the ReLU; the sum is below 2^23. */
-static uint8_t @_requantize(int32_t sum, uint16_t multiplier)
+static uint8_t @_requantize(int32_t sum, MULTIPLIER multiplier)
 {
     uint32_t y;
     if (sum <= 0) {
@@ -314,7 +322,7 @@ static uint8_t @_requantize(int32_t sum, uint16_t multiplier)
 
 const HIDDEN: &str = "
 static void @_hidden(const uint8_t *x, LOWuint32_t inputs, const WEIGHT *w, const int32_t *biases,
-                     const uint16_t *multipliers, uint32_t outputs, uint8_t *y)
+                     const MULTIPLIER *multipliers, uint32_t outputs, uint8_t *y)
 {
     int32_t sums[4];
     uint32_t o;
@@ -330,7 +338,7 @@ static void @_hidden(const uint8_t *x, LOWuint32_t inputs, const WEIGHT *w, cons
 
 const LOOKED_UP: &str = "
 /* table[128 + t] with t = (sum * multiplier + 2^23) >> 24 within -128..127; the sum is below 2^23. */
-static uint8_t @_looked_up(int32_t sum, uint16_t multiplier, const uint8_t *table)
+static uint8_t @_looked_up(int32_t sum, MULTIPLIER multiplier, const uint8_t *table)
 {
     const int64_t raised = (int64_t)sum * multiplier + (int64_t)0x80800000u;
     if (raised < 0) {
@@ -342,7 +350,7 @@ static uint8_t @_looked_up(int32_t sum, uint16_t multiplier, const uint8_t *tabl
 
 const TABLE: &str = "
 static void @_by_table(const uint8_t *x, LOWuint32_t inputs, const WEIGHT *w, const int32_t *biases,
-                    const uint16_t *multipliers, const uint8_t *table, uint32_t outputs, uint8_t *y)
+                    const MULTIPLIER *multipliers, const uint8_t *table, uint32_t outputs, uint8_t *y)
 {
     int32_t sums[4];
     uint32_t o;

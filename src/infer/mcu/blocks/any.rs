@@ -6,7 +6,7 @@ use super::{Areas, compact, group_words, hidden, read};
 use crate::format::{Header, LayerView, ModelView};
 use crate::infer::kernel::Outputs;
 use crate::infer::mcu::any::put;
-use crate::infer::mcu::mve::{self, BLOCK_WORDS, Blocks};
+use crate::infer::mcu::mve::{self, BLOCK_WORDS, Blocks, Multiplier};
 
 /// Where the kernels expect the inputs: pixels, or the codes of an affine map; of 14 bits the high digits, with the low ones in
 /// the second slice. What they do not fill is zero.
@@ -47,7 +47,7 @@ pub(in crate::infer::mcu) fn run_any<const I4: bool>(
     };
     for layer in view.layers() {
         rows::<I4>(&layer, x, low, list.get(..found).unwrap_or_default(), y, outputs);
-        if !layer.multipliers().is_empty() {
+        if layer.is_requantized() {
             let outputs = layer.outputs().div_ceil(16);
             found = compact::<I4>(dense, y.get_mut(..BLOCK_WORDS * outputs).unwrap_or_default(), list);
         }
@@ -67,11 +67,15 @@ fn rows<const I4: bool>(
     sink: &mut Outputs<'_, i32>,
 ) {
     let (blocks, low_blocks) = (Blocks::new(x, list), Blocks::new(low, list));
-    if !layer.multipliers().is_empty() && low.is_empty() && layer.table().is_none() {
-        return hidden::<I4>(layer, blocks, y);
+    if layer.is_requantized() && low.is_empty() && layer.table().is_none() {
+        return match layer.wide_multipliers() {
+            [] => hidden::<I4, u16>(layer, layer.multipliers(), blocks, y),
+            wide => hidden::<I4, u32>(layer, wide, blocks, y),
+        };
     }
     let (mut weights, words) = (layer.weight_words(), group_words::<I4>(layer));
     let mut multipliers = layer.multipliers().as_chunks().0.iter();
+    let mut wide_multipliers = layer.wide_multipliers().as_chunks().0.iter();
     let mut y = y.as_chunks_mut().0.iter_mut();
     let mut acc = [0; 8];
     for (group, biases) in layer.biases().as_chunks().0.iter().enumerate() {
@@ -86,14 +90,15 @@ fn rows<const I4: bool>(
         } else {
             blocks.rows::<I4>(weights_of, biases, &mut acc);
         }
-        if let Some(multipliers) = multipliers.next() {
-            let Some(out) = y.next() else { break };
-            match layer.table() {
-                Some(table) => mve::look_up(&acc, multipliers, out, table),
-                None => mve::requantize(&acc, multipliers, out),
-            }
-        } else {
+        if !layer.is_requantized() {
             put(sink, 8 * group, layer.outputs(), acc.iter().copied());
+            continue;
+        }
+        let Some(out) = y.next() else { break };
+        if let Some(multipliers) = multipliers.next() {
+            u16::activations(&acc, multipliers, layer.table(), out);
+        } else if let Some(multipliers) = wide_multipliers.next() {
+            u32::activations(&acc, multipliers, layer.table(), out);
         }
     }
     // An odd number of groups leaves half a block.

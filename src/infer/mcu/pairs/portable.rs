@@ -5,7 +5,7 @@ use core::cell::Cell;
 
 use super::{BYTES, NIBBLES};
 use crate::format::Packing;
-use crate::infer::mcu::quads::{Core, END, ENTRY, quad_words};
+use crate::infer::mcu::quads::{Core, END, ENTRY, Multiplier, quad_words};
 
 /// The kernel in Rust.
 pub(in crate::infer::mcu) struct Portable;
@@ -74,14 +74,14 @@ impl Core for Portable {
     }
 
     /// In a loop: a fifth of the code and a third of a percent of the instructions.
-    fn requantize(acc: &[u32; 4], r: &[u16; 4]) -> u32 {
-        acc.iter().zip(r).rev().fold(0, |quad, (&acc, &r)| quad << 8 | requantize(acc, u16::from_le(r)))
+    fn requantize<R: Multiplier>(acc: &[u32; 4], r: &[R; 4]) -> u32 {
+        acc.iter().zip(r).rev().fold(0, |quad, (&acc, &r)| quad << 8 | requantize(acc, r.value()))
     }
 
-    fn look_up(acc: &[u32; 4], r: &[u16; 4], table: &[u8; 256]) -> u32 {
-        let y = |(&acc, &r): (&u32, &u16)| {
+    fn look_up<R: Multiplier>(acc: &[u32; 4], r: &[R; 4], table: &[u8; 256]) -> u32 {
+        let y = |(&acc, &r): (&u32, &R)| {
             // From -128..=127 to the positions of the table.
-            u32::from(table[usize::from(scaled(acc, u16::from_le(r)).clamp(-128, 127) as u8 ^ 128)])
+            u32::from(table[usize::from(scaled(acc, r.value()).clamp(-128, 127) as u8 ^ 128)])
         };
         acc.iter().zip(r).rev().fold(0, |quad, lane| quad << 8 | y(lane))
     }
@@ -92,13 +92,13 @@ impl Core for Portable {
 }
 
 /// `(acc * r + 2^23) >> 24`, clamped to 0..=127.
-fn requantize(acc: u32, r: u16) -> u32 {
+fn requantize(acc: u32, r: u32) -> u32 {
     scaled(acc, r).clamp(0, 127) as u32
 }
 
 /// `(acc * r + 2^23) >> 24`: the upper word of a product, rounded by the first bit below it.
 #[inline(always)]
-fn scaled(acc: u32, r: u16) -> i32 {
-    let product = i64::from((acc << 8) as i32) * i64::from(r);
+fn scaled(acc: u32, r: u32) -> i32 {
+    let product = i64::from((acc << 8) as i32) * i64::from(r as i32);
     (product >> 32) as i32 + (product >> 31 & 1) as i32
 }

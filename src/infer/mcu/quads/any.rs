@@ -4,7 +4,7 @@
 
 use core::cell::Cell;
 
-use super::{Areas, Core, ENTRY, ThisCore, last, list, pairs, quad_words, read, replace};
+use super::{Areas, Core, ENTRY, Multiplier, ThisCore, last, list, pairs, quad_words, read, replace};
 use crate::format::{Header, LayerView, ModelView};
 use crate::infer::kernel::Outputs;
 use crate::infer::mcu::any::put;
@@ -142,22 +142,32 @@ fn each_group<const I4: bool>(
 ) -> usize {
     let (mut weights, words) = (layer.weight_words(), quad_words::<I4>() * layer.inputs().div_ceil(4));
     let mut multipliers = layer.multipliers().as_chunks::<4>().0.iter();
+    let mut wide_multipliers = layer.wide_multipliers().as_chunks::<4>().0.iter();
     let (mut outputs, mut count) = (outputs.iter(), 0);
     for (group, biases) in layer.biases().as_chunks::<4>().0.iter().enumerate() {
         let Some((weights_of, rest)) = weights.split_at_checked(words) else { break };
         weights = rest;
         let acc = sums(weights_of, *biases);
-        if let Some(multipliers) = multipliers.next() {
-            let Some(output) = outputs.next() else { break };
-            let quad = match layer.table() {
-                Some(table) => ThisCore::look_up(&acc, multipliers, table),
-                None => ThisCore::requantize(&acc, multipliers),
-            };
-            output.set(quad);
-            count += usize::from(quad != 0);
+        let quad = if let Some(multipliers) = multipliers.next() {
+            activations(&acc, multipliers, layer.table())
+        } else if let Some(multipliers) = wide_multipliers.next() {
+            activations(&acc, multipliers, layer.table())
         } else {
             put(sink, 4 * group, layer.outputs(), acc.iter().map(|&acc| ThisCore::logit(acc)));
-        }
+            continue;
+        };
+        let Some(output) = outputs.next() else { break };
+        output.set(quad);
+        count += usize::from(quad != 0);
     }
     count
+}
+
+/// The outputs of four hidden rows, a byte each.
+#[inline(always)]
+fn activations<R: Multiplier>(acc: &[u32; 4], multipliers: &[R; 4], table: Option<&[u8; 256]>) -> u32 {
+    match table {
+        Some(table) => ThisCore::look_up(acc, multipliers, table),
+        None => ThisCore::requantize(acc, multipliers),
+    }
 }
