@@ -21,7 +21,7 @@ pub struct LayerView<'a> {
     multipliers: &'a [u32],
     layout: WeightLayout,
     table: Option<&'a [u8; 256]>,
-    wide: bool,
+    wide_multipliers: &'a [u32],
 }
 
 /// The layers of a file, the first first. Each is found where the one before it ends.
@@ -53,14 +53,17 @@ impl<'a> Iterator for Layers<'a> {
             rest = after;
             Some(section)
         };
-        let layer = LayerView {
+        let mut layer = LayerView {
             layout,
             weights: take(spans.weights)?,
             biases: take(spans.biases)?,
             multipliers: take(spans.multipliers)?,
             table: if spans.table.len > 0 { bytes(take(spans.table)?).first_chunk() } else { None },
-            wide: self.list.special && self.list.is_wide(l),
+            wide_multipliers: &[],
         };
+        if self.list.special && self.list.is_wide(l) {
+            core::mem::swap(&mut layer.multipliers, &mut layer.wide_multipliers);
+        }
         self.rest = rest;
         self.done = l + 1;
         Some(layer)
@@ -128,28 +131,28 @@ impl<'a> LayerView<'a> {
     /// Whether its outputs are the inputs of another layer of integers, so that it has multipliers.
     #[inline]
     pub const fn is_requantized(&self) -> bool {
-        !self.multipliers.is_empty()
+        !(self.multipliers.is_empty() && self.wide_multipliers.is_empty())
     }
 
     /// The stored multipliers of 16 bits, little-endian, zeros for the rows of padding and to the section's end; none in the
     /// last layer and where they are [wide](Self::wide_multipliers).
     #[inline]
     pub const fn multipliers(&self) -> &'a [u16] {
-        if self.wide { &[] } else { halves(self.multipliers) }
+        halves(self.multipliers)
     }
 
     /// The same of 32 bits, below 2³¹; none where they have 16.
     #[inline]
     pub const fn wide_multipliers(&self) -> &'a [u32] {
-        if self.wide { self.multipliers } else { &[] }
+        self.wide_multipliers
     }
 
     /// The multiplier of a row.
     #[inline]
     pub fn multiplier(&self, row: usize) -> u32 {
-        match self.wide {
-            true => self.multipliers.get(row).map_or(0, |&r| u32::from_le(r)),
-            false => halves(self.multipliers).get(row).map_or(0, |&r| u16::from_le(r).into()),
+        match self.wide_multipliers {
+            [] => self.multipliers().get(row).map_or(0, |&r| u16::from_le(r).into()),
+            wide => wide.get(row).map_or(0, |&r| u32::from_le(r)),
         }
     }
 

@@ -243,8 +243,7 @@ unsafe extern "C" {
     fn selvedge_look_up(acc: Sums, multipliers: *const c_void, out: Out, table: *const [u8; 256]);
     fn selvedge_look_up_wide(acc: Sums, multipliers: *const c_void, out: Out, table: *const [u8; 256]);
     fn selvedge_carry(low: *const [i32; 8], biases: *const [i32; 8], first: *mut [i32; 8]);
-    fn selvedge_patches(pixels: *const u32, x: *mut u32, list: *mut u32, image: *const Patched)
-    -> *const u32;
+    fn selvedge_patches(pixels: Words, x: *mut u32, list: *mut u32, image: *const Patched) -> Words;
 }
 
 /// A hidden layer, as the assembly reads it and counts it down.
@@ -302,9 +301,7 @@ impl<'a> Blocks<'a> {
         // SAFETY: there is a block of `x` for each entry, and the driver made the entries: offsets of blocks of these rows.
         unsafe { kernel(self.x.as_ptr(), self.list.as_ptr(), weights.as_ptr(), acc, end, biases) }
     }
-}
 
-impl Blocks<'_> {
     /// The outputs of a hidden layer, eight rows at a time, for each of which there are `words` words of weights: as
     /// [`rows`](Self::rows) and [`Multiplier::activations`], without leaving the assembly between them. Returns how many eights there are.
     pub(super) fn hidden<const I4: bool, R: Multiplier>(
