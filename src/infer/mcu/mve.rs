@@ -97,10 +97,9 @@ thumb_functions!(
     vmin.s32 q0, q0, q2
     vmin.s32 q1, q1, q2
     .endm
-
     .macro SELVEDGE_HIDDEN name, weights, load, bytes
-    @ selvedge_hidden_WEIGHTS(_, {x, list, end, weights, biases, multipliers, out, stride, groups}): a hidden layer;
-    @ the first argument is not read, since an accumulator takes its register
+    @ selvedge_hidden_NAME(_, {x, list, end, weights, biases, multipliers, out, stride, groups}): a hidden layer; an
+    @ accumulator takes the register of the first argument
     SELVEDGE_FUNCTION selvedge_hidden_\name
     push {r4-r11, lr}
     SELVEDGE_MASK_\weights
@@ -132,7 +131,6 @@ thumb_functions!(
     SELVEDGE_HIDDEN i4, i4, vldrh.u32, 8
     SELVEDGE_HIDDEN i8_wide, i8, vldrw.u32, 16
     SELVEDGE_HIDDEN i4_wide, i4, vldrw.u32, 16
-
     .macro SELVEDGE_OUTPUTS requantize, look_up, load, bytes
     @ requantize(acc, multipliers, out): eight outputs of hidden rows
     SELVEDGE_FUNCTION \requantize
