@@ -207,7 +207,7 @@ fn values<T: Raw>(rows: &[u8]) -> Vec<T> {
 }
 
 /// Exports the files, compiles them with every compiler, and compares the answers.
-fn compare(specs: Vec<Spec>) {
+fn compare(specs: Vec<Spec>, storage: &str) {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     let named: Vec<_> = specs.into_iter().enumerate().map(|(n, spec)| (format!("net{n}"), spec)).collect();
@@ -217,7 +217,8 @@ fn compare(specs: Vec<Spec>) {
         let rows = spec.rows(ROWS, n as u64 + 100);
         fs::write(here.join(format!("{name}.selv")), &*file).unwrap();
         fs::write(here.join(format!("{name}.rows")), &rows).unwrap();
-        succeeds(here, &["export", &format!("{name}.selv"), "--format", "c", "-o", &format!("{name}.c")]);
+        let (from, to) = (format!("{name}.selv"), format!("{name}.c"));
+        succeeds(here, &["export", &from, "--format", "c", "--storage", storage, "-o", &to]);
         answers.push(expected(spec, &file, &rows));
     }
     for ((_, spec), answers) in named.iter().zip(&answers) {
@@ -286,12 +287,37 @@ fn compile(here: &Path, compiler: &str, flags: &[&str], named: &[(String, Spec)]
 
 #[test]
 fn integer_c_answers_as_the_core_does() {
-    compare(integers());
+    compare(integers(), "const");
 }
 
 #[test]
 fn float_c_answers_as_the_core_does() {
-    compare(floats());
+    compare(floats(), "const");
+}
+
+#[test]
+fn c_that_keeps_constants_in_the_flash_of_an_avr_answers_the_same_elsewhere() {
+    compare([integers(), floats()].concat(), "progmem");
+}
+
+#[test]
+fn what_an_avr_has_no_flash_for_is_refused_with_the_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    fs::write(here.join("net.selv"), &*Spec::new(&[784, 64, 10]).build(1)).unwrap();
+    let words = ["export", "net.selv", "--format", "c", "-o", "net.c", "--storage"];
+    let line = fails(here, &support::with(&words, &["progmem"]), 6);
+    // Weights of 12 outputs in the last layer, multipliers of 2 bytes, names of 6, offsets and scales.
+    let bytes = 784 * 64 + 64 * 12 + 4 * 74 + 2 * 64 + 60 + 8 * 784;
+    assert!(line.contains(&format!("take {bytes} bytes")) && line.contains("32768"), "{line}");
+    assert!(!here.join("net.c").exists() && !here.join("net.h").exists());
+    succeeds(here, &support::with(&words, &["const"]));
+    let line =
+        fails(here, &["export", "net.selv", "--format", "cmake", "-o", "a", "--storage", "progmem"], 2);
+    assert!(line.ends_with("--storage goes with --format c and arduino"), "{line}");
+    let firmware =
+        ["export", "net.selv", "--format", "firmware", "--board", "microbit", "-o", "a", "--storage"];
+    assert!(fails(here, &support::with(&firmware, &["const"]), 2).contains("--storage goes with"));
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn float_c_adds_up_as_we_do() {
     let words = ["export", "run", "--format", "c", "-o", "net.c", "--prefix", "1st"];
     assert!(fails(here, &words, 2).contains("--prefix 1st"));
     let words = ["export", "run", "--format", "npz", "-o", "net.npz", "--prefix", "a"];
-    assert!(fails(here, &words, 2).contains("--format c and cmake"));
+    assert!(fails(here, &words, 2).contains("--format c, cmake and arduino"));
 }
 
 #[test]

@@ -155,7 +155,7 @@ fn every_key_is_explained() {
     let folder = made();
     let here = folder.path();
     succeeds(here, &["export", "run", "--format", "safetensors", "-o", "net.safetensors"]);
-    let commands: [&[&str]; 20] = [
+    let commands: [&[&str]; 22] = [
         &["train", "--data", "data", "--epochs", "1", "--out", "other"],
         &["eval", "run"],
         &["predict", "run", "--index", "0"],
@@ -163,6 +163,8 @@ fn every_key_is_explained() {
         &["estimate", "i8", "--target", "m4"],
         &["import", "net.safetensors", "-o", "imported"],
         &["export", "run", "--format", "c", "-o", "net.c"],
+        &["export", "i8", "--format", "cmake", "-o", "package"],
+        &["export", "i8", "--format", "arduino", "--storage", "const", "-o", "net.zip"],
         &["export", "i8", "--format", "selv", "--packing", "m4", "-o", "m4"],
         &["export", "i8", "--format", "firmware", "--board", "microbit", "--data", "data", "-o", "firmware"],
         &["verify", "i8", "m4", "--data", "data"],

@@ -8,7 +8,7 @@ use selvedge::format::{Dtype, InputType, Packing};
 use super::{DataArgs, FirmwareArgs};
 use crate::data::Task;
 use crate::estimate::{Bytes, Hertz};
-use crate::export::Format;
+use crate::export::{Format, Storage};
 use crate::import::InputKind;
 use crate::quantize::bits::InputBits;
 use crate::quantize::clip::Clip;
@@ -60,7 +60,7 @@ pub struct Export {
     /// Write this format
     #[arg(long, value_enum)]
     pub format: Format,
-    /// Write to this file; c writes FILE.c and FILE.h, cmake and firmware a folder
+    /// Write to this file; c writes FILE.c and FILE.h, arduino a FILE.zip, cmake and firmware a folder
     #[arg(short, long, value_name = "FILE")]
     pub out: PathBuf,
     /// Pack the weights of a flash file for a core: generic, cortex-m0 (also m0+, m3, rv32), cortex-m4 (also m7, m33),
@@ -71,9 +71,13 @@ pub struct Export {
     /// file's own, or f32]
     #[arg(long, value_name = "TYPE", value_parser = dtype)]
     pub dtype: Option<Dtype>,
-    /// Prefix the names in C, and name the package of cmake [default: the file's or folder's name]
+    /// Prefix the names in C, and name the package of cmake or the library of arduino [default: the file's or folder's name]
     #[arg(long, value_name = "NAME")]
     pub prefix: Option<String>,
+    /// Set where constants in C lie: const leaves it to the compiler, progmem keeps them in the flash of an AVR instead of
+    /// its RAM, with no effect on other cores [default: const for c, progmem for arduino]
+    #[arg(long, value_enum, hide_possible_values = true)]
+    pub storage: Option<Storage>,
     /// Print the result as one JSON object on stdout
     #[arg(long)]
     pub json: bool,

@@ -32,6 +32,7 @@ pub fn run(args: &Export) -> Result<()> {
         model: &args.model,
         out: &args.out,
         prefix: args.prefix.as_deref(),
+        storage: args.storage,
         dtype: args.dtype,
         packing: args.packing,
         firmware,
@@ -64,6 +65,9 @@ fn check_options<'a>(args: &'a Export, exporter: &dyn Exporter) -> Result<Option
                 "--packing, --dtype and --prefix do not go with --format firmware: the board decides",
             ));
         }
+        if args.storage.is_some() {
+            return Err(ExportOption::Storage.refusal("--storage"));
+        }
         return firmware::options(&args.firmware).map(Some);
     }
     if let Some(flag) = args.firmware.said() {
@@ -77,6 +81,9 @@ fn check_options<'a>(args: &'a Export, exporter: &dyn Exporter) -> Result<Option
     }
     if args.prefix.is_some() && !takes(ExportOption::Prefix) {
         return Err(ExportOption::Prefix.refusal("--prefix"));
+    }
+    if args.storage.is_some() && !takes(ExportOption::Storage) {
+        return Err(ExportOption::Storage.refusal("--storage"));
     }
     Ok(None)
 }

@@ -30,11 +30,12 @@ use crate::memory::size;
 use crate::model::Model;
 use crate::model::fold::{self, Folded};
 
+pub use c::Storage;
 pub use firmware::FirmwareOptions;
 pub use npz::logits;
 
 /// The formats, in the order of the help.
-pub static FORMATS: [Format; 10] = [
+pub static FORMATS: [Format; 11] = [
     Format(&state_dict::StateDict),
     Format(&onnx::Onnx),
     Format(&onnx::OnnxInteger),
@@ -42,6 +43,7 @@ pub static FORMATS: [Format; 10] = [
     Format(&npz::Npz),
     Format(&c::C),
     Format(&package::Cmake),
+    Format(&package::Arduino),
     Format(&flash::FlashFile),
     Format(&flash::RustModule),
     Format(&firmware::Firmware),
@@ -129,6 +131,8 @@ pub enum ExportOption {
     Prefix,
     /// `--packing` and `--dtype`.
     Weights,
+    /// `--storage`.
+    Storage,
     /// `--overwrite`.
     Overwrite,
     /// `--board` and everything else of [`FirmwareOptions`].
@@ -146,7 +150,9 @@ impl ExportOption {
             (false, 1) => ("goes", " alone"),
             (false, _) => ("goes", ""),
         };
-        Error::usage(format!("{flag} {verb} with --format {}{alone}", names.join(" and ")))
+        let (last, others) = names.split_last().expect("a format takes it");
+        let others = if others.is_empty() { String::new() } else { others.join(", ") + " and " };
+        Error::usage(format!("{flag} {verb} with --format {others}{last}{alone}"))
     }
 }
 
@@ -246,6 +252,8 @@ pub struct ExportOptions<'a> {
     pub out: &'a Path,
     /// The start of names in C; the file's name if it is not given.
     pub prefix: Option<&'a str>,
+    /// Where the constants of C lie.
+    pub storage: Option<Storage>,
     /// The type of a flash file's weights.
     pub dtype: Option<Dtype>,
     /// The packing of a flash file's weights.
@@ -283,13 +291,14 @@ impl Exported {
 
 #[cfg(test)]
 mod tests {
-    use super::ExportOption::{Board, Overwrite, Prefix, Weights};
+    use super::ExportOption::{Board, Overwrite, Prefix, Storage, Weights};
 
     #[test]
     fn options_name_the_formats_that_take_them() {
         for (option, flag, expected) in [
-            (Prefix, "--prefix", "--prefix goes with --format c and cmake"),
+            (Prefix, "--prefix", "--prefix goes with --format c, cmake and arduino"),
             (Weights, "--packing and --dtype", "--packing and --dtype go with --format selv and rust"),
+            (Storage, "--storage", "--storage goes with --format c and arduino"),
             (Overwrite, "--overwrite", "--overwrite goes with --format cmake and firmware"),
             (Board, "--cpu", "--cpu goes with --format firmware alone"),
         ] {

@@ -1,11 +1,14 @@
-//! A package of the C format: what CMake, ESP-IDF, Zephyr and PlatformIO need to build it, and an example that asks it.
+//! A package of the C format: what CMake, ESP-IDF, Zephyr and PlatformIO need to build it, and an example that asks it. Beside
+//! it, [`Arduino`] is one for Arduino.
 //!
 //! The files depend on the model and the package's name alone. Templates are in `templates/package`; the words between @
 //! signs are their placeholders.
 
+mod arduino;
 mod example;
+mod sketch;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use selvedge::format::{Dtype, ModelView, Packing};
 use serde_json::json;
@@ -29,7 +32,7 @@ const IDF_COMPONENT: &str =
 
 /// Headers of C, POSIX and Arduino, which a `NAME.h` on the include path would hide, and targets that CMake keeps for itself.
 /// File systems may ignore case, so this does too.
-const RESERVED: [&str; 51] = [
+const RESERVED: [&str; 64] = [
     "assert",
     "complex",
     "ctype",
@@ -70,6 +73,19 @@ const RESERVED: [&str; 51] = [
     "strings",
     "unistd",
     "arduino",
+    "binary",
+    "client",
+    "eeprom",
+    "hardwareserial",
+    "ipaddress",
+    "print",
+    "printable",
+    "server",
+    "spi",
+    "stream",
+    "udp",
+    "wire",
+    "wstring",
     "all",
     "clean",
     "depend",
@@ -82,6 +98,8 @@ const RESERVED: [&str; 51] = [
     "rebuild_cache",
     "test",
 ];
+
+pub(super) use arduino::Arduino;
 
 /// `--format cmake`.
 pub(super) struct Cmake;
@@ -101,7 +119,9 @@ impl Exporter for Cmake {
     }
 
     fn write(&self, model: &ModelFile<'_>, options: &ExportOptions<'_>) -> Result<Exported> {
-        let name = name(options.prefix, options.out)?;
+        let folder =
+            options.out.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let name = name(options.prefix, &folder)?;
         let files = match model {
             ModelFile::Flash(model) => files(model, &name)?,
             ModelFile::Model(model) => {
@@ -123,13 +143,12 @@ impl Exporter for Cmake {
     }
 }
 
-/// The name of the package: `--prefix`, or the folder's name.
+/// The name of the package: `--prefix`, or the name of the folder or file.
 ///
 /// # Errors
 /// `Usage` for a name that C, CMake or Arduino do not allow.
-fn name(given: Option<&str>, out: &Path) -> Result<String> {
-    let folder = out.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    let name = given.unwrap_or(&folder);
+fn name(given: Option<&str>, out: &str) -> Result<String> {
+    let name = given.unwrap_or(out);
     let why = if !c::is_identifier(name) {
         "is no name of a package, which starts with a letter and goes on in letters, digits and _"
     } else if name.len() > 63 {
@@ -145,31 +164,15 @@ fn name(given: Option<&str>, out: &Path) -> Result<String> {
 
 /// The files, sorted by their paths.
 fn files(model: &ModelView<'_>, name: &str) -> Result<Vec<(PathBuf, Vec<u8>)>> {
-    let code = c::files(model, name)?;
-    let shape = model.header().to_string();
-    let fill = |template: &str| {
-        template
-            .replace("@VERSION@", env!("CARGO_PKG_VERSION"))
-            .replace("@SHAPE@", &shape)
-            .replace("@UPPER@", &name.to_uppercase())
-            .replace("@NAME@", name)
-    };
-    let library = json!({
-        "name": name,
-        "version": env!("CARGO_PKG_VERSION"),
-        "description": fill("The neural network @NAME@ (@SHAPE@) in C99"),
-        "keywords": ["neural network", "inference"],
-        "frameworks": "*",
-        "platforms": "*",
-        "headers": format!("{name}.h"),
-    });
+    let code = c::files(model, name, c::Storage::Const)?;
+    let fill = |template: &str| filled(template, model, name);
     let mut files = vec![
         ("CMakeLists.txt".into(), fill(CMAKE_LISTS)),
         ("README.md".into(), fill(README)),
         ("examples/ask/main.c".into(), example::main(model, name)),
         ("idf_component.yml".into(), fill(IDF_COMPONENT)),
         (format!("include/{name}.h"), code.header),
-        ("library.json".into(), format!("{library:#}\n")),
+        ("library.json".into(), library_json(model, name, "*")),
         (format!("src/{name}.c"), code.source.replacen("HEADER", &format!("{name}.h"), 2)),
         ("zephyr/CMakeLists.txt".into(), fill(ZEPHYR_CMAKE_LISTS)),
         ("zephyr/Kconfig".into(), fill(KCONFIG)),
@@ -179,24 +182,45 @@ fn files(model: &ModelView<'_>, name: &str) -> Result<Vec<(PathBuf, Vec<u8>)>> {
     Ok(files.into_iter().map(|(path, text)| (path.into(), text.into_bytes())).collect())
 }
 
+/// A template with the placeholders that every package has.
+fn filled(template: &str, model: &ModelView<'_>, name: &str) -> String {
+    template
+        .replace("@VERSION@", env!("CARGO_PKG_VERSION"))
+        .replace("@SHAPE@", &model.header().to_string())
+        .replace("@UPPER@", &name.to_uppercase())
+        .replace("@NAME@", name)
+}
+
+/// PlatformIO's `library.json`.
+fn library_json(model: &ModelView<'_>, name: &str, frameworks: &str) -> String {
+    let library = json!({
+        "name": name,
+        "version": env!("CARGO_PKG_VERSION"),
+        "description": filled("The neural network @NAME@ (@SHAPE@) in C99", model, name),
+        "keywords": ["neural network", "inference"],
+        "frameworks": frameworks,
+        "platforms": "*",
+        "headers": format!("{name}.h"),
+    });
+    format!("{library:#}\n")
+}
+
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::name;
 
     #[test]
     fn names_are_of_packages() {
         for good in ["net", "a_1", "Net2"] {
-            assert_eq!(name(None, Path::new("some.where").join(good).as_path()).unwrap(), good);
+            assert_eq!(name(None, good).unwrap(), good);
         }
-        assert_eq!(name(Some("net"), Path::new("1-a")).unwrap(), "net");
+        assert_eq!(name(Some("net"), "1-a").unwrap(), "net");
         let long = "a".repeat(64);
         for bad in ["1st", "my-net", "_net", "", "é", "a.b", "a b", "stdint", "Float", "test", &long] {
-            let line = name(Some(bad), Path::new("out")).unwrap_err().message;
+            let line = name(Some(bad), "out").unwrap_err().message;
             assert!(line.ends_with("choose another"), "{bad}: {line}");
         }
-        assert!(name(None, Path::new("my-net")).unwrap_err().message.contains("--prefix NAME"));
-        assert!(name(None, Path::new("..")).is_err());
+        assert!(name(None, "my-net").unwrap_err().message.contains("--prefix NAME"));
+        assert!(name(None, "").is_err());
     }
 }

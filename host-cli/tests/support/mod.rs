@@ -2,6 +2,7 @@
 #![allow(dead_code)] // Each test binary uses its own part.
 
 pub mod c;
+pub mod examples;
 pub mod files;
 pub mod rows;
 pub mod runs;

@@ -140,11 +140,11 @@ fn values(of: &Interface<'_>) -> (String, Vec<Question>) {
     let kind = format!("static const {}", of.logit());
     array(&mut arrays, &kind, "@_adds", adds.into_iter());
     let value = if integer {
-        "(float)(logits[o] + @_adds[o]) * @_units[o]"
+        "(float)(logits[o] + READ(int32_t, @_adds, o)) * READ(float, @_units, o)"
     } else {
         let factors: Vec<_> = factors.iter().map(|x| float(*x)).collect();
         array(&mut arrays, "static const float", "@_factors", factors.into_iter());
-        "logits[o] * @_factors[o] + @_adds[o]"
+        "logits[o] * READ(float, @_factors, o) + READ(float, @_adds, o)"
     };
     let nan = if of.may_be_nan() { "; 0, or -2 where a\n * value is not a number" } else { "" };
     let body = VALUES.replace("CALL", &of.logits_into("logits", "-2")).replace("VALUE", value) + of.done();
@@ -182,7 +182,7 @@ CALL    for (o = 0; o < OUTPUTS; o++) {
 
 const FIXED: &str = "    uint32_t o;
 CALL    for (o = 0; o < OUTPUTS; o++) {
-        values[o] += @_adds[o];
+        values[o] += READ(int32_t, @_adds, o);
     }
 ";
 
@@ -289,7 +289,7 @@ const ERROR: &str = "
 /* The error of output o, in units of those that are squared; q is the code of the input. */
 static int32_t @_error(int32_t z, uint32_t q, uint32_t o)
 {
-    const int32_t error = z + @_adds[o] - (int32_t)((q * @_factors[o] + 128u) >> 8);
+    const int32_t error = z + READ(int32_t, @_adds, o) - (int32_t)((q * READ(uint32_t, @_factors, o) + 128u) >> 8);
     const int32_t rounded = ROUNDED;
     return rounded < -32767 ? -32767 : rounded > 32767 ? 32767 : rounded;
 }

@@ -12,18 +12,18 @@ use selvedge::format::ModelView;
 
 use super::interface::{Interface, PREFIX};
 use super::literal::{array, float};
-use super::{Files, answers};
+use super::{Files, Storage, answers};
 use crate::error::{Error, Result};
 
 /// The C files of a file of floats.
 ///
 /// # Errors
 /// `Model` for an activation or a threshold that C cannot have.
-pub(super) fn write(model: &ModelView<'_>, name: &str) -> Result<Files> {
-    let (of, header) = (Interface { name, model }, model.header());
+pub(super) fn write(model: &ModelView<'_>, name: &str, storage: Storage) -> Result<Files> {
+    let (of, header) = (Interface { name, model, storage }, model.header());
     let (arrays, mut questions) = answers::of_task(&of)?;
     questions.insert(0, answers::logits(&of, logits(&of)));
-    let mut source = super::opening(header) + CONTRACTION;
+    let mut source = String::new();
     for (n, layer) in (1..).zip(model.layers()) {
         let (i, o) = (layer.inputs(), layer.outputs());
         let weights = (0..i * o).map(|at| float(layer.float_weight(at % o, at / o)));
@@ -37,8 +37,7 @@ pub(super) fn write(model: &ModelView<'_>, name: &str) -> Result<Files> {
     source += &arrays;
     questions.iter().for_each(|question| source += &of.define(question));
     source += &of.window_functions();
-    let source = of.named(&source) + &of.shared_arrays(None);
-    Ok(Files { header: of.header_file("Single precision.", &questions), source })
+    Ok(of.files(CONTRACTION, source, None, of.header_file("Single precision.", &questions)))
 }
 
 /// Compilers fuse a product and a sum to one operation by default, which rounds once instead of twice.
@@ -57,12 +56,16 @@ const CONTRACTION: &str = "
 /// The input that the raw value `value` of feature `i` becomes.
 pub(super) fn input(of: &Interface<'_>, value: &str) -> String {
     if of.is_picture() {
-        let byte = if of.model.table().is_some() { format!("@_table[{value}]") } else { value.into() };
+        let byte = if of.model.table().is_some() {
+            format!("READ(uint8_t, @_table, {value})")
+        } else {
+            value.into()
+        };
         return format!("(float){byte} / 255.0f");
     }
     let value = if of.raw() == "float" { value.into() } else { format!("(float){value}") };
     if answers::per_feature(of) {
-        return format!("({value} - @_offsets[i]) * @_scales[i]");
+        return format!("({value} - READ(float, @_offsets, i)) * READ(float, @_scales, i)");
     }
     let (offset, scale) = of.model.float_map(0);
     format!("({value} - {}) * {}", float(offset), float(scale))
@@ -162,12 +165,12 @@ static void @_layer(const float *x, uint32_t inputs, const float *w, const float
         const float v = x[i];
         if (v != 0.0f) {
             for (o = 0; o < outputs; o++) {
-                z[o] += v * w[o];
+                z[o] += v * READ(float, w, o);
             }
         }
     }
     for (o = 0; o < outputs; o++) {
-        z[o] += bias[o];
+        z[o] += READ(float, bias, o);
     }
 }
 ";

@@ -12,7 +12,7 @@ use super::literal::{array, float};
 /// The code of the raw value `value` of feature `i`.
 pub(super) fn code(of: &Interface<'_>, value: &str) -> String {
     match (of.is_picture(), of.model.table().is_some()) {
-        (true, true) => format!("@_table[{value}]"),
+        (true, true) => format!("READ(uint8_t, @_table, {value})"),
         (true, false) => format!("(uint8_t)({value} >> 1)"),
         (false, _) if per_feature(of) => format!("@_code({value}, i)"),
         (false, _) => format!("@_code({value})"),
@@ -33,7 +33,7 @@ pub(super) fn functions(of: &Interface<'_>) -> String {
     let mut parameter = |kind: &str, part: &str, values: Vec<String>| match per_feature(of) {
         true => {
             array(&mut text, &format!("static const {kind}"), &format!("@_{part}"), values.into_iter());
-            format!("@_{part}[i]")
+            format!("READ({kind}, @_{part}, i)")
         }
         false => values.concat(),
     };

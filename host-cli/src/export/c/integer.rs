@@ -9,20 +9,19 @@ use selvedge::format::{Dtype, LayerView, ModelView, Task};
 
 use super::interface::{Interface, PREFIX};
 use super::literal::array;
-use super::{Files, answers, input};
+use super::{Files, Storage, answers, input};
 use crate::error::Result;
 
 /// The C files of a flash file.
 ///
 /// # Errors
 /// `Model` for a file whose thresholds C cannot write.
-pub(super) fn write(model: &ModelView<'_>, name: &str) -> Result<Files> {
-    let of = Interface { name, model };
+pub(super) fn write(model: &ModelView<'_>, name: &str, storage: Storage) -> Result<Files> {
+    let of = Interface { name, model, storage };
     let network = Network { of: &of, four_bits: model.header().dtype() == Dtype::I4 };
     let (arrays, mut questions) = answers::of_task(&of)?;
     questions.insert(0, answers::logits(&of, network.logits()));
-    let mut source = super::opening(model.header());
-    source += &network.numbers();
+    let mut source = network.numbers();
     source += &input::functions(&of);
     source += &network.kernels();
     source += &network.layers();
@@ -37,14 +36,13 @@ pub(super) fn write(model: &ModelView<'_>, name: &str) -> Result<Files> {
             model.header().width(last - 1),
         );
         let start = format!("    const {w} *w = @_weights{last};\n{}", network.start("-2"));
-        source += &answers::squares(&of, &start, &sums, &format!("@_biases{last}[i]"));
+        source += &answers::squares(&of, &start, &sums, &format!("READ(int32_t, @_biases{last}, i)"));
     }
     source += &arrays;
     questions.iter().for_each(|question| source += &of.define(question));
     source += &of.window_functions();
     let units = (model.header().task() == Task::Values).then(|| answers::units(&of));
-    let source = of.named(&source) + &of.shared_arrays(units);
-    Ok(Files { header: of.header_file(&network.notes(), &questions), source })
+    Ok(of.files("", source, units, of.header_file(&network.notes(), &questions)))
 }
 
 /// An integer network, about to be written.
@@ -250,7 +248,7 @@ fn nibbles(layer: &LayerView<'_>) -> Vec<u8> {
 }
 
 const SUMS: &str = "
-/* The sums of four rows whose weights lie side by side. */
+/* The sums of four rows whose weights lie side by side. A product fits the least int that C allows. */
 static void @_sums(const uint8_t *x, uint32_t inputs, const WEIGHT *w, int32_t *sums)
 {
     int32_t a = 0;
@@ -259,7 +257,7 @@ static void @_sums(const uint8_t *x, uint32_t inputs, const WEIGHT *w, int32_t *
     int32_t d = 0;
     uint32_t i;
     for (i = 0; i < inputs; i++, w += STRIDE) {
-        const int32_t v = x[i];
+        const int v = x[i];
         if (v != 0) {
 PRODUCTS
         }
@@ -271,16 +269,16 @@ PRODUCTS
 }
 ";
 
-const BYTES: &str = "            a += v * w[0];
-            b += v * w[1];
-            c += v * w[2];
-            d += v * w[3];";
+const BYTES: &str = "            a += v * READ(WEIGHT, w, 0);
+            b += v * READ(WEIGHT, w, 1);
+            c += v * READ(WEIGHT, w, 2);
+            d += v * READ(WEIGHT, w, 3);";
 
 /// The exclusive or and the difference extend the nibble's sign.
-const NIBBLES: &str = "            a += v * (((w[0] & 15) ^ 8) - 8);
-            b += v * (((w[0] >> 4) ^ 8) - 8);
-            c += v * (((w[1] & 15) ^ 8) - 8);
-            d += v * (((w[1] >> 4) ^ 8) - 8);";
+const NIBBLES: &str = "            a += v * (((READ(WEIGHT, w, 0) & 15) ^ 8) - 8);
+            b += v * (((READ(WEIGHT, w, 0) >> 4) ^ 8) - 8);
+            c += v * (((READ(WEIGHT, w, 1) & 15) ^ 8) - 8);
+            d += v * (((READ(WEIGHT, w, 1) >> 4) ^ 8) - 8);";
 
 const SHIFTED: &str = "
 /* value / 2^bits rounded down; C leaves the right shift of what is negative to the compiler. */
@@ -331,7 +329,7 @@ static void @_hidden(const uint8_t *x, LOWuint32_t inputs, const WEIGHT *w, cons
             FOUR(x, LOW_OFinputs, w, sums);
             w += STRIDE * inputs;
         }
-        y[o] = @_requantize(sums[o % 4] + biases[o], multipliers[o]);
+        y[o] = @_requantize(sums[o % 4] + READ(int32_t, biases, o), READ(MULTIPLIER, multipliers, o));
     }
 }
 ";
@@ -342,9 +340,9 @@ static uint8_t @_looked_up(int32_t sum, MULTIPLIER multiplier, const uint8_t *ta
 {
     const int64_t raised = (int64_t)sum * multiplier + (int64_t)0x80800000u;
     if (raised < 0) {
-        return table[0];
+        return READ(uint8_t, table, 0);
     }
-    return table[raised >> 32 != 0 ? 255 : raised >> 24];
+    return READ(uint8_t, table, raised >> 32 != 0 ? 255 : raised >> 24);
 }
 ";
 
@@ -359,7 +357,7 @@ static void @_by_table(const uint8_t *x, LOWuint32_t inputs, const WEIGHT *w, co
             FOUR(x, LOW_OFinputs, w, sums);
             w += STRIDE * inputs;
         }
-        y[o] = @_looked_up(sums[o % 4] + biases[o], multipliers[o], table);
+        y[o] = @_looked_up(sums[o % 4] + READ(int32_t, biases, o), READ(MULTIPLIER, multipliers, o), table);
     }
 }
 ";
@@ -375,7 +373,7 @@ static void @_last(const uint8_t *x, LOWuint32_t inputs, const WEIGHT *w, const 
             FOUR(x, LOW_OFinputs, w, sums);
             w += STRIDE * inputs;
         }
-        logits[o] = sums[o % 4] + biases[o];
+        logits[o] = sums[o % 4] + READ(int32_t, biases, o);
     }
 }
 ";

@@ -10,6 +10,8 @@ use std::fmt::Write;
 use selvedge::format::{Header, InputType, ModelView, Task};
 
 use super::literal::{array, float, quote};
+use super::storage::{self, STORED};
+use super::{Files, Storage};
 
 /// What stands for the prefix of all names until a text is [complete](Interface::named): no character of C.
 pub(super) const PREFIX: &str = "@";
@@ -19,6 +21,7 @@ pub(super) const PREFIX: &str = "@";
 pub(super) struct Interface<'a> {
     pub name: &'a str,
     pub model: &'a ModelView<'a>,
+    pub storage: Storage,
 }
 
 /// A function that a network has.
@@ -214,13 +217,16 @@ extern \"C\" {{
         if let Some((what, array)) = self.names() {
             let _ = write!(
                 text,
-                "\n/* The names of the {what}. */\nextern const char *const {PREFIX}_{array}[{outputs}];\n"
+                "\n/* The names of the {what}.{} */\nextern {};\n",
+                self.on_avr("strcpy_P and Arduino's __FlashStringHelper read them"),
+                self.names_array(array)
             );
         }
         if header.task() == Task::Values && header.dtype().is_integer() {
             let _ = write!(
                 text,
-                "\n/* What one unit of each number in fixed point is worth. */\nextern const float {PREFIX}_units[{outputs}];\n"
+                "\n/* What one unit of each number in fixed point is worth.{} */\nextern const float {PREFIX}_units[{outputs}];\n",
+                self.on_avr("pgm_read_float reads it")
             );
         }
         text += &self.window_declarations();
@@ -244,28 +250,49 @@ extern \"C\" {{
         })
     }
 
+    /// What the header says of an array that lies in flash on AVR.
+    fn on_avr(&self, how: &str) -> String {
+        match self.storage {
+            Storage::Const => String::new(),
+            Storage::Progmem => format!(" On AVR in flash: {how}."),
+        }
+    }
+
+    /// The declaration of the array of the outputs' names. Pointers to strings would lie in flash, but not the strings.
+    fn names_array(&self, array: &str) -> String {
+        let count = self.header().outputs();
+        match self.storage {
+            Storage::Const => format!("const char *const {PREFIX}_{array}[{count}]"),
+            Storage::Progmem => {
+                let longest = self.model.labels().map(str::len).max().unwrap_or(0);
+                format!("const char {PREFIX}_{array}[{count}][{}]", longest + 1)
+            }
+        }
+    }
+
     /// A text with the prefix in its place.
-    pub fn named(&self, text: &str) -> String {
+    fn named(&self, text: &str) -> String {
         text.replace(PREFIX, self.name)
     }
 
-    /// The arrays that the header declares; they may hold the user's text, so that they are complete.
-    pub fn shared_arrays(&self, units: Option<Vec<f32>>) -> String {
-        let mut text = String::new();
+    /// The files of a source: how it starts behind its header, its text, what numbers in fixed point are worth, and the
+    /// header.
+    pub fn files(&self, start: &str, mut body: String, units: Option<Vec<f32>>, header: String) -> Files {
         if let Some(units) = units {
             let units: Vec<_> = units.into_iter().map(float).collect();
-            array(&mut text, "const float", &format!("{}_units", self.name), units.into_iter());
+            array(&mut body, "const float", "@_units", units.into_iter());
         }
+        let mut names = String::new();
         if let Some((_, array)) = self.names() {
+            let _ = write!(body, "\n{}{STORED} = {{\n", self.names_array(array));
+            // The user's text: nothing in it is replaced.
             let quoted: Vec<String> = self.model.labels().map(quote).collect();
-            let (name, count) = (self.name, self.header().outputs());
-            let _ = write!(
-                text,
-                "\nconst char *const {name}_{array}[{count}] = {{\n    {},\n}};\n",
-                quoted.join(",\n    ")
-            );
+            names = format!("    {},\n}};\n", quoted.join(",\n    "));
         }
-        text
+        let constants = storage::bytes(&body);
+        let opening = super::opening(self.header()) + start;
+        let source = self.storage.complete(&opening, &body, &self.name.to_uppercase());
+        Files { header, source: self.named(&source) + &names, constants }
     }
 
     fn window_declarations(&self) -> String {

@@ -2,6 +2,8 @@
 
 use std::fmt::{Display, Write};
 
+use super::storage::STORED;
+
 /// A finite number in single precision; the compiler reads the same bits.
 pub(super) fn float(x: f32) -> String {
     format!("{x:e}f")
@@ -26,14 +28,15 @@ pub(super) fn quote(text: &str) -> String {
     quoted
 }
 
-/// Appends a constant array of a type such as `static const float`, wrapped at 100 columns.
+/// Appends a constant array of a type such as `static const float`, wrapped at 100 columns; [`Storage`](super::Storage) says
+/// where it lies.
 pub(super) fn array<T: Display>(
     text: &mut String,
     kind: &str,
     name: &str,
     values: impl ExactSizeIterator<Item = T>,
 ) {
-    let _ = write!(text, "\n{kind} {name}[{}] = {{", values.len());
+    let _ = write!(text, "\n{kind} {name}[{}]{STORED} = {{", values.len());
     let mut column = usize::MAX;
     for value in values {
         let value = value.to_string();
@@ -61,7 +64,7 @@ mod tests {
     fn arrays_wrap() {
         let mut text = String::new();
         array(&mut text, "static const int8_t", "w", (0..100).map(|n| n - 50));
-        assert!(text.starts_with("\nstatic const int8_t w[100] = {\n    -50, -49,"), "{text}");
+        assert!(text.starts_with("\nstatic const int8_t w[100]$ = {\n    -50, -49,"), "{text}");
         assert!(text.lines().all(|l| l.len() <= 100) && text.ends_with(" 49,\n};\n"), "{text}");
     }
 

@@ -3,7 +3,7 @@
 //! The code uses no heap and no library but `<stdint.h>` and `<float.h>`, and every name has a prefix. Integer networks give
 //! the flash file's results bit for bit, in 32-bit sums with one 64-bit multiplication per hidden unit. Float networks sum in
 //! the order of the flash file's arithmetic. Neither depends on the compiler or its flags: what would change the result is
-//! refused while it compiles. There is one exception, which no macro tells: clang's `-ffp-contract=fast` ignores the pragma
+//! refused while it compiles. [`Storage`] puts constants into the flash of an AVR. There is one exception, which no macro tells: clang's `-ffp-contract=fast` ignores the pragma
 //! that keeps products and sums of float networks apart (its default, `-ffp-contract=on`, heeds it).
 
 mod answers;
@@ -12,10 +12,13 @@ mod input;
 mod integer;
 mod interface;
 mod literal;
+mod storage;
 
 use std::path::{Path, PathBuf};
 
 use selvedge::format::{Dtype, Header, InputType, ModelView, Packing, Task};
+
+pub use storage::Storage;
 
 use super::{ExportOption, ExportOptions, Exported, Exporter, FormatInfo, ModelFile};
 use crate::error::{Error, Result};
@@ -27,28 +30,30 @@ pub(super) struct C;
 impl Exporter for C {
     fn info(&self) -> FormatInfo {
         FormatInfo::new("c", "C99 header and source with the weights and an inference function")
-            .with_options(&[ExportOption::Prefix])
+            .with_options(&[ExportOption::Prefix, ExportOption::Storage])
     }
 
     fn write(&self, model: &ModelFile<'_>, options: &ExportOptions<'_>) -> Result<Exported> {
         let prefix = prefix(options.prefix, options.out)?;
+        let storage = options.storage.unwrap_or(Storage::Const);
         let files = match model {
-            ModelFile::Flash(model) => files(model, &prefix)?,
+            ModelFile::Flash(model) => files(model, &prefix, storage)?,
             ModelFile::Model(model) => {
                 let bytes = flash::of_model(model, Dtype::F32, Packing::Generic)?;
-                files(&flash::parse_own(&bytes)?, &prefix)?
+                files(&flash::parse_own(&bytes)?, &prefix, storage)?
             }
         };
+        storage.check(files.constants, "leave --storage progmem out for a core whose flash is memory")?;
         Ok(Exported::files(named(files, options.out, &prefix)))
     }
 }
 
 /// The C files of a flash file.
-pub(super) fn files(model: &ModelView<'_>, prefix: &str) -> Result<Files> {
+pub(super) fn files(model: &ModelView<'_>, prefix: &str, storage: Storage) -> Result<Files> {
     if model.header().dtype().is_integer() {
-        integer::write(model, prefix)
+        integer::write(model, prefix, storage)
     } else {
-        float::write(model, prefix)
+        float::write(model, prefix, storage)
     }
 }
 
@@ -59,6 +64,8 @@ pub(super) struct Files {
     pub header: String,
     /// `NAME.c`, with the placeholder HEADER for the header's name, twice.
     pub source: String,
+    /// Bytes of the constant arrays.
+    pub constants: usize,
 }
 
 /// Whether a text is an identifier that C does not keep for itself.
@@ -87,7 +94,7 @@ fn prefix(given: Option<&str>, out: &Path) -> Result<String> {
 
 /// The two files: `out` with the extensions `.c` and `.h`.
 fn named(files: Files, out: &Path, name: &str) -> Vec<(PathBuf, Vec<u8>)> {
-    let Files { header, source } = files;
+    let Files { header, source, .. } = files;
     let (c, h) = (out.with_extension("c"), out.with_extension("h"));
     let included = h.file_name().map_or_else(|| format!("{name}.h"), |f| f.to_string_lossy().into_owned());
     vec![(c, source.replacen("HEADER", &included, 2).into_bytes()), (h, header.into_bytes())]

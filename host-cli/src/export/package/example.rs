@@ -10,7 +10,23 @@ const MAIN: &str = include_str!("../../../templates/package/main.c.in");
 
 /// The text of the program.
 pub(super) fn main(model: &ModelView<'_>, name: &str) -> String {
-    let (header, values) = (model.header(), row(model));
+    let header = model.header();
+    let (declarations, ask, print) = answer(model);
+    let (of_window, fill) = match header.window() {
+        Some(_) => (format!("    static {name}_window window;\n    uint32_t at;\n"), push(header)),
+        None => (String::new(), String::new()),
+    };
+    let text = MAIN
+        .replace("@DECLARATIONS@", &(of_window + declarations))
+        .replace("@FILL@", &fill)
+        .replace("@ASK@", &ask)
+        .replace("@PRINT@", &print);
+    with_row(&text, model).replace("@UPPER@", &name.to_uppercase()).replace("@NAME@", name)
+}
+
+/// A template with a sample of raw values in its place.
+pub(super) fn with_row(template: &str, model: &ModelView<'_>) -> String {
+    let header = model.header();
     let raw = match header.input_type() {
         InputType::I16 => "int16_t",
         InputType::U16 => "uint16_t",
@@ -22,23 +38,16 @@ pub(super) fn main(model: &ModelView<'_>, name: &str) -> String {
         false => "Pixels drawn from a seed",
     };
     let mut lines = String::new();
-    for chunk in values.chunks(8) {
+    for chunk in row(model).chunks(8) {
         let _ = writeln!(lines, "    {},", chunk.join(", "));
     }
-    let (declarations, ask, print) = answer(model);
-    let (of_window, fill) = match header.window() {
-        Some(_) => (format!("    static {name}_window window;\n    uint32_t at;\n"), push(header)),
-        None => (String::new(), String::new()),
-    };
-    MAIN.replace("@DECLARATIONS@", &(of_window + declarations))
-        .replace("@FILL@", &fill)
-        .replace("@ASK@", &ask)
-        .replace("@PRINT@", &print)
-        .replace("@ABOUT_ROW@", about)
-        .replace("@VALUES@\n", &lines)
-        .replace("@RAW@", raw)
-        .replace("@UPPER@", &name.to_uppercase())
-        .replace("@NAME@", name)
+    template.replace("@ABOUT_ROW@", about).replace("@VALUES@\n", &lines).replace("@RAW@", raw)
+}
+
+/// The call of a function of the network with the sample, or the window, and `more` arguments.
+pub(super) fn call(header: &Header<'_>, verb: &str, more: &str) -> String {
+    let (kind, sample) = if header.window().is_some() { ("_window", "&window") } else { ("", "row") };
+    format!("@NAME@_{verb}{kind}{}({sample}{more})", suffix(header))
 }
 
 /// The end of the functions' names that tells the type of raw values.
@@ -47,7 +56,7 @@ fn suffix(header: &Header<'_>) -> String {
 }
 
 /// The statements that fill the window with the rows of the sample.
-fn push(header: &Header<'_>) -> String {
+pub(super) fn push(header: &Header<'_>) -> String {
     format!(
         "    for (at = 0; at < @UPPER@_INPUTS; at += @UPPER@_CHANNELS) {{\n        (void)@NAME@_push{}(&window, row + at);\n    }}\n",
         suffix(header)
@@ -57,9 +66,7 @@ fn push(header: &Header<'_>) -> String {
 /// Variables, the statement that asks, and those that print, by the task.
 fn answer(model: &ModelView<'_>) -> (&'static str, String, String) {
     let header = model.header();
-    let (kind, sample) = if header.window().is_some() { ("_window", "&window") } else { ("", "row") };
     let named = model.label(0).is_some();
-    let call = |verb: &str, more: &str| format!("@NAME@_{verb}{kind}{}({sample}{more})", suffix(header));
     match header.task() {
         Task::Class => {
             let known = match named {
@@ -69,11 +76,15 @@ fn answer(model: &ModelView<'_>) -> (&'static str, String, String) {
             let print = format!(
                 "    if (answer < 0) {{\n        printf(\"unknown\\n\");\n    }} else {{\n        {known}\n    }}"
             );
-            ("    int32_t answer = -1;\n", format!("answer = (int32_t){};", call("classify", "")), print)
+            (
+                "    int32_t answer = -1;\n",
+                format!("answer = (int32_t){};", call(header, "classify", "")),
+                print,
+            )
         }
         Task::Labels => (
             "    uint8_t bits[(@UPPER@_OUTPUTS + 7) / 8];\n    int o;\n",
-            format!("(void){};", call("labels", ", bits")),
+            format!("(void){};", call(header, "labels", ", bits")),
             format!(
                 "    for (o = 0; o < @UPPER@_OUTPUTS; o++) {{\n        if (bits[o / 8] >> o % 8 & 1) {{\n            {}\n        }}\n    }}",
                 if named {
@@ -85,7 +96,7 @@ fn answer(model: &ModelView<'_>) -> (&'static str, String, String) {
         ),
         Task::Values => (
             "    float values[@UPPER@_OUTPUTS];\n    int o;\n",
-            format!("(void){};", call("predict", ", values")),
+            format!("(void){};", call(header, "predict", ", values")),
             format!(
                 "    for (o = 0; o < @UPPER@_OUTPUTS; o++) {{\n        {}\n    }}",
                 match named {
@@ -96,7 +107,7 @@ fn answer(model: &ModelView<'_>) -> (&'static str, String, String) {
         ),
         _ => (
             "    float answer = 0.0f;\n",
-            format!("answer = {};", call("score", "")),
+            format!("answer = {};", call(header, "score", "")),
             "    printf(\"score: %.9g\\n\", (double)answer);".into(),
         ),
     }
