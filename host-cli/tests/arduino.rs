@@ -146,10 +146,10 @@ fn bad_names_and_networks_that_an_avr_has_no_room_for_are_refused() {
     assert!(fails(&here, &support::with(&words, &["out"]), 2).contains("FILE.zip"));
 
     let pictures = (InputType::U8, InputMap::Plain, 7);
-    // Weights of the last layer for 12 outputs, biases, multipliers, names.
+    // Weights of the last layer for 12 outputs, biases, multipliers, names, the self-test.
     write(Spec { input: pictures, ..Spec::new(&[784, 64, 10]) });
     let line = fails(&here, &support::with(&words, &["net.zip"]), 6);
-    let bytes = 784 * 64 + 64 * 12 + 4 * 74 + 2 * 64 + 60;
+    let bytes = 784 * 64 + 64 * 12 + 4 * 74 + 2 * 64 + 60 + 784 + 40;
     assert!(line.contains(&format!("{bytes} bytes")) && line.contains("32768 bytes of flash"), "{line}");
     assert!(line.contains("--storage const"), "{line}");
     assert!(!here.join("net.zip").exists());

@@ -301,14 +301,42 @@ fn c_that_keeps_constants_in_the_flash_of_an_avr_answers_the_same_elsewhere() {
 }
 
 #[test]
+fn the_self_test_finds_a_changed_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    for (n, (spec, storage)) in
+        [(integers().remove(0), "const"), (floats().remove(0), "progmem")].into_iter().enumerate()
+    {
+        fs::write(here.join("net.selv"), &*spec.build(n as u64)).unwrap();
+        succeeds(here, &["export", "net.selv", "--format", "c", "--storage", storage, "-o", "net.c"]);
+        fs::write(here.join("main.c"), "#include \"net.h\"\nint main(void) { return net_selftest(); }\n")
+            .unwrap();
+        let run = || {
+            let built =
+                Command::new("gcc").current_dir(here).args(["-O2", "main.c", "net.c", "-o", "test"]).status();
+            assert!(built.unwrap().success());
+            Command::new(here.join("test")).status().unwrap().code()
+        };
+        assert_eq!(run(), Some(1), "{spec:?}");
+        // The first bias of the last layer.
+        let text = fs::read_to_string(here.join("net.c")).unwrap();
+        let biases = format!("net_biases{}[", spec.widths.len() - 1);
+        let at = text.find(&biases).unwrap();
+        let at = at + text[at..].find("{\n").unwrap() + 2;
+        fs::write(here.join("net.c"), format!("{}1 +{}", &text[..at], &text[at..])).unwrap();
+        assert_eq!(run(), Some(0), "{spec:?}");
+    }
+}
+
+#[test]
 fn what_an_avr_has_no_flash_for_is_refused_with_the_numbers() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     fs::write(here.join("net.selv"), &*Spec::new(&[784, 64, 10]).build(1)).unwrap();
     let words = ["export", "net.selv", "--format", "c", "-o", "net.c", "--storage"];
     let line = fails(here, &support::with(&words, &["progmem"]), 6);
-    // Weights of 12 outputs in the last layer, multipliers of 2 bytes, names of 6, offsets and scales.
-    let bytes = 784 * 64 + 64 * 12 + 4 * 74 + 2 * 64 + 60 + 8 * 784;
+    // Weights of 12 outputs in the last layer, multipliers of 2 bytes, names of 6, offsets and scales, the self-test.
+    let bytes = 784 * 64 + 64 * 12 + 4 * 74 + 2 * 64 + 60 + 8 * 784 + 4 * 794;
     assert!(line.contains(&format!("take {bytes} bytes")) && line.contains("32768"), "{line}");
     assert!(!here.join("net.c").exists() && !here.join("net.h").exists());
     succeeds(here, &support::with(&words, &["const"]));

@@ -163,7 +163,7 @@ fn every_key_is_explained() {
         &["estimate", "i8", "--target", "m4"],
         &["import", "net.safetensors", "-o", "imported"],
         &["export", "run", "--format", "c", "-o", "net.c"],
-        &["export", "i8", "--format", "cmake", "-o", "package"],
+        &["export", "i8", "--format", "cmake", "-o", "net-package", "--prefix", "net"],
         &["export", "i8", "--format", "arduino", "--storage", "const", "-o", "net.zip"],
         &["export", "i8", "--format", "selv", "--packing", "m4", "-o", "m4"],
         &["export", "i8", "--format", "firmware", "--board", "microbit", "--data", "data", "-o", "firmware"],

@@ -93,6 +93,10 @@ void setup()
 
 void loop()
 {
+    if (model_selftest() != 1) {
+        Serial.println(F("the self-test failed"));
+        return;
+    }
     for (size_t n = 0; n < sizeof rows / sizeof rows[0]; n++) {
         memcpy_P(row, rows[n], sizeof row);
 #ifdef PUSH

@@ -171,7 +171,7 @@ pub fn program(specs: &[(String, Spec)]) -> String {
         let refused = if raw == "f32" { refusals(spec, name) } else { String::new() };
         text += &format!(
             "#include \"{name}.h\"\nstatic int run_{name}(void)\n{{\nin = fopen(\"{name}.rows\", \"rb\");\n\
-             out = fopen(\"{name}.answers\", \"wb\");\nif (!in || !out) return 1;\n{loops}{refused}\n\
+             out = fopen(\"{name}.answers\", \"wb\");\nif (!in || !out) return 1;\nif ({name}_selftest() != 1) return 4;\n{loops}{refused}\n\
              return fclose(in) || fclose(out);\n}}\n"
         );
         calls += &format!("if (run_{name}()) {{ puts(\"{name}\"); return 1; }}\n");

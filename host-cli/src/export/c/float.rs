@@ -12,7 +12,7 @@ use selvedge::format::ModelView;
 
 use super::interface::{Interface, PREFIX};
 use super::literal::{array, float};
-use super::{Files, Storage, answers};
+use super::{Files, Storage, answers, self_test};
 use crate::error::{Error, Result};
 
 /// The C files of a file of floats.
@@ -37,6 +37,7 @@ pub(super) fn write(model: &ModelView<'_>, name: &str, storage: Storage) -> Resu
     source += &arrays;
     questions.iter().for_each(|question| source += &of.define(question));
     source += &of.window_functions();
+    source += &self_test::write(&of)?;
     Ok(of.files(CONTRACTION, source, None, of.header_file("Single precision.", &questions)))
 }
 

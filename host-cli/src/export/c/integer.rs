@@ -9,7 +9,7 @@ use selvedge::format::{Dtype, LayerView, ModelView, Task};
 
 use super::interface::{Interface, PREFIX};
 use super::literal::array;
-use super::{Files, Storage, answers, input};
+use super::{Files, Storage, answers, input, self_test};
 use crate::error::Result;
 
 /// The C files of a flash file.
@@ -41,6 +41,7 @@ pub(super) fn write(model: &ModelView<'_>, name: &str, storage: Storage) -> Resu
     source += &arrays;
     questions.iter().for_each(|question| source += &of.define(question));
     source += &of.window_functions();
+    source += &self_test::write(&of)?;
     let units = (model.header().task() == Task::Values).then(|| answers::units(&of));
     Ok(of.files("", source, units, of.header_file(&network.notes(), &questions)))
 }

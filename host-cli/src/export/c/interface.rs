@@ -11,7 +11,7 @@ use selvedge::format::{Header, InputType, ModelView, Task};
 
 use super::literal::{array, float, quote};
 use super::storage::{self, STORED};
-use super::{Files, Storage};
+use super::{Files, Storage, self_test};
 
 /// What stands for the prefix of all names until a text is [complete](Interface::named): no character of C.
 pub(super) const PREFIX: &str = "@";
@@ -236,6 +236,7 @@ extern \"C\" {{
                 let _ = writeln!(text, "{};", self.prototype(question, true));
             }
         }
+        text += self_test::DECLARATION;
         text += "\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n";
         self.named(&text)
     }

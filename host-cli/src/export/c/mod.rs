@@ -12,12 +12,14 @@ mod input;
 mod integer;
 mod interface;
 mod literal;
+mod self_test;
 mod storage;
 
 use std::path::{Path, PathBuf};
 
 use selvedge::format::{Dtype, Header, InputType, ModelView, Packing, Task};
 
+pub(super) use self_test::row;
 pub use storage::Storage;
 
 use super::{ExportOption, ExportOptions, Exported, Exporter, FormatInfo, ModelFile};

@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use selvedge::Rng;
-use selvedge::format::{Header, InputType, ModelView, SelfTest, Task};
-use selvedge::naive::integer::largest_code;
+use selvedge::format::{Header, InputType, ModelView, Task};
+
+use super::c::row;
 
 const MAIN: &str = include_str!("../../../templates/package/main.c.in");
 
@@ -111,37 +111,4 @@ fn answer(model: &ModelView<'_>) -> (&'static str, String, String) {
             "    printf(\"score: %.9g\\n\", (double)answer);".into(),
         ),
     }
-}
-
-/// A sample of raw values as C writes them; the same for the same file.
-fn row(model: &ModelView<'_>) -> Vec<String> {
-    let header = model.header();
-    if !header.input_map().is_affine() {
-        return SelfTest::pixels(1).take(header.inputs()).map(|pixel| pixel.to_string()).collect();
-    }
-    let rng = &mut Rng::new(1);
-    // A unit of the network's input, in integer files the whole range of the map.
-    let steps =
-        if header.dtype().is_integer() { 2.0 * f32::from(largest_code(header.input_bits())) } else { 1.0 };
-    let of_float_map = |feature: usize, rng: &mut Rng| {
-        let (offset, scale) = model.float_map(feature);
-        let x = offset + steps / scale * rng.uniform();
-        if x.is_finite() { x } else { offset }
-    };
-    let value = |feature: usize| match (header.input_type(), header.dtype().is_integer()) {
-        (InputType::F32, _) => format!("{:e}f", of_float_map(feature, rng)),
-        (_, true) => {
-            let (lo, span, _) = model.integer_map(feature);
-            (lo + rng.below(u32::from(span) + 1) as i32).to_string()
-        }
-        (of, false) => {
-            let (least, most) = match of {
-                InputType::I16 => (f32::from(i16::MIN), f32::from(i16::MAX)),
-                InputType::U16 => (0.0, f32::from(u16::MAX)),
-                _ => (0.0, f32::from(u8::MAX)),
-            };
-            of_float_map(feature, rng).clamp(least, most).round().to_string()
-        }
-    };
-    (0..header.inputs()).map(value).collect()
 }
