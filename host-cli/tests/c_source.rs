@@ -7,11 +7,12 @@ use std::fs;
 use host_cli::data::normalise::Inputs;
 use host_cli::data::{Reading, Source};
 use host_cli::inference::float::Predictor;
+use host_cli::inference::self_test;
 use host_cli::memory::Bytes;
 use host_cli::model::Model;
 use host_cli::thread_pool::{ThreadPool, Threads};
-use selvedge::format::ModelView;
-use selvedge::{Backend, Mlp, infer::integer};
+use selvedge::format::{Builder, Dtype, HeaderBuf, ModelView, Packing};
+use selvedge::{Backend, Mlp, Shape, infer::integer};
 use support::c::run;
 use support::{fails, succeeds};
 
@@ -70,4 +71,24 @@ fn integer_c_gives_the_files_logits() {
             assert_eq!((&found[..], Some(classes[n] as usize)), (&logits[..], class), "{dtype}, image {n}");
         }
     }
+}
+
+#[test]
+fn a_network_whose_logits_are_infinite_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let widths = [20, 5, 2];
+    let header = HeaderBuf::new(Shape::new(&widths).unwrap(), Dtype::F32, Packing::Generic).unwrap();
+    let mut bytes = Bytes::zeroed(header.file_bytes(), "the file").unwrap();
+    let mut builder = Builder::new(header, &mut bytes).unwrap();
+    for l in 0..2 {
+        for (o, i) in (0..widths[l + 1]).flat_map(|o| (0..widths[l]).map(move |i| (o, i))) {
+            builder.float_weight(l, o, i, 1e38);
+        }
+    }
+    builder.finish_with(7, self_test).unwrap();
+    fs::write(here.join("net.selv"), &bytes[..]).unwrap();
+    let line = fails(here, &["export", "net.selv", "--format", "c", "-o", "net.c"], 4);
+    assert!(line.contains("infinite logits") && line.contains("--lr"), "{line}");
+    assert!(!here.join("net.c").exists());
 }

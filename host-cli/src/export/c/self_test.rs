@@ -32,8 +32,9 @@ pub(super) fn write(of: &Interface<'_>) -> Result<String> {
         InputType::F32 => logits::<f32>(of.model, &row),
         _ => logits::<u8>(of.model, &row),
     };
-    let logits =
-        logits.map_err(|error| Error::model(format!("cannot export the model: its self-test: {error}")))?;
+    let logits = logits.map_err(|error| {
+        Error::model(format!("cannot export the model: {error}; train it again with a lower --lr"))
+    })?;
     let mut text = String::new();
     array(&mut text, &format!("static const {}", of.raw()), "@_sample", row.into_iter());
     array(&mut text, &format!("static const {}", of.logit()), "@_expected", logits.into_iter());
@@ -69,23 +70,28 @@ COPIEDCALL    for (i = 0; i < OUTPUTS; i++) {
 ";
 
 /// The logits of a sample, as C writes them.
-fn logits<T>(model: &ModelView<'_>, row: &[String]) -> std::result::Result<Vec<String>, selvedge::Error>
+fn logits<T>(model: &ModelView<'_>, row: &[String]) -> std::result::Result<Vec<String>, String>
 where
     T: RawValue + FromStr<Err: Debug>,
 {
     let value = |text: &String| text.trim_end_matches('f').parse().expect("the sample is of the file's type");
     let sample: Vec<T> = row.iter().map(value).collect();
-    let header = model.header();
+    let (header, text) = (model.header(), |error: selvedge::Error| error.to_string());
     if header.dtype().is_integer() {
         let (mut scratch, mut logits) =
             (vec![0; infer::integer::Engine::scratch_words(header)], vec![0; header.outputs()]);
-        infer::integer::Engine::new(model.clone())?.logits(&sample, &mut scratch, &mut logits)?;
+        let engine = infer::integer::Engine::new(model.clone()).map_err(text)?;
+        engine.logits(&sample, &mut scratch, &mut logits).map_err(text)?;
         return Ok(logits.iter().map(i32::to_string).collect());
     }
     let (mut scratch, mut logits) =
         (vec![0.0; infer::float::Engine::scratch_words(header)], vec![0.0; header.outputs()]);
-    infer::float::Engine::new(model.clone())?.logits(&sample, &mut scratch, &mut logits)?;
-    Ok(logits.iter().map(|&z| float(z)).collect())
+    let engine = infer::float::Engine::new(model.clone()).map_err(text)?;
+    engine.logits(&sample, &mut scratch, &mut logits).map_err(text)?;
+    match logits.iter().all(|z| z.is_finite()) {
+        true => Ok(logits.iter().map(|&z| float(z)).collect()),
+        false => Err("its weights are so large that it answers a sample with infinite logits".into()),
+    }
 }
 
 /// A sample of raw values as C writes them; the same for the same file.
