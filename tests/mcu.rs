@@ -97,8 +97,8 @@ fn the_raw_sample_and_the_outputs_of_a_score_are_not_counted() {
         assert_eq!(Profile::Core(Dtype::I8, packing).check(&header.header()), Err(Error::NotPlain));
         profile.ram_bytes(&header.header())
     };
-    // Lists of 16 quads with 10 more words and 3 for the end, or the pairs of both digits; 8 words of outputs.
-    assert_eq!(bytes(Task::Reconstruction, 7, Packing::CortexM4), 4 * (2 * 16 + 10 + 3 + 8));
+    // The pairs of 16 quads, or of both digits; 8 words of outputs.
+    assert_eq!(bytes(Task::Reconstruction, 7, Packing::CortexM4), 4 * (2 * 16 + 8));
     assert_eq!(bytes(Task::Reconstruction, 14, Packing::CortexM4), 4 * (4 * 16 + 8));
     assert_eq!(bytes(Task::Values, 14, Packing::CortexM4), 4 * (4 * 16 + 8) + 4 * 64);
     // Four blocks of inputs, two of hidden outputs, four entries; the low digits.

@@ -57,8 +57,17 @@ impl ModelView<'_> {
 
     /// What an output of a reconstruction is compared with, in an integer file.
     pub fn error_scale(&self, output: usize) -> ErrorScale {
-        let (add, mul) = self.answer(output);
-        ErrorScale { add: add as i32, mul }
+        self.error_scales(output).next().unwrap_or(ErrorScale { add: 0, mul: 0 })
+    }
+
+    /// The same of the outputs from `first` on.
+    #[inline]
+    pub(crate) fn error_scales(&self, first: usize) -> impl Iterator<Item = ErrorScale> {
+        let entries = self.answers.as_chunks().0.get(first..).unwrap_or_default();
+        entries.iter().map(|&entry| {
+            let (add, mul) = words_of(entry);
+            ErrorScale { add: add as i32, mul }
+        })
     }
 }
 

@@ -138,6 +138,31 @@ fn write_codes<T: Raw>(view: &ModelView<'_>, first: usize, values: &[T], high: &
     }
 }
 
+/// The affine maps of all features, at hand for many values.
+pub(crate) struct Maps<'a> {
+    entries: &'a [[u8; ENTRY_BYTES]],
+    /// 0 where one is for all features, else 1.
+    step: usize,
+    bits: u32,
+}
+
+impl Maps<'_> {
+    /// As [`ModelView::code`].
+    #[inline]
+    pub fn code<T: RawValue>(&self, feature: usize, value: T) -> u16 {
+        value.code(self.entries.get(self.step * feature).copied().unwrap_or_default(), self.bits)
+    }
+}
+
+impl<'a> ModelView<'a> {
+    /// The affine maps, to code many values.
+    #[inline]
+    pub(crate) fn maps(&self) -> Maps<'a> {
+        let step = usize::from(self.header().input_map() != InputMap::Affine);
+        Maps { entries: self.input.as_chunks().0, step, bits: self.header().input_bits() }
+    }
+}
+
 impl ModelView<'_> {
     /// The affine map of a feature: its two words.
     #[inline]

@@ -4,7 +4,7 @@ use super::answer::logit::Logit as _;
 use super::kernel::{Kernel, Outputs};
 use super::{Engine, Sample};
 use crate::error::Error;
-use crate::format::{Header, Task, ValueScale};
+use crate::format::{ErrorScale, Header, Task, ValueScale};
 use crate::naive::integer::reconstruction_error;
 use crate::naive::{self, argmax};
 
@@ -224,11 +224,17 @@ impl<K: Kernel<Logit = i32>> Engine<'_, K> {
         let halved = |p: u8| u16::from(view.table().map_or(p >> 1, |t| t[usize::from(p)]));
         let (mut bytes, mut codes) = (sample.bytes().map(halved), sample.codes(view));
         let mut sum = 0_u64;
-        let mut each = |output: usize, z: i32| {
-            let q = if plain { bytes.next() } else { codes.next() }.unwrap_or(0);
-            let scale = view.error_scale(output);
-            let d = reconstruction_error(z, scale.add, q, scale.mul, shift);
-            sum = sum.wrapping_add(u64::from(d.wrapping_mul(d) as u32));
+        let mut each = |first: usize, outputs: &[i32]| {
+            let mut add = |q: u16, &z: &i32, scale: ErrorScale| {
+                let d = reconstruction_error(z, scale.add, q, scale.mul, shift);
+                sum = sum.wrapping_add(u64::from(d.wrapping_mul(d) as u32));
+            };
+            let scales = view.error_scales(first).zip(outputs);
+            if plain {
+                scales.zip(&mut bytes).for_each(|((scale, z), q)| add(q, z, scale));
+            } else {
+                scales.zip(&mut codes).for_each(|((scale, z), q)| add(q, z, scale));
+            }
         };
         self.run_on(sample, scratch, Outputs::Each(&mut each))?;
         let anomaly = header.score_threshold().map(|threshold| sum > threshold);

@@ -47,8 +47,8 @@ pub(crate) mod kernel {
     pub enum Outputs<'o, Z> {
         /// Into a slice that has one for each.
         Logits(&'o mut [Z]),
-        /// One after the other, with their positions, to a function; there is no memory for all of them.
-        Each(&'o mut dyn FnMut(usize, Z)),
+        /// A few at a time, in order, with the position of the first, to a function; there is no memory for all of them.
+        Each(&'o mut dyn FnMut(usize, &[Z])),
     }
 
     /// The kernels of an engine.

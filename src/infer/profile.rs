@@ -105,15 +105,19 @@ pub(super) const fn low_words(header: &Header<'_>) -> usize {
     if header.input_bits() == 14 { input_words(header.inputs()) } else { 0 }
 }
 
-/// Over quads: in each layer dense pairs and outputs fit, and a list of up to seven eighths of the quads; of inputs of 14 bits
-/// the pairs of both digits.
+/// Over quads: in each layer dense pairs and outputs fit, and a list of up to seven eighths of the quads; of raw values, few of
+/// which have the code 0, the dense pairs, where a list of half of the quads fits too; of inputs of 14 bits the pairs of both
+/// digits.
 const fn quad_words(header: &Header<'_>) -> usize {
     let mut words = 0;
     let mut l = 0;
     while l < header.layers() {
         let (quads, groups) = (header.width(l).div_ceil(4), header.width(l + 1).div_ceil(4));
-        let digits = l == 0 && header.input_bits() == 14;
-        let lists = if digits { 4 * quads } else { 2 * quads + quads * 5 / 8 + 3 };
+        let lists = match (header.input_map().is_affine() && l == 0, header.input_bits()) {
+            (true, 14) => 4 * quads,
+            (true, _) => 2 * quads,
+            (false, _) => 2 * quads + quads * 5 / 8 + 3,
+        };
         words = max(words, lists + groups);
         l += 1;
     }

@@ -134,7 +134,8 @@ impl<S: Values + ?Sized> Source for S {
 
     #[inline]
     fn codes(&self, view: &ModelView<'_>) -> impl Iterator<Item = u16> {
-        self.values().enumerate().map(|(feature, x)| view.code(feature, x))
+        let maps = view.maps();
+        self.values().enumerate().map(move |(feature, x)| maps.code(feature, x))
     }
 
     #[inline]

@@ -78,7 +78,7 @@ fn layers(view: &ModelView<'_>, [even, odd]: [&mut [u32]; 2], low: &[u32], mut o
         } else {
             match &mut outputs {
                 Outputs::Logits(logits) => logits.iter_mut().enumerate().for_each(|(at, z)| *z = row(at)),
-                Outputs::Each(each) => (0..layer.outputs()).for_each(|at| each(at, row(at))),
+                Outputs::Each(each) => (0..layer.outputs()).for_each(|at| each(at, &[row(at)])),
             }
         }
         core::mem::swap(&mut x, &mut y);

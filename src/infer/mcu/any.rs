@@ -114,16 +114,13 @@ fn run_any_i4(
 }
 
 /// Hands the outputs of a group of rows, the first of which is `first`, to where they go; those of padding are left out.
-pub(super) fn put(
-    outputs: &mut Outputs<'_, i32>,
-    first: usize,
-    count: usize,
-    group: impl Iterator<Item = i32>,
-) {
-    for (at, output) in (first..count).zip(group) {
-        match outputs {
-            Outputs::Logits(logits) => logits.get_mut(at).into_iter().for_each(|z| *z = output),
-            Outputs::Each(each) => each(at, output),
+pub(super) fn put(outputs: &mut Outputs<'_, i32>, first: usize, count: usize, group: &[i32]) {
+    let group = group.get(..count.saturating_sub(first)).unwrap_or(group);
+    match outputs {
+        Outputs::Logits(logits) => {
+            let logits = logits.get_mut(first..).unwrap_or_default();
+            logits.iter_mut().zip(group).for_each(|(z, &output)| *z = output);
         }
+        Outputs::Each(each) => each(first, group),
     }
 }

@@ -91,7 +91,7 @@ fn rows<const I4: bool>(
             blocks.rows::<I4>(weights_of, biases, &mut acc);
         }
         if !layer.is_requantized() {
-            put(sink, 8 * group, layer.outputs(), acc.iter().copied());
+            put(sink, 8 * group, layer.outputs(), &acc);
             continue;
         }
         let Some(out) = y.next() else { break };

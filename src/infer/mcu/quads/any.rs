@@ -153,7 +153,7 @@ fn each_group<const I4: bool>(
         } else if let Some(multipliers) = wide_multipliers.next() {
             activations(&acc, multipliers, layer.table())
         } else {
-            put(sink, 4 * group, layer.outputs(), acc.iter().map(|&acc| ThisCore::logit(acc)));
+            put(sink, 4 * group, layer.outputs(), &acc.map(ThisCore::logit));
             continue;
         };
         let Some(output) = outputs.next() else { break };
