@@ -3,6 +3,7 @@
 //! Everything that a device computes is computed here by the same crate on this machine; files agree to the byte or the
 //! test fails.
 
+mod anomaly;
 mod answers;
 mod elf;
 mod head;
@@ -68,6 +69,27 @@ enum Command {
         /// Where to write the answers, four bytes each
         out: PathBuf,
     },
+    /// Write the windows of MLPerf Tiny's anomaly detection as a table and as rows that devices read
+    Anomaly {
+        /// The folder to write to
+        dir: PathBuf,
+        /// The clip, little-endian f32; drawn from a seed where none is given
+        #[arg(long)]
+        clip: Option<PathBuf>,
+    },
+    /// Compare a device's scores with those of the floats
+    Scores {
+        /// The answers of the device
+        answers: PathBuf,
+        /// What `selvedge predict` wrote for the network of floats
+        floats: PathBuf,
+        /// How far the means may be apart
+        #[arg(long, default_value_t = 2.0)]
+        percent: f64,
+        /// The least correlation of the scores
+        #[arg(long, default_value_t = 0.99)]
+        correlation: f64,
+    },
     /// Compare logits with the desktop's; prints how many differ
     Compare {
         /// The bytes that a device wrote
@@ -124,6 +146,10 @@ fn run(command: Command) -> Result<()> {
             let bytes = Bytes::copy_of(&read(&model)?, "the flash file")?;
             let view = ModelView::parse(&bytes).map_err(core)?;
             write(&out, &answers::answers(&view, &read(&rows)?)?)
+        }
+        Command::Anomaly { dir, clip } => anomaly::prepare(&dir, clip.as_deref()),
+        Command::Scores { answers, floats, percent, correlation } => {
+            anomaly::scores(&answers, &floats, percent, correlation)
         }
         Command::Compare { device, desktop } => compare(&read(&device)?, &read(&desktop)?),
         Command::Elf { file, model } => elf::report(&file, model.as_deref()),
