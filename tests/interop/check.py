@@ -13,6 +13,7 @@ import safetensors.numpy
 from onnx import TensorProto, helper, numpy_helper
 
 import activations
+import quantized
 import tensorflow_lite
 from exporters import Checks
 
@@ -208,6 +209,7 @@ def main():
             integers(model, dtype)
         line = selvedge("export", model, "--format", "onnx-integer", "-o", work / "none.onnx", code=2)
         assert "takes a flash file of integers" in line, line
+    quantized.run(work, selvedge, said)
     print(f"{checks} passed, 0 failed")
 
 

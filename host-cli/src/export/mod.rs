@@ -199,14 +199,10 @@ impl<'a> ModelFile<'a> {
     /// `Model` with what the file has.
     pub fn layers_only(&self, format: &str) -> Result<()> {
         let Self::Flash(model) = self else { return Ok(()) };
-        let (header, integer) = (model.header(), model.header().dtype().is_integer());
+        let header = model.header();
         let mut hidden = (0..header.layers() - 1).map(|l| header.activation(l));
-        let other = |activation: &Activation| match activation {
-            Activation::Relu => false,
-            Activation::Relu6 => !integer,
-            _ => true,
-        };
-        let what = match (hidden.find(other), header.task(), header.window()) {
+        let other = hidden.find(|&activation| activation != Activation::Relu);
+        let what = match (other, header.task(), header.window()) {
             _ if header.input_map().is_affine() => {
                 format!("an input map of raw values ({})", header.input_type().name())
             }
@@ -220,7 +216,7 @@ impl<'a> ModelFile<'a> {
         };
         Err(Error::model(format!(
             "cannot export the file: --format {format} has no place for {what}; --format c, rust, selv and, in \
-             integers, onnx-integer hold all of it"
+             integers, onnx, onnx-integer and npz hold all of it"
         )))
     }
 

@@ -17,11 +17,16 @@ pub(super) struct Npz;
 
 impl Exporter for Npz {
     fn info(&self) -> FormatInfo {
-        FormatInfo::new("npz", "NumPy arrays with the names of the state dict")
+        FormatInfo::new(
+            "npz",
+            "NumPy arrays with the names of the state dict; of an integer flash file, all that it holds",
+        )
     }
 
     fn write(&self, model: &ModelFile<'_>, options: &ExportOptions<'_>) -> Result<Exported> {
-        model.layers_only("npz")?;
+        if !model.dtype().is_integer() {
+            model.layers_only("npz")?;
+        }
         Exported::one(options.out, tensors::of(&model.parameters()?).and_then(|tensors| bytes(&tensors)))
     }
 }
@@ -54,6 +59,8 @@ fn header(tensor: &Tensor) -> std::result::Result<Vec<u8>, String> {
     let dtype = match tensor.dtype {
         Dtype::F32 => "<f4",
         Dtype::I32 => "<i4",
+        Dtype::U64 => "<u8",
+        Dtype::U32 => "<u4",
         Dtype::U16 => "<u2",
         Dtype::I8 => "|i1",
         Dtype::U8 => "|u1",
@@ -81,7 +88,7 @@ mod tests {
                 Tensor { name: "a".into(), dtype: Dtype::F32, dims: dims.to_vec(), bytes: Vec::new() };
             header(&tensor).unwrap()
         };
-        for (dims, shape) in [(&[3][..], "(3,)"), (&[10, 128], "(10, 128,)")] {
+        for (dims, shape) in [(&[][..], "()"), (&[3], "(3,)"), (&[10, 128], "(10, 128,)")] {
             let bytes = of(dims);
             assert_eq!(bytes.len() % 64, 0);
             assert_eq!(usize::from(bytes[8]) + 256 * usize::from(bytes[9]), bytes.len() - 10);

@@ -1,6 +1,9 @@
 //! A network as named tensors, the contents of a state dict or an npz file: names and orientation are PyTorch's.
+//!
+//! An integer flash file is described completely, by the numbers of its [arithmetic](selvedge::format); `docs/import.md` lists
+//! the arrays.
 
-use selvedge::format::ModelView;
+use selvedge::format::{InputMap, InputType, ModelView, Task, ValueScale};
 
 use super::Parameters;
 use crate::data::Images;
@@ -35,13 +38,83 @@ fn integers(model: &ModelView<'_>) -> Vec<Tensor> {
             let stored = |r| layer.multiplier(r).to_le_bytes().into_iter().take(bytes);
             tensors.push(tensor(&name("multiplier"), dtype, &[o], (0..o).flat_map(stored).collect()));
         }
+        tensors.extend(layer.table().map(|t| tensor(&name("table"), Dtype::U8, &[256], t.to_vec())));
     }
     let scales: Vec<f32> = (0..=model.layers().len()).map(|l| model.scale(l)).collect();
     tensors.push(Tensor::from_f32("scales", &[scales.len()], &scales));
     if let Some(table) = model.table() {
         tensors.push(tensor("table", Dtype::U8, &[256], table.to_vec()));
     }
+    let header = model.header();
+    if !(header.is_plain() && header.task() == Task::Class && header.window().is_none())
+        || header.margin_bits() != 0
+    {
+        meaning(model, &mut tensors);
+    }
     tensors
+}
+
+/// What a flash file says beside layers: of raw values, activations and answers.
+fn meaning(model: &ModelView<'_>, tensors: &mut Vec<Tensor>) {
+    let (header, outputs) = (model.header(), model.header().outputs());
+    let mut scalar = |name: &str, dtype, bytes: &[u8]| tensors.push(tensor(name, dtype, &[], bytes.to_vec()));
+    scalar("task", Dtype::U8, &[header.task() as u8]);
+    scalar("input.bits", Dtype::U8, &[header.input_bits() as u8]);
+    match header.task() {
+        Task::Class if header.margin_bits() != 0 => {
+            scalar("class.margin", Dtype::U32, &header.margin_bits().to_le_bytes());
+        }
+        Task::Labels => scalar("labels.threshold", Dtype::I32, &header.label_threshold_bits().to_le_bytes()),
+        Task::Reconstruction => {
+            scalar("score.shift", Dtype::U8, &[header.score_shift() as u8]);
+            scalar("score.unit", Dtype::F32, &header.score_unit().to_le_bytes());
+            if let Some(threshold) = header.score_threshold() {
+                scalar("score.threshold", Dtype::U64, &threshold.to_le_bytes());
+            }
+        }
+        _ => {}
+    }
+    let activations = (0..header.layers()).map(|l| header.activation(l) as u8);
+    tensors.push(tensor("activations", Dtype::U8, &[header.layers()], activations.collect()));
+    if let Some((rows, stride)) = header.window() {
+        tensors.push(words("window", Dtype::U16, [rows, stride].map(|n| (n as u16).to_le_bytes())));
+    }
+    let features = 0..if header.input_map() == InputMap::Affine { 1 } else { header.inputs() };
+    if header.input_map().is_affine() && header.input_type() == InputType::F32 {
+        let maps = features.map(|feature| model.float_map(feature));
+        let (offsets, scales): (Vec<f32>, Vec<f32>) = maps.unzip();
+        tensors.push(Tensor::from_f32("input.offset", &[offsets.len()], &offsets));
+        tensors.push(Tensor::from_f32("input.scale", &[scales.len()], &scales));
+    } else if header.input_map().is_affine() {
+        let maps: Vec<(i32, u16, u32)> = features.map(|feature| model.integer_map(feature)).collect();
+        tensors.push(words("input.lo", Dtype::I32, maps.iter().map(|map| map.0.to_le_bytes())));
+        tensors.push(words("input.span", Dtype::U16, maps.iter().map(|map| map.1.to_le_bytes())));
+        tensors.push(words("input.m", Dtype::U32, maps.iter().map(|map| map.2.to_le_bytes())));
+    }
+    if header.task() == Task::Values {
+        let of = |output| match model.value_scale(output) {
+            ValueScale::Integer { add, scale } => (add, scale),
+            ValueScale::Float { scale, .. } => (0, scale),
+        };
+        let (adds, scales): (Vec<i32>, Vec<f32>) = (0..outputs).map(of).unzip();
+        tensors.push(words("values.add", Dtype::I32, adds.into_iter().map(i32::to_le_bytes)));
+        tensors.push(Tensor::from_f32("values.scale", &[outputs], &scales));
+    }
+    if header.task() == Task::Reconstruction {
+        let scales = || (0..outputs).map(|output| model.error_scale(output));
+        tensors.push(words("score.add", Dtype::I32, scales().map(|scale| scale.add.to_le_bytes())));
+        tensors.push(words("score.mul", Dtype::U32, scales().map(|scale| scale.mul.to_le_bytes())));
+    }
+}
+
+/// A tensor of one dimension.
+fn words<const BYTES: usize>(
+    name: &str,
+    dtype: Dtype,
+    values: impl IntoIterator<Item = [u8; BYTES]>,
+) -> Tensor {
+    let bytes: Vec<u8> = values.into_iter().flatten().collect();
+    tensor(name, dtype, &[bytes.len() / BYTES], bytes)
 }
 
 /// The images at `index` of a set, their classes where they have some, and their logits.

@@ -197,7 +197,7 @@ fn layers(
 }
 
 /// Applies the activation of hidden layer `n`, counted from 1, to the value `from`; returns the name of the result.
-fn activate(graph: &mut GraphBuilder, activation: Activation, from: &str, n: usize) -> String {
+pub(super) fn activate(graph: &mut GraphBuilder, activation: Activation, from: &str, n: usize) -> String {
     let out = format!("{}{n}", activation.name());
     let mut node = |op: &str, attributes| graph.node(op, &out, &[from], attributes);
     match activation {

@@ -1,9 +1,7 @@
 //! The integer form of an integer network: `MatMulInteger`, then sums and products of integers, so that every logit is
 //! exactly the flash file's, whatever its input map, activations and task.
 //!
-//! Requantizing a hidden layer takes 40 bits, hence 64-bit integers between its sums and its outputs. No dividend is
-//! negative, so ONNX's division, which truncates, is the shift; sums that may be are raised by a multiple of the divisor
-//! before.
+//! Requantizing a hidden layer takes 40 bits, hence 64-bit integers between its sums and its outputs.
 //!
 //! | task | outputs |
 //! |---|---|
@@ -14,12 +12,11 @@
 //!
 //! Raw values go in as `input`, pictures as `pixels`. A value that is not a number, which devices refuse, has no defined code.
 
-use selvedge::format::{InputMap, InputType, LayerView, ModelView, Task, ValueScale};
-use selvedge::naive::integer::{largest_code, map_shift};
+use selvedge::format::{LayerView, ModelView, Task, ValueScale};
 use serde_json::{Value, json};
 
 use super::builder::{GraphBuilder, integer_attribute};
-use super::qdq::{document, input_lookup, row_weights};
+use super::codes::{cast, document, inputs, longs, row_weights, steps};
 use crate::files::onnx::{SCORE, dtype};
 
 /// The graph of a file of integer weights, from raw values to its answers.
@@ -27,12 +24,7 @@ pub fn write(model: &ModelView<'_>) -> Vec<u8> {
     let header = model.header();
     let mut graph = GraphBuilder::default();
     let fine = header.input_bits() == 14;
-    if header.input_map().is_affine() {
-        codes(&mut graph, model);
-        digits(&mut graph, fine);
-    } else {
-        input_lookup(&mut graph, model, dtype::UINT8);
-    }
+    inputs(&mut graph, model, dtype::UINT8);
     for (l, layer) in model.layers().enumerate() {
         let last = l + 1 == header.layers();
         sums(&mut graph, l, &layer, fine && l == 0, if last { "logits" } else { "" });
@@ -44,76 +36,6 @@ pub fn write(model: &ModelView<'_>) -> Vec<u8> {
     }
     let metadata = answers(&mut graph, model);
     document(graph, model, metadata)
-}
-
-/// A scalar of 64 bits with the name of its value.
-fn long(graph: &mut GraphBuilder, value: i64) -> String {
-    let name = format!("long_{value}");
-    graph.scalar(&name, value);
-    name
-}
-
-fn longs(graph: &mut GraphBuilder, name: &str, values: impl ExactSizeIterator<Item = i64>) {
-    let count = values.len();
-    graph.constant(name, dtype::INT64, &[count], values.flat_map(i64::to_le_bytes).collect());
-}
-
-/// Applies operators with 64-bit scalars one after the other; the last result is called `to`.
-fn steps(graph: &mut GraphBuilder, from: &str, to: &str, operators: &[(&str, i64)]) {
-    let mut value = from.to_string();
-    for (n, &(operator, scalar)) in operators.iter().enumerate() {
-        let with = long(graph, scalar);
-        let result = if n + 1 == operators.len() { to.into() } else { format!("{to}.{n}") };
-        graph.node(operator, &result, &[&value, &with], Vec::new());
-        value = result;
-    }
-}
-
-fn cast(graph: &mut GraphBuilder, from: &str, to: &str, elem_type: i32) {
-    graph.node("Cast", to, &[from], vec![integer_attribute("to", elem_type.into())]);
-}
-
-/// The codes of raw values, i64.
-fn codes(graph: &mut GraphBuilder, model: &ModelView<'_>) {
-    let header = model.header();
-    let count = if header.input_map() == InputMap::Affine { 1 } else { header.inputs() };
-    let bits = header.input_bits();
-    if header.input_type() == InputType::F32 {
-        let maps = || (0..count).map(|feature| model.float_map(feature));
-        graph.floats("offset", &[count], &maps().map(|(offset, _)| offset).collect::<Vec<_>>());
-        graph.floats("scale", &[count], &maps().map(|(_, scale)| scale).collect::<Vec<_>>());
-        graph.floats("least", &[], &[0.0]);
-        graph.floats("most", &[], &[2.0 * f32::from(largest_code(bits))]);
-        graph.node("Sub", "centred", &["input", "offset"], Vec::new());
-        graph.node("Mul", "halves", &["centred", "scale"], Vec::new());
-        graph.node("Clip", "bounded", &["halves", "least", "most"], Vec::new());
-        cast(graph, "bounded", "whole", dtype::INT64);
-        steps(graph, "whole", "code", &[("Add", 1), ("Div", 2)]);
-        return;
-    }
-    let maps = || (0..count).map(|feature| model.integer_map(feature));
-    longs(graph, "lowest", maps().map(|(lo, ..)| lo.into()));
-    longs(graph, "span", maps().map(|(_, span, _)| span.into()));
-    longs(graph, "factor", maps().map(|(.., m)| m.into()));
-    cast(graph, "input", "long", dtype::INT64);
-    graph.node("Sub", "from_lowest", &["long", "lowest"], Vec::new());
-    steps(graph, "from_lowest", "not_below", &[("Max", 0)]);
-    graph.node("Min", "within", &["not_below", "span"], Vec::new());
-    graph.node("Mul", "scaled_code", &["within", "factor"], Vec::new());
-    let shift = map_shift(bits);
-    steps(graph, "scaled_code", "code", &[("Add", 1 << (shift - 1)), ("Div", 1 << shift)]);
-}
-
-/// The inputs of the first layer, u8: the codes, or their two digits.
-fn digits(graph: &mut GraphBuilder, fine: bool) {
-    if !fine {
-        return cast(graph, "code", "x0", dtype::UINT8);
-    }
-    steps(graph, "code", "high", &[("Div", 128)]);
-    steps(graph, "high", "high_part", &[("Mul", 128)]);
-    graph.node("Sub", "low", &["code", "high_part"], Vec::new());
-    cast(graph, "high", "x0", dtype::UINT8);
-    cast(graph, "low", "x0.low", dtype::UINT8);
 }
 
 /// The sums of a layer, i32, under that name or `fcN.sum`.

@@ -2,12 +2,14 @@
 //!
 //! The graph of an integer network is either of the same operators between `QuantizeLinear` and `DequantizeLinear`
 //! ([`qdq`]), which runtimes turn into their fast integer kernels, or of integer operators alone ([`integer`]), which gives
-//! exactly the flash file's logits.
+//! exactly the flash file's logits. What they share is in [`codes`].
 
 mod builder;
+mod codes;
 mod float;
 mod integer;
 mod qdq;
+mod sum_step;
 
 use selvedge::format::Dtype;
 
@@ -30,7 +32,9 @@ impl Exporter for Onnx {
     }
 
     fn write(&self, model: &ModelFile<'_>, options: &ExportOptions<'_>) -> Result<Exported> {
-        model.layers_only("onnx")?;
+        if !model.dtype().is_integer() {
+            model.layers_only("onnx")?;
+        }
         let bytes = match model {
             ModelFile::Model(model) => float::of_model(model)?,
             ModelFile::Flash(_) => match model.parameters()? {
