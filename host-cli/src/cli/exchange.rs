@@ -78,6 +78,9 @@ pub struct Export {
     /// its RAM, with no effect on other cores [default: const for c, progmem for arduino]
     #[arg(long, value_enum, hide_possible_values = true)]
     pub storage: Option<Storage>,
+    /// Name the inputs after the columns of a table in this model, which a flash file was made of: it does not say them
+    #[arg(long, value_name = "MODEL")]
+    pub schema: Option<PathBuf>,
     /// Print the result as one JSON object on stdout
     #[arg(long)]
     pub json: bool,

@@ -5,6 +5,7 @@ use crate::cli::Export;
 use crate::error::{Error, Result};
 use crate::export::{Destination, ExportOption, ExportOptions, Exporter, FirmwareOptions, ModelFile};
 use crate::files;
+use crate::inference::network::model_of;
 use crate::model::{self, Model};
 use crate::terminal::Output;
 
@@ -28,6 +29,16 @@ pub fn run(args: &Export) -> Result<()> {
         model.check_device()?;
     }
     exporter.accepts(source.dtype(), &args.model)?;
+    let schema = match (&source, &args.schema) {
+        (ModelFile::Flash(file), Some(path)) => model_of(path, file)?.about.schema,
+        (ModelFile::Flash(_), None) => None,
+        (ModelFile::Model(_), Some(_)) => {
+            return Err(Error::usage(
+                "--schema goes with a flash file, and the model says its columns itself",
+            ));
+        }
+        (ModelFile::Model(model), None) => model.about.schema.clone(),
+    };
     let options = ExportOptions {
         model: &args.model,
         out: &args.out,
@@ -36,6 +47,7 @@ pub fn run(args: &Export) -> Result<()> {
         dtype: args.dtype,
         packing: args.packing,
         firmware,
+        schema,
     };
     let exported = exporter.write(&source, &options)?;
     match exporter.info().destination {
@@ -58,6 +70,9 @@ pub fn run(args: &Export) -> Result<()> {
 /// Refuses options that the format does not take; returns those of firmware.
 fn check_options<'a>(args: &'a Export, exporter: &dyn Exporter) -> Result<Option<FirmwareOptions<'a>>> {
     let takes = |option| exporter.info().options.contains(&option);
+    if args.schema.is_some() && !takes(ExportOption::Schema) {
+        return Err(ExportOption::Schema.refusal("--schema"));
+    }
     let weights = args.packing.is_some() || args.dtype.is_some();
     if takes(ExportOption::Board) {
         if weights || args.prefix.is_some() {

@@ -39,7 +39,7 @@ pub(super) struct Firmware;
 impl Exporter for Firmware {
     fn info(&self) -> FormatInfo {
         FormatInfo::new("firmware", "Cargo project that runs a flash file on a board")
-            .with_options(&[ExportOption::Board, ExportOption::Overwrite])
+            .with_options(&[ExportOption::Board, ExportOption::Overwrite, ExportOption::Schema])
             .with_destination(Destination::Folder(&["Cargo.toml", "memory.x", "model.selv"]))
     }
 
@@ -83,7 +83,7 @@ fn write(
         Inputs::Rows(rows(model, firmware, needs.images, &mut warnings)?)
     };
     let selvedge = core_crate(firmware.core_crate)?;
-    let files = project(header, &packed, board, &inputs, selvedge.as_deref());
+    let files = project(header, &packed, board, (&inputs, &options.row_names()), selvedge.as_deref());
 
     let folder = options.out.display().to_string();
     let packing = header.packing().name();

@@ -28,11 +28,13 @@ pub(super) struct RustModule;
 
 impl Exporter for RustModule {
     fn info(&self) -> FormatInfo {
-        FormatInfo::new("rust", "Rust module around a flash file").with_options(&[ExportOption::Weights])
+        FormatInfo::new("rust", "Rust module around a flash file")
+            .with_options(&[ExportOption::Weights, ExportOption::Schema])
     }
 
     fn write(&self, model: &ModelFile<'_>, options: &ExportOptions<'_>) -> Result<Exported> {
-        exported(model, options, |bytes| Ok(flash::module(&flash::parse_own(bytes)?).into_bytes()))
+        let inputs = options.row_names();
+        exported(model, options, |bytes| Ok(flash::module(&flash::parse_own(bytes)?, &inputs).into_bytes()))
     }
 }
 

@@ -25,6 +25,7 @@ use selvedge::Activation;
 use selvedge::format::{Dtype, ModelView, Packing, Task};
 use serde_json::{Value, json};
 
+use crate::data::table::Schema;
 use crate::error::{Error, Result};
 use crate::memory::size;
 use crate::model::Model;
@@ -135,6 +136,8 @@ pub enum ExportOption {
     Storage,
     /// `--overwrite`.
     Overwrite,
+    /// `--schema`.
+    Schema,
     /// `--board` and everything else of [`FirmwareOptions`].
     Board,
 }
@@ -150,9 +153,11 @@ impl ExportOption {
             (false, 1) => ("goes", " alone"),
             (false, _) => ("goes", ""),
         };
-        let (last, others) = names.split_last().expect("a format takes it");
-        let others = if others.is_empty() { String::new() } else { others.join(", ") + " and " };
-        Error::usage(format!("{flag} {verb} with --format {others}{last}{alone}"))
+        let names = match names.split_last() {
+            Some((last, others)) if !others.is_empty() => format!("{} and {last}", others.join(", ")),
+            _ => names.concat(),
+        };
+        Error::usage(format!("{flag} {verb} with --format {names}{alone}"))
     }
 }
 
@@ -256,6 +261,20 @@ pub struct ExportOptions<'a> {
     pub packing: Option<Packing>,
     /// The board and its program.
     pub firmware: Option<FirmwareOptions<'a>>,
+    /// The columns of the table that the model takes, where they are known: a flash file does not say them.
+    pub schema: Option<Schema>,
+}
+
+impl ExportOptions<'_> {
+    /// The names of the values of a row, where they are known.
+    fn row_names(&self) -> Vec<String> {
+        self.schema.as_ref().map(Schema::row_names).unwrap_or_default()
+    }
+
+    /// The names of the inputs, where they are known.
+    fn input_names(&self) -> Vec<String> {
+        self.schema.as_ref().map(Schema::input_names).unwrap_or_default()
+    }
 }
 
 /// The files of an export, and what to tell the user.
@@ -287,7 +306,7 @@ impl Exported {
 
 #[cfg(test)]
 mod tests {
-    use super::ExportOption::{Board, Overwrite, Prefix, Storage, Weights};
+    use super::ExportOption::{Board, Overwrite, Prefix, Schema, Storage, Weights};
 
     #[test]
     fn options_name_the_formats_that_take_them() {
@@ -296,6 +315,11 @@ mod tests {
             (Weights, "--packing and --dtype", "--packing and --dtype go with --format selv and rust"),
             (Storage, "--storage", "--storage goes with --format c and arduino"),
             (Overwrite, "--overwrite", "--overwrite goes with --format cmake and firmware"),
+            (
+                Schema,
+                "--schema",
+                "--schema goes with --format onnx, onnx-integer, c, cmake, arduino, rust and firmware",
+            ),
             (Board, "--cpu", "--cpu goes with --format firmware alone"),
         ] {
             assert_eq!(option.refusal(flag).message, expected);

@@ -110,7 +110,7 @@ impl Exporter for Cmake {
             "cmake",
             "Folder with the C for CMake, ESP-IDF, Zephyr and PlatformIO, and an example",
         )
-        .with_options(&[ExportOption::Prefix, ExportOption::Overwrite])
+        .with_options(&[ExportOption::Prefix, ExportOption::Overwrite, ExportOption::Schema])
         .with_destination(Destination::Folder(&[
             "CMakeLists.txt",
             "idf_component.yml",
@@ -122,11 +122,12 @@ impl Exporter for Cmake {
         let folder =
             options.out.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let name = name(options.prefix, &folder)?;
+        let inputs = &options.row_names();
         let files = match model {
-            ModelFile::Flash(model) => files(model, &name)?,
+            ModelFile::Flash(model) => files(model, &name, inputs)?,
             ModelFile::Model(model) => {
                 let bytes = flash::of_model(model, Dtype::F32, Packing::Generic)?;
-                files(&flash::parse_own(&bytes)?, &name)?
+                files(&flash::parse_own(&bytes)?, &name, inputs)?
             }
         };
         let (folder, bytes) =
@@ -163,8 +164,8 @@ fn name(given: Option<&str>, out: &str) -> Result<String> {
 }
 
 /// The files, sorted by their paths.
-fn files(model: &ModelView<'_>, name: &str) -> Result<Vec<(PathBuf, Vec<u8>)>> {
-    let code = c::files(model, name, c::Storage::Const)?;
+fn files(model: &ModelView<'_>, name: &str, inputs: &[String]) -> Result<Vec<(PathBuf, Vec<u8>)>> {
+    let code = c::files(model, name, inputs, c::Storage::Const)?;
     let fill = |template: &str| filled(template, model, name);
     let mut files = vec![
         ("CMakeLists.txt".into(), fill(CMAKE_LISTS)),

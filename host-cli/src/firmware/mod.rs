@@ -80,12 +80,12 @@ pub fn needs(header: &Header<'_>, board: &Board<'_>) -> Result<Needs> {
 }
 
 /// The project. `file` is a flash file of integers in the board's packing; `selvedge` is the core crate's folder, unless it
-/// comes from the registry.
+/// comes from the registry. `names` are those of the values of a row, where they are known.
 pub fn project(
     header: &Header<'_>,
     file: &[u8],
     board: &Board<'_>,
-    inputs: &Inputs,
+    (inputs, names): (&Inputs, &[String]),
     selvedge: Option<&Path>,
 ) -> Files {
     let boot = match board.loader {
@@ -104,7 +104,7 @@ pub fn project(
         ("Cargo.toml", manifest(board, selvedge)),
         (".cargo/config.toml", config(board)),
         ("memory.x", board.memory_x()),
-        ("README.md", readme(header, board)),
+        ("README.md", readme(header, board) + &values_of_a_row(names)),
         ("build.rs", BUILD.into()),
         ("src/main.rs", main),
         ("src/console.rs", CONSOLE.into()),
@@ -198,6 +198,21 @@ fn emulator(board: &Board<'_>, machine: &str) -> String {
     format!(
         "{system} -M {machine} -display none -serial none -monitor none \
          -semihosting-config enable=on,target=native -kernel"
+    )
+}
+
+/// The paragraph that names the values of a row, or nothing where they are not known.
+fn values_of_a_row(names: &[String]) -> String {
+    if names.is_empty() {
+        return String::new();
+    }
+    let line = |(n, name): (usize, &String)| {
+        let code: String = name.chars().map(|c| if c.is_control() || c == '`' { ' ' } else { c }).collect();
+        format!("{n}. `{code}`\n")
+    };
+    let lines: String = names.iter().enumerate().map(line).collect();
+    format!(
+        "\nThe values of a row, where `column=value` is 1 where the column has that value, else 0:\n\n{lines}"
     )
 }
 

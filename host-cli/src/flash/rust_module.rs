@@ -9,8 +9,8 @@ use selvedge::format::{Dtype, Header, InputType, ModelView, Packing, Task};
 const TEMPLATE: &str = include_str!("../../templates/module.rs.in");
 
 /// The module's source. It needs the crate `selvedge`, also without its features. A file packed for a core runs with that
-/// core's kernels, a generic one anywhere.
-pub fn module(model: &ModelView<'_>) -> String {
+/// core's kernels, a generic one anywhere. `inputs` are the names of the values of a row, where they are known.
+pub fn module(model: &ModelView<'_>, inputs: &[String]) -> String {
     let header = model.header();
     let of_core = header.packing() != Packing::Generic;
     let number = if header.dtype().is_integer() { "u32" } else { "f32" };
@@ -44,7 +44,7 @@ pub fn module(model: &ModelView<'_>) -> String {
     let text = fields
         .iter()
         .fold(TEMPLATE.to_string(), |text, (name, value)| text.replace(&format!("<{name}>"), value));
-    text.replace("<labels>", &labels.concat())
+    text.replace("<labels>", &labels.concat()).replacen("<input_names>", &input_names(inputs), 1)
 }
 
 /// What the module takes of `selvedge::infer`: the engine, and the types of samples and answers.
@@ -85,6 +85,20 @@ fn inputs_are(header: &Header<'_>) -> String {
             header.inputs() / rows
         ),
     }
+}
+
+/// The array of the inputs' names, or nothing where they are not known.
+fn input_names(names: &[String]) -> String {
+    if names.is_empty() {
+        return String::new();
+    }
+    let mut text = format!(
+        "/// The names of the values of a row, in their order; `column=value` is 1 where the column has that value, else 0.\n\
+         pub const INPUT_NAMES: [&str; {}] = [\n",
+        names.len()
+    );
+    names.iter().for_each(|name| writeln!(text, "    {name:?},").expect("a string takes what it is given"));
+    text + "];\n"
 }
 
 /// The outputs, and their names.

@@ -79,30 +79,8 @@ impl Network {
                 "--schema goes with a flash file, and the model says its columns itself",
             ));
         };
-        let model = Model::load(path)?;
-        let task = file::task(&flash.image());
-        let differs = if !model.shape.widths().eq(flash.shape.widths()) {
-            Some(format!("that is {}, and the flash file {}", model.shape, flash.shape))
-        } else if model.about.task != task {
-            Some(format!(
-                "its task is {}, and that of the flash file {}",
-                model.about.task.name(),
-                task.name()
-            ))
-        } else {
-            let (file, columns) = (flash.image().header().columns_crc(), model.about.schema.as_ref());
-            let other = file != 0 && columns.is_none_or(|schema| schema.crc() != file);
-            other.then(|| {
-                "its columns, their order, or its targets are others than those of the flash file".into()
-            })
-        };
-        if let Some(differs) = differs {
-            return Err(Error::model(format!(
-                "--schema {}: {differs}; name the model that the flash file was made of",
-                path.display()
-            )));
-        }
-        Ok(Self::Flash(Flash { about: Some(Box::new(model.about)), ..flash }))
+        let about = model_of(path, &flash.image())?.about;
+        Ok(Self::Flash(Flash { about: Some(Box::new(about)), ..flash }))
     }
 
     /// What it answers.
@@ -249,4 +227,31 @@ impl Network {
             }
         }
     }
+}
+
+/// The model in the file at `path`, which the flash file was made of.
+///
+/// # Errors
+/// `Model` where it is no model or another network.
+pub fn model_of(path: &Path, file: &ModelView<'_>) -> Result<Model> {
+    let model = Model::load(path)?;
+    let (shape, task) = (model::flash_shape(file), file::task(file));
+    let differs = if !model.shape.widths().eq(shape.widths()) {
+        Some(format!("that is {}, and the flash file {}", model.shape, shape))
+    } else if model.about.task != task {
+        Some(format!("its task is {}, and that of the flash file {}", model.about.task.name(), task.name()))
+    } else {
+        let (crc, columns) = (file.header().columns_crc(), model.about.schema.as_ref());
+        let other = crc != 0 && columns.is_none_or(|schema| schema.crc() != crc);
+        other.then(|| {
+            "its columns, their order, or its targets are others than those of the flash file".into()
+        })
+    };
+    if let Some(differs) = differs {
+        return Err(Error::model(format!(
+            "--schema {}: {differs}; name the model that the flash file was made of",
+            path.display()
+        )));
+    }
+    Ok(model)
 }

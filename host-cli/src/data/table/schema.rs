@@ -107,9 +107,14 @@ impl Schema {
         self.columns() * self.window.map_or(1, |window| window.rows)
     }
 
-    /// The name of each input: `sepal_length`, `colour=red`; in a window `ax[t-3]` for the row three before the last.
+    /// The name of each input of one row: `sepal_length`, `colour=red`.
+    pub fn row_names(&self) -> Vec<String> {
+        self.features.iter().flat_map(names).collect()
+    }
+
+    /// The name of each input; in a window `ax[t-3]` for the row three before the last.
     pub fn input_names(&self) -> Vec<String> {
-        let row: Vec<String> = self.features.iter().flat_map(names).collect();
+        let row = self.row_names();
         let Some(Window { rows, .. }) = self.window else { return row };
         let back = (0..rows).rev();
         back.flat_map(|back| row.iter().map(move |name| at(name, back))).collect()

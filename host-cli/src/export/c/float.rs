@@ -8,21 +8,20 @@ use std::fmt::Write;
 
 use selvedge::Activation;
 use selvedge::activation::LEAKY_RELU_SLOPE;
-use selvedge::format::ModelView;
 
 use super::interface::{Interface, PREFIX};
 use super::literal::{array, float};
-use super::{Files, Storage, answers, self_test};
+use super::{Files, answers, self_test};
 use crate::error::{Error, Result};
 
 /// The C files of a file of floats.
 ///
 /// # Errors
 /// `Model` for an activation or a threshold that C cannot have.
-pub(super) fn write(model: &ModelView<'_>, name: &str, storage: Storage) -> Result<Files> {
-    let (of, header) = (Interface { name, model, storage }, model.header());
-    let (arrays, mut questions) = answers::of_task(&of)?;
-    questions.insert(0, answers::logits(&of, logits(&of)));
+pub(super) fn write(of: &Interface<'_>) -> Result<Files> {
+    let (model, header) = (of.model, of.header());
+    let (arrays, mut questions) = answers::of_task(of)?;
+    questions.insert(0, answers::logits(of, logits(of)));
     let mut source = String::new();
     for (n, layer) in (1..).zip(model.layers()) {
         let (i, o) = (layer.inputs(), layer.outputs());
@@ -31,13 +30,13 @@ pub(super) fn write(model: &ModelView<'_>, name: &str, storage: Storage) -> Resu
         let biases = (0..o).map(|row| float(layer.float_bias(row)));
         array(&mut source, "static const float", &format!("@_biases{n}"), biases);
     }
-    source += &input_arrays(&of);
+    source += &input_arrays(of);
     source += LAYER;
     source += &activations(header.layers(), |l| header.activation(l))?;
     source += &arrays;
     questions.iter().for_each(|question| source += &of.define(question));
     source += &of.window_functions();
-    source += &self_test::write(&of)?;
+    source += &self_test::write(of)?;
     Ok(of.files(CONTRACTION, source, None, of.header_file("Single precision.", &questions)))
 }
 

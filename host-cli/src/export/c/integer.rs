@@ -5,24 +5,24 @@
 
 use std::fmt::Write;
 
-use selvedge::format::{Dtype, LayerView, ModelView, Task};
+use selvedge::format::{Dtype, LayerView, Task};
 
 use super::interface::{Interface, PREFIX};
 use super::literal::array;
-use super::{Files, Storage, answers, input, self_test};
+use super::{Files, answers, input, self_test};
 use crate::error::Result;
 
 /// The C files of a flash file.
 ///
 /// # Errors
 /// `Model` for a file whose thresholds C cannot write.
-pub(super) fn write(model: &ModelView<'_>, name: &str, storage: Storage) -> Result<Files> {
-    let of = Interface { name, model, storage };
-    let network = Network { of: &of, four_bits: model.header().dtype() == Dtype::I4 };
-    let (arrays, mut questions) = answers::of_task(&of)?;
-    questions.insert(0, answers::logits(&of, network.logits()));
+pub(super) fn write(of: &Interface<'_>) -> Result<Files> {
+    let model = of.model;
+    let network = Network { of, four_bits: model.header().dtype() == Dtype::I4 };
+    let (arrays, mut questions) = answers::of_task(of)?;
+    questions.insert(0, answers::logits(of, network.logits()));
     let mut source = network.numbers();
-    source += &input::functions(&of);
+    source += &input::functions(of);
     source += &network.kernels();
     source += &network.layers();
     if model.header().task() == Task::Reconstruction {
@@ -36,13 +36,13 @@ pub(super) fn write(model: &ModelView<'_>, name: &str, storage: Storage) -> Resu
             model.header().width(last - 1),
         );
         let start = format!("    const {w} *w = @_weights{last};\n{}", network.start("-2"));
-        source += &answers::squares(&of, &start, &sums, &format!("READ(int32_t, @_biases{last}, i)"));
+        source += &answers::squares(of, &start, &sums, &format!("READ(int32_t, @_biases{last}, i)"));
     }
     source += &arrays;
     questions.iter().for_each(|question| source += &of.define(question));
     source += &of.window_functions();
-    source += &self_test::write(&of)?;
-    let units = (model.header().task() == Task::Values).then(|| answers::units(&of));
+    source += &self_test::write(of)?;
+    let units = (model.header().task() == Task::Values).then(|| answers::units(of));
     Ok(of.files("", source, units, of.header_file(&network.notes(), &questions)))
 }
 

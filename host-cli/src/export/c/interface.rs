@@ -10,6 +10,7 @@ use std::fmt::Write;
 use selvedge::format::{Header, InputType, ModelView, Task};
 
 use super::literal::{array, float, quote};
+use super::names;
 use super::storage::{self, STORED};
 use super::{Files, Storage, self_test};
 
@@ -22,6 +23,8 @@ pub(super) struct Interface<'a> {
     pub name: &'a str,
     pub model: &'a ModelView<'a>,
     pub storage: Storage,
+    /// The names of the values of a sample, or of a row of a window, where they are known.
+    pub inputs: &'a [String],
 }
 
 /// A function that a network has.
@@ -214,6 +217,9 @@ extern \"C\" {{
 ",
             env!("CARGO_PKG_VERSION"),
         );
+        // Names are the user's text, in which nothing is replaced.
+        let start = self.named(&text) + &names::declaration(&upper, self.inputs, self.has_window());
+        text.clear();
         if let Some((what, array)) = self.names() {
             let _ = write!(
                 text,
@@ -238,7 +244,7 @@ extern \"C\" {{
         }
         text += self_test::DECLARATION;
         text += "\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n";
-        self.named(&text)
+        start + &self.named(&text)
     }
 
     /// What the outputs' names are of, and the array of them.

@@ -12,6 +12,7 @@ mod input;
 mod integer;
 mod interface;
 mod literal;
+mod names;
 mod self_test;
 mod storage;
 
@@ -25,6 +26,7 @@ pub use storage::Storage;
 use super::{ExportOption, ExportOptions, Exported, Exporter, FormatInfo, ModelFile};
 use crate::error::{Error, Result};
 use crate::flash;
+use interface::Interface;
 
 /// `--format c`.
 pub(super) struct C;
@@ -32,17 +34,18 @@ pub(super) struct C;
 impl Exporter for C {
     fn info(&self) -> FormatInfo {
         FormatInfo::new("c", "C99 header and source with the weights and an inference function")
-            .with_options(&[ExportOption::Prefix, ExportOption::Storage])
+            .with_options(&[ExportOption::Prefix, ExportOption::Storage, ExportOption::Schema])
     }
 
     fn write(&self, model: &ModelFile<'_>, options: &ExportOptions<'_>) -> Result<Exported> {
         let prefix = prefix(options.prefix, options.out)?;
         let storage = options.storage.unwrap_or(Storage::Const);
+        let inputs = &options.row_names();
         let files = match model {
-            ModelFile::Flash(model) => files(model, &prefix, storage)?,
+            ModelFile::Flash(model) => files(model, &prefix, inputs, storage)?,
             ModelFile::Model(model) => {
                 let bytes = flash::of_model(model, Dtype::F32, Packing::Generic)?;
-                files(&flash::parse_own(&bytes)?, &prefix, storage)?
+                files(&flash::parse_own(&bytes)?, &prefix, inputs, storage)?
             }
         };
         storage.check(files.constants, "leave --storage progmem out for a core whose flash is memory")?;
@@ -50,13 +53,10 @@ impl Exporter for C {
     }
 }
 
-/// The C files of a flash file.
-pub(super) fn files(model: &ModelView<'_>, prefix: &str, storage: Storage) -> Result<Files> {
-    if model.header().dtype().is_integer() {
-        integer::write(model, prefix, storage)
-    } else {
-        float::write(model, prefix, storage)
-    }
+/// The C files of a flash file, whose inputs have these names, if they are known.
+pub(super) fn files(model: &ModelView<'_>, name: &str, inputs: &[String], storage: Storage) -> Result<Files> {
+    let of = Interface { name, model, inputs, storage };
+    if model.header().dtype().is_integer() { integer::write(&of) } else { float::write(&of) }
 }
 
 /// A header and a source.

@@ -19,8 +19,8 @@ use super::builder::{GraphBuilder, integer_attribute};
 use super::codes::{cast, document, inputs, longs, row_weights, steps};
 use crate::files::onnx::{SCORE, dtype};
 
-/// The graph of a file of integer weights, from raw values to its answers.
-pub fn write(model: &ModelView<'_>) -> Vec<u8> {
+/// The graph of a file of integer weights, from raw values to its answers. `names` are those of the inputs, where they are known.
+pub fn write(model: &ModelView<'_>, names: &[String]) -> Vec<u8> {
     let header = model.header();
     let mut graph = GraphBuilder::default();
     let fine = header.input_bits() == 14;
@@ -34,7 +34,8 @@ pub fn write(model: &ModelView<'_>) -> Vec<u8> {
             Some(table) => looked_up(&mut graph, l, &layer, table),
         }
     }
-    let metadata = answers(&mut graph, model);
+    let mut metadata = answers(&mut graph, model);
+    metadata.push(("inputs", json!(names)));
     document(graph, model, metadata)
 }
 

@@ -13,7 +13,7 @@ mod sum_step;
 
 use selvedge::format::Dtype;
 
-use super::{ExportOptions, Exported, Exporter, FormatInfo, ModelFile, Parameters};
+use super::{ExportOption, ExportOptions, Exported, Exporter, FormatInfo, ModelFile, Parameters};
 use crate::error::{Error, Result};
 use std::path::Path;
 
@@ -29,6 +29,7 @@ impl Exporter for Onnx {
             "onnx",
             "ONNX graph of Gemm and activations, of any model; of an integer flash file, with QuantizeLinear around them (QDQ)",
         )
+        .with_options(&[ExportOption::Schema])
     }
 
     fn write(&self, model: &ModelFile<'_>, options: &ExportOptions<'_>) -> Result<Exported> {
@@ -39,7 +40,7 @@ impl Exporter for Onnx {
             ModelFile::Model(model) => float::of_model(model)?,
             ModelFile::Flash(_) => match model.parameters()? {
                 Parameters::Float(folded, classes) => float::of_folded(&folded, &classes),
-                Parameters::Integer(model) => Ok(qdq::write(model)),
+                Parameters::Integer(model) => Ok(qdq::write(model, &options.input_names())),
             },
         };
         Exported::one(options.out, bytes)
@@ -63,6 +64,7 @@ impl Exporter for OnnxInteger {
             "onnx-integer",
             "ONNX graph of integer operators only, with exactly the logits of an integer flash file",
         )
+        .with_options(&[ExportOption::Schema])
     }
 
     fn accepts(&self, dtype: Dtype, _path: &Path) -> Result<()> {
@@ -72,7 +74,7 @@ impl Exporter for OnnxInteger {
     fn write(&self, model: &ModelFile<'_>, options: &ExportOptions<'_>) -> Result<Exported> {
         match model {
             ModelFile::Flash(model) if model.header().dtype().is_integer() => {
-                Exported::one(options.out, Ok(integer::write(model)))
+                Exported::one(options.out, Ok(integer::write(model, &options.input_names())))
             }
             _ => Err(Self::needs_integers()),
         }

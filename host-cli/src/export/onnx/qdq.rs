@@ -28,8 +28,8 @@ use super::float::activate;
 use super::sum_step::LookUp;
 use crate::files::onnx::{SCORE, dtype};
 
-/// The graph of a file of integer weights, from raw values to real answers.
-pub fn write(model: &ModelView<'_>) -> Vec<u8> {
+/// The graph of a file of integer weights, from raw values to real answers. `names` are those of the inputs, where they are known.
+pub fn write(model: &ModelView<'_>, names: &[String]) -> Vec<u8> {
     let shape = model.header();
     let mut graph = GraphBuilder::default();
     inputs(&mut graph, model, dtype::INT8);
@@ -61,7 +61,8 @@ pub fn write(model: &ModelView<'_>) -> Vec<u8> {
             Some((look_up, None)) => looked_up(&mut graph, n, &look_up, &sum),
         }
     }
-    let metadata = answers(&mut graph, model);
+    let mut metadata = answers(&mut graph, model);
+    metadata.push(("inputs", json!(names)));
     document(graph, model, metadata)
 }
 

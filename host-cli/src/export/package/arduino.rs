@@ -36,7 +36,7 @@ pub(in crate::export) struct Arduino;
 impl Exporter for Arduino {
     fn info(&self) -> FormatInfo {
         FormatInfo::new("arduino", "Zip of a library for Arduino and PlatformIO, and an example sketch")
-            .with_options(&[ExportOption::Prefix, ExportOption::Storage])
+            .with_options(&[ExportOption::Prefix, ExportOption::Storage, ExportOption::Schema])
     }
 
     fn write(&self, model: &ModelFile<'_>, options: &ExportOptions<'_>) -> Result<Exported> {
@@ -50,11 +50,12 @@ impl Exporter for Arduino {
             options.out.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
         let name = name(options.prefix, &stem)?;
         let storage = options.storage.unwrap_or(Storage::Progmem);
+        let inputs = &options.row_names();
         let (files, constants) = match model {
-            ModelFile::Flash(model) => files(model, &name, storage)?,
+            ModelFile::Flash(model) => files(model, &name, inputs, storage)?,
             ModelFile::Model(model) => {
                 let bytes = flash::of_model(model, Dtype::F32, Packing::Generic)?;
-                files(&flash::parse_own(&bytes)?, &name, storage)?
+                files(&flash::parse_own(&bytes)?, &name, inputs, storage)?
             }
         };
         let zipped = zipped(&name, &files)
@@ -76,8 +77,13 @@ impl Exporter for Arduino {
 }
 
 /// The files, sorted by their paths, and the bytes of the network's constants.
-fn files(model: &ModelView<'_>, name: &str, storage: Storage) -> Result<(Vec<(String, String)>, usize)> {
-    let code = c::files(model, name, storage)?;
+fn files(
+    model: &ModelView<'_>,
+    name: &str,
+    inputs: &[String],
+    storage: Storage,
+) -> Result<(Vec<(String, String)>, usize)> {
+    let code = c::files(model, name, inputs, storage)?;
     storage.check(code.constants, ADVICE)?;
     let ram = ram(model.header());
     if storage == Storage::Progmem && ram > AVR_RAM - AVR_RAM_OF_PROGRAM {
