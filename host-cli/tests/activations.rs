@@ -162,36 +162,29 @@ fn standardised_pictures_are_answered_in_their_units() {
 }
 
 #[test]
-fn what_no_device_runs_in_floats_is_refused_in_one_line() {
+fn what_a_format_cannot_hold_is_refused_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     support::small_data(here);
     for (about, activation, what) in [
-        (About::default(), "tanh", "devices run the activation tanh in integers only"),
-        (of_table(Task::Classify), "relu", "devices run rows of a table as inputs in integers only"),
-        (
-            About { task: Task::Regress, ..About::default() },
-            "relu",
-            "devices run the task regress in integers only",
-        ),
-        (
-            About { channels: 3, ..About::default() },
-            "relu",
-            "devices run pictures in colour in integers only",
-        ),
+        (About::default(), "tanh", "the activation tanh"),
+        (of_table(Task::Classify), "relu", "rows of a table as inputs"),
+        (About { task: Task::Regress, ..About::default() }, "relu", "the task regress"),
+        (About { channels: 3, ..About::default() }, "relu", "pictures in colour"),
     ] {
         model(activation, 3, about).save(&here.join("model")).unwrap();
         let before = support::runs::names(here);
-        for format in ["npz", "c", "selv", "rust"] {
-            let line = fails(here, &["export", "model", "--format", format, "-o", "none"], 4);
-            assert!(line.contains(what), "{format}: {line}");
+        let line = fails(here, &["export", "model", "--format", "npz", "-o", "none"], 4);
+        assert!(line.contains(what), "{line}");
+        if activation == "tanh" {
+            let line = fails(here, &["export", "model", "--format", "c", "-o", "none"], 4);
+            assert!(line.contains("tanh"), "{line}");
         }
         let board = ["export", "model", "--format", "firmware", "--board", "mps2-an386", "-o", "none"];
-        for words in [&board[..], &["estimate", "model"]] {
-            let line = fails(here, words, 4);
-            assert!(line.contains(what), "{words:?}: {line}");
-        }
+        let line = fails(here, &board, 2);
+        assert!(line.contains("firmware runs integers"), "{line}");
         assert_eq!(support::runs::names(here), before, "something was written");
+        succeeds(here, &["estimate", "model"]);
     }
 }
 

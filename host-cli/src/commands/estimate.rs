@@ -131,7 +131,6 @@ fn header_of(args: &Estimate, core: &Core) -> Result<HeaderBuf> {
         return Ok(HeaderBuf::like(view.header(), view.header().dtype(), view.header().packing())?);
     }
     let model = Model::load(&args.model)?;
-    model.check_device()?;
     let header = model.about.header(model.shape, Dtype::I8, core.packing);
     header.map_err(|e| Error::model(format!("{}: {e}", args.model.display())))
 }

@@ -25,9 +25,6 @@ pub fn run(args: &Export) -> Result<()> {
         Some(bytes) => ModelFile::Flash(model::parse_flash(&args.model, bytes)?),
         None => ModelFile::Model(Box::new(Model::load(&args.model)?)),
     };
-    if let (ModelFile::Model(model), Some(_)) = (&source, &firmware) {
-        model.check_device()?;
-    }
     exporter.accepts(source.dtype(), &args.model)?;
     let schema = match (&source, &args.schema) {
         (ModelFile::Flash(file), Some(path)) => model_of(path, file)?.about.schema,

@@ -237,7 +237,6 @@ impl<'a> ModelFile<'a> {
                 model.labels().map(String::from).collect(),
             ),
             Self::Model(model) => {
-                model.check_device()?;
                 Parameters::Float(Box::new(fold::fold(model)?), model.about.classes.clone())
             }
         })

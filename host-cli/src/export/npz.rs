@@ -24,8 +24,17 @@ impl Exporter for Npz {
     }
 
     fn write(&self, model: &ModelFile<'_>, options: &ExportOptions<'_>) -> Result<Exported> {
-        if !model.dtype().is_integer() {
-            model.layers_only("npz")?;
+        match model {
+            ModelFile::Model(model) => {
+                if let Some(what) = model.more_than_layers() {
+                    return Err(Error::model(format!(
+                        "cannot export the model: --format npz has no place for {what}; --format onnx, safetensors and selv \
+                         hold all of it"
+                    )));
+                }
+            }
+            ModelFile::Flash(file) if file.header().dtype().is_integer() => {}
+            ModelFile::Flash(_) => model.layers_only("npz")?,
         }
         Exported::one(options.out, tensors::of(&model.parameters()?).and_then(|tensors| bytes(&tensors)))
     }

@@ -20,7 +20,9 @@ impl Exporter for StateDict {
     fn write(&self, model: &ModelFile<'_>, options: &ExportOptions<'_>) -> Result<Exported> {
         model.layers_only("safetensors")?;
         let bytes = match model {
-            ModelFile::Model(model) if model.check_device().is_err() || model.about.temperature.is_some() => {
+            ModelFile::Model(model)
+                if model.more_than_layers().is_some() || model.about.temperature.is_some() =>
+            {
                 whole(model)?
             }
             _ => bytes(&model.parameters()?),

@@ -7,9 +7,10 @@ mod compare;
 mod describe;
 mod rust_module;
 
-use selvedge::format::{Builder, Dtype, HeaderBuf, InputMap, ModelView, Packing, Task};
+use selvedge::format::{Builder, Dtype, HeaderBuf, InputMap, ModelView, Packing, Task, ValueScale};
 use selvedge::infer::float;
 
+use crate::data;
 use crate::error::{Error, Result};
 use crate::inference::self_test;
 use crate::memory::Bytes;
@@ -21,11 +22,11 @@ pub use compare::{Difference, NaiveNetwork, first_difference};
 pub use describe::Description;
 pub use rust_module::module;
 
-/// A flash file of a trained model, in a float type.
+/// A flash file of a trained model, in a float type. Rows of a table are taken as f32.
 ///
 /// # Errors
-/// `Usage` for an integer type or a packing of integers, `Model` if a parameter is beyond the type's range or devices run the
-/// model in integers only.
+/// `Usage` for an integer type or a packing of integers, `Model` if a parameter is beyond the type's range, or for an
+/// autoencoder of standardised pictures.
 pub fn of_model(model: &Model, dtype: Dtype, packing: Packing) -> Result<Bytes> {
     if dtype.is_integer() {
         return Err(Error::usage(format!(
@@ -35,7 +36,15 @@ pub fn of_model(model: &Model, dtype: Dtype, packing: Packing) -> Result<Bytes> 
         )));
     }
     check_packing(dtype, packing)?;
-    model.check_device()?;
+    if model.about.schema.is_none()
+        && model.about.task == data::Task::Reconstruct
+        && model.about.normalisation.standardises()
+    {
+        return Err(Error::model(
+            "a flash file of floats compares the outputs of an autoencoder with pixels, and this one reconstructs standardised \
+             pixels: `selvedge quantize` makes a file of integers, or train it with --standardise none",
+        ));
+    }
     let Folded { shape, table, params, .. } = fold(model)?;
     let names = model.about.classes.join("\n");
     let header = model.about.header(shape, dtype, packing).map_err(|e| Error::usage(e.to_string()))?;
@@ -45,9 +54,43 @@ pub fn of_model(model: &Model, dtype: Dtype, packing: Packing) -> Result<Bytes> 
     if let Some(table) = &table {
         builder.table(table);
     }
+    meaning(&mut builder, model).map_err(refused)?;
     builder.labels(&names).map_err(refused)?;
     builder.finish_with(SELF_TEST, self_test).map_err(refused)?;
     Ok(bytes)
+}
+
+/// Writes what turns the rows of a table into inputs, and outputs into answers.
+fn meaning(builder: &mut Builder<'_>, model: &Model) -> std::result::Result<(), selvedge::Error> {
+    let about = &model.about;
+    if about.schema.is_some() {
+        let (mean, scale) = match about.normalisation.mean_and_scale() {
+            ([], _) => (&[0.0][..], &[1.0][..]),
+            columns => columns,
+        };
+        for (feature, (&mean, &scale)) in mean.iter().zip(scale).enumerate() {
+            builder.map_floats(feature, mean, scale)?;
+        }
+    }
+    match about.task {
+        data::Task::Classify => {}
+        // A label applies at a probability above ½, where its output is above 0.
+        data::Task::Multilabel => builder.label_threshold_bits(f32::MIN_POSITIVE.to_bits())?,
+        data::Task::Regress => {
+            for output in 0..model.shape.outputs() {
+                let units = about.target_scale.as_ref();
+                let (scale, offset) =
+                    units.map_or((1.0, 0.0), |u| (u.deviations()[output], u.means()[output]));
+                builder.value_scale(output, ValueScale::Float { scale, offset })?;
+            }
+        }
+        data::Task::Reconstruct => {
+            if let Some(threshold) = about.threshold {
+                builder.float_score_threshold(threshold)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Parses a flash file that this program has just made.

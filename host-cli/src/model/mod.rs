@@ -13,7 +13,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use selvedge::Shape;
-use selvedge::format::{self, Dtype, HeaderBuf, MAGIC, ModelView, Packing};
+use selvedge::format::{self, Dtype, HeaderBuf, InputMap, InputType, MAGIC, ModelView, Packing};
 use serde::{Deserialize, Serialize};
 
 use crate::data::normalise::Normalisation;
@@ -98,7 +98,7 @@ fn is_grey(channels: &usize) -> bool {
 }
 
 impl About {
-    /// The header of a flash file of this network.
+    /// The header of a flash file of this network, which takes rows of a table as f32, in integers as codes of 7 bits.
     ///
     /// # Errors
     /// What the format refuses.
@@ -117,7 +117,14 @@ impl About {
             (_, Some(Window { rows, stride })) => header.with_window(rows, stride)?,
             _ => header,
         };
-        Ok(if self.normalisation.table().is_some() { header.with_table() } else { header })
+        match &self.schema {
+            Some(_) if self.normalisation.standardises() => {
+                header.with_input(InputType::F32, InputMap::AffinePerFeature, 7)
+            }
+            Some(_) => header.with_input(InputType::F32, InputMap::Affine, 7),
+            None if self.normalisation.table().is_some() => Ok(header.with_table()),
+            None => Ok(header),
+        }
     }
 
     /// How data are read for it: as in its training, or by the task alone where another program trained it.
@@ -185,23 +192,16 @@ impl About {
 }
 
 impl Model {
-    /// Refuses what only files of integers run on a device: all but classifiers of grey pictures with ReLU.
-    ///
-    /// # Errors
-    /// `Model` with what is not written in floats.
-    pub fn check_device(&self) -> Result<()> {
+    /// What it is more than layers of ReLU that classify grey pictures; `None` where it is no more.
+    pub fn more_than_layers(&self) -> Option<String> {
         let About { task, schema, activation, channels, .. } = &self.about;
-        let what = match () {
-            () if *task != Task::Classify => format!("the task {}", task.name()),
-            () if schema.is_some() => "rows of a table as inputs".into(),
-            () if *activation != HiddenActivations::default() => format!("the activation {activation}"),
-            () if *channels > 1 => "pictures in colour".into(),
-            () => return Ok(()),
-        };
-        Err(Error::model(format!(
-            "devices run {what} in integers only: `selvedge quantize` makes a flash file, which can be verified and exported; \
-             `selvedge export --format onnx` or safetensors writes the model for other programs"
-        )))
+        match () {
+            () if *task != Task::Classify => Some(format!("the task {}", task.name())),
+            () if schema.is_some() => Some("rows of a table as inputs".into()),
+            () if *activation != HiddenActivations::default() => Some(format!("the activation {activation}")),
+            () if *channels > 1 => Some("pictures in colour".into()),
+            () => None,
+        }
     }
 
     /// Reads a model file, or the one in a run's folder.

@@ -34,7 +34,7 @@ pub fn run(name: &str, model: &Model, metrics: &[Value], machine: &str, dataset:
     if let Features::Images(images) = &context.test.features {
         body += &section("weights", "First-layer weights", &first_layer(model, images)?);
     }
-    if let (Ok(()), Answers::Classes(probabilities)) = (model.check_device(), &answers) {
+    if let (None, Answers::Classes(probabilities)) = (model.more_than_layers(), &answers) {
         let classes = inference::classes(probabilities, model.shape.outputs());
         body += &quantized::sections(model, dataset, &classes)?;
     }
