@@ -43,6 +43,7 @@ impl Estimated {
             "ram_bytes": self.requirements.ram,
             "macs": self.requirements.macs,
             "instructions": self.requirements.instructions,
+            "modelled": self.requirements.instructions.map(|_| !self.header.header().is_plain()),
             "fits": self.over.is_none(),
         })
     }
@@ -166,6 +167,12 @@ fn faster(
     let times =
         requirements.instructions.zip(packed.instructions).map(|(now, then)| now as f64 / then as f64);
     let (file, packing) = (typed(&args.model), core.packing.name());
+    if let (None, Some(instructions)) = (requirements.instructions, packed.instructions) {
+        return Ok(Some(format!(
+            "packed for this core it would take about {instructions} instructions: selvedge export {file} --format selv \
+             --packing {packing} -o {packing}.selv"
+        )));
+    }
     Ok(times.map(|times| {
         format!(
             "packed for this core it would take {times:.0} times fewer instructions: selvedge export {file} --format selv \
@@ -240,9 +247,12 @@ fn assumption(header: &Header<'_>, core: &Core) -> String {
         format!("{:.0} % of the image's {of} not all 0", 100.0 * cost.busy)
     };
     match dtype {
-        _ if !header.is_plain() => {
-            "affine input maps, tables of activations and reconstructions were never counted".into()
-        }
+        _ if !header.is_plain() => match core.runs(header) {
+            true => "modelled: within 10 % of the networks that were counted".into(),
+            false => {
+                "raw values, activations and scores were counted in files packed for the core alone".into()
+            }
+        },
         Dtype::I8 | Dtype::I4 if !core.runs(header) => {
             "in the loops of every core, since the file is packed for others".into()
         }

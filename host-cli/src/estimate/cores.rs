@@ -5,6 +5,7 @@
 
 use selvedge::format::{Dtype, Header, Packing};
 
+use super::AnyCost;
 use crate::error::{Error, Result};
 
 /// A family of cores and its kernels.
@@ -28,6 +29,8 @@ pub struct Core {
     pub generic_i4: KernelProfile,
     /// The kernel of floats.
     pub float: KernelProfile,
+    /// What its kernel takes besides for other files than classifiers of pictures.
+    pub any: AnyCost,
     /// Cycles per instruction, at best and at worst.
     pub cycles: [f64; 2],
     /// The default of `--clock`, in Hz.
@@ -97,6 +100,11 @@ const fn products(product: f64, prepare: f64, output: f64) -> Cost {
     Cost { group_inputs: 1, busy: 0.5, ..rows(product, prepare, output) }
 }
 
+/// An answer, a layer, a table's entry, the codes of a float and of an integer, an error.
+const fn any([answer, layer, look_up, float, integer, error]: [f64; 6]) -> AnyCost {
+    AnyCost { answer, layer, look_up, float, integer, error }
+}
+
 /// Cortex-M7 runs the same kernels.
 const M4: Core = Core {
     name: "m4",
@@ -108,6 +116,7 @@ const M4: Core = Core {
     generic_i8: KernelProfile { code: 12_516, stack: 328, cost: rows(20.0, 53.9, 50.9) },
     generic_i4: KernelProfile { code: 12_516, stack: 328, cost: octets(24.0, 95.6, 105.0) },
     float: KernelProfile { code: 14_260, stack: 296, cost: products(8.92, 22.2, 0.0) },
+    any: any([810.0, 223.0, 0.0, 68.0, 41.0, 60.0]),
     cycles: [1.0, 1.6],
     clock: 168e6,
 };
@@ -124,6 +133,7 @@ pub const CORES: [Core; 6] = [
         generic_i8: KernelProfile { code: 12_092, stack: 376, cost: rows(35.2, 68.6, 111.6) },
         generic_i4: KernelProfile { code: 12_092, stack: 376, cost: octets(52.2, 122.2, 178.4) },
         float: KernelProfile { code: 15_996, stack: 404, cost: products(221.5, 501.0, 0.0) },
+        any: any([305.0, 310.0, 18.0, 531.0, 92.0, 94.0]),
         cycles: [1.2, 2.0],
         clock: 48e6,
     },
@@ -137,6 +147,7 @@ pub const CORES: [Core; 6] = [
         generic_i8: KernelProfile { code: 12_516, stack: 256, cost: rows(20.0, 53.9, 52.9) },
         generic_i4: KernelProfile { code: 12_516, stack: 280, cost: octets(24.0, 95.7, 107.0) },
         float: KernelProfile { code: 15_536, stack: 288, cost: products(132.3, 209.8, 0.0) },
+        any: any([573.0, 280.0, 10.0, 318.0, 50.0, 53.0]),
         cycles: [1.1, 1.8],
         clock: 72e6,
     },
@@ -159,6 +170,7 @@ pub const CORES: [Core; 6] = [
         generic_i8: KernelProfile { code: 13_912, stack: 336, cost: rows(7.9, 45.4, 74.9) },
         generic_i4: KernelProfile { code: 13_912, stack: 360, cost: octets(22.5, 82.6, 106.2) },
         float: KernelProfile { code: 14_172, stack: 368, cost: products(6.93, 25.0, 0.0) },
+        any: any([182.0, 345.0, 3.0, 54.0, 48.0, 60.0]),
         cycles: [1.3, 2.2],
         clock: 400e6,
     },
@@ -172,6 +184,7 @@ pub const CORES: [Core; 6] = [
         generic_i8: KernelProfile { code: 13_966, stack: 272, cost: rows(23.6, 60.7, 132.3) },
         generic_i4: KernelProfile { code: 13_966, stack: 276, cost: octets(33.4, 108.8, 190.6) },
         float: KernelProfile { code: 16_954, stack: 268, cost: products(127.5, 198.4, 0.0) },
+        any: any([527.0, 400.0, 27.0, 357.0, 70.0, 51.0]),
         cycles: [1.0, 1.8],
         clock: 160e6,
     },

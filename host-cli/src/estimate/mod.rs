@@ -1,12 +1,15 @@
 //! Estimates the flash, RAM, instructions and time that a flash file takes on a microcontroller.
 //!
 //! Bytes of weights, inputs and activations are exact, since they follow from the header. The rest comes from one table,
-//! [`CORES`]: code, stack, and instructions per part of a kernel's work. Cycles per instruction are a range, from code in
+//! [`CORES`]: code, stack, and instructions per part of a kernel's work, which for raw values, activations and tasks are
+//! [modelled](AnyCost). Cycles per instruction are a range, from code in
 //! fast memory to code in flash with wait states.
 
+mod any;
 mod cores;
 mod units;
 
+pub use any::AnyCost;
 pub use cores::{CORES, Core, Cost, KernelProfile, core, target};
 pub use units::{Bytes, Hertz};
 
@@ -25,7 +28,8 @@ pub struct Requirements {
     pub stack: usize,
     /// Multiply-adds per image.
     pub macs: usize,
-    /// Instructions per image, if files of this kind were measured.
+    /// Instructions per sample, if files of this kind were measured; those of a file that is not
+    /// [plain](Header::is_plain) are [modelled](AnyCost).
     pub instructions: Option<u64>,
 }
 
@@ -42,9 +46,9 @@ impl Requirements {
             Dtype::I8 | Dtype::I4 => Profile::Integer,
             Dtype::F32 | Dtype::F16 | Dtype::Bf16 => Profile::Float,
         };
-        let measured = match header.dtype() {
-            // The costs are those of pictures and ReLU.
-            _ if !plain => false,
+        let layers = || (0..header.layers()).map(|l| profile.cost.layer(header, l)).sum::<f64>();
+        let counted = match header.dtype() {
+            _ if !plain => core.runs(header),
             // A file packed for another core runs in the portable loops, which take up to nine times as many.
             Dtype::I8 | Dtype::I4 => core.runs(header) || header.packing() == Packing::Generic,
             Dtype::F32 => true,
@@ -60,7 +64,10 @@ impl Requirements {
             ram: memory + stack,
             stack,
             macs: header.macs(),
-            instructions: measured.then(|| instructions(header, &profile.cost).round() as u64),
+            instructions: counted.then(|| match plain {
+                true => layers().round() as u64,
+                false => any::instructions(header, &profile.cost, &core.any).round() as u64,
+            }),
         }
     }
 
@@ -111,18 +118,20 @@ fn answering(header: &Header<'_>) -> usize {
     window + logits.max(row_values(header) * raw + answer)
 }
 
-/// Instructions per image.
-fn instructions(header: &Header<'_>, cost: &Cost) -> f64 {
-    let layer = |l: usize| {
-        let input_groups = header.width(l).div_ceil(cost.group_inputs) as f64;
-        let output_groups = header.width(l + 1).div_ceil(cost.group_outputs) as f64;
-        let (busy, look_up) = match l {
-            0 => (cost.busy, if header.input_map() == InputMap::Table { cost.look_up } else { 0.0 }),
-            _ => (1.0, 0.0),
-        };
-        output_groups * input_groups * busy * cost.product
-            + input_groups * (cost.prepare + look_up)
-            + header.width(l + 1) as f64 * cost.output
-    };
-    (0..header.layers()).map(layer).sum()
+impl Cost {
+    /// Instructions of a pass over the inputs of layer `l`.
+    fn sums(&self, header: &Header<'_>, l: usize) -> f64 {
+        let input_groups = header.width(l).div_ceil(self.group_inputs) as f64;
+        let output_groups = header.width(l + 1).div_ceil(self.group_outputs) as f64;
+        let busy = if l == 0 { self.busy } else { 1.0 };
+        output_groups * input_groups * busy * self.product + input_groups * self.prepare
+    }
+
+    /// Instructions of layer `l`.
+    fn layer(&self, header: &Header<'_>, l: usize) -> f64 {
+        let looked_up = l == 0 && header.input_map() == InputMap::Table;
+        let table =
+            if looked_up { header.width(0).div_ceil(self.group_inputs) as f64 * self.look_up } else { 0.0 };
+        self.sums(header, l) + table + header.width(l + 1) as f64 * self.output
+    }
 }
