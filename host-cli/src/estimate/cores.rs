@@ -116,7 +116,7 @@ const M4: Core = Core {
     generic_i8: KernelProfile { code: 12_516, stack: 328, cost: rows(20.0, 53.9, 50.9) },
     generic_i4: KernelProfile { code: 12_516, stack: 328, cost: octets(24.0, 95.6, 105.0) },
     float: KernelProfile { code: 14_260, stack: 296, cost: products(8.92, 22.2, 0.0) },
-    any: any([810.0, 223.0, 0.0, 68.0, 41.0, 60.0]),
+    any: any([736.0, 259.0, 1.0, 54.0, 41.0, 61.0]),
     cycles: [1.0, 1.6],
     clock: 168e6,
 };
@@ -133,7 +133,7 @@ pub const CORES: [Core; 6] = [
         generic_i8: KernelProfile { code: 12_092, stack: 376, cost: rows(35.2, 68.6, 111.6) },
         generic_i4: KernelProfile { code: 12_092, stack: 376, cost: octets(52.2, 122.2, 178.4) },
         float: KernelProfile { code: 15_996, stack: 404, cost: products(221.5, 501.0, 0.0) },
-        any: any([305.0, 310.0, 18.0, 531.0, 92.0, 94.0]),
+        any: any([287.0, 319.0, 19.0, 525.0, 92.0, 94.0]),
         cycles: [1.2, 2.0],
         clock: 48e6,
     },
