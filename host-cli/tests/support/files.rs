@@ -51,7 +51,7 @@ impl Spec {
         }
         header = header.with_label_bytes(names.len()).unwrap();
         if !header.header().is_plain() {
-            let wide = (0..shape.layers()).filter(|&l| typical_multiplier(shape.width(l)) > 40_000);
+            let wide = (0..shape.layers()).filter(|&l| typical_multiplier(shape.width(l)) > 60_000);
             header = wide.fold(header, HeaderBuf::with_wide_multipliers);
         }
         let mut bytes = Bytes::zeroed(header.file_bytes(), "the file").unwrap();
