@@ -178,7 +178,9 @@ fn floats_in_flash_are_the_trained_network() {
     let equal = json(here, &["verify", "run", "f32.selv"]);
     assert_eq!(
         equal,
-        serde_json::json!({"equal": true, "images": 60, "differing": 0, "first": null, "warnings": []})
+        serde_json::json!({
+            "equal": true, "reordered": false, "images": 60, "differing": 0, "first": null, "warnings": []
+        })
     );
     assert!(succeeds(here, &["verify", "run", "f32.selv"]).contains("bit-exact on 60 images"));
     let output = run(here, &["verify", "run", "f16.selv", "--json"]);

@@ -5,6 +5,8 @@ mod support;
 use std::fs;
 use std::path::Path;
 
+use host_cli::memory::Bytes;
+use selvedge::format::{Builder, HeaderBuf, ModelView};
 use serde_json::Value;
 use support::{TRAIN, fails, folder_with_data, json_lines, succeeds, with};
 
@@ -25,6 +27,10 @@ fn both_types_keep_what_was_learnt() {
             "val_accuracy",
             "test_accuracy_before",
             "test_accuracy",
+            "nonzero_groups_before",
+            "nonzero_groups",
+            "nonzero_blocks_before",
+            "nonzero_blocks",
             "flips",
             "warnings",
         ];
@@ -75,6 +81,55 @@ fn clipping_reports_and_refusals() {
     fs::write(here.join("bad"), "bad").unwrap();
     assert!(fails(here, &["quantize", "bad", "--dtype", "i8", "-o", "q.selv"], 4).contains("bad"));
     assert!(!here.join("q.selv").exists());
+}
+
+/// Units that change places with their weights are the same network, which `verify` says.
+#[test]
+fn the_order_of_hidden_units_is_proven_to_change_nothing() {
+    let here: &Path = &folder_with_data();
+    succeeds(here, &with(&TRAIN, &["--out", "run", "-q"]));
+    let json = json_lines(&succeeds(here, &["quantize", "run", "--dtype", "i8", "-o", "q.selv", "--json"]));
+    for name in ["nonzero_groups", "nonzero_blocks"] {
+        let share = |key: &str| json[0][key].as_f64().unwrap();
+        let (before, after) = (share(&format!("{name}_before")), share(name));
+        assert!(0.0 < after && after <= before && before <= 1.0, "{json:?}");
+    }
+    let bytes = fs::read(here.join("q.selv")).unwrap();
+    let bytes = Bytes::copy_of(&bytes, "the file").unwrap();
+    let file = ModelView::parse(&bytes).unwrap();
+    let header = file.header();
+    let names: Vec<&str> = file.labels().collect();
+    let layers: Vec<_> = file.layers().collect();
+    let write = |name: &str, exchanged: &[usize]| {
+        let like = HeaderBuf::like(header, header.dtype(), header.packing()).unwrap();
+        let mut bytes = Bytes::zeroed(like.file_bytes(), "the file").unwrap();
+        let mut builder = Builder::new(like, &mut bytes).unwrap();
+        builder.copy(&file).unwrap();
+        builder.labels(&names.join("\n")).unwrap();
+        for (&to, &from) in exchanged.iter().zip(exchanged.iter().rev()) {
+            let (hidden, next) = (&layers[0], &layers[1]);
+            builder.bias(0, to, hidden.bias(from));
+            builder.multiplier(0, to, hidden.multiplier(from));
+            (0..36).for_each(|i| builder.weight(0, to, i, hidden.weight(from, i) as i8));
+            (0..4).for_each(|o| builder.weight(1, o, to, next.weight(o, from) as i8));
+        }
+        builder.finish().unwrap();
+        fs::write(here.join(name), &*bytes).unwrap();
+    };
+    write("same.selv", &[]);
+    write("other.selv", &[0, 5, 14, 15]);
+    let verify =
+        |b: &str| json_lines(&succeeds(here, &["verify", "q.selv", b, "--data", "data", "--json"])).remove(0);
+    assert_eq!(
+        (&verify("same.selv")["equal"], &verify("same.selv")["reordered"]),
+        (&true.into(), &false.into())
+    );
+    assert_eq!(
+        (&verify("other.selv")["equal"], &verify("other.selv")["reordered"]),
+        (&true.into(), &true.into())
+    );
+    let text = succeeds(here, &["verify", "q.selv", "other.selv", "--data", "data"]);
+    assert!(text.contains("bit-exact") && text.contains("in another order"), "{text}");
 }
 
 #[test]

@@ -1,11 +1,12 @@
-//! `selvedge verify`: checks that two files compute the same, sample by sample and layer by layer.
+//! `selvedge verify`: checks that two files compute the same, sample by sample and layer by layer. The hidden units may stand in
+//! another order.
 
 use serde_json::json;
 
 use super::{check_fit, load_data};
 use crate::cli::Verify;
 use crate::error::{Error, ErrorKind, Result};
-use crate::flash::{Difference, NaiveNetwork, first_difference};
+use crate::flash::{Difference, NaiveNetwork, first_difference, same_in_another_order};
 use crate::inference::argmax;
 use crate::inference::network::Network;
 use crate::terminal::{Output, Warnings};
@@ -44,12 +45,16 @@ pub fn run(args: &Verify) -> Result<()> {
     }
     let (left, right) = (NaiveNetwork::new(&a)?, NaiveNetwork::new(&b)?);
     let real = !(left.is_integer() && right.is_integer());
-    let (mut differing, mut classes, mut first) = (0, 0, None::<(usize, Difference)>);
+    let (mut reordered, mut differing, mut classes) = (false, 0, 0);
+    let mut first = None::<(usize, Difference)>;
     let images = test.len();
     for n in 0..images {
         let of = |network: &NaiveNetwork<'_>| network.layer_outputs(&test.features, n, real);
         let (of_a, of_b) = (of(&left)?, of(&right)?);
-        if let Some(difference) = first_difference(&of_a, &of_b) {
+        let Some(difference) = first_difference(&of_a, &of_b) else { continue };
+        if same_in_another_order(&of_a, &of_b) {
+            reordered = true;
+        } else {
             differing += 1;
             first.get_or_insert((n, difference));
             let class = |layers: &[Vec<f64>]| layers.last().map(|z| argmax(z));
@@ -62,11 +67,12 @@ pub fn run(args: &Verify) -> Result<()> {
             |(image, d)| json!({"image": image, "layer": d.layer, "index": d.index, "a": d.a, "b": d.b}),
         );
         output.json(&json!({
-            "equal": differing == 0, "images": images, "differing": differing, "first": first,
+            "equal": differing == 0, "reordered": reordered, "images": images, "differing": differing, "first": first,
             "warnings": warnings.list(),
         }))?;
     } else if differing == 0 {
-        output.line(format!("bit-exact on {images} {plural}, in every layer"))?;
+        let order = if reordered { "; hidden units stand in another order" } else { "" };
+        output.line(format!("bit-exact on {images} {plural}, in every layer{order}"))?;
     }
     let Some((image, Difference { layer, index, a, b })) = first else { return Ok(()) };
     Err(Error::new(

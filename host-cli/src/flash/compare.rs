@@ -110,3 +110,14 @@ pub fn first_difference(a: &[Vec<f64>], b: &[Vec<f64>]) -> Option<Difference> {
         Some(Difference { layer, index, a: a[index], b: b[index] })
     })
 }
+
+/// Whether two networks' outputs for the same sample are the same but for the order of their hidden units.
+pub fn same_in_another_order(a: &[Vec<f64>], b: &[Vec<f64>]) -> bool {
+    let sorted = |layers: &[Vec<f64>]| {
+        let mut layers = layers.to_vec();
+        let hidden = layers.len().saturating_sub(1);
+        layers[..hidden].iter_mut().for_each(|outputs| outputs.sort_by(f64::total_cmp));
+        layers
+    };
+    sorted(a) == sorted(b)
+}

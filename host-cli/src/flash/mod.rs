@@ -18,7 +18,7 @@ use crate::model::Model;
 use crate::model::fold::{Folded, fold};
 use crate::quantize::SELF_TEST;
 
-pub use compare::{Difference, NaiveNetwork, first_difference};
+pub use compare::{Difference, NaiveNetwork, first_difference, same_in_another_order};
 pub use describe::Description;
 pub use rust_module::module;
 

@@ -12,6 +12,7 @@ pub mod evaluation;
 pub mod finetune;
 mod input;
 pub mod map;
+pub mod order;
 pub mod plain;
 pub mod range;
 mod rounding;
@@ -33,6 +34,7 @@ use equalize::equalize;
 use finetune::{Lessons, QatConfig, finetune};
 use input::{Input, byte_values};
 use map::{InputMaps, MapConfig};
+use order::{Order, ordered};
 use rounding::Quantizer;
 use simplify::simplify;
 
@@ -49,8 +51,10 @@ pub struct Quantized {
     /// Its clip limits.
     pub limits: ClipLimits,
     /// The float network before fine-tuning and rounding: that of the model without constant and unread units and with
-    /// equalised layers, so that its hidden activations compare with those of the file.
+    /// equalised layers and ordered units, so that its hidden activations compare with those of the file.
     pub float: Folded,
+    /// The order of the hidden units of all three.
+    pub order: Order,
 }
 
 /// The largest magnitudes that the integers of a file represent.
@@ -112,6 +116,18 @@ pub fn quantize(
     options: Options,
     on_epoch: &mut dyn FnMut(usize, f64),
 ) -> Result<Quantized> {
+    let made = unordered(model, set, train, options, on_epoch)?;
+    ordered(made, &set.features, &train[..options.calibrate.min(train.len())])
+}
+
+/// As [`quantize`], with the hidden units in the order of the model.
+fn unordered(
+    model: &Model,
+    set: &Samples,
+    train: &[u32],
+    options: Options,
+    on_epoch: &mut dyn FnMut(usize, f64),
+) -> Result<Quantized> {
     let bits = match (&set.features, options.bits) {
         (Features::Images(_), _) | (_, InputBits::Seven) => 7,
         (_, InputBits::Fourteen) => 14,
@@ -131,7 +147,7 @@ pub fn quantize(
     with_bits(model, set, train, options, bits, on_epoch)
 }
 
-/// As [`quantize`], with inputs of `bits` bits.
+/// As [`unordered`], with inputs of `bits` bits.
 fn with_bits(
     model: &Model,
     set: &Samples,
@@ -172,7 +188,7 @@ fn with_bits(
         finetune(&mlp, &mut params, &config, &choose_steps, on_epoch)?;
     }
     let (bytes, limits) = quantizer.file(&params, &calibration)?;
-    Ok(Quantized { bytes, limits, float: net })
+    Ok(Quantized { bytes, limits, float: net, order: Order::of_model(shape) })
 }
 
 /// How the integer network reads its raw values, and the codes of rows, which `net` then takes.

@@ -31,7 +31,7 @@ const ACTIVATION_IMAGES: usize = 1000;
 /// `Failed` without the memory, `Model` where the model cannot be quantized.
 pub(super) fn sections(model: &Model, dataset: &Dataset, float: &[u8]) -> Result<String> {
     let split = pipeline::split(&model.about, &dataset.train);
-    let Quantized { bytes, limits, float: rounded } =
+    let Quantized { bytes, limits, float: rounded, .. } =
         quantize::quantize(model, &dataset.train, &split.train, Options::new(Dtype::I8), &mut |_, _| ())?;
     let image = parse_own(&bytes)?;
     let test = &dataset.test;

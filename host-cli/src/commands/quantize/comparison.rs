@@ -1,6 +1,6 @@
 //! A model and its quantized file on the same samples, by the measures of their task.
 
-use selvedge::format::ModelView;
+use selvedge::format::{ModelView, Packing};
 use selvedge::infer::integer::Engine;
 use selvedge::naive::integer::largest_code;
 use serde_json::{Value, json};
@@ -15,6 +15,7 @@ use crate::inference::network::Network;
 use crate::memory::size;
 use crate::model::fold::Folded;
 use crate::quantize::evaluation::noise;
+use crate::quantize::order::{self, Activity, BLOCK, GROUP, Order};
 use crate::sampling::Split;
 use crate::terminal::table;
 use crate::thread_pool::{ThreadPool, Threads};
@@ -37,13 +38,16 @@ pub(super) struct Comparison {
     /// Test samples whose class or any of whose labels changes; `None` of numbers.
     flips: Option<usize>,
     noise: Vec<f64>,
+    /// Where there are hidden layers, the share of the groups and of the blocks of their outputs that are not zero on test
+    /// samples, in the order of the model and in that of the file.
+    nonzero: [Option<[f64; 2]>; 2],
 }
 
 impl Comparison {
     /// Measures both networks.
     pub fn new(
         networks: [&Network; 2],
-        (float, image): (&Folded, &ModelView<'_>),
+        (float, order, image): (&Folded, &Order, &ModelView<'_>),
         dataset: &Dataset,
         split: &Split,
     ) -> Result<Self> {
@@ -59,6 +63,7 @@ impl Comparison {
             val => Some(both(train, val)?),
         };
         let [before, after] = networks.map(|network| network.answers(&pool, &test.features, &all));
+        let activity = Activity::new(image, &test.features, &all[..all.len().min(order::SAMPLES)])?;
         let some = &split.train[..split.train.len().min(NOISE_SAMPLES)];
         Ok(Self {
             task: networks[1].task(),
@@ -68,6 +73,7 @@ impl Comparison {
             test: both(test, &all)?,
             flips: flips(&before?, &after?, networks[1].shape().outputs()),
             noise: noise(float, image, &train.features, some)?,
+            nonzero: [GROUP, BLOCK].map(|size| order.nonzero(&activity, size)),
         })
     }
 
@@ -139,6 +145,10 @@ impl Comparison {
                 put(format!("{split}_auc"), both.and_then(|both| auc(&both[1])));
             }
         }
+        for (name, shares) in ["nonzero_groups", "nonzero_blocks"].into_iter().zip(self.nonzero) {
+            put(format!("{name}_before"), shares.map(|shares| shares[0]));
+            put(name.into(), shares.map(|shares| shares[1]));
+        }
         if let Some(flips) = self.flips {
             line["flips"] = json!(flips);
         }
@@ -205,12 +215,23 @@ impl Comparison {
                 }
             ));
         }
+        lines.extend(self.ordered(header.packing()));
         lines.push(format!(
             "{file}: {} of flash, {} of RAM",
             size(header.file_bytes() as u64),
             size(Engine::ram_bytes(header) as u64)
         ));
         lines.join("\n")
+    }
+
+    /// What the order of the hidden units gives a core that runs this packing; nothing where it is that of the model.
+    fn ordered(&self, packing: Packing) -> Option<String> {
+        let share = |[before, after]: [f64; 2]| format!("{:.0} % -> {:.0} %", 100.0 * before, 100.0 * after);
+        let [groups, blocks] = self.nonzero;
+        let groups = groups.filter(|[before, after]| before != after)?;
+        let blocks = blocks.filter(|_| packing == Packing::CortexM55);
+        let blocks = blocks.map_or(String::new(), |blocks| format!(", blocks of {BLOCK} {}", share(blocks)));
+        Some(format!("hidden units ordered: groups of four that are not zero {}{blocks}", share(groups)))
     }
 
     /// Recalls by class, and the noise of each layer.

@@ -53,7 +53,7 @@ pub fn run(args: &Quantize) -> Result<()> {
         reject: args.reject,
         ..Options::new(dtype)
     };
-    let Quantized { bytes, float, .. } =
+    let Quantized { bytes, float, order, .. } =
         quantize::quantize(&model, &dataset.train, &split.train, options, &mut |epoch, loss| {
             log(format!("fine-tuning {epoch}/{qat}: mean loss {loss:.4}"));
         })?;
@@ -63,7 +63,7 @@ pub fn run(args: &Quantize) -> Result<()> {
     };
     let image = flash::parse_own(&bytes)?;
     let networks = [Network::Float(Box::new(model)), Network::of_flash(&bytes)?];
-    let comparison = Comparison::new(networks.each_ref(), (&float, &image), &dataset, &split)?;
+    let comparison = Comparison::new(networks.each_ref(), (&float, &order, &image), &dataset, &split)?;
     files::write_atomic(&args.out, &bytes)?;
 
     let calibrated = args.calibrate.min(split.train.len());
