@@ -11,7 +11,7 @@ use std::process::Command;
 use support::{selvedge, small_data, succeeds};
 
 /// Commands that are not run here, by their first words, and the reason.
-const NOT_RUN: [(&str, &str); 10] = [
+const NOT_RUN: [(&str, &str); 13] = [
     ("cargo test --workspace", "it runs this test"),
     (
         "cargo install --locked --path host-cli --features fetch",
@@ -25,6 +25,9 @@ const NOT_RUN: [(&str, &str); 10] = [
     ("cmake -S package", "it needs CMake; package.rs runs it where it is installed"),
     ("(cd firmware", "it needs a target and QEMU; tests/firmware/run has both"),
     ("SELVEDGE_PROGRAMS=", "determinism.rs tests it"),
+    ("selvedge import ad01_fp32.tflite", "it needs a benchmark's model; tests/firmware/run --anomaly has it"),
+    ("selvedge quantize ad.safetensors", "it needs the output of the command before it"),
+    ("tests/firmware/run --anomaly", "it needs QEMU; .ci/run has it"),
 ];
 
 fn root() -> PathBuf {
