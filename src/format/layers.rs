@@ -2,7 +2,7 @@
 
 use super::Dtype;
 use super::header::LayerList;
-use super::layout::Span;
+use super::layout::{LayerSpans, Span};
 use super::row_bound;
 use super::weight_layout::WeightLayout;
 use super::words::{bytes, halves, signed};
@@ -46,7 +46,8 @@ impl<'a> Iterator for Layers<'a> {
         }
         let layout = self.list.weight_layout(l);
         // The sections follow one another, and an inference walks over them: their lengths are enough.
-        let spans = self.list.spans(l, 0);
+        let (multiplier, table) = self.list.parts(l);
+        let spans = LayerSpans::new(&layout, multiplier, table, 0);
         let mut rest = self.rest;
         let mut take = |span: Span| {
             let (section, after) = rest.split_at_checked(span.padded() / size_of::<u32>())?;
@@ -61,7 +62,7 @@ impl<'a> Iterator for Layers<'a> {
             table: if spans.table.len > 0 { bytes(take(spans.table)?).first_chunk() } else { None },
             wide_multipliers: &[],
         };
-        if self.list.special && self.list.is_wide(l) {
+        if multiplier == size_of::<u32>() {
             core::mem::swap(&mut layer.multipliers, &mut layer.wide_multipliers);
         }
         self.rest = rest;

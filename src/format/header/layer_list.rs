@@ -65,19 +65,28 @@ impl LayerList<'_> {
         self.stride as usize == RECORD_BYTES && bits == WIDE_MULTIPLIER_BITS
     }
 
-    /// The spans of layer `l`, whose weights start at `at`. Inlined where an inference walks over the layers: a call would take
-    /// three times the instructions.
+    /// Bytes of a multiplier of layer `l`, 0 where it has none, and whether it has the table of its activation. Inlined where an
+    /// inference walks over the layers: a call would take three times the instructions.
     #[inline(always)]
+    pub const fn parts(&self, l: usize) -> (usize, bool) {
+        if l + 1 >= self.count as usize || !self.dtype.is_integer() {
+            return (0, false);
+        }
+        if !self.special {
+            return (size_of::<u16>(), false);
+        }
+        // Only records make a file special.
+        let record = l * RECORD_BYTES;
+        let wide = byte(self.widths, record + 6) == WIDE_MULTIPLIER_BITS;
+        let multiplier = if wide { size_of::<u32>() } else { size_of::<u16>() };
+        (multiplier, byte(self.widths, record + 5) != Activation::Relu.code())
+    }
+
+    /// The spans of layer `l`, whose weights start at `at`.
+    #[inline]
     pub const fn spans(&self, l: usize, at: usize) -> LayerSpans {
-        let hidden = l + 1 < self.count as usize;
-        let multiplier = if !(hidden && self.dtype.is_integer()) {
-            0
-        } else if self.special && self.is_wide(l) {
-            size_of::<u32>()
-        } else {
-            size_of::<u16>()
-        };
-        LayerSpans::new(&self.weight_layout(l), multiplier, hidden && self.special && self.has_table(l), at)
+        let (multiplier, table) = self.parts(l);
+        LayerSpans::new(&self.weight_layout(l), multiplier, table, at)
     }
 
     #[inline]

@@ -344,6 +344,7 @@ pub(super) unsafe trait Multiplier: Sized {
     const LOOK_UP: LookUp;
 
     /// The outputs of eight hidden rows.
+    #[inline(always)]
     fn activations(acc: &[i32; 8], multipliers: &[Self; 8], table: Option<&[u8; 256]>, out: &mut [u32; 2]) {
         let multipliers = multipliers.as_ptr().cast();
         // SAFETY: reads and writes eight of each, and the entries of the table from 0 to 255.
