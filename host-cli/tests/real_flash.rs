@@ -1,6 +1,6 @@
 //! Flash files of a network trained on the real data: every packing and every backend gives the same logits for every
-//! test image, and so does the exported C; halves cost no accuracy, and a damaged file is refused. Needs Fashion-MNIST: `SELVEDGE_TEST_DATA=FOLDER
-//! cargo test -p host-cli --test real_flash -- --ignored`, which `.ci/run` does where the data is there.
+//! test image, and so does the exported C; halves cost no accuracy, and a damaged file is refused. Needs Fashion-MNIST:
+//! `SELVEDGE_TEST_DATA=FOLDER cargo test -p host-cli --test real_flash -- --ignored`, which `.ci/run` does where the data is there.
 
 mod support;
 

@@ -1,4 +1,4 @@
-/* What a program on mps2-an386 needs without a library: files of the host through semihosting, and a vector table. */
+/* What a program on an emulated Cortex-M needs without a library: files of the host through semihosting, and a vector table. */
 #ifndef HOST_H
 #define HOST_H
 
@@ -50,9 +50,9 @@ __attribute__((noinline)) static void reset(void)
     start();
 }
 
-/* The stack's top and where to begin; mps2-an386 has 4 MB at 0x20000000. */
+/* The stack's top and where to begin; every machine has 256 KB at 0x20000000. */
 __attribute__((section(".vectors"), used)) static void (*const vectors[2])(void) = {
-    (void (*)(void))0x20400000, reset
+    (void (*)(void))0x20040000, reset
 };
 
 #endif
