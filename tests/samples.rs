@@ -149,8 +149,8 @@ impl Case {
         }
         let mut sums = vec![4.0 / 127.0; shape.layers()];
         for (l, times) in self.finer().enumerate() {
-            activations[l + 1] /= times as f32;
-            sums[l] /= times as f32;
+            let scale = if shape.activation(l).has_table() { &mut sums[l] } else { &mut activations[l + 1] };
+            *scale /= times as f32;
         }
         let (activations, sums, rows) = (&mut activations[..], &mut sums[..], &mut rows[..]);
         quantize(builder, &params, &mut Scales { activations, offsets: &offsets, sums, rows }).unwrap();
