@@ -197,6 +197,8 @@ def pictures(work, selvedge, said):
 
 
 def run(work, selvedge, said):
+    work = work / "quantized"
+    work.mkdir()
     tables(work, selvedge, said)
     windows(work, selvedge, said)
     pictures(work, selvedge, said)
