@@ -45,7 +45,7 @@ fn write(layers: usize, memory: &mut [u8]) -> Result<&[u8], Error> {
     for l in 0..layers {
         for row in 0..WIDTH {
             builder.weight(l, row, row, 64);
-            builder.multiplier(l, row, u16::MAX);
+            builder.multiplier(l, row, u16::MAX.into());
         }
     }
     builder.finish()?;
