@@ -84,12 +84,12 @@ pub fn largest_weights(shape: Shape, dtype: Dtype, params: &[f32], rows: &mut [f
     Ok(())
 }
 
-/// How many times as coarse the outputs of a layer may become by multipliers of 16 bits, where the smallest engines can run a
-/// network, which know no others.
+/// How many times as coarse the outputs of the worst layer may become by multipliers of 16 bits, before the layers that are any
+/// coarser get 32: the smallest engines know no others.
 const COARSER: f64 = 2.0;
 
-/// The header with multipliers of 32 bits in the layers whose outputs 16 bits would make coarser than `scales` ask; of a
-/// [plain](crate::format::Header::is_plain) file only where that is more than twice as coarse in one of them.
+/// The header with multipliers of 32 bits in the layers whose outputs 16 bits would make coarser than `scales` ask, if one of them
+/// would become more than twice as coarse: below that nothing is lost that a test could tell from chance.
 ///
 /// # Errors
 /// As [`quantize`].
@@ -116,7 +116,7 @@ pub fn with_wide_multipliers(
             coarser[l] = layer.finest_output(rows, u16::MAX.into()) / f64::from(scales.output(shape, l)?);
         }
     }
-    let allowed = if of.is_plain() && coarser.iter().all(|&times| times <= COARSER) { COARSER } else { 1.0 };
+    let allowed = if coarser.iter().all(|&times| times <= COARSER) { COARSER } else { 1.0 };
     let wide = (0..shape.layers()).filter(|&l| coarser[l] > allowed);
     Ok(wide.fold(header.clone(), HeaderBuf::with_wide_multipliers))
 }

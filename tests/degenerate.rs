@@ -117,7 +117,7 @@ fn weights_beyond_all_scales_are_refused() {
 }
 
 /// A narrow layer whose outputs are small beside what a weight and an input may give: multipliers of 32 bits keep their
-/// resolution, those of 16 make it coarser. Where the smallest engines can run the network, a little is no reason.
+/// resolution, those of 16 make it coarser. A little is no reason.
 #[test]
 fn small_outputs_have_wide_multipliers() {
     let shape = Shape::new(&[2, 2, 1]).unwrap();
