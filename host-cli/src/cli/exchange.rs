@@ -134,7 +134,7 @@ pub struct Quantize {
     #[arg(long, value_name = "TYPE", value_parser = input_type)]
     pub input: Option<InputType>,
     /// Set the bits of an input of a row: 7, 14 (two passes over the first layer), or auto, which takes 14 where 7 lose
-    /// more than a quarter of a point on the calibration rows
+    /// more than a quarter of a point on the calibration rows, or change the score of validation rows by more than 1 %
     #[arg(long, value_name = "auto|7|14", default_value_t = InputBits::Auto)]
     pub input_bits: InputBits,
     /// Answer unknown where a class is less probable than P against the second most probable, from above 0.5 to below 1;

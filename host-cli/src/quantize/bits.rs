@@ -1,15 +1,16 @@
 //! Bits of an input: 7 where they lose next to nothing, else 14, which cost a second pass over the first layer.
 //!
-//! Both files answer for the calibration samples, and their answers are compared with those of the model: the true answers
-//! are not needed.
+//! Both files answer for the calibration samples, or of reconstructions for the validation samples, and their answers are compared
+//! with those of the model: the true answers are not needed.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
 use selvedge::Backend;
 use selvedge::format::ModelView;
 
-use crate::data::Features;
+use crate::data::{Features, Task};
 use crate::error::Result;
 use crate::inference::answers::{Answers, answers};
 use crate::inference::file::file_answers;
@@ -54,6 +55,19 @@ impl fmt::Display for InputBits {
 const LOSS: f64 = 0.0025;
 /// The same of reconstructions: the change of the mean score as a share of it.
 const SCORE_LOSS: f64 = 0.01;
+
+/// The samples that decide: the calibration samples, and of reconstructions those that are not trained on, where there are some.
+/// What is unusual in them lies outside the range that the calibration samples have, and 7 bits reach less far beyond it.
+pub(super) fn asked(task: Task, samples: usize, train: &[u32], calibrate: usize) -> Vec<u32> {
+    let calibration = train[..calibrate.min(train.len())].to_vec();
+    if task != Task::Reconstruct {
+        return calibration;
+    }
+    let trained: HashSet<u32> = train.iter().copied().collect();
+    let others: Vec<u32> =
+        (0..samples as u32).filter(|sample| !trained.contains(sample)).take(calibrate).collect();
+    if others.is_empty() { calibration } else { others }
+}
 
 /// 7, or 14 where the answers of the second of two `files` for the samples at `index` are clearly nearer to the model's.
 ///

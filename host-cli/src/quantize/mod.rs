@@ -136,8 +136,8 @@ fn unordered(
             let of = |bits| with_bits(model, set, train, Options { qat: 0, ..options }, bits, &mut |_, _| ());
             let (seven, fourteen) = (of(7)?, of(14)?);
             let files = [ModelView::parse(&seven.bytes)?, ModelView::parse(&fourteen.bytes)?];
-            let calibration = &train[..options.calibrate.min(train.len())];
-            let bits = bits::choose(model, files, &set.features, calibration)?;
+            let asked = bits::asked(model.about.task, set.len(), train, options.calibrate);
+            let bits = bits::choose(model, files, &set.features, &asked)?;
             if options.qat == 0 {
                 return Ok(if bits == 7 { seven } else { fourteen });
             }
