@@ -15,8 +15,8 @@
 //!
 //! Each type of weights has an engine of its own, so that firmware holds the kernels of one type. Those two are for pictures and
 //! ReLU; [`AnyI8Engine`] and [`AnyI4Engine`] run every file: raw values of any type through affine maps, inputs of 14 bits as two
-//! digits in two passes over the weights of the first layer, activations by their tables, and scores of reconstructions
-//! output by output. Their kernels are the same.
+//! digits in two passes over the weights of the first layer, activations by their tables, multipliers of 32 bits, and scores of
+//! reconstructions a few outputs at a time. Their kernels are the same.
 //!
 //! A group of inputs that is all zero costs one test when the input is read and nothing in any row: a list names the
 //! groups that are left. Lists and groups take the place of the pixels in the caller-provided memory, so that it stays small. Where
