@@ -103,6 +103,12 @@ pub(super) fn read(
     let (scored, tempered) = (said.task == Some(Task::Reconstruct), said.temperature.is_some());
     let follows = |name: &str| scored && name == SCORE || tempered && name == "probabilities";
     graph.output.retain(|output| !follows(&output.name));
+    for at in 0..graph.node.len() {
+        if outputs::joins_targets(&model, &graph, &graph.node[at]) {
+            graph.node[at].op_type = "Identity".into();
+            graph.node[at].input.truncate(1);
+        }
+    }
     let graph = &graph;
     let inputs = match said {
         Said { ref inputs, .. } if !inputs.is_empty() => Some(InputKind::Table),
@@ -179,7 +185,13 @@ fn input(graph: &Graph) -> Clause<(&str, Row)> {
     let constants: HashSet<&str> = graph.initializer.iter().map(|t| &t.name[..]).collect();
     let inputs: Vec<&ValueInfo> = graph.input.iter().filter(|v| !constants.contains(&v.name[..])).collect();
     let [input] = inputs[..] else {
-        return Err(format!("its graph has {} inputs, expected 1", inputs.len()));
+        let hint = match inputs.iter().any(|input| input.name.contains("normalization")) {
+            true => {
+                "; Keras leaves the mean of a Normalization layer out of its ONNX files: import the TensorFlow Lite file"
+            }
+            false => "",
+        };
+        return Err(format!("its graph has {} inputs, expected 1{hint}", inputs.len()));
     };
     let tensor = input.kind.as_ref().and_then(|k| k.tensor.as_ref());
     let is_integer = match tensor.map_or(dtype::FLOAT, |t| t.elem_type) {
@@ -242,17 +254,18 @@ fn run<'a>(
 ) -> Clause<HashMap<&'a str, Value>> {
     let mut needed: HashSet<&str> = graph.output.iter().map(|v| &v.name[..]).collect();
     let mut live = Vec::new();
-    for node in graph.node.iter().rev() {
+    for (index, node) in graph.node.iter().enumerate().rev() {
         if node.output.iter().any(|name| needed.contains(&name[..])) {
             needed.extend(node.input.iter().map(|name| &name[..]).filter(|n| !n.is_empty()));
-            live.push(node);
+            live.push((index, node));
         }
     }
     let tensors: HashMap<&str, &Tensor> = graph.initializer.iter().map(|t| (&t.name[..], t)).collect();
     let mut values = HashMap::from([(input, Value::Row(row))]);
-    for node in live.into_iter().rev() {
+    for (index, node) in live.into_iter().rev() {
+        let placed = |why: String| format!("node {index}: {why}");
         if !matches!(&node.domain[..], "" | "ai.onnx" | "ai.onnx.ml") {
-            return Err(unsupported(node));
+            return Err(placed(unsupported(node)));
         }
         for name in node.input.iter().filter(|name| !name.is_empty()) {
             if !values.contains_key(&name[..]) {
@@ -266,7 +279,7 @@ fn run<'a>(
             Value::Constant(constant(node, folder)?)
         } else {
             let inputs: Vec<Option<&Value>> = node.input.iter().map(|name| values.get(&name[..])).collect();
-            trace.apply(node, &inputs)?
+            trace.apply(node, &inputs).map_err(placed)?
         };
         let firsts = [first].into_iter().chain(std::iter::repeat(Value::Nothing));
         for (name, value) in node.output.iter().zip(firsts).filter(|(name, _)| !name.is_empty()) {

@@ -1,7 +1,8 @@
 //! Both ends of a graph: a lookup table of bytes at the input, and the classifier after the logits at the output.
 //!
 //! Probabilities, classes and their names follow from the logits, so operators after a softmax add no step. The class names
-//! of a scikit-learn classifier become the model's.
+//! of a scikit-learn classifier become the model's. Its labels follow from sigmoids, `Binarizer` at a half, and its exporter
+//! joins the probabilities that none applies with those that each does.
 
 use selvedge::Activation;
 
@@ -11,7 +12,7 @@ use super::node::{called, expect};
 use super::operators::expect_class_axis;
 use super::symbolic::{Op, Row, Trace, Value, is_ml};
 use super::tensor::{Array, Data};
-use crate::files::onnx::{Node, dtype};
+use crate::files::onnx::{Graph, Model, Node, Tensor, dtype};
 
 /// The result of an operator at one of the ends; `None` if it is another operator.
 pub(super) fn apply(trace: &mut Trace, node: &Node, inputs: &[Option<&Value>]) -> Clause<Option<Value>> {
@@ -40,6 +41,13 @@ pub(super) fn apply(trace: &mut Trace, node: &Node, inputs: &[Option<&Value>]) -
             zip_map(trace, node);
             Scores(at)
         }
+        ("ml.Binarizer", Some(Of(row)), None)
+            if is_sigmoid(trace, row) && node.float("threshold", 0.0) == 0.5 =>
+        {
+            Of(Row { is_integer: true, ..row.clone() })
+        }
+        // Its keys are 0 and 1, whatever the labels.
+        ("ml.ZipMap", Some(Of(row)), None) if is_sigmoid(trace, row) => Of(row.clone()),
         ("ml.ArrayFeatureExtractor" | "Gather", Some(Constant(names)), Some(&Label(at))) => {
             gathered_names(trace, names);
             Label(at)
@@ -69,18 +77,38 @@ pub(super) fn apply(trace: &mut Trace, node: &Node, inputs: &[Option<&Value>]) -
 /// sigmoid's logit.
 fn two_of_one(trace: &mut Trace, node: &Node, no: &Row, yes: &Row) -> Clause<Option<Value>> {
     let complement = &trace.steps[no.at];
-    let sigmoid = matches!(&trace.steps[yes.at].op, Op::Activate(Activation::Sigmoid));
-    if !matches!(complement.op, Op::Complement) || complement.from != yes.at || !sigmoid {
+    if !matches!(complement.op, Op::Complement) || complement.from != yes.at || !is_sigmoid(trace, yes) {
         return Ok(None);
     }
     expect_class_axis(node, yes, 1)?;
     if yes.dims.as_deref() != Some(&[1]) {
-        return Err(format!("{} joins more than two probabilities", called(node)));
+        // Of several labels they follow from the probabilities that each applies.
+        return Ok(Some(Value::Row(yes.clone())));
     }
     let logit = Row { at: trace.steps[yes.at].from, ..yes.clone() };
     let both = trace.step(node, &logit, Op::TwoOfOne);
     Ok(Some(Value::Scores(both.at)))
 }
+
+fn is_sigmoid(trace: &Trace, row: &Row) -> bool {
+    matches!(trace.steps[row.at].op, Op::Activate(Activation::Sigmoid))
+}
+
+/// Whether a node of scikit-learn's exporter joins the outputs of all rows in one column, as it does in front of the outputs of a
+/// regression, whose targets it takes for one: the row in front of it is what the network answers.
+pub(super) fn joins_targets(model: &Model, graph: &Graph, node: &Node) -> bool {
+    let column = |t: &Tensor| {
+        t.dims == [2] && t.int64_data.is_empty() && t.raw_data == COLUMN || t.int64_data == [-1, 1]
+    };
+    let shape = node.input.get(1).and_then(|name| graph.initializer.iter().find(|t| t.name == *name));
+    model.producer_name == "skl2onnx"
+        && node.op_type == "Reshape"
+        && node.output.iter().any(|name| graph.output.iter().any(|output| output.name == *name))
+        && shape.is_some_and(column)
+}
+
+/// The shape `[-1, 1]`, little-endian.
+const COLUMN: [u8; 16] = [255, 255, 255, 255, 255, 255, 255, 255, 1, 0, 0, 0, 0, 0, 0, 0];
 
 /// Whether a row is 255 times the input, whose elements are bytes over 255.
 fn is_bytes(trace: &Trace, row: &Row) -> bool {

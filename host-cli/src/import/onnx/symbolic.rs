@@ -203,7 +203,8 @@ pub(in crate::import) fn unsupported(node: &Node) -> String {
             "its weights are rounded to integers; import the network from before it was quantized"
         }
         _ => {
-            "a model here is a chain of dense layers with activations between them and softmax, sigmoid or nothing at the end"
+            "a model here is a chain of dense layers with activations between them and softmax, sigmoid or nothing at the end; \
+             export the network without it"
         }
     };
     match &node.domain[..] {

@@ -3,6 +3,7 @@
 mod activations;
 mod constants;
 mod exporters;
+mod scikit_learn;
 
 use prost::Message;
 
