@@ -302,3 +302,26 @@ fn a_model_keeps_its_shape_and_its_normalisation() {
     }
     assert!(!here.join("none").exists());
 }
+
+/// A flash file of integers as TensorFlow Lite, whose layers stand for the same numbers when it comes back.
+#[test]
+fn integers_out_and_in_again() {
+    let here: &Path = &folder_with_data();
+    succeeds(here, &["train", "--data", "data", "--hidden", "16,8", "--epochs", "3", "--out", "run", "-q"]);
+    let accuracy = |model: &str| {
+        let lines = json_lines(&succeeds(here, &["eval", model, "--data", "data", "--json"]));
+        lines[0]["accuracy"].as_f64().unwrap()
+    };
+    for dtype in ["i8", "i4"] {
+        succeeds(here, &["quantize", "run", "--data", "data", "--dtype", dtype, "-o", "q.selv"]);
+        succeeds(here, &["export", "q.selv", "--format", "tflite", "-o", "q.tflite"]);
+        let told = json_lines(&succeeds(here, &["import", "q.tflite", "-o", "back.safetensors", "--json"]));
+        let notes = told[0]["warnings"].to_string();
+        assert!(notes.contains("its weights are integers"), "{notes}");
+        assert!((accuracy("back.safetensors") - accuracy("q.selv")).abs() < 0.02, "{dtype}");
+    }
+    assert!(
+        fails(here, &["export", "run", "--format", "tflite", "--schema", "run", "-o", "a"], 2)
+            .contains("--schema goes with a flash file")
+    );
+}

@@ -4,7 +4,7 @@
 numpy evaluates the arrays of the npz as the format's specification says (`integers`), and must give the answers of `predict`;
 the graph of integer operators must give numpy's integers. The graph of QuantizeLinear and DequantizeLinear rounds in floats: an
 activation now and then is a unit away, which moves the answers of that row, by much where the next activation is steep.
-Those of at least 99 % of the rows are within a bound."""
+Those of at least 99 % of the rows are within a bound. The TensorFlow Lite file of each goes to `tensorflow_lite_integers.py`."""
 
 import csv
 import json
@@ -12,6 +12,7 @@ import json
 import numpy as np
 import onnx
 
+import tensorflow_lite_integers as lite
 from activations import infer
 
 # The largest difference of a row's answers, as a part of the largest answer of all rows; that of a score, whose errors the
@@ -149,18 +150,22 @@ def tables(work, selvedge, said):
             selvedge("export", work / "net", "--format", "onnx", "-o", work / "f.onnx")
             names = json.loads({p.key: p.value for p in onnx.load(work / "f.onnx").metadata_props}["inputs"])
             rows = np.stack([features[name] for name in names], 1).astype(dtype)
-            worst = []
+            worst, told = [], []
             for bits in ["7", "14"]:
                 reject = ["--reject", "0.9"] if task == "classify" and bits == "14" else []
                 weights = "i4" if raw == "u16" and bits == "7" else "i8"
                 file = work / f"{task}-{raw}-{bits}.selv"
                 selvedge("quantize", work / "net", "--dtype", weights, "--input", raw, "--input-bits", bits, *reject, "-o", file)
                 worst.append(compared(work, selvedge, task, file, rows))
+                a = dict(np.load(work / "q.npz"))
+                told.append(lite.table(work, selvedge, task, file, rows, a, *integers(a, rows)))
             most, usual = map(max, zip(*worst))
             said(
                 f"{task} of {raw}, {activation}, 7 and 14 bits: numpy and integer operators equal; QDQ off by {usual:.1e} of the"
                 f" largest answer in 99 % of {len(rows)} rows, at most {most:.1e}"
             )
+            for bits, (found, back) in zip([7, 14], told):
+                said(f"{task} of {raw}, {activation}, {bits} bits, LiteRT: {lite.text(found)}; imported again within {back:.1e}")
 
 
 def windows(work, selvedge, said):
@@ -176,20 +181,27 @@ def windows(work, selvedge, said):
     a, _, z, exact, found, about = exported(work, selvedge, work / "w.selv", rows)
     assert a["window"].tolist() == [8, 4] and json.loads(about["window"]) == {"rows": 8, "stride": 4}
     assert np.array_equal(exact["logits"], z)
+    told, _ = lite.table(work, selvedge, "classify", work / "w.selv", rows, a, *integers(a, rows))
+    said(f"windows of i16, LiteRT: {lite.text(told)}")
     most, usual = near(found["logits"], z * float(a["scales"][-1]), "windows")
     said(f"windows of i16: integer operators equal; QDQ off by {usual:.1e} in 99 % of {len(rows)} windows, at most {most:.1e}")
 
 
 def pictures(work, selvedge, said):
-    for activation in ["tanh", "relu6", "relu"]:
-        flags = ["--activation", activation, "--hidden", "24", "--epochs", "2"]
+    for activation in ["tanh", "relu6", "relu", "relu of a gamma"]:
+        # A gamma is a table of bytes.
+        gamma = ["--gamma", "0.5"] if "gamma" in activation else []
+        flags = ["--activation", activation.split()[0], "--hidden", "24", "--epochs", "2", *gamma]
         selvedge("train", "--data", "demo", *flags, "--out", work / "net", "--overwrite", "-q")
-        reject = ["--reject", "0.8"] if activation == "relu" else []
+        reject = ["--reject", "0.8"] if activation.startswith("relu ") or activation == "relu" else []
         selvedge("quantize", work / "net", "--dtype", "i8", *reject, "-o", work / "p.selv")
         selvedge("eval", work / "p.selv", "--data", "demo", "--logits", work / "logits.npz")
         with np.load(work / "logits.npz") as file:
             rows, ours = file["images"].reshape(len(file["labels"]), -1), file["logits"]
-        a, _, z, exact, found, about = exported(work, selvedge, work / "p.selv", rows)
+        a, codes, z, exact, found, about = exported(work, selvedge, work / "p.selv", rows)
+        assert ("table" in a) == bool(gamma)
+        told = lite.pictures(work, selvedge, work / "p.selv", rows, a, codes, z)
+        said(f"pictures, {activation}, LiteRT of {len(rows)} images: {lite.text(told)}")
         assert np.array_equal(z, ours) and np.array_equal(exact["logits"], ours)
         assert ("class.margin" in a) == ("margin" in about) == bool(reject)
         most, usual = near(found["logits"], z * float(a["scales"][-1]), activation)

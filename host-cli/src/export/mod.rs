@@ -317,7 +317,7 @@ mod tests {
             (
                 Schema,
                 "--schema",
-                "--schema goes with --format onnx, onnx-integer, c, cmake, arduino, rust and firmware",
+                "--schema goes with --format onnx, onnx-integer, tflite, c, cmake, arduino, rust and firmware",
             ),
             (Board, "--cpu", "--cpu goes with --format firmware alone"),
         ] {

@@ -101,7 +101,7 @@ fn look_up(graph: &mut GraphBuilder, model: &ModelView<'_>, elem_type: i32) {
 }
 
 /// The weights `(o, i)` row-major, as bytes.
-pub(super) fn row_weights(layer: &LayerView<'_>) -> Vec<u8> {
+pub(in crate::export) fn row_weights(layer: &LayerView<'_>) -> Vec<u8> {
     let row = |r| (0..layer.inputs()).map(move |c| layer.weight(r, c) as u8);
     (0..layer.outputs()).flat_map(row).collect()
 }

@@ -18,7 +18,11 @@ use crate::error::{Error, Result};
 use std::path::Path;
 
 /// What the exporter of TensorFlow Lite shares.
-pub(super) use float::{PIXELS, rescaled};
+pub(super) use {
+    codes::row_weights,
+    float::{PIXELS, rescaled},
+    sum_step::LookUp,
+};
 
 /// `--format onnx`.
 pub(super) struct Onnx;

@@ -12,14 +12,15 @@ const TRIES: u32 = 64;
 
 /// The table of an activation, and what one unit of its outputs is worth.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct LookUp<'a> {
+pub(in crate::export) struct LookUp<'a> {
     pub activation: Activation,
     pub table: &'a [u8; 256],
     pub scale: f32,
 }
 
 impl LookUp<'_> {
-    fn formula(&self, z: f64) -> f64 {
+    /// The activation of a real number.
+    pub fn formula(&self, z: f64) -> f64 {
         let mut z = [z];
         naive::activate(self.activation, &mut z);
         z[0]
@@ -32,7 +33,7 @@ impl LookUp<'_> {
     }
 
     /// The output for a sum of `t` steps, not rounded.
-    fn output(&self, t: i32, unit: f64) -> f64 {
+    pub fn output(&self, t: i32, unit: f64) -> f64 {
         (self.formula(f64::from(t) * unit) - self.offset()) / f64::from(self.scale)
     }
 

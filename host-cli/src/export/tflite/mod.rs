@@ -1,21 +1,24 @@
-//! `--format tflite`: a TensorFlow Lite file of a network of floats, whatever its activations, its task and its inputs.
+//! `--format tflite`: a TensorFlow Lite file of a network, whatever its activations, its task and its inputs.
 //!
-//! The graph takes what the data hold, pixels divided by 255 or the numbers of a row, which it standardises itself, and
-//! has one output: probabilities (classes, labels), values in the targets' units (regression), or the reconstruction in the
-//! inputs' units. ReLU and ReLU6 are fused into the layer in front of them. The file's description names inputs and outputs,
-//! since the format has no place of its own for that.
+//! The graph takes what the data hold and has one output: probabilities (classes, labels), values in the targets' units
+//! (regression), or the reconstruction in the inputs' units. The file's description names inputs and outputs, since the format
+//! has no place of its own for that.
+//!
+//! The graph of a network of floats is here: it takes pixels divided by 255, or the numbers of a row, which it standardises
+//! itself. ReLU and ReLU6 are fused into the layer in front of them. That of a flash file of integers is in [`integer`].
 
-use std::path::Path;
+mod input;
+mod integer;
+mod layers;
 
 use selvedge::activation::LEAKY_RELU_SLOPE;
-use selvedge::format::Dtype;
 use selvedge::kernel::transpose;
 use selvedge::{Activation, Shape};
 
 use super::onnx::{PIXELS, rescaled};
-use super::{ExportOptions, Exported, Exporter, FormatInfo, ModelFile, Parameters};
+use super::{ExportOption, ExportOptions, Exported, Exporter, FormatInfo, ModelFile, Parameters};
 use crate::data::Task;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::files::tflite::writer::{Graph, Number, Operator, Tensor};
 use crate::files::tflite::{fused, operator};
 use crate::model::Model;
@@ -39,18 +42,11 @@ pub(super) struct Tflite;
 
 impl Exporter for Tflite {
     fn info(&self) -> FormatInfo {
-        FormatInfo::new("tflite", "TensorFlow Lite file of floats, of any model but a flash file of integers")
-    }
-
-    fn accepts(&self, dtype: Dtype, path: &Path) -> Result<()> {
-        if !dtype.is_integer() {
-            return Ok(());
-        }
-        Err(Error::usage(format!(
-            "{} is a flash file of integers, and --format tflite writes floats; export the model that it was made of, or with \
-             --format onnx",
-            path.display()
-        )))
+        FormatInfo::new(
+            "tflite",
+            "TensorFlow Lite file: of floats, or of a flash file of integers with its int8 layers",
+        )
+        .with_options(&[ExportOption::Schema])
     }
 
     fn write(&self, model: &ModelFile<'_>, options: &ExportOptions<'_>) -> Result<Exported> {
@@ -58,7 +54,7 @@ impl Exporter for Tflite {
             ModelFile::Model(model) => of_model(model)?,
             ModelFile::Flash(_) => match model.parameters()? {
                 Parameters::Float(folded, classes) => of_folded(&folded, &classes),
-                Parameters::Integer(_) => Err("its weights are integers".into()),
+                Parameters::Integer(model) => Ok(integer::write(model, &options.input_names())),
             },
         };
         Exported::one(options.out, bytes)
@@ -142,6 +138,25 @@ fn unfolded(model: &Model) -> File {
     Ok(chain.finish(format!("{shape}, {}; input is {inputs}", task.name()), &about.classes))
 }
 
+/// An operator's code, and its options.
+type ActivationOperator = (u32, Option<(u8, Vec<Number>)>);
+
+/// The operator of an activation; none for the identity.
+fn activation_operator(activation: Activation) -> std::result::Result<Option<ActivationOperator>, String> {
+    Ok(Some(match activation {
+        Activation::Identity => return Ok(None),
+        Activation::Relu => (operator::RELU, None),
+        Activation::Relu6 => (operator::RELU6, None),
+        Activation::Tanh => (operator::TANH, None),
+        Activation::Sigmoid => (operator::LOGISTIC, None),
+        Activation::HardSwish => (operator::HARD_SWISH, None),
+        Activation::LeakyRelu => {
+            (operator::LEAKY_RELU, Some((options::LEAKY_RELU, vec![Number::Float(LEAKY_RELU_SLOPE)])))
+        }
+        other => return Err(format!("TensorFlow Lite has no {other}")),
+    }))
+}
+
 /// A chain of operators that is being written.
 struct Chain {
     graph: Graph,
@@ -204,15 +219,7 @@ impl Chain {
             let (in_layer, alone) = match activation {
                 Activation::Relu => (fused::RELU, None),
                 Activation::Relu6 => (fused::RELU6, None),
-                Activation::Tanh => (fused::NONE, Some((operator::TANH, None))),
-                Activation::Sigmoid => (fused::NONE, Some((operator::LOGISTIC, None))),
-                Activation::HardSwish => (fused::NONE, Some((operator::HARD_SWISH, None))),
-                Activation::LeakyRelu => {
-                    let slope = (options::LEAKY_RELU, vec![Number::Float(LEAKY_RELU_SLOPE)]);
-                    (fused::NONE, Some((operator::LEAKY_RELU, Some(slope))))
-                }
-                Activation::Identity => (fused::NONE, None),
-                other => return Err(format!("TensorFlow Lite has no {other}")),
+                other => (fused::NONE, activation_operator(other)?),
             };
             self.width = o;
             let options = Some((options::FULLY_CONNECTED, vec![Number::Byte(in_layer)]));

@@ -105,6 +105,7 @@ pub(crate) mod dtype {
 pub(crate) mod operator {
     pub const ADD: u32 = 0;
     pub const DEQUANTIZE: u32 = 6;
+    pub const FLOOR: u32 = 8;
     pub const FULLY_CONNECTED: u32 = 9;
     pub const LOGISTIC: u32 = 14;
     pub const MUL: u32 = 18;
@@ -115,6 +116,7 @@ pub(crate) mod operator {
     pub const SOFTMAX: u32 = 25;
     pub const TANH: u32 = 28;
     pub const CUSTOM: u32 = 32;
+    pub const GATHER: u32 = 36;
     pub const SUB: u32 = 41;
     pub const DIV: u32 = 42;
     pub const SQUEEZE: u32 = 43;
@@ -122,7 +124,9 @@ pub(crate) mod operator {
     pub const LOG_SOFTMAX: u32 = 50;
     pub const CAST: u32 = 53;
     pub const PRELU: u32 = 54;
+    pub const MAXIMUM: u32 = 55;
     pub const ARG_MAX: u32 = 56;
+    pub const MINIMUM: u32 = 57;
     pub const EXPAND_DIMS: u32 = 70;
     pub const SHAPE: u32 = 77;
     pub const PACK: u32 = 83;

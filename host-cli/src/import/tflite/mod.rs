@@ -5,6 +5,7 @@
 //! and for an ending. A quantized file stands for real numbers, `scale * (q - zero_point)`: its constants are turned into
 //! them, and what it rounds in between is left out.
 
+mod input;
 mod operators;
 mod tensor;
 #[cfg(test)]
@@ -58,6 +59,8 @@ struct State<'a> {
     range: Option<[f64; 2]>,
     /// Whether weights are integers.
     has_integer_weights: bool,
+    /// Why the last operator that clipped or rounded the input is refused, unless a `QUANTIZE` follows.
+    clipped: Option<String>,
 }
 
 /// Reads the network of a file, of which `options` say what it leaves open.
@@ -75,6 +78,7 @@ pub(super) fn read(bytes: &[u8], options: &ImportOptions) -> Clause<GraphNetwork
         graph,
         trace: Trace::new(FoldingLimit(0), 0),
         has_integer_weights: false,
+        clipped: None,
     };
     state.run()?;
     let (at, ending) = state.logits()?;

@@ -70,7 +70,7 @@ impl<'a> Operator<'a> {
     }
 
     /// The node that stands for it in what is shared with ONNX, where it only gives error messages its name.
-    fn node(&self) -> Node {
+    pub fn node(&self) -> Node {
         node(self.called())
     }
 
@@ -78,6 +78,12 @@ impl<'a> Operator<'a> {
     fn option(&self, number: u16) -> Clause<u8> {
         let value = self.options.map(|options| options.number(number)).transpose()?.flatten();
         Ok(value.map_or(0, u8::from_le_bytes))
+    }
+
+    /// An integer of its options.
+    pub fn integer(&self, number: u16) -> Clause<i32> {
+        let value = self.options.map(|options| options.number(number)).transpose()?.flatten();
+        Ok(value.map_or(0, i32::from_le_bytes))
     }
 
     /// A float of its options.
@@ -108,6 +114,7 @@ impl State<'_> {
                 operator::DEQUANTIZE => return Ok(Value::Constant(tensor)),
                 operator::ADD | operator::MUL | operator::SUB | operator::DIV => {}
                 operator::PACK | operator::STRIDED_SLICE => return Ok(Value::Shape),
+                operator::GATHER => return self.gather(operator, tensor),
                 _ => return Err(format!("{} computes with constants alone, or has no input", called())),
             }
         }
@@ -148,7 +155,7 @@ impl State<'_> {
     }
 
     /// An operand: what was computed in front of the operator, or a constant; `None` if it is left out.
-    fn operand(&self, operator: &Operator<'_>, at: usize) -> Clause<Option<Value>> {
+    pub(super) fn operand(&self, operator: &Operator<'_>, at: usize) -> Clause<Option<Value>> {
         let Some(tensor) = operator.inputs.get(at).copied().flatten() else { return Ok(None) };
         if let Some(value) = self.values.get(&tensor) {
             return Ok(Some(value.clone()));
@@ -161,7 +168,7 @@ impl State<'_> {
     }
 
     /// The constant of an operand.
-    fn constant(&self, operator: &Operator<'_>, at: usize) -> Clause<Tensor<'_>> {
+    pub(super) fn constant(&self, operator: &Operator<'_>, at: usize) -> Clause<Tensor<'_>> {
         match self.operand(operator, at)? {
             Some(Value::Constant(tensor)) => self.graph.tensor(tensor),
             _ => Err(format!("{}: its operand {at} is no constant", operator.called())),
@@ -196,9 +203,11 @@ impl State<'_> {
                 if row.at == 0 && self.range.is_none() {
                     self.range = self.graph.tensor(output)?.range()?;
                 }
+                self.quantized();
                 Ok(row.clone())
             }
             operator::DEQUANTIZE => Ok(row.clone()),
+            operator::FLOOR | operator::MAXIMUM | operator::MINIMUM => self.clip(operator, row),
             operator::CAST => match self.graph.tensor(output)?.kind {
                 dtype::FLOAT32 | dtype::FLOAT16 => Ok(Row { is_integer: false, ..row.clone() }),
                 dtype::INT32 | dtype::INT64 if row.is_integer => Ok(row.clone()),
@@ -231,6 +240,9 @@ impl State<'_> {
     /// A dense layer and its fused activation. Its input is flattened to one row.
     fn dense(&mut self, operator: &Operator<'_>, row: &Row) -> Clause<Row> {
         let called = operator.called();
+        if let Some(why) = self.clipped.take() {
+            return Err(why);
+        }
         if operator.option(1)? != 0 {
             return Err(format!(
                 "{called}: its weights are shuffled for one kind of CPU; convert the model again"

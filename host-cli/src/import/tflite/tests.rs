@@ -330,3 +330,62 @@ fn reconstructions_are_turned_into_the_units_of_the_inputs() {
     let byte = layer(InputKind::Byte).unwrap();
     assert!((byte.weights[3] + 4.0 / 255.0).abs() < 1e-7);
 }
+
+/// An input between 0 and 4, rounded to whole numbers, as int8 of 2 a unit; then the layers of integers.
+fn clipped() -> Graph {
+    let mut graph = integer_graph();
+    graph.tensors[0] = value("input", &[1, 3]);
+    let first = graph.tensors.len() as i32;
+    let number = |name: &str, x: f32| Tensor { data: x.to_le_bytes().to_vec(), ..value(name, &[1]) };
+    graph.tensors.extend([
+        number("least", 0.0),
+        number("most", 4.0),
+        number("half", 0.5),
+        value("raised", &[1, 3]),
+        value("bounded", &[1, 3]),
+        value("whole", &[1, 3]),
+        value("centred", &[1, 3]),
+        quantized("x", &[1, 3], 2.0, 0),
+    ]);
+    let start = [
+        op(operator::MAXIMUM, &[0, first], first + 3),
+        op(operator::MINIMUM, &[first + 3, first + 1], first + 4),
+        op(operator::FLOOR, &[first + 4], first + 5),
+        op(operator::ADD, &[first + 5, first + 2], first + 6),
+        op(operator::QUANTIZE, &[first + 6], first + 7),
+    ];
+    graph.operators[0].inputs[0] = first + 7;
+    graph.operators.splice(0..0, start);
+    graph
+}
+
+#[test]
+fn what_a_device_rounds_of_its_input_is_left_out() {
+    let read = read(&clipped().to_bytes(), Some(InputKind::Table), None).unwrap();
+    assert!(read.notes.iter().any(|note| note.contains("clips its input")), "{:?}", read.notes);
+    let shift = read.standardise.unwrap();
+    assert_eq!((shift.factor, shift.shift), (vec![1.0], vec![0.5]));
+    assert_eq!(read.layers[0].weights, [0.5, -1.0, 1.5, 63.5, 0.0, -63.5]);
+    // Biases are in units of the input's scale times the weights'.
+    assert_eq!(read.layers[0].biases, [255.0, -510.0]);
+}
+
+#[test]
+fn bytes_are_looked_up() {
+    let codes: Vec<i8> = (0..=255_u8).map(|p| (p >> 1) as i8).collect();
+    let mut graph = integer_graph();
+    graph.tensors[0] = Tensor { kind: dtype::UINT8, ..value("pixels", &[1, 3]) };
+    let first = graph.tensors.len() as i32;
+    graph.tensors.extend([
+        bytes("table", &[256], &codes, &[2.0 / 255.0]),
+        Tensor { kind: dtype::INT32, ..value("position", &[1, 3]) },
+        quantized("x", &[1, 3], 2.0 / 255.0, 0),
+    ]);
+    graph.operators[0].inputs[0] = first + 2;
+    let start = [op(operator::CAST, &[0], first + 1), op(operator::GATHER, &[first, first + 1], first + 2)];
+    graph.operators.splice(0..0, start);
+    let taken = taken(&graph);
+    let table = taken.table.unwrap();
+    assert!((0..=255_u8).zip(table).all(|(p, code)| code == p >> 1 << 1));
+    assert_eq!(taken.layers[0].weights, [0.5, -1.0, 1.5, 63.5, 0.0, -63.5]);
+}

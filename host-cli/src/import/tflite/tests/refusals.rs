@@ -203,3 +203,63 @@ fn files_that_end_too_soon_or_point_outside() {
     let why = read(&outside, None, None).unwrap_err();
     assert!(why.starts_with("a damaged TensorFlow Lite file: "), "{why}");
 }
+
+#[test]
+fn rounding_that_no_quantize_follows() {
+    let unsupported = |name: &str| format!("({name}) is not supported");
+    for (at, name) in [(0, "MAXIMUM"), (1, "MINIMUM"), (2, "FLOOR")] {
+        says(
+            super::clipped(),
+            |graph| {
+                // The layer takes the value in front of the QUANTIZE, and only one of the three is in its way.
+                let output = graph.operators[at].outputs[0];
+                graph.operators[at].inputs[0] = 0;
+                graph.operators[5].inputs[0] = output;
+                graph.tensors[1] = floats("w1", &[2, 3], 1.0);
+                graph.tensors[2] = floats("b1", &[2], 1.0);
+            },
+            &unsupported(name),
+        );
+    }
+    // Behind a layer it is another network, whatever follows.
+    says(
+        graph(),
+        |graph| {
+            graph.tensors.push(value("floor", &[1, 2]));
+            graph.operators.insert(1, op(operator::FLOOR, &[5], 8));
+            graph.operators[2].inputs[0] = 8;
+        },
+        "operator 1 (FLOOR) is not supported",
+    );
+    says(
+        super::clipped(),
+        |graph| {
+            // Of two values instead of a constant.
+            graph.operators[1].inputs[1] = 0;
+        },
+        &unsupported("MINIMUM"),
+    );
+}
+
+#[test]
+fn tables_of_something_else_than_bytes() {
+    says(
+        graph(),
+        |graph| {
+            graph.tensors.extend([floats("table", &[3], 1.0), value("looked_up", &[1, 3])]);
+            graph.operators.insert(0, op(operator::GATHER, &[8, 0], 9));
+            graph.operators[1].inputs[0] = 9;
+        },
+        "operator 0 (GATHER) is not supported",
+    );
+    says(
+        graph(),
+        |graph| {
+            graph.tensors[0].kind = dtype::UINT8;
+            graph.tensors.extend([floats("table", &[3], 1.0), value("looked_up", &[1, 3])]);
+            graph.operators.insert(0, op(operator::GATHER, &[8, 0], 9));
+            graph.operators[1].inputs[0] = 9;
+        },
+        "table has shape [3], and a table of pixels has 256 numbers",
+    );
+}
