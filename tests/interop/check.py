@@ -13,7 +13,9 @@ import safetensors.numpy
 from onnx import TensorProto, helper, numpy_helper
 
 import activations
+import keras_models
 import quantized
+import scikit_learn_models
 import tensorflow_lite
 from exporters import Checks
 
@@ -210,6 +212,8 @@ def main():
         line = selvedge("export", model, "--format", "onnx-integer", "-o", work / "none.onnx", code=2)
         assert "takes a flash file of integers" in line, line
     quantized.run(work, selvedge, said)
+    scikit_learn_models.run(work, selvedge, said)
+    keras_models.run(work, selvedge, said)
     print(f"{checks} passed, 0 failed")
 
 
