@@ -57,6 +57,23 @@ const MASK: u32 = 0x00ff_ffff;
 #[cfg(target_arch = "riscv32")]
 const MASK: u32 = u32::MAX;
 
+/// Puts this place into the section `.counted`, which is in the program's file and not in its memory, so that `firmware-host
+/// cycles` finds what is counted in a trace of the emulator: begin and end alternate. It adds no instruction.
+macro_rules! mark {
+    ($begin:literal) => {
+        // SAFETY: assembles nothing into the program.
+        unsafe {
+            core::arch::asm!(
+                "7:",
+                ".pushsection .counted, \"\", %progbits",
+                ".4byte 7b",
+                concat!(".4byte ", $begin),
+                ".popsection"
+            )
+        }
+    };
+}
+
 /// A calibrated counter.
 #[derive(Clone, Copy)]
 pub struct Counter {
@@ -92,7 +109,12 @@ impl Counter {
     /// The instructions that `work` takes, to the nearest one or two; at most eight million on Cortex-M.
     #[inline(always)]
     pub fn count(self, work: impl FnOnce()) -> u32 {
-        let ticks = self.ticks(work).wrapping_sub(self.overhead) & MASK;
+        let marked = || {
+            mark!(1);
+            work();
+            mark!(0);
+        };
+        let ticks = self.ticks(marked).wrapping_sub(self.overhead) & MASK;
         let instructions = u64::from(ticks) * u64::from(ROUNDS * LOOP) + u64::from(self.ticks / 2);
         (instructions.checked_div(u64::from(self.ticks)).unwrap_or(0)) as u32
     }

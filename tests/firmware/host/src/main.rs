@@ -5,12 +5,14 @@
 
 mod anomaly;
 mod answers;
+mod cycles;
 mod elf;
 mod head;
 mod images;
 mod samples;
 mod train;
 
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -105,6 +107,21 @@ enum Command {
         #[arg(long)]
         model: Option<PathBuf>,
     },
+    /// Print the modelled cycles of what a program counts, from a trace of QEMU with `-d exec,nochain`
+    Cycles {
+        /// The core
+        timing: cycles::Timing,
+        /// The program
+        elf: PathBuf,
+        /// The trace, which may be a named pipe
+        trace: PathBuf,
+        /// What the program counts for each answer, one after the other
+        #[arg(long, default_value = "1")]
+        groups: NonZeroUsize,
+        /// Bytes of a line of flash
+        #[arg(long, default_value = "16")]
+        line_bytes: NonZeroU32,
+    },
     /// Flip one bit of the flash file inside an ELF file
     Flip {
         /// The program
@@ -153,6 +170,9 @@ fn run(command: Command) -> Result<()> {
         }
         Command::Compare { device, desktop } => compare(&read(&device)?, &read(&desktop)?),
         Command::Elf { file, model } => elf::report(&file, model.as_deref()),
+        Command::Cycles { timing, elf, trace, groups, line_bytes } => {
+            cycles::report(timing, &elf, &trace, groups.get(), line_bytes.get())
+        }
         Command::Flip { file, out, model } => elf::flip(&file, &out, &model),
     }
 }
