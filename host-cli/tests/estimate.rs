@@ -90,3 +90,27 @@ fn modelled_instructions_are_near_the_counted_ones() {
     }
     assert!(worst.0 > 0.0 && worst.0 <= BOUND, "{worst:?}");
 }
+
+/// Of the table of modelled cycles in the README, which `tests/firmware/run` prints.
+#[test]
+fn cycles_are_near_the_modelled_ones() {
+    let (_, section) = README.split_once("## Modelled cycles").unwrap();
+    let shape = Shape::new(&[784, 128, 10]).unwrap();
+    let mut rows = 0;
+    for (of, target) in [("Cortex-M4", "m4"), ("Cortex-M3", "m3"), ("Cortex-M0+", "m0"), ("RV32IMC", "rv32")]
+    {
+        for (start, dtype) in [(format!("| {of} | "), Dtype::I8), (format!("| i4: {of} | "), Dtype::I4)] {
+            let row = section.lines().find(|line| line.starts_with(&start)).unwrap();
+            let cells: Vec<_> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+            let core = core(target).unwrap();
+            let header = HeaderBuf::new(shape, dtype, core.packing).unwrap();
+            let estimated = Requirements::new(&header.header(), core).cycles.unwrap();
+            for (cell, cycles) in [cells[1], cells[4]].into_iter().zip(estimated) {
+                let off = cycles as f64 / number(cell) - 1.0;
+                assert!(off.abs() <= 0.05, "{start}: {cycles}, the table says {cell}");
+            }
+            rows += 1;
+        }
+    }
+    assert_eq!(rows, 8);
+}

@@ -141,12 +141,20 @@ fn estimates_and_budgets() {
     let mut counts = Vec::new();
     for target in ["cortex-m0", "m3", "m4", "m7", "m55", "rv32"] {
         let json = json_lines(&succeeds(here, &["estimate", "run", "--target", target, "--json"])).remove(0);
-        let names = ["target", "flash_bytes", "ram_bytes", "macs", "instructions", "modelled", "fits"];
+        let names = [
+            ["target", "flash_bytes", "file_bytes", "inference_bytes", "c_constant_bytes", "c_code_bytes"],
+            ["ram_bytes", "macs", "instructions", "modelled", "cycles", "cycles_waiting"],
+            ["cycles_modelled", "wait_states", "line_bytes", "clock_hz", "seconds", "seconds_waiting"],
+        ];
+        let names: Vec<_> = names.into_iter().flatten().chain(["fits"]).collect();
         assert!(names.iter().all(|n| json.get(n).is_some()), "{json}");
         assert_eq!(json.as_object().unwrap().len(), names.len(), "{json}");
         assert_eq!((&json["macs"], &json["fits"]), (&(36 * 16 + 16 * 4).into(), &true.into()));
         assert!(json["flash_bytes"].as_u64().unwrap() > file, "{json}");
         counts.push(json["instructions"].as_u64().unwrap());
+        assert_eq!(json["cycles_modelled"], !["m7", "m55"].contains(&target), "{json}");
+        let [cycles, waiting] = ["cycles", "cycles_waiting"].map(|n| json[n].as_f64().unwrap());
+        assert!(cycles < waiting && json["seconds"] == cycles / json["clock_hz"].as_f64().unwrap(), "{json}");
     }
     assert!(counts[0] > counts[1] && counts[1] > counts[2] && counts[2] > counts[4], "{counts:?}");
     let text = succeeds(here, &["estimate", "q.selv", "--target", "m4", "--clock", "84MHz"]);

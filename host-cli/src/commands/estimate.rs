@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::cli::Estimate;
 use crate::error::{Error, ErrorKind, Result, typed};
-use crate::estimate::{CORES, Core, Requirements, classifies_pictures, target};
+use crate::estimate::{CORES, CObject, Core, Requirements, classifies_pictures, target};
 use crate::memory::Bytes;
 use crate::model::{self, Model};
 use crate::terminal::{Output, listing, log, table};
@@ -36,14 +36,30 @@ impl Estimated {
         Self { core, header, requirements, over }
     }
 
-    fn json(&self) -> Value {
+    fn json(&self, args: &Estimate) -> Value {
+        let header = &self.header.header();
+        let c = CObject::new(header, self.core);
+        let clock = args.clock.map_or(self.core.clock, |clock| clock.0);
+        let (cycles, seconds) = (self.requirements.cycles, self.requirements.seconds(clock));
         json!({
             "target": self.core.name,
             "flash_bytes": self.requirements.flash,
+            "file_bytes": header.file_bytes(),
+            "inference_bytes": self.core.inference_bytes(header),
+            "c_constant_bytes": c.map(|c| c.constants),
+            "c_code_bytes": c.map(|c| c.code),
             "ram_bytes": self.requirements.ram,
             "macs": self.requirements.macs,
             "instructions": self.requirements.instructions,
-            "modelled": self.requirements.instructions.map(|_| !self.header.header().is_plain()),
+            "modelled": self.requirements.instructions.map(|_| !header.is_plain()),
+            "cycles": cycles.map(|c| c[0]),
+            "cycles_waiting": cycles.map(|c| c[1]),
+            "cycles_modelled": cycles.map(|_| self.core.cycles.flash.is_some()),
+            "wait_states": self.core.cycles.flash.map(|flash| flash.wait_states),
+            "line_bytes": self.core.cycles.flash.map(|flash| flash.line_bytes),
+            "clock_hz": clock,
+            "seconds": seconds.map(|s| s[0]),
+            "seconds_waiting": seconds.map(|s| s[1]),
             "fits": self.over.is_none(),
         })
     }
@@ -53,7 +69,7 @@ fn one(args: &Estimate, core: &'static Core) -> Result<()> {
     let estimated = Estimated::new(args, core, header_of(args, core)?);
     let mut output = Output::default();
     if args.json {
-        output.json(&estimated.json())?;
+        output.json(&estimated.json(args))?;
     } else {
         let Estimated { header, requirements, .. } = &estimated;
         let header = &header.header();
@@ -76,7 +92,7 @@ fn all(args: &Estimate) -> Result<()> {
         CORES.iter().map(|core| Ok(Estimated::new(args, core, header(core)?))).collect();
     let (estimates, mut output) = (estimates?, Output::default());
     if args.json {
-        estimates.iter().try_for_each(|estimated| output.json(&estimated.json()))?;
+        estimates.iter().try_for_each(|estimated| output.json(&estimated.json(args)))?;
     } else {
         let header = estimates[0].header.header();
         let (shape, dtype) = (header, header.dtype());
@@ -105,7 +121,7 @@ fn columns(args: &Estimate) -> Vec<String> {
 
 fn row(args: &Estimate, Estimated { core, requirements, over, .. }: &Estimated) -> Vec<String> {
     let unknown = || "not measured".to_string();
-    let time = requirements.seconds(core, core.clock).map_or_else(unknown, |[best, worst]| {
+    let time = requirements.seconds(core.clock).map_or_else(unknown, |[best, worst]| {
         format!("{:.2} to {:.2} at {} MHz", 1e3 * best, 1e3 * worst, core.clock / 1e6)
     });
     let mut row = vec![
@@ -183,20 +199,21 @@ fn faster(
 
 fn text(args: &Estimate, header: &Header<'_>, core: &Core, requirements: &Requirements) -> String {
     let clock = args.clock.map_or(core.clock, |c| c.0);
-    let profile = core.profile(header);
     let memory = requirements.ram - requirements.stack;
+    let c_bytes = CObject::new(header, core).map_or_else(
+        || ("not measured".into(), String::new()),
+        |c| {
+            let made = "object by gcc -O2";
+            (
+                format!("{} bytes", c.constants + c.code),
+                format!("{made}: constants {}, code about {}", c.constants, c.code),
+            )
+        },
+    );
     let sample = if header.input_map().is_affine() { "a sample" } else { "an image" };
     let rows = [
-        [
-            "flash".into(),
-            format!("{} bytes", requirements.flash),
-            format!(
-                "file {}, program {}{}",
-                header.file_bytes(),
-                profile.code,
-                if header.is_plain() { "" } else { " as for pictures" }
-            ),
-        ],
+        ["flash".into(), format!("{} bytes", requirements.flash), parts(header, core)],
+        ["as C".into(), c_bytes.0, c_bytes.1],
         [
             "RAM".into(),
             format!("{} bytes", requirements.ram),
@@ -217,11 +234,16 @@ fn text(args: &Estimate, header: &Header<'_>, core: &Core, requirements: &Requir
             assumption(header, core),
         ],
         [
+            "cycles".into(),
+            requirements.cycles.map_or("not measured".into(), |[best, worst]| format!("{best} to {worst}")),
+            origin_of_cycles(header, core),
+        ],
+        [
             "time".into(),
-            requirements.seconds(core, clock).map_or("not measured".into(), |[best, worst]| {
+            requirements.seconds(clock).map_or("not measured".into(), |[best, worst]| {
                 format!("{:.2} to {:.2} ms", 1e3 * best, 1e3 * worst)
             }),
-            format!("at {} MHz, {} to {} cycles an instruction", clock / 1e6, core.cycles[0], core.cycles[1]),
+            format!("of these cycles at {} MHz", clock / 1e6),
         ],
     ];
     let head = [core.name.into(), String::new(), format!("{}, {}", core.processors, core.about)];
@@ -232,6 +254,31 @@ fn text(args: &Estimate, header: &Header<'_>, core: &Core, requirements: &Requir
         header.packing().name(),
         listing(head, rows)
     )
+}
+
+/// What the flash of a firmware project holds.
+fn parts(header: &Header<'_>, core: &Core) -> String {
+    let (file, program) = (header.file_bytes(), core.program_bytes(header));
+    let about = if header.is_plain() { "" } else { "about " };
+    match core.inference_bytes(header) {
+        Some(code) => format!(
+            "model {file}, inference code {about}{code}, rest of the Rust project (start, checks, console) {about}{}",
+            program - code
+        ),
+        None => format!("model {file}, program {about}{program}"),
+    }
+}
+
+/// Where the numbers of cycles come from.
+fn origin_of_cycles(header: &Header<'_>, core: &Core) -> String {
+    let [best, worst] = core.cycles(header);
+    match core.cycles.flash {
+        Some(flash) => format!(
+            "modelled, never measured: without wait states; with {} for each new {} bytes of flash, no cache",
+            flash.wait_states, flash.line_bytes
+        ),
+        None => format!("assumed: {best} to {worst} an instruction, for which no manual has a table"),
+    }
 }
 
 /// The assumption behind the number of instructions.

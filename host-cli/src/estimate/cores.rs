@@ -31,10 +31,45 @@ pub struct Core {
     pub float: KernelProfile,
     /// What its kernel takes besides for other files than classifiers of pictures.
     pub any: AnyCost,
-    /// Cycles per instruction, at best and at worst.
-    pub cycles: [f64; 2],
+    /// Bytes of the program for those files, without model and rows, and bytes of it that infer: in the middle of the projects that
+    /// were measured, which are within 15 %.
+    pub any_program: [usize; 2],
+    /// Cycles of its instructions.
+    pub cycles: Cycles,
     /// The default of `--clock`, in Hz.
     pub clock: f64,
+}
+
+/// Cycles of an instruction on average, without wait states and with those of flash; where no manual says what instructions
+/// take, an assumption of the best and of the worst.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Cycles {
+    /// For classifiers of pictures with i8 weights, and for what was not traced: other packings, floats.
+    pub i8: [f64; 2],
+    /// For those with i4 weights.
+    pub i4: [f64; 2],
+    /// For raw values and other tasks, their input map included.
+    pub any: [f64; 2],
+    /// The flash with wait states, where cycles are modelled.
+    pub flash: Option<Flash>,
+}
+
+/// A flash without cache and prefetch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flash {
+    /// Wait states of each line that is fetched anew.
+    pub wait_states: u32,
+    /// Bytes of a line.
+    pub line_bytes: u32,
+}
+
+/// Modelled by `tests/firmware/run`, whose README has the cycles that these ratios give.
+const fn modelled(i8: [f64; 2], i4: [f64; 2], any: [f64; 2], wait_states: u32, line_bytes: u32) -> Cycles {
+    Cycles { i8, i4, any, flash: Some(Flash { wait_states, line_bytes }) }
+}
+
+const fn assumed(range: [f64; 2]) -> Cycles {
+    Cycles { i8: range, i4: range, any: range, flash: None }
 }
 
 /// The size and the cost of inference with one kernel.
@@ -43,6 +78,8 @@ pub struct KernelProfile {
     /// Bytes of the program that `export --format firmware` writes, without model and images: start-up, check of the
     /// file, inference, console.
     pub code: usize,
+    /// Bytes of it that infer, where they were measured.
+    pub inference: Option<usize>,
     /// Bytes of stack that an inference takes.
     pub stack: usize,
     /// Instructions per image.
@@ -111,13 +148,24 @@ const M4: Core = Core {
     processors: "Cortex-M4 and M33",
     about: "the DSP extension",
     packing: Packing::CortexM4,
-    packed_i8: KernelProfile { code: 13_960, stack: 264, cost: quads(15.4, 19.6, 16.0).look_up(10.0) },
-    packed_i4: KernelProfile { code: 14_340, stack: 320, cost: quads(19.5, 22.0, 26.6).look_up(10.0) },
-    generic_i8: KernelProfile { code: 12_516, stack: 328, cost: rows(20.0, 53.9, 50.9) },
-    generic_i4: KernelProfile { code: 12_516, stack: 328, cost: octets(24.0, 95.6, 105.0) },
-    float: KernelProfile { code: 14_260, stack: 296, cost: products(8.92, 22.2, 0.0) },
+    packed_i8: KernelProfile {
+        code: 13_960,
+        inference: Some(1_436),
+        stack: 264,
+        cost: quads(15.4, 19.6, 16.0).look_up(10.0),
+    },
+    packed_i4: KernelProfile {
+        code: 14_340,
+        inference: Some(1_688),
+        stack: 320,
+        cost: quads(19.5, 22.0, 26.6).look_up(10.0),
+    },
+    generic_i8: KernelProfile { code: 12_516, inference: None, stack: 328, cost: rows(20.0, 53.9, 50.9) },
+    generic_i4: KernelProfile { code: 12_516, inference: None, stack: 328, cost: octets(24.0, 95.6, 105.0) },
+    float: KernelProfile { code: 14_260, inference: None, stack: 296, cost: products(8.92, 22.2, 0.0) },
     any: any([736.0, 259.0, 1.0, 54.0, 41.0, 61.0]),
-    cycles: [1.0, 1.6],
+    any_program: [17_500, 4_400],
+    cycles: modelled([1.536, 3.313], [1.345, 2.763], [1.462, 2.941], 5, 16),
     clock: 168e6,
 };
 
@@ -128,13 +176,34 @@ pub const CORES: [Core; 6] = [
         processors: "Cortex-M0 and M0+",
         about: "two products in a multiplication of one cycle",
         packing: Packing::CortexM0,
-        packed_i8: KernelProfile { code: 13_492, stack: 288, cost: quads(42.0, 43.0, 49.0).look_up(14.0) },
-        packed_i4: KernelProfile { code: 13_492, stack: 344, cost: quads(40.5, 44.0, 51.0).look_up(14.0) },
-        generic_i8: KernelProfile { code: 12_092, stack: 376, cost: rows(35.2, 68.6, 111.6) },
-        generic_i4: KernelProfile { code: 12_092, stack: 376, cost: octets(52.2, 122.2, 178.4) },
-        float: KernelProfile { code: 15_996, stack: 404, cost: products(221.5, 501.0, 0.0) },
+        packed_i8: KernelProfile {
+            code: 13_492,
+            inference: Some(1_554),
+            stack: 288,
+            cost: quads(42.0, 43.0, 49.0).look_up(14.0),
+        },
+        packed_i4: KernelProfile {
+            code: 13_492,
+            inference: Some(1_602),
+            stack: 344,
+            cost: quads(40.5, 44.0, 51.0).look_up(14.0),
+        },
+        generic_i8: KernelProfile {
+            code: 12_092,
+            inference: None,
+            stack: 376,
+            cost: rows(35.2, 68.6, 111.6),
+        },
+        generic_i4: KernelProfile {
+            code: 12_092,
+            inference: None,
+            stack: 376,
+            cost: octets(52.2, 122.2, 178.4),
+        },
+        float: KernelProfile { code: 15_996, inference: None, stack: 404, cost: products(221.5, 501.0, 0.0) },
         any: any([287.0, 319.0, 19.0, 525.0, 92.0, 94.0]),
-        cycles: [1.2, 2.0],
+        any_program: [18_400, 4_400],
+        cycles: modelled([1.202, 1.543], [1.172, 1.480], [1.368, 1.695], 1, 8),
         clock: 48e6,
     },
     Core {
@@ -142,13 +211,29 @@ pub const CORES: [Core; 6] = [
         processors: "Cortex-M3",
         about: "two products in a multiplication",
         packing: Packing::CortexM0,
-        packed_i8: KernelProfile { code: 13_952, stack: 260, cost: quads(28.2, 20.5, 17.0).look_up(10.0) },
-        packed_i4: KernelProfile { code: 14_116, stack: 324, cost: quads(24.0, 23.0, 32.0).look_up(10.0) },
-        generic_i8: KernelProfile { code: 12_516, stack: 256, cost: rows(20.0, 53.9, 52.9) },
-        generic_i4: KernelProfile { code: 12_516, stack: 280, cost: octets(24.0, 95.7, 107.0) },
-        float: KernelProfile { code: 15_536, stack: 288, cost: products(132.3, 209.8, 0.0) },
+        packed_i8: KernelProfile {
+            code: 13_952,
+            inference: Some(1_524),
+            stack: 260,
+            cost: quads(28.2, 20.5, 17.0).look_up(10.0),
+        },
+        packed_i4: KernelProfile {
+            code: 14_116,
+            inference: Some(1_566),
+            stack: 324,
+            cost: quads(24.0, 23.0, 32.0).look_up(10.0),
+        },
+        generic_i8: KernelProfile { code: 12_516, inference: None, stack: 256, cost: rows(20.0, 53.9, 52.9) },
+        generic_i4: KernelProfile {
+            code: 12_516,
+            inference: None,
+            stack: 280,
+            cost: octets(24.0, 95.7, 107.0),
+        },
+        float: KernelProfile { code: 15_536, inference: None, stack: 288, cost: products(132.3, 209.8, 0.0) },
         any: any([573.0, 280.0, 10.0, 318.0, 50.0, 53.0]),
-        cycles: [1.1, 1.8],
+        any_program: [18_700, 4_400],
+        cycles: modelled([1.310, 2.519], [1.435, 2.551], [1.400, 2.387], 2, 8),
         clock: 72e6,
     },
     M4,
@@ -156,7 +241,7 @@ pub const CORES: [Core; 6] = [
         name: "m7",
         processors: "Cortex-M7",
         about: "up to two instructions in a cycle",
-        cycles: [0.6, 1.3],
+        cycles: assumed([0.6, 1.3]),
         clock: 480e6,
         ..M4
     },
@@ -165,13 +250,29 @@ pub const CORES: [Core; 6] = [
         processors: "Cortex-M55",
         about: "MVE, whose vectors take two cycles for most of their instructions",
         packing: Packing::CortexM55,
-        packed_i8: KernelProfile { code: 14_940, stack: 288, cost: blocks(19.5, 21.6, 14.1).look_up(1.0) },
-        packed_i4: KernelProfile { code: 15_124, stack: 288, cost: blocks(23.6, 21.6, 13.8).look_up(1.0) },
-        generic_i8: KernelProfile { code: 13_912, stack: 336, cost: rows(7.9, 45.4, 74.9) },
-        generic_i4: KernelProfile { code: 13_912, stack: 360, cost: octets(22.5, 82.6, 106.2) },
-        float: KernelProfile { code: 14_172, stack: 368, cost: products(6.93, 25.0, 0.0) },
+        packed_i8: KernelProfile {
+            code: 14_940,
+            inference: Some(1_576),
+            stack: 288,
+            cost: blocks(19.5, 21.6, 14.1).look_up(1.0),
+        },
+        packed_i4: KernelProfile {
+            code: 15_124,
+            inference: Some(1_608),
+            stack: 288,
+            cost: blocks(23.6, 21.6, 13.8).look_up(1.0),
+        },
+        generic_i8: KernelProfile { code: 13_912, inference: None, stack: 336, cost: rows(7.9, 45.4, 74.9) },
+        generic_i4: KernelProfile {
+            code: 13_912,
+            inference: None,
+            stack: 360,
+            cost: octets(22.5, 82.6, 106.2),
+        },
+        float: KernelProfile { code: 14_172, inference: None, stack: 368, cost: products(6.93, 25.0, 0.0) },
         any: any([182.0, 345.0, 3.0, 54.0, 48.0, 60.0]),
-        cycles: [1.3, 2.2],
+        any_program: [19_500, 4_400],
+        cycles: assumed([1.3, 2.2]),
         clock: 400e6,
     },
     Core {
@@ -179,13 +280,34 @@ pub const CORES: [Core; 6] = [
         processors: "RV32IMC",
         about: "two products in a multiplication of one cycle",
         packing: Packing::CortexM0,
-        packed_i8: KernelProfile { code: 16_758, stack: 236, cost: quads(46.2, 24.5, 23.0).look_up(18.0) },
-        packed_i4: KernelProfile { code: 16_810, stack: 280, cost: quads(42.0, 30.0, 33.3).look_up(18.0) },
-        generic_i8: KernelProfile { code: 13_966, stack: 272, cost: rows(23.6, 60.7, 132.3) },
-        generic_i4: KernelProfile { code: 13_966, stack: 276, cost: octets(33.4, 108.8, 190.6) },
-        float: KernelProfile { code: 16_954, stack: 268, cost: products(127.5, 198.4, 0.0) },
+        packed_i8: KernelProfile {
+            code: 16_758,
+            inference: Some(1_606),
+            stack: 236,
+            cost: quads(46.2, 24.5, 23.0).look_up(18.0),
+        },
+        packed_i4: KernelProfile {
+            code: 16_810,
+            inference: Some(1_644),
+            stack: 280,
+            cost: quads(42.0, 30.0, 33.3).look_up(18.0),
+        },
+        generic_i8: KernelProfile {
+            code: 13_966,
+            inference: None,
+            stack: 272,
+            cost: rows(23.6, 60.7, 132.3),
+        },
+        generic_i4: KernelProfile {
+            code: 13_966,
+            inference: None,
+            stack: 276,
+            cost: octets(33.4, 108.8, 190.6),
+        },
+        float: KernelProfile { code: 16_954, inference: None, stack: 268, cost: products(127.5, 198.4, 0.0) },
         any: any([527.0, 400.0, 27.0, 357.0, 70.0, 51.0]),
-        cycles: [1.0, 1.8],
+        any_program: [23_000, 4_400],
+        cycles: modelled([1.210, 2.172], [1.190, 2.160], [1.248, 2.178], 2, 8),
         clock: 160e6,
     },
 ];
@@ -210,6 +332,28 @@ impl Core {
     /// Whether its kernel runs a file with this header.
     pub fn runs(&self, header: &Header<'_>) -> bool {
         header.dtype().is_integer() && header.packing() == self.packing
+    }
+
+    /// Bytes of the program that `export --format firmware` writes for a file of this header, without model and images or rows.
+    pub fn program_bytes(&self, header: &Header<'_>) -> usize {
+        if header.is_plain() { self.profile(header).code } else { self.any_program[0] }
+    }
+
+    /// Bytes of it that infer, where they were measured: in files packed for the core.
+    pub fn inference_bytes(&self, header: &Header<'_>) -> Option<usize> {
+        match header.is_plain() {
+            true => self.profile(header).inference,
+            false => self.runs(header).then_some(self.any_program[1]),
+        }
+    }
+
+    /// Cycles of an instruction with a file of this header.
+    pub fn cycles(&self, header: &Header<'_>) -> [f64; 2] {
+        match header.dtype() {
+            _ if !header.is_plain() => self.cycles.any,
+            Dtype::I4 if self.runs(header) => self.cycles.i4,
+            _ => self.cycles.i8,
+        }
     }
 
     /// The kernel that runs a file with this header.

@@ -2,15 +2,17 @@
 //!
 //! Bytes of weights, inputs and activations are exact, since they follow from the header. The rest comes from one table,
 //! [`CORES`]: code, stack, and instructions per part of a kernel's work, which for raw values, activations and tasks are
-//! [modelled](AnyCost). Cycles per instruction are a range, from code in
-//! fast memory to code in flash with wait states.
+//! [modelled](AnyCost). Cycles are modelled from [cycles of an
+//! instruction](Cycles), without wait states and with those of a flash without cache, and never measured.
 
 mod any;
+mod c;
 mod cores;
 mod units;
 
 pub use any::AnyCost;
-pub use cores::{CORES, Core, Cost, KernelProfile, core, target};
+pub use c::CObject;
+pub use cores::{CORES, Core, Cost, Cycles, Flash, KernelProfile, core, target};
 pub use units::{Bytes, Hertz};
 
 use selvedge::format::{Dtype, Header, InputMap, Packing, Task};
@@ -19,7 +21,7 @@ use selvedge::infer::Profile;
 /// The requirements of a flash file on a core.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Requirements {
-    /// Bytes of flash: the file and the code, which is that of pictures and ReLU.
+    /// Bytes of flash: the file and the program around it.
     pub flash: usize,
     /// Bytes of RAM: image, activations, logits and stack; for other files than classifiers of pictures also the window, a row
     /// and the answers.
@@ -31,6 +33,8 @@ pub struct Requirements {
     /// Instructions per sample, if files of this kind were measured; those of a file that is not
     /// [plain](Header::is_plain) are [modelled](AnyCost).
     pub instructions: Option<u64>,
+    /// Cycles per sample, without wait states and [with those of flash](Cycles).
+    pub cycles: Option<[u64; 2]>,
 }
 
 impl Requirements {
@@ -59,15 +63,17 @@ impl Requirements {
         } else {
             (4 * engine.scratch_words(header) + answering(header), profile.stack.max(ANY_STACK))
         };
+        let instructions = counted.then(|| match plain {
+            true => layers().round() as u64,
+            false => any::instructions(header, &profile.cost, &core.any).round() as u64,
+        });
         Self {
-            flash: header.file_bytes() + profile.code,
+            flash: header.file_bytes() + core.program_bytes(header),
             ram: memory + stack,
             stack,
             macs: header.macs(),
-            instructions: counted.then(|| match plain {
-                true => layers().round() as u64,
-                false => any::instructions(header, &profile.cost, &core.any).round() as u64,
-            }),
+            instructions,
+            cycles: instructions.map(|n| core.cycles(header).map(|each| (n as f64 * each).round() as u64)),
         }
     }
 
@@ -82,9 +88,9 @@ impl Requirements {
         (!short.is_empty()).then(|| short.join(", "))
     }
 
-    /// Seconds per image at a clock, at best and at worst.
-    pub fn seconds(&self, core: &Core, clock: f64) -> Option<[f64; 2]> {
-        self.instructions.map(|n| core.cycles.map(|cycles| n as f64 * cycles / clock))
+    /// Seconds per sample at a clock, for both of the [cycles](Self::cycles).
+    pub fn seconds(&self, clock: f64) -> Option<[f64; 2]> {
+        self.cycles.map(|both| both.map(|cycles| cycles as f64 / clock))
     }
 }
 

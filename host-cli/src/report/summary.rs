@@ -66,7 +66,7 @@ fn devices(context: &Context<'_>) -> String {
     let row = |core: &'static crate::estimate::Core| {
         let header = model.about.header(model.shape, Dtype::I8, core.packing).ok()?;
         let needed = Requirements::new(&header.header(), core);
-        let time = needed.seconds(core, core.clock).map(|[best, worst]| {
+        let time = needed.seconds(core.clock).map(|[best, worst]| {
             format!("{:.2} to {:.2} at {} MHz", 1e3 * best, 1e3 * worst, core.clock / 1e6)
         });
         let time = time.unwrap_or_else(|| "not measured".into());

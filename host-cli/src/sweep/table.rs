@@ -193,7 +193,14 @@ mod tests {
             .iter()
             .map(|&v| TrialResult { val_accuracy: (v > 0.0).then_some(v), epochs: 5, parameters: 1 })
             .collect();
-        let costs = [Requirements { flash: 100_000, ram: 2000, stack: 300, macs: 1, instructions: None }; 6];
+        let costs = [Requirements {
+            flash: 100_000,
+            ram: 2000,
+            stack: 300,
+            macs: 1,
+            instructions: None,
+            cycles: None,
+        }; 6];
         let table = Table::new(&plan, &results, &costs);
         let ranks: Vec<_> = table.rows.iter().map(|r| r.rank).collect();
         assert_eq!(ranks, [3, 2, 4, 1, 5, 6]);
