@@ -37,6 +37,9 @@ const FIRMWARE: &str = "host-cli/firmware/";
 const UNSAFE: &[&str] = &[
     "host-cli/firmware/src/boot_rp2040.rs",
     "host-cli/firmware/src/boot_rp2350.rs",
+    "host-cli/firmware/src/cycles_dwt.rs",
+    "host-cli/firmware/src/cycles_mcycle.rs",
+    "host-cli/firmware/src/cycles_systick.rs",
     "host-cli/firmware/src/static_buffer.rs",
     "host-cli/src/thread_pool/workers.rs",
     "src/format/words.rs",

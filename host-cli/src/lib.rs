@@ -24,8 +24,9 @@
 //! | [`cli`], [`commands`] | the command line and its commands |
 //!
 //! Unsafe code is in one file only: `thread_pool/workers.rs`, whose threads run closures on the stack of their caller. The
-//! program for boards that [`firmware`] writes has it in three: `src/static_buffer.rs` borrows statics, `src/boot_rp2040.rs`
-//! and `src/boot_rp2350.rs` place the data that a boot ROM looks for.
+//! program for boards that [`firmware`] writes has it in six: `src/static_buffer.rs` borrows statics, `src/boot_rp2040.rs` and
+//! `src/boot_rp2350.rs` place the data that a boot ROM looks for, and `src/cycles_dwt.rs`, `src/cycles_systick.rs` and
+//! `src/cycles_mcycle.rs` read the counter of cycles that a core has.
 #![deny(unsafe_code)]
 
 pub mod bench;

@@ -105,6 +105,13 @@ fn a_project_is_whole_and_packed_for_its_board() {
             memory::Bytes::copy_of(&fs::read(here.join("fw/model.selv")).unwrap(), "the file").unwrap();
         let image = ModelView::parse(&bytes).unwrap();
         assert_eq!(image.header().packing(), packing);
+        let counter = fs::read_to_string(here.join("fw/src/cycles.rs")).unwrap();
+        let name = match board {
+            "nucleo-f401re" | "mps3-an547" => "&str = \"DWT\";",
+            "microbit" => "&str = \"SysTick (in QEMU its own time, not a core's cycles)\";",
+            _ => "&str = \"mcycle (in QEMU its own time, not a core's cycles)\";",
+        };
+        assert!(counter.contains(name), "{board}: {counter}");
         let images = idx::parse_images("images", &fs::read(here.join("fw/images.idx")).unwrap()).unwrap().0;
         assert_eq!(images.rows * images.cols, image.header().inputs());
         assert_eq!(said["images"], images.count);

@@ -34,6 +34,20 @@ pub fn number(n: i32) {
     }
 }
 
+/// Prints the cycles of an answer, at most, and the counter that they come from.
+pub fn cycles(most: Option<u32>, counter: &str) {
+    match most.and_then(|most| i32::try_from(most).ok()) {
+        Some(most) => {
+            text("cycles of an answer, at most: ");
+            number(most);
+            text(" by ");
+        }
+        None => text("no cycle counter here, or more cycles than it holds: "),
+    }
+    text(counter);
+    text("\n");
+}
+
 /// Ends the program; the host sees exit code 0 or 1.
 pub fn exit(success: bool) -> ! {
     if success {

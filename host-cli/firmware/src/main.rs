@@ -1,4 +1,5 @@
-//! Classifies the images in `images.idx` with the network in `model.selv`, and prints the classes through semihosting.
+//! Classifies the images in `images.idx` with the network in `model.selv`, and prints the classes through semihosting, and the cycles that
+//! they take.
 //!
 //! The flash file is used where it lies: nothing is copied, nothing allocated. At boot its checksum and its self-test are
 //! checked, and a device whose flash or processor is damaged says so and classifies nothing.
@@ -6,6 +7,7 @@
 #![no_main]
 
 mod console;
+mod cycles;
 mod static_buffer;
 
 #[cfg(target_arch = "arm")]
@@ -40,9 +42,14 @@ fn main() -> ! {
     let Some(scratch) = SCRATCH.take() else { console::exit(false) };
     let mut logits = [0; CLASSES];
     let Some(engine) = boot(scratch, &mut logits) else { console::exit(false) };
+    cycles::start();
+    let mut most = Some(0);
     let images = IMAGES.get(16..).unwrap_or_default().chunks_exact(INPUTS);
     for (n, pixels) in images.enumerate() {
-        let Ok(class) = engine.classify(pixels, scratch, &mut logits) else { console::exit(false) };
+        let mut asked = Ok(None);
+        let cycles = cycles::of(|| asked = engine.classify(pixels, scratch, &mut logits));
+        most = most.zip(cycles).map(|(most, cycles)| cycles.max(most));
+        let Ok(class) = asked else { console::exit(false) };
         console::text("image ");
         console::number(n as i32);
         console::text(": ");
@@ -53,6 +60,7 @@ fn main() -> ! {
         }
         console::text("\n");
     }
+    console::cycles(most, cycles::COUNTER);
     console::exit(true)
 }
 

@@ -24,6 +24,9 @@ const MAIN: &str = include_str!("../../firmware/src/main.rs");
 const SAMPLES: &str = include_str!("../../firmware/src/samples.rs.in");
 const CONSOLE: &str = include_str!("../../firmware/src/console.rs");
 const STATIC_BUFFER: &str = include_str!("../../firmware/src/static_buffer.rs");
+const CYCLES_DWT: &str = include_str!("../../firmware/src/cycles_dwt.rs");
+const CYCLES_SYSTICK: &str = include_str!("../../firmware/src/cycles_systick.rs");
+const CYCLES_MCYCLE: &str = include_str!("../../firmware/src/cycles_mcycle.rs");
 const BUILD: &str = include_str!("../../firmware/build.rs");
 const BOOT_RP2040: &str = include_str!("../../firmware/src/boot_rp2040.rs");
 const BOOT_RP2350: &str = include_str!("../../firmware/src/boot_rp2350.rs");
@@ -108,6 +111,7 @@ pub fn project(
         ("build.rs", BUILD.into()),
         ("src/main.rs", main),
         ("src/console.rs", CONSOLE.into()),
+        ("src/cycles.rs", cycles(board)),
         ("src/static_buffer.rs", STATIC_BUFFER.into()),
     ]
     .map(|(path, text)| (path.into(), text.into_bytes()))
@@ -119,6 +123,22 @@ pub fn project(
         Inputs::Rows(rows) => ("rows.bin".into(), rows.clone()),
     });
     files
+}
+
+/// The counter of cycles that the board's core has. What QEMU counts in its place, except the DWT's 0, is no cycle.
+fn cycles(board: &Board<'_>) -> String {
+    let (text, counter) = match board.core {
+        "m0" => (CYCLES_SYSTICK, "SysTick"),
+        "rv32" => (CYCLES_MCYCLE, "mcycle"),
+        _ => return CYCLES_DWT.into(),
+    };
+    match board.machine {
+        Some(_) => text.replace(
+            &format!("\"{counter}\""),
+            &format!("\"{counter} (in QEMU its own time, not a core's cycles)\""),
+        ),
+        None => text.into(),
+    }
 }
 
 /// The program of rows, for the file's engine and raw values.
@@ -257,6 +277,7 @@ fn readme(header: &Header<'_>, board: &Board<'_>) -> String {
          | file | holds |\n|---|---|\n\
          | `src/main.rs` | the program; {source} |\n\
          | `src/console.rs`, `src/static_buffer.rs` | text on the host's console; static memory |\n\
+         | `src/cycles.rs` | counts cycles, of which the most of an answer is printed last; QEMU counts none, or its own time |\n\
          | `model.selv` | the network: {dtype} weights packed as {packing}; write another with `selvedge export --format selv --packing {packing}` |\n\
          {data}\n\
          | `memory.x` | where flash and RAM lie |\n\
