@@ -129,8 +129,8 @@
 //! - `kernel/sgemm.rs`: the call of `matrixmultiply`;
 //! - `kernel/sparse.rs`: sparse (zero-skipping) products;
 //! - `kernel/sparse/cortex_m.rs`: the same in assembly;
-//! - `infer/mcu/armv6m.rs`, `infer/mcu/armv7m.rs`, `infer/mcu/armv7em.rs`, `infer/mcu/mve.rs`, `infer/mcu/assembly.rs`: integer kernels in
-//!   assembly and their call;
+//! - `infer/mcu/armv6m.rs`, `infer/mcu/armv7m.rs`, `infer/mcu/armv7em.rs`, `infer/mcu/mve.rs`, `infer/mcu/assembly.rs`,
+//!   `infer/mcu/layer.rs`: integer kernels in assembly and their call;
 //! - `infer/mcu/pairs/portable.rs`: the same in Rust, over the offsets of its own list.
 #![no_std]
 #![deny(unsafe_code)]

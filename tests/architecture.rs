@@ -47,6 +47,7 @@ const UNSAFE: &[&str] = &[
     "src/infer/mcu/armv7em.rs",
     "src/infer/mcu/armv7m.rs",
     "src/infer/mcu/assembly.rs",
+    "src/infer/mcu/layer.rs",
     "src/infer/mcu/mve.rs",
     "src/infer/mcu/pairs/portable.rs",
     "src/kernel/gemm.rs",

@@ -4,6 +4,7 @@ use super::header::Header;
 use super::meaning::{ENTRY_BYTES, Task};
 use super::raw::words_of;
 use super::view::ModelView;
+use super::words::words;
 use crate::error::Error;
 use crate::format::ACCUMULATOR_LIMIT;
 use crate::naive::integer::largest_code;
@@ -57,17 +58,23 @@ impl ModelView<'_> {
 
     /// What an output of a reconstruction is compared with, in an integer file.
     pub fn error_scale(&self, output: usize) -> ErrorScale {
-        self.error_scales(output).next().unwrap_or(ErrorScale { add: 0, mul: 0 })
+        self.error_scales(output)
+            .first()
+            .map_or(ErrorScale { add: 0, mul: 0 }, |&entry| ErrorScale::of(entry))
     }
 
-    /// The same of the outputs from `first` on.
+    /// The same of the outputs from `first` on, as the file holds them.
     #[inline]
-    pub(crate) fn error_scales(&self, first: usize) -> impl Iterator<Item = ErrorScale> {
-        let entries = self.answers.as_chunks().0.get(first..).unwrap_or_default();
-        entries.iter().map(|&entry| {
-            let (add, mul) = words_of(entry);
-            ErrorScale { add: add as i32, mul }
-        })
+    pub(crate) fn error_scales(&self, first: usize) -> &[[u32; 2]] {
+        words(self.answers).unwrap_or_default().as_chunks().0.get(first..).unwrap_or_default()
+    }
+}
+
+impl ErrorScale {
+    /// What a file holds as `entry`.
+    #[inline]
+    pub(crate) const fn of([add, mul]: [u32; 2]) -> Self {
+        Self { add: u32::from_le(add) as i32, mul: u32::from_le(mul) }
     }
 }
 

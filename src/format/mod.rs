@@ -174,7 +174,7 @@ pub use raw::RawValue;
 pub(crate) use raw::sealed::Raw;
 pub use view::ModelView;
 pub use weight_layout::WeightLayout;
-pub(crate) use words::{bytes, bytes_mut, words_mut};
+pub(crate) use words::{bytes, bytes_mut, signed_mut, words_mut};
 
 /// Every accumulator stays below this in magnitude, whatever the input.
 pub const ACCUMULATOR_LIMIT: u32 = 1 << 23;

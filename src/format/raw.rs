@@ -29,7 +29,7 @@ pub(crate) mod sealed {
         fn bytes(values: &[Self]) -> &[u8];
         /// Its code by the map `entry` of an integer type.
         fn code(self, entry: [u8; 8], bits: u32) -> u16;
-        /// Writes the codes of values whose first is feature `first`, of 14 bits the two digits apart. Compiled with this crate
+        /// Writes the codes of values, the first of which is feature `first`: of 14 bits the two digits apart. Compiled with this crate
         /// and for each type once: firmware asks it to be small, and a program may ask several questions.
         fn write_codes(view: &ModelView<'_>, first: usize, values: &[Self], high: &mut [u8], low: &mut [u8]);
         /// Whether it is not a number.
@@ -126,7 +126,6 @@ fn write_codes<T: Raw>(view: &ModelView<'_>, first: usize, values: &[T], high: &
     let bits = view.header().input_bits();
     let (mut at, step) = if view.header().input_map() == InputMap::Affine { (0, 0) } else { (first, 1) };
     let entries = view.input.as_chunks().0;
-    let [high, low] = [high, low].map(|digits| digits.get_mut(first..).unwrap_or_default());
     let mut low = low.iter_mut();
     for (x, high) in values.iter().zip(high) {
         let q = x.code(entries.get(at).copied().unwrap_or_default(), bits);
@@ -176,6 +175,19 @@ impl ModelView<'_> {
     #[inline]
     pub fn code<T: RawValue>(&self, feature: usize, value: T) -> u16 {
         value.code(self.entry(feature), self.header().input_bits())
+    }
+
+    /// The first of some values that is not a number, as engines look for it. For whoever counts what the map costs.
+    #[doc(hidden)]
+    pub fn nan<T: RawValue>(values: &[T]) -> Option<usize> {
+        values.iter().position(|x| x.is_nan())
+    }
+
+    /// Writes the codes of values as engines do, the first of them that of feature `first`: of 14 bits their high digits and, into the
+    /// second slice, the low ones, which is empty otherwise. For whoever counts what the map costs.
+    #[doc(hidden)]
+    pub fn write_codes<T: RawValue>(&self, first: usize, values: &[T], high: &mut [u8], low: &mut [u8]) {
+        T::write_codes(self, first, values, high, low);
     }
 
     /// What the affine map of a float file makes of a raw value of a feature: `(value - offset) * scale`.

@@ -34,6 +34,12 @@ pub(crate) const fn signed(words: &[u32]) -> &[i32] {
     unsafe { core::slice::from_raw_parts(words.as_ptr().cast(), words.len()) }
 }
 
+/// The same, to write.
+pub(crate) fn signed_mut(words: &mut [u32]) -> &mut [i32] {
+    // SAFETY: the same memory, size and alignment; any bytes are valid.
+    unsafe { core::slice::from_raw_parts_mut(words.as_mut_ptr().cast(), words.len()) }
+}
+
 /// Words as the halves that they consist of, in the order of the memory.
 pub(crate) const fn halves(words: &[u32]) -> &[u16] {
     // SAFETY: halves need less alignment, any bytes are valid, and the length is that of the same memory.

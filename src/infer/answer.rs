@@ -1,12 +1,11 @@
 //! Answers: the outputs of a network read as its file says.
 
 use super::answer::logit::Logit as _;
-use super::kernel::{Kernel, Outputs};
+use super::kernel::Kernel;
 use super::{Engine, Sample};
 use crate::error::Error;
-use crate::format::{ErrorScale, Header, Task, ValueScale};
-use crate::naive::integer::reconstruction_error;
-use crate::naive::{self, argmax};
+use crate::format::{Header, Task, ValueScale};
+use crate::naive::argmax;
 
 /// An output of a network: `i32` of integers, `f32` of floats.
 pub trait Logit: logit::Logit {}
@@ -110,17 +109,8 @@ pub fn value_of<Z: Logit>(z: Z, scale: ValueScale) -> f32 {
     z.value(scale)
 }
 
-/// How far a reconstruction is from its input.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Score {
-    /// The mean squared error, in the units of the network's inputs: standard deviations, where they are standardised.
-    pub mean_squared_error: f32,
-    /// Whether it is above the file's threshold; `None` where the file has none.
-    pub anomaly: Option<bool>,
-}
-
 impl<K: Kernel> Engine<'_, K> {
-    fn answers(&self, task: Task) -> Result<(), Error> {
+    pub(super) fn answers(&self, task: Task) -> Result<(), Error> {
         let found = self.view().header().task();
         if found as u8 == task as u8 { Ok(()) } else { Err(Error::Task { found: found.name() }) }
     }
@@ -210,64 +200,5 @@ impl<K: Kernel<Logit = i32>> Engine<'_, K> {
             }
         }
         Ok(())
-    }
-
-    /// How far the reconstruction of a sample is from it. Outputs are squared one by one as they come, so that they need no
-    /// memory.
-    ///
-    /// # Errors
-    /// As [`logits`](Self::logits), and [`Error::Task`] for a file whose outputs are no reconstruction.
-    pub fn score(&self, sample: &(impl Sample + ?Sized), scratch: &mut [K::Scratch]) -> Result<Score, Error> {
-        self.answers(Task::Reconstruction)?;
-        let (view, header) = (self.view(), self.view().header());
-        let (shift, plain) = (header.score_shift(), !header.input_map().is_affine());
-        let halved = |p: u8| u16::from(view.table().map_or(p >> 1, |t| t[usize::from(p)]));
-        let (mut bytes, mut codes) = (sample.bytes().map(halved), sample.codes(view));
-        let mut sum = 0_u64;
-        let mut each = |first: usize, outputs: &[i32]| {
-            let mut add = |q: u16, &z: &i32, scale: ErrorScale| {
-                let d = reconstruction_error(z, scale.add, q, scale.mul, shift);
-                sum = sum.wrapping_add(u64::from(d.wrapping_mul(d) as u32));
-            };
-            let scales = view.error_scales(first).zip(outputs);
-            if plain {
-                scales.zip(&mut bytes).for_each(|((scale, z), q)| add(q, z, scale));
-            } else {
-                scales.zip(&mut codes).for_each(|((scale, z), q)| add(q, z, scale));
-            }
-        };
-        self.run_on(sample, scratch, Outputs::Each(&mut each))?;
-        let anomaly = header.score_threshold().map(|threshold| sum > threshold);
-        Ok(Score { mean_squared_error: sum as f32 * header.score_unit(), anomaly })
-    }
-}
-
-impl<K: Kernel<Logit = f32>> Engine<'_, K> {
-    /// How far the reconstruction of a sample is from it, by a file of floats, whose outputs go into `logits`.
-    ///
-    /// # Errors
-    /// As [`logits`](Self::logits), and [`Error::Task`] for a file whose outputs are no reconstruction.
-    pub fn score_of_floats(
-        &self,
-        sample: &(impl Sample + ?Sized),
-        scratch: &mut [K::Scratch],
-        logits: &mut [f32],
-    ) -> Result<Score, Error> {
-        self.answers(Task::Reconstruction)?;
-        self.logits(sample, scratch, logits)?;
-        let (view, header) = (self.view(), self.view().header());
-        let unit = |p: u8| naive::unit(view.table().map_or(p, |t| t[usize::from(p)]));
-        let (mut bytes, mut floats) = (sample.bytes().map(unit), sample.floats(view));
-        let affine = header.input_map().is_affine();
-        let mut sum = 0.0_f32;
-        for z in logits.iter() {
-            let x = if affine { floats.next() } else { bytes.next() }.unwrap_or(0.0);
-            sum += (z - x) * (z - x);
-        }
-        let (mean_squared_error, threshold) = (sum / logits.len() as f32, header.float_score_threshold());
-        // An error that is no number, of an infinite reading, is an anomaly.
-        let normal = mean_squared_error <= threshold;
-        let anomaly = threshold.is_finite().then_some(!normal);
-        Ok(Score { mean_squared_error, anomaly })
     }
 }

@@ -22,11 +22,13 @@ pub mod integer;
 pub mod mcu;
 mod profile;
 mod sample;
+mod score;
 mod window;
 
-pub use answer::{Logit, Score, class_of, labels_of, value_of};
+pub use answer::{Logit, class_of, labels_of, value_of};
 pub use profile::Profile;
 pub use sample::Sample;
+pub use score::Score;
 pub use window::Window;
 
 use crate::error::Error;
@@ -41,7 +43,7 @@ pub(crate) mod kernel {
 
     use super::sample::source::Source;
     use super::{Logit, Profile};
-    use crate::format::{Header, ModelView};
+    use crate::format::{ErrorScale, Header, ModelView};
 
     /// Where outputs go.
     pub enum Outputs<'o, Z> {
@@ -72,6 +74,34 @@ pub(crate) mod kernel {
             scratch: &mut [Self::Scratch],
             outputs: Outputs<'_, Self::Logit>,
         );
+
+        /// The sum of the squares of some errors, as [`squares`].
+        fn squares(scales: &[[u32; 2]], outputs: &[i32], codes: &[u8], rounding: u32, shift: u32) -> u64 {
+            squares(scales, outputs, codes, rounding, shift)
+        }
+    }
+
+    /// The sum of the squares of some [`reconstruction_error`](crate::naive::integer::reconstruction_error)s: of outputs and of codes
+    /// of 7 bits, each with its entry of a file. `rounding` is what is added to their products, so that both shifts round.
+    #[inline(never)]
+    pub fn squares(scales: &[[u32; 2]], outputs: &[i32], codes: &[u8], rounding: u32, shift: u32) -> u64 {
+        let each = scales.iter().zip(outputs).zip(codes);
+        each.fold(0, |sum, ((&scale, &z), &q)| sum + square(z, scale, q.into(), rounding, shift))
+    }
+
+    /// The square of an error, whose sign is dropped before the limit.
+    #[inline(always)]
+    pub fn square(z: i32, scale: [u32; 2], q: u32, rounding: u32, shift: u32) -> u64 {
+        let ErrorScale { add, mul } = ErrorScale::of(scale);
+        let expected = q.wrapping_mul(mul).wrapping_add(rounding) as i32 >> 8;
+        let error = z.wrapping_add(add).wrapping_sub(expected) >> shift;
+        let error = error.wrapping_abs().clamp(0, 32767) as u32;
+        // A multiplication of 64 bits is a call on a core that has none of 32 by 32.
+        if cfg!(selvedge_core = "armv6m") {
+            (error * error).into()
+        } else {
+            u64::from(error) * u64::from(error)
+        }
     }
 }
 

@@ -30,8 +30,9 @@ pub(crate) mod source {
         /// The codes of an integer file with an affine map.
         fn codes(&self, view: &ModelView<'_>) -> impl Iterator<Item = u16>;
 
-        /// Writes the codes: of 14 bits their high digits and, into the second slice, the low ones, which is empty otherwise.
-        fn write_codes(&self, view: &ModelView<'_>, high: &mut [u8], low: &mut [u8]);
+        /// Writes the codes of the values from `first` on, as many as `high` has room for: of 14 bits their high digits and, into the
+        /// second slice, the low ones, which is empty otherwise.
+        fn write_codes(&self, view: &ModelView<'_>, first: usize, high: &mut [u8], low: &mut [u8]);
 
         /// The inputs of a float file with an affine map.
         fn floats(&self, view: &ModelView<'_>) -> impl Iterator<Item = f32>;
@@ -139,11 +140,19 @@ impl<S: Values + ?Sized> Source for S {
     }
 
     #[inline]
-    fn write_codes(&self, view: &ModelView<'_>, high: &mut [u8], low: &mut [u8]) {
-        let [first, second] = self.slices();
-        S::Value::write_codes(view, 0, first, high, low);
-        if !second.is_empty() {
-            S::Value::write_codes(view, first.len(), second, high, low);
+    fn write_codes(&self, view: &ModelView<'_>, first: usize, high: &mut [u8], low: &mut [u8]) {
+        let mut start = 0;
+        for values in self.slices() {
+            let end = start + values.len();
+            // What is wanted of this slice, and where its codes go.
+            let (from, to) = (first.max(start), start.max(first) - first);
+            let values = values.get(from - start..).unwrap_or_default();
+            if !values.is_empty()
+                && let Some(high) = high.get_mut(to..)
+            {
+                S::Value::write_codes(view, from, values, high, low.get_mut(to..).unwrap_or_default());
+            }
+            start = end;
         }
     }
 
@@ -179,9 +188,9 @@ impl Source for SelfTest {
     }
 
     #[inline(never)]
-    fn write_codes(&self, view: &ModelView<'_>, high: &mut [u8], low: &mut [u8]) {
+    fn write_codes(&self, view: &ModelView<'_>, first: usize, high: &mut [u8], low: &mut [u8]) {
         let shift = view.header().input_bits() - 7;
-        for ((feature, digit), q) in high.iter_mut().enumerate().zip(self.codes(view)) {
+        for ((feature, digit), q) in high.iter_mut().enumerate().zip(self.codes(view).skip(first)) {
             *digit = (q >> shift) as u8;
             low.get_mut(feature).into_iter().for_each(|digit| *digit = (q & 127) as u8);
         }

@@ -76,7 +76,7 @@ pub const fn code_of_float(x: f32, offset: f32, scale: f32, bits: u32) -> u16 {
     if t >= 2.0 * largest as f32 {
         largest
     } else if t > 0.0 {
-        (t as u16 + 1) >> 1
+        ((t as u32 + 1) >> 1) as u16
     } else {
         0
     }

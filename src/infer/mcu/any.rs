@@ -72,10 +72,15 @@ impl<const I4: bool> Kernel for AnyCore<I4> {
         if !view.header().input_map().is_affine() {
             first.iter_mut().zip(sample.bytes()).for_each(|(to, pixel)| *to = pixel);
         } else {
-            sample.write_codes(view, first, low);
+            sample.write_codes(view, 0, first, low);
         }
         let run = if I4 { run_any_i4 } else { run_any_i8 };
         run(view, self.dense, &self.areas, scratch, &mut outputs);
+    }
+
+    #[cfg(selvedge_core = "mve")]
+    fn squares(scales: &[[u32; 2]], outputs: &[i32], codes: &[u8], rounding: u32, shift: u32) -> u64 {
+        super::mve::squares(scales, outputs, codes, rounding, shift)
     }
 }
 
@@ -114,6 +119,7 @@ fn run_any_i4(
 }
 
 /// Hands the outputs of a group of rows, the first of which is `first`, to where they go; those of padding are left out.
+#[inline(never)]
 pub(super) fn put(outputs: &mut Outputs<'_, i32>, first: usize, count: usize, group: &[i32]) {
     let group = group.get(..count.saturating_sub(first)).unwrap_or(group);
     match outputs {

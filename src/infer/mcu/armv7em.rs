@@ -6,9 +6,9 @@
 //! missing one makes up for the sign of byte 0. So
 //!
 //! ```text
-//! SXTB16 t, w        t = (w0, w2)
-//! SMLAD acc, t, Z    acc += 256 * w0 * x0 - w0 * x1 + 256 * w2 * x2 - w2 * x3
 //! SMLAD acc, w, X    acc += (256 * w1 + w0) * x1 + (256 * w3 + w2) * x3
+//! SXTB16 w, w        w = (w0, w2)
+//! SMLAD acc, w, Z    acc += 256 * w0 * x0 - w0 * x1 + 256 * w2 * x2 - w2 * x3
 //! ```
 //!
 //! add up to 256 times the sum of the four products. Sums wrap around on the way; the last one is below 2^31, because the
@@ -20,18 +20,19 @@
 
 use core::arch::asm;
 
-use super::thumb2::thumb2_rows;
+use super::thumb2::{thumb2_layers, thumb2_rows};
 use crate::format::Packing;
 use crate::simd::thumb_functions;
 
 thumb_functions!(
     thumb2_rows!(),
+    thumb2_layers!(),
     r#"
     .cpu cortex-m4
-    .macro SELVEDGE_ROW acc, w
-    sxtb16 r3, \w
-    smlad \acc, r3, r4, \acc
-    smlad \acc, \w, r5, \acc
+    .macro SELVEDGE_ROW acc, w, even, odd
+    smlad \acc, \w, \odd, \acc
+    sxtb16 \w, \w
+    smlad \acc, \w, \even, \acc
     .endm
     .macro SELVEDGE_TWO even, odd, w
     and r3, r8, \w
@@ -49,12 +50,6 @@ thumb_functions!(
     mov r8, #0x000f000f
     mov r9, #0x0f0f0f0f
     .endm
-    .macro SELVEDGE_ENTER weights
-    push {r3-r11, lr}
-    ldm r3, {r10, r11, r12, lr}
-    SELVEDGE_MASKS_\weights
-    subs r3, r2, r0
-    .endm
     .macro SELVEDGE_QUAD weights, last
     ldmia r0!, {r3, r4, r5}
     add r3, r1
@@ -67,6 +62,81 @@ thumb_functions!(
     SELVEDGE_ROWS_\weights
     .endm
 
+    .macro SELVEDGE_AGAIN
+    cmp r0, r2
+    .endm
+    @ Entries of two words from r0 to r2, at least one; two of them are loaded at once.
+    .macro SELVEDGE_DENSE_i8
+    str r2, [sp]
+    sub r3, r2, r0
+    tst r3, #8
+    beq 6f
+    SELVEDGE_PAIR i8, r9
+6:  subs r3, r2, r0
+    beq 9f
+    @ The first round is short by what the twos lack to a multiple of four: bits 4 and 5 of 16 times their number.
+    lsls r3, r3, #27
+    bcc 5f
+    bmi 2f
+    b 3f
+5:  bmi 4f
+1:  SELVEDGE_PAIRS
+2:  SELVEDGE_PAIRS
+3:  SELVEDGE_PAIRS
+4:  SELVEDGE_PAIRS
+    ldr r2, [sp]
+    cmp r0, r2
+    bne 1b
+9:
+    .endm
+    .macro SELVEDGE_PAIRS
+    ldmia r0!, {r2, r3, r4, r5}
+    ldmia r1!, {r6-r9}
+    SELVEDGE_FOUR r2, r3
+    ldmia r1!, {r6-r9}
+    SELVEDGE_FOUR r4, r5
+    .endm
+    .macro SELVEDGE_DENSE_i4
+    sub r3, r2, r0
+    tst r3, #8
+    bne 2f
+1:  SELVEDGE_PAIR i4, r7
+2:  SELVEDGE_PAIR i4, r7
+    cmp r0, r2
+    bne 1b
+    .endm
+
+    @ Sums count 256 times.
+    .macro SELVEDGE_BIASES
+    lsl r10, r10, #8
+    lsl r11, r11, #8
+    lsl r12, r12, #8
+    lsl lr, lr, #8
+    .endm
+    .macro SELVEDGE_UNITS acc, bias
+    sub \bias, \bias, r5
+    lsl \acc, \acc, #4
+    add \acc, \acc, \bias, lsl #8
+    .endm
+    .macro SELVEDGE_REQUANTIZE acc, r
+    smmulr \acc, \acc, \r
+    usat \acc, #7, \acc
+    .endm
+    .macro SELVEDGE_SUMS
+    asr r10, r10, #8
+    asr r11, r11, #8
+    asr r12, r12, #8
+    asr lr, lr, #8
+    .endm
+    SELVEDGE_LAYER i8, r9
+    SELVEDGE_LAYER i4, r7
+
+    .macro SELVEDGE_ENTER weights
+    push {r3-r11, lr}
+    ldm r3, {r10, r11, r12, lr}
+    SELVEDGE_MASKS_\weights
+    subs r3, r2, r0
+    .endm
     .macro SELVEDGE_KERNELS weights, last
     @ selvedge_skipping_WEIGHTS(list, weights, end, acc): entries of three words
     SELVEDGE_FUNCTION selvedge_skipping_\weights

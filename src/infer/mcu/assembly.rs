@@ -68,6 +68,13 @@ impl Core for Assembly {
         y(0) | y(1) | y(2) | y(3)
     }
 
+    #[cfg(selvedge_core = "armv6m")]
+    #[inline(always)]
+    fn requantize_at_once<R: Multiplier>(acc: &[u32; 4], r: &[R; 4]) -> u32 {
+        let y = |lane: usize| this::inlined_requantize(acc[lane], r[lane].value()) << (8 * lane);
+        y(0) | y(1) | y(2) | y(3)
+    }
+
     #[inline(always)]
     fn look_up<R: Multiplier>(acc: &[u32; 4], r: &[R; 4], table: &[u8; 256]) -> u32 {
         let y = |lane: usize| {

@@ -41,7 +41,7 @@ pub(super) fn run<'s, const I4: bool>(
         rows::<I4>(&layer, x, list.get(..found).unwrap_or_default(), y, logits);
         if l < count {
             let outputs = layer.outputs().div_ceil(16);
-            found = compact::<I4>(dense, y.get_mut(..BLOCK_WORDS * outputs).unwrap_or_default(), list);
+            found = mve::compact::<I4>(!dense, y.get_mut(..BLOCK_WORDS * outputs).unwrap_or_default(), list);
         }
         core::mem::swap(&mut x, &mut y);
     }
@@ -78,24 +78,7 @@ fn in_order<const I4: bool>(
     for (x, p) in crate::format::bytes_mut(x).iter_mut().zip(pixels) {
         *x = view.table().map_or(p >> 1, |t| t[usize::from(p)]);
     }
-    compact::<I4>(dense, x, list)
-}
-
-/// Moves the blocks that are not all zero to the front and lists them; returns how many there are.
-fn compact<const I4: bool>(dense: bool, x: &mut [u32], list: &mut [u32]) -> usize {
-    let blocks = core::cell::Cell::from_mut(x).as_slice_of_cells();
-    let mut kept = blocks.chunks_exact(BLOCK_WORDS).zip(list);
-    let mut found = 0;
-    for (block, offset) in blocks.chunks_exact(BLOCK_WORDS).zip((0..).step_by(mve::weights::<I4>())) {
-        if (dense || block.iter().any(|x| x.get() != 0))
-            && let Some((to, entry)) = kept.next()
-        {
-            to.iter().zip(block).for_each(|(to, x)| to.set(x.get()));
-            *entry = offset;
-            found += 1;
-        }
-    }
-    found
+    mve::compact::<I4>(!dense, x, list)
 }
 
 /// Words of the weights of eight rows.

@@ -56,6 +56,8 @@ mod armv7m;
 mod assembly;
 #[cfg(selvedge_core = "mve")]
 mod blocks;
+#[cfg(any(selvedge_core = "armv7m", selvedge_core = "dsp"))]
+mod layer;
 #[cfg(selvedge_core = "mve")]
 mod mve;
 #[cfg(not(any(selvedge_core = "mve", selvedge_core = "dsp")))]

@@ -10,221 +10,13 @@
 use core::ffi::c_void;
 use core::ptr::NonNull;
 
-use crate::simd::thumb_functions;
-
-thumb_functions!(
-    r#"
-    .cpu cortex-m55
-    .macro SELVEDGE_ROW acc, q
-    vldrb.u8 \q, [r3], #16
-    vmladava.s8 \acc, q0, \q
-    .endm
-
-    .macro SELVEDGE_ROWS_i8
-    SELVEDGE_ROW r0, q1
-    SELVEDGE_ROW r2, q2
-    SELVEDGE_ROW r4, q3
-    SELVEDGE_ROW r6, q1
-    SELVEDGE_ROW r8, q2
-    SELVEDGE_ROW r10, q3
-    SELVEDGE_ROW r12, q1
-    SELVEDGE_ROW lr, q2
-    .endm
-
-    .macro SELVEDGE_TWO even, odd
-    vldrb.u8 q1, [r3], #16
-    vshl.i8 q2, q1, #4
-    vmladava.s8 \even, q0, q2
-    vand q1, q1, q3
-    vmladava.s8 \odd, q0, q1
-    .endm
-    .macro SELVEDGE_MASK_i8
-    .endm
-    .macro SELVEDGE_MASK_i4
-    vmov.i8 q3, #0xf0
-    .endm
-    .macro SELVEDGE_ROWS_i4
-    SELVEDGE_TWO r0, r2
-    SELVEDGE_TWO r4, r6
-    SELVEDGE_TWO r8, r10
-    SELVEDGE_TWO r12, lr
-    .endm
-
-    @ Adds the products of eight rows: the blocks at r9, the list from r5 to r11, the weights at r7.
-    .macro SELVEDGE_BLOCKS weights
-    cmp r5, r11
-    beq 2f
-1:  ldr r3, [r5], #4
-    vldrb.u8 q0, [r9], #16
-    add r3, r7
-    SELVEDGE_ROWS_\weights
-    cmp r5, r11
-    bne 1b
-2:
-    .endm
-
-    .macro SELVEDGE_ROWS weights
-    @ selvedge_rows_WEIGHTS(x, list, weights, acc, end, biases): acc = biases + weights * x over the blocks of the list
-    SELVEDGE_FUNCTION selvedge_rows_\weights
-    push {r3-r11, lr}
-    ldrd r11, r3, [sp, #40]
-    mov r7, r2
-    mov r9, r0
-    mov r5, r1
-    ldm r3, {r0, r2, r4, r6, r8, r10, r12, lr}
-    SELVEDGE_MASK_\weights
-    SELVEDGE_BLOCKS \weights
-    pop {r3}
-    stm r3, {r0, r2, r4, r6, r8, r10, r12, lr}
-    pop {r4-r11, pc}
-    SELVEDGE_END selvedge_rows_\weights
-    .endm
-    SELVEDGE_ROWS i8
-    SELVEDGE_ROWS i4
-
-    @ The accumulators in q0 and q1 become outputs.
-    .macro SELVEDGE_REQUANTIZE multipliers, load, bytes
-    \load q2, [\multipliers], #\bytes
-    vshl.i32 q0, q0, #8
-    vshl.i32 q1, q1, #8
-    vrmulh.s32 q0, q0, q2
-    \load q2, [\multipliers], #\bytes
-    vrmulh.s32 q1, q1, q2
-    vmov.i32 q2, #0
-    vmax.s32 q0, q0, q2
-    vmax.s32 q1, q1, q2
-    vmov.i32 q2, #127
-    vmin.s32 q0, q0, q2
-    vmin.s32 q1, q1, q2
-    .endm
-    .macro SELVEDGE_HIDDEN name, weights, load, bytes
-    @ selvedge_hidden_NAME(_, {x, list, end, weights, biases, multipliers, out, stride, groups}): a hidden layer; an
-    @ accumulator takes the register of the first argument
-    SELVEDGE_FUNCTION selvedge_hidden_\name
-    push {r4-r11, lr}
-    SELVEDGE_MASK_\weights
-3:  ldrd r9, r5, [r1]
-    ldrd r11, r7, [r1, #8]
-    ldr r3, [r1, #16]
-    ldm r3!, {r0, r2, r4, r6, r8, r10, r12, lr}
-    str r3, [r1, #16]
-    SELVEDGE_BLOCKS \weights
-    vmov q0[2], q0[0], r0, r4
-    vmov q0[3], q0[1], r2, r6
-    vmov q1[2], q1[0], r8, r12
-    vmov q1[3], q1[1], r10, lr
-    ldrd r5, r4, [r1, #20]
-    SELVEDGE_REQUANTIZE r5, \load, \bytes
-    vstrb.32 q0, [r4], #4
-    vstrb.32 q1, [r4], #4
-    ldrd r2, r3, [r1, #28]
-    add r7, r2
-    str r7, [r1, #12]
-    strd r5, r4, [r1, #20]
-    subs r3, #1
-    str r3, [r1, #32]
-    bne 3b
-    pop {r4-r11, pc}
-    SELVEDGE_END selvedge_hidden_\name
-    .endm
-    SELVEDGE_HIDDEN i8, i8, vldrh.u32, 8
-    SELVEDGE_HIDDEN i4, i4, vldrh.u32, 8
-    SELVEDGE_HIDDEN i8_wide, i8, vldrw.u32, 16
-    SELVEDGE_HIDDEN i4_wide, i4, vldrw.u32, 16
-    .macro SELVEDGE_OUTPUTS requantize, look_up, load, bytes
-    @ requantize(acc, multipliers, out): eight outputs of hidden rows
-    SELVEDGE_FUNCTION \requantize
-    vldrw.u32 q0, [r0]
-    vldrw.u32 q1, [r0, #16]
-    SELVEDGE_REQUANTIZE r1, \load, \bytes
-    vstrb.32 q0, [r2]
-    vstrb.32 q1, [r2, #4]
-    bx lr
-    SELVEDGE_END \requantize
-
-    @ look_up(acc, multipliers, out, table): the same of rows whose activation is looked up
-    SELVEDGE_FUNCTION \look_up
-    \load q2, [r1]
-    \load q3, [r1, #\bytes]
-    vldrw.u32 q0, [r0]
-    vldrw.u32 q1, [r0, #16]
-    vshl.i32 q0, q0, #8
-    vshl.i32 q1, q1, #8
-    vrmulh.s32 q0, q0, q2
-    vrmulh.s32 q1, q1, q3
-    mvn r0, #127
-    vdup.32 q2, r0
-    vmov.i32 q3, #127
-    vmax.s32 q0, q0, q2
-    vmax.s32 q1, q1, q2
-    vmin.s32 q0, q0, q3
-    vmin.s32 q1, q1, q3
-    vsub.i32 q0, q0, q2
-    vsub.i32 q1, q1, q2
-    vldrb.u32 q2, [r3, q0]
-    vldrb.u32 q3, [r3, q1]
-    vstrb.32 q2, [r2]
-    vstrb.32 q3, [r2, #4]
-    bx lr
-    SELVEDGE_END \look_up
-    .endm
-    SELVEDGE_OUTPUTS selvedge_requantize, selvedge_look_up, vldrh.u32, 8
-    SELVEDGE_OUTPUTS selvedge_requantize_wide, selvedge_look_up_wide, vldrw.u32, 16
-
-    @ selvedge_carry(low, biases, first): what sums of low digits carry, added to the biases
-    SELVEDGE_FUNCTION selvedge_carry
-    vldrw.u32 q0, [r0]
-    vldrw.u32 q1, [r0, #16]
-    vldrw.u32 q2, [r1]
-    vldrw.u32 q3, [r1, #16]
-    vshr.s32 q0, q0, #7
-    vshr.s32 q1, q1, #7
-    vadd.i32 q0, q0, q2
-    vadd.i32 q1, q1, q3
-    vstrw.32 q0, [r2]
-    vstrw.32 q1, [r2, #16]
-    bx lr
-    SELVEDGE_END selvedge_carry
-
-    @ selvedge_patches(pixels, x, list, {cols, rows / 4, cols / 4, keep, table, weights}): end of the list
-    SELVEDGE_FUNCTION selvedge_patches
-    push {r4-r11, lr}
-    ldm r3, {r5, r6, r7, r8}
-    movs r4, #0
-    vidup.u32 q0, r4, #1
-    vmul.i32 q0, q0, r5
-    add r9, r5, r5, lsl #1
-    ldrd r5, lr, [r3, #16]
-    movs r3, #0
-1:  mov r10, r7
-2:  vldrw.u32 q1, [r0, q0]
-    vshr.u8 q2, q1, #1
-    cbz r5, 4f
-    vldrb.u8 q2, [r5, q1]
-4:  mov r4, r8
-    vmaxv.u8 r4, q2
-    vstrb.8 q2, [r1]
-    cbz r4, 3f
-    adds r1, #16
-    str r3, [r2], #4
-3:  add r3, lr
-    adds r0, #4
-    subs.w r10, r10, #1
-    bne 2b
-    add r0, r9
-    subs r6, #1
-    bne 1b
-    mov r0, r2
-    pop {r4-r11, pc}
-    SELVEDGE_END selvedge_patches
-"#
-);
+mod assembly;
 
 type Words = *const u32;
 type Acc = *mut [i32; 8];
 type Sums = *const [i32; 8];
 type Out = *mut [u32; 2];
-type Layer = unsafe extern "C" fn(usize, *mut Hidden);
+type Kernel = unsafe extern "C" fn(usize, *mut Layer);
 type Requantize = unsafe extern "C" fn(Sums, *const c_void, Out);
 type LookUp = unsafe extern "C" fn(Sums, *const c_void, Out, *const [u8; 256]);
 type Rows = unsafe extern "C" fn(Words, Words, Words, Acc, Words, *const [i32; 8]);
@@ -232,28 +24,38 @@ type Rows = unsafe extern "C" fn(Words, Words, Words, Acc, Words, *const [i32; 8
 unsafe extern "C" {
     fn selvedge_rows_i8(x: Words, list: Words, weights: Words, acc: Acc, end: Words, biases: *const [i32; 8]);
     fn selvedge_rows_i4(x: Words, list: Words, weights: Words, acc: Acc, end: Words, biases: *const [i32; 8]);
-    fn selvedge_hidden_i8(_: usize, layer: *mut Hidden);
-    fn selvedge_hidden_i4(_: usize, layer: *mut Hidden);
-    fn selvedge_hidden_i8_wide(_: usize, layer: *mut Hidden);
-    fn selvedge_hidden_i4_wide(_: usize, layer: *mut Hidden);
+    fn selvedge_sums_i8(_: usize, layer: *mut Layer);
+    fn selvedge_sums_i4(_: usize, layer: *mut Layer);
+    fn selvedge_hidden_i8(_: usize, layer: *mut Layer);
+    fn selvedge_hidden_i4(_: usize, layer: *mut Layer);
+    fn selvedge_hidden_i8_wide(_: usize, layer: *mut Layer);
+    fn selvedge_hidden_i4_wide(_: usize, layer: *mut Layer);
     fn selvedge_requantize(acc: Sums, multipliers: *const c_void, out: Out);
     fn selvedge_requantize_wide(acc: Sums, multipliers: *const c_void, out: Out);
     fn selvedge_look_up(acc: Sums, multipliers: *const c_void, out: Out, table: *const [u8; 256]);
     fn selvedge_look_up_wide(acc: Sums, multipliers: *const c_void, out: Out, table: *const [u8; 256]);
     fn selvedge_carry(low: *const [i32; 8], biases: *const [i32; 8], first: *mut [i32; 8]);
+    fn selvedge_compact(x: *mut u32, list: *mut u32, blocks: usize, keep: usize, weights: usize) -> Words;
+    fn selvedge_squares(
+        outputs: *const i32,
+        codes: *const u8,
+        scales: *const [u32; 2],
+        how: *const [u32; 3],
+    ) -> u64;
     fn selvedge_patches(pixels: Words, x: *mut u32, list: *mut u32, image: *const Patched) -> Words;
 }
 
-/// A hidden layer, as the assembly reads it and counts it down.
+/// A layer, as the assembly reads it and counts it down.
 #[repr(C)]
-pub(super) struct Hidden {
+pub(super) struct Layer {
     x: Words,
     list: Words,
     end: Words,
     weights: Words,
     biases: *const [i32; 8],
     multipliers: *const c_void,
-    out: Out,
+    /// Eight outputs for each group, or eight sums.
+    out: *mut c_void,
     /// Bytes of the weights of eight rows.
     stride: usize,
     groups: usize,
@@ -314,20 +116,45 @@ impl<'a> Blocks<'a> {
         if groups == 0 || groups * words > weights.len() {
             return 0;
         }
-        let mut layer = Hidden {
+        let mut layer = self.layer(weights, words, biases, groups);
+        (layer.multipliers, layer.out) = (multipliers.as_ptr().cast(), out.as_mut_ptr().cast());
+        // SAFETY: as in `rows`, for each of the groups, of which all four slices have as many.
+        unsafe { R::HIDDEN[usize::from(I4)](0, &mut layer) }
+        groups
+    }
+
+    /// The sums of rows, eight at a time, as [`hidden`](Self::hidden).
+    pub(super) fn sums<const I4: bool>(
+        self,
+        weights: &[u32],
+        words: usize,
+        biases: &[[i32; 8]],
+        to: &mut [[i32; 8]],
+    ) {
+        let groups = biases.len().min(to.len());
+        if groups == 0 || groups * words > weights.len() {
+            return;
+        }
+        let mut layer = self.layer(weights, words, biases, groups);
+        layer.out = to.as_mut_ptr().cast();
+        let kernel: Kernel = if I4 { selvedge_sums_i4 } else { selvedge_sums_i8 };
+        // SAFETY: as in `rows`, for each of the groups, of which both slices have as many.
+        unsafe { kernel(0, &mut layer) }
+    }
+
+    /// Groups of eight rows, for each of which there are `words` words of weights, without what becomes of their sums.
+    fn layer(self, weights: &[u32], words: usize, biases: &[[i32; 8]], groups: usize) -> Layer {
+        Layer {
             x: self.x.as_ptr(),
             list: self.list.as_ptr(),
             end: self.list.as_ptr_range().end,
             weights: weights.as_ptr(),
             biases: biases.as_ptr(),
-            multipliers: multipliers.as_ptr().cast(),
-            out: out.as_mut_ptr(),
+            multipliers: core::ptr::null(),
+            out: core::ptr::null_mut(),
             stride: size_of::<u32>() * words,
             groups,
-        };
-        // SAFETY: as in `rows`, for each of the groups, of which all four slices have as many.
-        unsafe { R::HIDDEN[usize::from(I4)](0, &mut layer) }
-        groups
+        }
     }
 }
 
@@ -337,7 +164,7 @@ impl<'a> Blocks<'a> {
 /// The kernels read eight multipliers of this type for every eight rows.
 pub(super) unsafe trait Multiplier: Sized {
     /// A hidden layer of i8 and of i4 weights.
-    const HIDDEN: [Layer; 2];
+    const HIDDEN: [Kernel; 2];
     /// Eight outputs of hidden rows.
     const REQUANTIZE: Requantize;
     /// The same of rows whose activation is looked up.
@@ -357,14 +184,14 @@ pub(super) unsafe trait Multiplier: Sized {
 
 // SAFETY: they load half words.
 unsafe impl Multiplier for u16 {
-    const HIDDEN: [Layer; 2] = [selvedge_hidden_i8, selvedge_hidden_i4];
+    const HIDDEN: [Kernel; 2] = [selvedge_hidden_i8, selvedge_hidden_i4];
     const REQUANTIZE: Requantize = selvedge_requantize;
     const LOOK_UP: LookUp = selvedge_look_up;
 }
 
 // SAFETY: they load words.
 unsafe impl Multiplier for u32 {
-    const HIDDEN: [Layer; 2] = [selvedge_hidden_i8_wide, selvedge_hidden_i4_wide];
+    const HIDDEN: [Kernel; 2] = [selvedge_hidden_i8_wide, selvedge_hidden_i4_wide];
     const REQUANTIZE: Requantize = selvedge_requantize_wide;
     const LOOK_UP: LookUp = selvedge_look_up_wide;
 }
@@ -397,4 +224,28 @@ pub(super) fn patches<const I4: bool>(
     // SAFETY: all three slices have room for every patch, and the table has an input for every pixel.
     let end = unsafe { selvedge_patches(pixels.as_ptr(), x.as_mut_ptr(), list.as_mut_ptr(), &image) };
     (end as usize - list.as_ptr() as usize) / size_of::<u32>()
+}
+
+/// Moves the blocks of `x` that are not all zero to its front, all of them unless `skip`, and lists the offsets of their weights;
+/// returns how many there are.
+pub(super) fn compact<const I4: bool>(skip: bool, x: &mut [u32], list: &mut [u32]) -> usize {
+    let blocks = (x.len() / BLOCK_WORDS).min(list.len());
+    if blocks == 0 {
+        return 0;
+    }
+    let keep = usize::from(!skip);
+    // SAFETY: there are so many blocks, and an entry for each.
+    let end = unsafe { selvedge_compact(x.as_mut_ptr(), list.as_mut_ptr(), blocks, keep, weights::<I4>()) };
+    (end as usize - list.as_ptr() as usize) / size_of::<u32>()
+}
+
+/// As [`squares`](crate::infer::kernel::squares).
+pub(super) fn squares(scales: &[[u32; 2]], outputs: &[i32], codes: &[u8], rounding: u32, shift: u32) -> u64 {
+    let count = scales.len().min(outputs.len()).min(codes.len());
+    if count == 0 {
+        return 0;
+    }
+    let how = [count as u32, rounding, shift.wrapping_neg()];
+    // SAFETY: there are so many of each.
+    unsafe { selvedge_squares(outputs.as_ptr(), codes.as_ptr(), scales.as_ptr(), &how) }
 }

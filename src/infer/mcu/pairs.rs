@@ -40,6 +40,13 @@ pub(super) fn requantize(acc: u32, r: u32) -> u32 {
     scaled(acc, r).clamp(0, 127) as u32
 }
 
+/// The same without a call.
+#[cfg(selvedge_core = "armv6m")]
+#[inline(always)]
+pub(super) fn inlined_requantize(acc: u32, r: u32) -> u32 {
+    scaled(acc, r).clamp(0, 127) as u32
+}
+
 /// The same, clamped to -128..=127: how many steps of the table of an activation a sum is.
 #[cfg(selvedge_core = "armv6m")]
 pub(super) fn step(acc: u32, r: u32) -> u32 {

@@ -15,8 +15,13 @@
 use core::cell::Cell;
 
 mod any;
+#[cfg(not(any(selvedge_core = "armv7m", selvedge_core = "dsp")))]
+mod fours;
+mod rows;
 
 pub(super) use any::{inputs, run_any};
+#[cfg(any(selvedge_core = "armv7m", selvedge_core = "dsp"))]
+pub(super) use rows::{Inputs, Rows, Then};
 
 use crate::format::{Header, LayerView, ModelView, Packing};
 
@@ -53,6 +58,12 @@ pub(super) trait Core {
     fn dense<const I4: bool>(pairs: &[Cell<u32>], weights: &[u32], acc: &mut [u32; 4]);
     /// The outputs of four hidden rows, a byte each.
     fn requantize<R: Multiplier>(acc: &[u32; 4], r: &[R; 4]) -> u32;
+    /// The same for whoever has code to spare.
+    #[cfg(not(any(selvedge_core = "armv7m", selvedge_core = "dsp")))]
+    #[inline(always)]
+    fn requantize_at_once<R: Multiplier>(acc: &[u32; 4], r: &[R; 4]) -> u32 {
+        Self::requantize(acc, r)
+    }
     /// The same of rows whose activation is looked up.
     fn look_up<R: Multiplier>(acc: &[u32; 4], r: &[R; 4], table: &[u8; 256]) -> u32;
     /// The logit of a row of the last layer.

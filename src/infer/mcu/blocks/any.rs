@@ -2,8 +2,8 @@
 //!
 //! The loops are those of [`blocks`](super), kept apart from them, so that the smallest engines hold nothing of this.
 
-use super::{Areas, compact, group_words, hidden, read};
-use crate::format::{Header, LayerView, ModelView};
+use super::{Areas, group_words, hidden, read};
+use crate::format::{Header, LayerView, ModelView, signed_mut};
 use crate::infer::kernel::Outputs;
 use crate::infer::mcu::any::put;
 use crate::infer::mcu::mve::{self, BLOCK_WORDS, Blocks, Multiplier};
@@ -41,7 +41,7 @@ pub(in crate::infer::mcu) fn run_any<const I4: bool>(
     let mut found = if header.input_map().is_affine() {
         let inputs = header.inputs().div_ceil(16);
         low = made_of;
-        compact::<I4>(dense || digits, x.get_mut(..BLOCK_WORDS * inputs).unwrap_or_default(), list)
+        mve::compact::<I4>(!dense && !digits, x.get_mut(..BLOCK_WORDS * inputs).unwrap_or_default(), list)
     } else {
         read::<I4>(view, dense, made_of, x, list)
     };
@@ -49,7 +49,7 @@ pub(in crate::infer::mcu) fn run_any<const I4: bool>(
         rows::<I4>(&layer, x, low, list.get(..found).unwrap_or_default(), y, outputs);
         if layer.is_requantized() {
             let outputs = layer.outputs().div_ceil(16);
-            found = compact::<I4>(dense, y.get_mut(..BLOCK_WORDS * outputs).unwrap_or_default(), list);
+            found = mve::compact::<I4>(!dense, y.get_mut(..BLOCK_WORDS * outputs).unwrap_or_default(), list);
         }
         low = &[];
         core::mem::swap(&mut x, &mut y);
@@ -72,6 +72,9 @@ fn rows<const I4: bool>(
             [] => hidden::<I4, u16>(layer, layer.multipliers(), blocks, y),
             wide => hidden::<I4, u32>(layer, wide, blocks, y),
         };
+    }
+    if !layer.is_requantized() && low.is_empty() {
+        return last::<I4>(layer, blocks, y, sink);
     }
     let (mut weights, words) = (layer.weight_words(), group_words::<I4>(layer));
     let mut multipliers = layer.multipliers().as_chunks().0.iter();
@@ -104,5 +107,29 @@ fn rows<const I4: bool>(
     // An odd number of groups leaves half a block.
     if let Some(half) = y.next() {
         *half = [0; 2];
+    }
+}
+
+/// The last layer, as many rows at a time as `free` has room for the sums of.
+fn last<const I4: bool>(
+    layer: &LayerView<'_>,
+    blocks: Blocks<'_>,
+    free: &mut [u32],
+    sink: &mut Outputs<'_, i32>,
+) {
+    let mut one = [[0; 8]];
+    let sums = match signed_mut(free).as_chunks_mut().0 {
+        [] => &mut one[..],
+        sums => sums,
+    };
+    let (mut weights, words) = (layer.weight_words(), group_words::<I4>(layer));
+    let groups = layer.outputs().div_ceil(8);
+    let (mut biases, mut first) = (layer.biases().as_chunks().0.get(..groups).unwrap_or_default(), 0);
+    while !biases.is_empty() {
+        blocks.sums::<I4>(weights, words, biases, sums);
+        put(sink, first, layer.outputs(), sums.as_flattened());
+        first += 8 * sums.len();
+        weights = weights.get(words * sums.len()..).unwrap_or_default();
+        biases = biases.get(sums.len()..).unwrap_or_default();
     }
 }

@@ -1,13 +1,18 @@
 //! The kernels over quads for every file: codes in the place of pixels, two digits, tables of activations, outputs one by one.
 //!
-//! The loops are those of [`quads`](super), kept apart from them, so that the smallest engines hold nothing of this.
+//! Kept apart from [`quads`](super), so that the smallest engines hold nothing of this.
 
 use core::cell::Cell;
 
-use super::{Areas, Core, ENTRY, Multiplier, ThisCore, last, list, pairs, quad_words, read, replace};
-use crate::format::{Header, LayerView, ModelView};
+#[cfg(not(any(selvedge_core = "armv7m", selvedge_core = "dsp")))]
+use super::fours::layer as compute;
+use super::rows::{Inputs, Rows, Then, Written};
+use super::{Areas, Core, Multiplier, ThisCore, last, pairs, read, replace};
+use crate::format::{Header, LayerView, ModelView, signed_mut};
 use crate::infer::kernel::Outputs;
 use crate::infer::mcu::any::put;
+#[cfg(any(selvedge_core = "armv7m", selvedge_core = "dsp"))]
+use crate::infer::mcu::layer::layer as compute;
 
 /// The end of `scratch` as bytes, where the kernels expect the inputs: pixels, or the codes of an affine map; of 14 bits the high
 /// digits, with the low ones in the second slice. The words that they do not fill are zero.
@@ -36,51 +41,114 @@ pub(in crate::infer::mcu) fn run_any<const I4: bool>(
     outputs: &mut Outputs<'_, i32>,
 ) {
     let header = view.header();
-    let words = Cell::from_mut(scratch).as_slice_of_cells();
     let mut digits = header.input_bits() == 14;
+    let words = Cell::from_mut(&mut *scratch).as_slice_of_cells();
     let quads = last(words, header.inputs().div_ceil(4) << u32::from(digits));
     let mut found = match header.input_map().is_affine() {
         true if digits => 0,
         true => replace(quads, |codes| codes),
         false => read(view.table(), quads),
     };
-    for layer in view.layers() {
-        found = if digits {
-            rows_of_digits::<I4>(&layer, words, outputs)
-        } else {
-            rows::<I4>(&layer, dense, found, words, outputs)
-        };
-        digits = false;
+    let mut layers = view.layers();
+    // By reference: a copy of the layer would take more stack.
+    while let Some(layer) = &layers.next() {
+        if digits {
+            found = rows_of_digits::<I4>(layer, scratch, outputs);
+            digits = false;
+            continue;
+        }
+        let written = Written::new::<I4>(layer, dense, found, scratch);
+        if !layer.is_requantized() {
+            return last_layer::<I4>(layer, &written, scratch, outputs);
+        }
+        let hidden = if layer.table().is_some() { looked_up::<I4> } else { hidden::<I4> };
+        found = hidden(layer, &written, scratch);
     }
 }
 
-/// A layer whose inputs, of which `found` quads are not zero, are the last words; its outputs become the last words, and
-/// how many of them are not zero is returned. The last layer's go into `sink`. A function of its own, which takes less stack.
+/// A hidden layer without a table; its outputs become the last words, and how many of them are not zero is returned. This and
+/// the next are functions of their own, which takes less stack.
 #[inline(never)]
-fn rows<const I4: bool>(
-    layer: &LayerView<'_>,
-    dense: bool,
-    found: usize,
-    words: &[Cell<u32>],
-    sink: &mut Outputs<'_, i32>,
-) -> usize {
-    let (quads, groups) = (layer.inputs().div_ceil(4), layer.outputs().div_ceil(4));
-    let (free, outputs) = words.split_at_checked(words.len().saturating_sub(groups)).unwrap_or_default();
-    let fits = 3 * found + 3 <= free.len() && 2 * found + quads <= words.len();
-    let skipping = fits && !dense;
-    let input = last(words, quads);
-    let (len, sum) = if skipping { list::<I4>(input, free) } else { pairs::<I4>(input, free) };
-    let list = free.get(..len).unwrap_or_default();
-    // The kernel asks no more whether the end is there.
-    let skipping = skipping && list.len() >= ENTRY;
-    each_group::<I4>(layer, outputs, sink, |weights, biases| {
-        let first = |bias| start::<I4>(i32::from_le(bias), sum);
-        let [a, b, c, d] = biases;
-        sums::<I4>(skipping, list, weights, [first(a), first(b), first(c), first(d)])
-    })
+fn hidden<const I4: bool>(layer: &LayerView<'_>, written: &Written, scratch: &mut [u32]) -> usize {
+    let Some((inputs, _, outputs)) = written.of(layer, scratch) else { return 0 };
+    let rows = Rows::new::<I4>(layer);
+    match layer.wide_multipliers() {
+        [] => compute::<I4, u16>(&inputs, &rows, Then::Outputs(layer.multipliers().as_chunks().0, outputs)),
+        wide => compute::<I4, u32>(&inputs, &rows, Then::Outputs(wide.as_chunks().0, outputs)),
+    }
 }
 
-/// A first layer of inputs of 14 bits, whose high digits and then whose low digits are the last words; otherwise as [`rows`].
+/// The same of a layer with a table, as many groups of rows at a time as there is room for their sums.
+#[inline(never)]
+fn looked_up<const I4: bool>(layer: &LayerView<'_>, written: &Written, scratch: &mut [u32]) -> usize {
+    let Some((inputs, free, outputs)) = written.of(layer, scratch) else { return 0 };
+    let (mut rows, mut first, mut count) = (Rows::new::<I4>(layer), 0, 0);
+    let mut one = [[0; 4]];
+    let to = room(free, &mut one);
+    while !rows.biases.is_empty() {
+        sums::<I4>(&inputs, &rows, to);
+        count += finish(layer, first, to, outputs);
+        first += to.len();
+        rows.advance(to.len());
+    }
+    count
+}
+
+/// The same of the last layer, whose outputs go into `sink`.
+#[inline(never)]
+fn last_layer<const I4: bool>(
+    layer: &LayerView<'_>,
+    written: &Written,
+    scratch: &mut [u32],
+    sink: &mut Outputs<'_, i32>,
+) {
+    let Some((inputs, free, _)) = written.of(layer, scratch) else { return };
+    let (mut rows, mut first) = (Rows::new::<I4>(layer), 0);
+    let to = signed_mut(free).as_chunks_mut().0;
+    if to.is_empty() {
+        return one_by_one::<I4>(layer, &inputs, &mut rows, sink);
+    }
+    while !rows.biases.is_empty() {
+        sums::<I4>(&inputs, &rows, to);
+        put(sink, first, layer.outputs(), to.as_flattened());
+        first += 4 * to.len();
+        rows.advance(to.len());
+    }
+}
+
+/// The same where nothing is free: one group of rows at a time.
+#[inline(never)]
+fn one_by_one<const I4: bool>(
+    layer: &LayerView<'_>,
+    inputs: &Inputs<'_>,
+    rows: &mut Rows<'_>,
+    sink: &mut Outputs<'_, i32>,
+) {
+    let (mut four, mut first) = ([[0; 4]], 0);
+    while !rows.biases.is_empty() {
+        sums::<I4>(inputs, rows, &mut four);
+        put(sink, first, layer.outputs(), four.as_flattened());
+        first += 4;
+        rows.advance(1);
+    }
+}
+
+/// Memory for the sums of some groups: what is free, or else that of one.
+#[inline(always)]
+fn room<'a>(free: &'a mut [u32], one: &'a mut [[i32; 4]; 1]) -> &'a mut [[i32; 4]] {
+    match signed_mut(free).as_chunks_mut().0 {
+        [] => one,
+        sums => sums,
+    }
+}
+
+/// The sums of rows.
+#[inline(never)]
+fn sums<const I4: bool>(inputs: &Inputs<'_>, rows: &Rows<'_>, to: &mut [[i32; 4]]) {
+    compute::<I4, u16>(inputs, rows, Then::Sums(to));
+}
+
+/// A first layer of inputs of 14 bits, whose high digits and then whose low digits are the last words; otherwise as the others.
 /// Few sensors give zeros, so that both digits take the dense form:
 ///
 /// ```text
@@ -90,74 +158,55 @@ fn rows<const I4: bool>(
 #[inline(never)]
 fn rows_of_digits<const I4: bool>(
     layer: &LayerView<'_>,
-    words: &[Cell<u32>],
+    scratch: &mut [u32],
     sink: &mut Outputs<'_, i32>,
 ) -> usize {
     let (quads, groups) = (layer.inputs().div_ceil(4), layer.outputs().div_ceil(4));
-    let (_, outputs) = words.split_at_checked(words.len().saturating_sub(groups)).unwrap_or_default();
-    let (high, low) = last(words, 2 * quads).split_at_checked(quads).unwrap_or_default();
-    let (high_pairs, rest) = words.split_at_checked(2 * quads).unwrap_or_default();
-    let low_pairs = rest.get(..2 * quads).unwrap_or_default();
+    let front = 2 * quads;
+    let words = Cell::from_mut(&mut *scratch).as_slice_of_cells();
+    let (high, low) = last(words, front).split_at_checked(quads).unwrap_or_default();
+    let (high_pairs, rest) = words.split_at_checked(front).unwrap_or_default();
     let (_, high_sum) = pairs::<I4>(high, high_pairs);
-    let (_, low_sum) = pairs::<I4>(low, low_pairs);
-    each_group::<I4>(layer, outputs, sink, |weights, biases| {
+    let (_, low_sum) = pairs::<I4>(low, rest.get(..front).unwrap_or_default());
+    let free = scratch.len().saturating_sub(groups);
+    let Some((list, outputs)) = scratch.split_at_mut_checked(free) else { return 0 };
+    let list = Cell::from_mut(list).as_slice_of_cells();
+    let (Some(high), Some(low)) = (list.get(..front), list.get(front..2 * front)) else { return 0 };
+    let high = Inputs { list: high, skipping: false, sum: high_sum };
+    let low = Inputs { list: low, skipping: false, sum: low_sum };
+    let (mut rows, mut count) = (Rows::new::<I4>(layer), 0);
+    for group in 0..groups {
+        let Some(&[a, b, c, d]) = rows.biases.first() else { break };
         // The rounding of the low digits takes the place of their bias; what they carry goes to that of the high ones.
-        let low = sums::<I4>(false, low_pairs, weights, [start::<I4>(64, low_sum); 4]);
-        let first = |bias, low| start::<I4>(i32::from_le(bias) + (ThisCore::logit(low) >> 7), high_sum);
-        let ([a, b, c, d], [e, f, g, h]) = (biases, low);
-        sums::<I4>(false, high_pairs, weights, [first(a, e), first(b, f), first(c, g), first(d, h)])
-    })
-}
-
-/// The accumulators of a row before its products, of inputs that add up to `sum`.
-#[inline(always)]
-fn start<const I4: bool>(bias: i32, sum: u32) -> u32 {
-    ThisCore::start(bias, if ThisCore::SUMS || I4 { sum } else { 0 })
-}
-
-/// The accumulators of four rows that start from `first`, over a list or over all pairs.
-#[inline(always)]
-fn sums<const I4: bool>(skipping: bool, list: &[Cell<u32>], weights: &[u32], first: [u32; 4]) -> [u32; 4] {
-    let mut acc = if I4 { [0; 4] } else { first };
-    if skipping {
-        ThisCore::skipping::<I4>(list, weights, &mut acc);
-    } else {
-        ThisCore::dense::<I4>(list, weights, &mut acc);
-    }
-    if I4 {
-        // A weight is sixteen nibbles.
-        acc.iter_mut().zip(first).for_each(|(acc, first)| *acc = (*acc << 4).wrapping_add(first));
-    }
-    acc
-}
-
-/// Takes the rows of a layer four at a time: `sums` makes their accumulators of weights and biases. Returns how many quads of
-/// outputs are not zero.
-#[inline(always)]
-fn each_group<const I4: bool>(
-    layer: &LayerView<'_>,
-    outputs: &[Cell<u32>],
-    sink: &mut Outputs<'_, i32>,
-    sums: impl Fn(&[u32], [i32; 4]) -> [u32; 4],
-) -> usize {
-    let (mut weights, words) = (layer.weight_words(), quad_words::<I4>() * layer.inputs().div_ceil(4));
-    let mut multipliers = layer.multipliers().as_chunks::<4>().0.iter();
-    let mut wide_multipliers = layer.wide_multipliers().as_chunks::<4>().0.iter();
-    let (mut outputs, mut count) = (outputs.iter(), 0);
-    for (group, biases) in layer.biases().as_chunks::<4>().0.iter().enumerate() {
-        let Some((weights_of, rest)) = weights.split_at_checked(words) else { break };
-        weights = rest;
-        let acc = sums(weights_of, *biases);
-        let quad = if let Some(multipliers) = multipliers.next() {
-            activations(&acc, multipliers, layer.table())
-        } else if let Some(multipliers) = wide_multipliers.next() {
-            activations(&acc, multipliers, layer.table())
+        let mut four = [[0; 4]];
+        sums::<I4>(&low, &Rows { biases: &[[64_i32.to_le(); 4]], ..rows }, &mut four);
+        let [[e, f, g, h]] = four;
+        let first = |bias: i32, low: i32| (i32::from_le(bias) + (low >> 7)).to_le();
+        let biases = [[first(a, e), first(b, f), first(c, g), first(d, h)]];
+        sums::<I4>(&high, &Rows { biases: &biases, ..rows }, &mut four);
+        if layer.is_requantized() {
+            count += finish(layer, group, &four, outputs);
         } else {
-            put(sink, 4 * group, layer.outputs(), &acc.map(ThisCore::logit));
-            continue;
+            put(sink, 4 * group, layer.outputs(), four.as_flattened());
+        }
+        rows.advance(1);
+    }
+    count
+}
+
+/// The outputs of hidden rows, the groups from `first` on, by their sums; returns how many quads of them are not zero.
+#[inline(never)]
+fn finish(layer: &LayerView<'_>, first: usize, sums: &[[i32; 4]], outputs: &mut [u32]) -> usize {
+    let (mut count, outputs) = (0, outputs.get_mut(first..).unwrap_or_default());
+    for (at, (sums, output)) in sums.iter().zip(outputs).enumerate() {
+        let quad = if let Some(r) = layer.multipliers().as_chunks().0.get(first + at) {
+            activations(sums, r, layer.table())
+        } else if let Some(r) = layer.wide_multipliers().as_chunks().0.get(first + at) {
+            activations(sums, r, layer.table())
+        } else {
+            break;
         };
-        let Some(output) = outputs.next() else { break };
-        output.set(quad);
+        *output = quad;
         count += usize::from(quad != 0);
     }
     count
@@ -165,9 +214,10 @@ fn each_group<const I4: bool>(
 
 /// The outputs of four hidden rows, a byte each.
 #[inline(always)]
-fn activations<R: Multiplier>(acc: &[u32; 4], multipliers: &[R; 4], table: Option<&[u8; 256]>) -> u32 {
+fn activations<R: Multiplier>(sums: &[i32; 4], r: &[R; 4], table: Option<&[u8; 256]>) -> u32 {
+    let acc = sums.map(|sum| ThisCore::start(sum, 0));
     match table {
-        Some(table) => ThisCore::look_up(acc, multipliers, table),
-        None => ThisCore::requantize(acc, multipliers),
+        Some(table) => ThisCore::look_up(&acc, r, table),
+        None => ThisCore::requantize(&acc, r),
     }
 }
