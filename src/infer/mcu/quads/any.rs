@@ -174,40 +174,51 @@ fn rows_of_digits<const I4: bool>(
     let (Some(high), Some(low)) = (list.get(..front), list.get(front..2 * front)) else { return 0 };
     let high = Inputs { list: high, skipping: false, sum: high_sum };
     let low = Inputs { list: low, skipping: false, sum: low_sum };
-    let (mut rows, mut count) = (Rows::new::<I4>(layer), 0);
-    for group in 0..groups {
-        let Some(&[a, b, c, d]) = rows.biases.first() else { break };
-        // The rounding of the low digits takes the place of their bias; what they carry goes to that of the high ones.
-        let mut four = [[0; 4]];
-        sums::<I4>(&low, &Rows { biases: &[[64_i32.to_le(); 4]], ..rows }, &mut four);
-        let [[e, f, g, h]] = four;
-        let first = |bias: i32, low: i32| (i32::from_le(bias) + (low >> 7)).to_le();
-        let biases = [[first(a, e), first(b, f), first(c, g), first(d, h)]];
-        sums::<I4>(&high, &Rows { biases: &biases, ..rows }, &mut four);
-        if layer.is_requantized() {
-            count += finish(layer, group, &four, outputs);
-        } else {
-            put(sink, 4 * group, layer.outputs(), four.as_flattened());
+    let (mut rows, mut first, mut count) = (Rows::new::<I4>(layer), 0, 0);
+    let (mut high_sums, mut low_sums) = ([[0; 4]; PIECE], [[0; 4]; PIECE]);
+    while !rows.biases.is_empty() {
+        sums::<I4>(&high, &rows, &mut high_sums);
+        sums::<I4>(&low, &rows, &mut low_sums);
+        for ((high, low), biases) in high_sums.iter_mut().zip(&low_sums).zip(rows.biases) {
+            // The bias is in both; the low digits carry what is left of theirs, rounded.
+            let all = high.iter_mut().zip(low).zip(biases);
+            all.for_each(|((high, low), bias)| *high += (low - i32::from_le(*bias) + 64) >> 7);
         }
-        rows.advance(1);
+        if layer.is_requantized() {
+            count += finish(layer, first, &high_sums, outputs);
+        } else {
+            put(sink, 4 * first, layer.outputs(), high_sums.as_flattened());
+        }
+        first += PIECE;
+        rows.advance(PIECE);
     }
     count
 }
 
+/// Groups of rows of a layer of two digits whose sums are in memory at a time.
+const PIECE: usize = 4;
+
 /// The outputs of hidden rows, the groups from `first` on, by their sums; returns how many quads of them are not zero.
 #[inline(never)]
 fn finish(layer: &LayerView<'_>, first: usize, sums: &[[i32; 4]], outputs: &mut [u32]) -> usize {
-    let (mut count, outputs) = (0, outputs.get_mut(first..).unwrap_or_default());
-    for (at, (sums, output)) in sums.iter().zip(outputs).enumerate() {
-        let quad = if let Some(r) = layer.multipliers().as_chunks().0.get(first + at) {
-            activations(sums, r, layer.table())
-        } else if let Some(r) = layer.wide_multipliers().as_chunks().0.get(first + at) {
-            activations(sums, r, layer.table())
-        } else {
-            break;
-        };
-        *output = quad;
-        count += usize::from(quad != 0);
+    let (table, outputs) = (layer.table(), outputs.get_mut(first..).unwrap_or_default());
+    match layer.wide_multipliers() {
+        [] => each_group(sums, layer.multipliers().as_chunks().0.get(first..), table, outputs),
+        wide => each_group(sums, wide.as_chunks().0.get(first..), table, outputs),
+    }
+}
+
+#[inline(always)]
+fn each_group<R: Multiplier>(
+    sums: &[[i32; 4]],
+    multipliers: Option<&[[R; 4]]>,
+    table: Option<&[u8; 256]>,
+    outputs: &mut [u32],
+) -> usize {
+    let mut count = 0;
+    for ((sums, r), output) in sums.iter().zip(multipliers.unwrap_or_default()).zip(outputs) {
+        *output = activations(sums, r, table);
+        count += usize::from(*output != 0);
     }
     count
 }
