@@ -22,11 +22,11 @@ thumb_functions!(
     add \acc, r3
     add \acc, r7
     .endm
-    .macro SELVEDGE_ROWS_i8 at
-    SELVEDGE_ROW r8, \at
-    SELVEDGE_ROW r9, \at+4
-    SELVEDGE_ROW r10, \at+8
-    SELVEDGE_ROW r11, \at+12
+    .macro SELVEDGE_ROWS_i8
+    SELVEDGE_ROW r8, 0
+    SELVEDGE_ROW r9, 4
+    SELVEDGE_ROW r10, 8
+    SELVEDGE_ROW r11, 12
     .endm
 
     .macro SELVEDGE_TWO even, odd, at
@@ -50,13 +50,9 @@ thumb_functions!(
     lsrs r3, r3, #16
     add \odd, r3
     .endm
-    .macro SELVEDGE_ROWS_i4 at
-    SELVEDGE_TWO r8, r9, \at
-    SELVEDGE_TWO r10, r11, \at+4
-    .endm
-    .macro SELVEDGE_PAIR weights, at
-    ldmia r0!, {r4, r5}
-    SELVEDGE_ROWS_\weights \at
+    .macro SELVEDGE_ROWS_i4
+    SELVEDGE_TWO r8, r9, 0
+    SELVEDGE_TWO r10, r11, 4
     .endm
 
     .macro SELVEDGE_ENTER mask
@@ -103,10 +99,10 @@ thumb_functions!(
     bmi 2f
 1:  ldmia r0!, {r1, r4, r5}
     add r1, r12
-    SELVEDGE_ROWS_\weights 0
+    SELVEDGE_ROWS_\weights
 2:  ldmia r0!, {r1, r4, r5}
     add r1, r12
-    SELVEDGE_ROWS_\weights 0
+    SELVEDGE_ROWS_\weights
     cmp r0, lr
     bne 1b
 3:  SELVEDGE_LEAVE
@@ -115,16 +111,9 @@ thumb_functions!(
     @ selvedge_dense_WEIGHTS(pairs, weights, end, acc): entries of two words, at least one
     SELVEDGE_FUNCTION selvedge_dense_\weights
     SELVEDGE_ENTER \mask
-    @ An odd number starts with the second of a round.
-    mov r3, lr
-    subs r3, r3, r0
-    lsls r3, r3, #29
-    bcc 1f
-    subs r1, #\bytes
-    b 2f
-1:  SELVEDGE_PAIR \weights, 0
-2:  SELVEDGE_PAIR \weights, \bytes
-    adds r1, #2*\bytes
+1:  ldmia r0!, {r4, r5}
+    SELVEDGE_ROWS_\weights
+    adds r1, #\bytes
     cmp r0, lr
     bne 1b
     SELVEDGE_LEAVE
