@@ -78,18 +78,17 @@ fn hidden<const I4: bool>(layer: &LayerView<'_>, written: &Written, scratch: &mu
     }
 }
 
-/// The same of a layer with a table, as many groups of rows at a time as there is room for their sums.
+/// The same of a layer with a table.
 #[inline(never)]
 fn looked_up<const I4: bool>(layer: &LayerView<'_>, written: &Written, scratch: &mut [u32]) -> usize {
-    let Some((inputs, free, outputs)) = written.of(layer, scratch) else { return 0 };
+    let Some((inputs, _, outputs)) = written.of(layer, scratch) else { return 0 };
     let (mut rows, mut first, mut count) = (Rows::new::<I4>(layer), 0, 0);
-    let mut one = [[0; 4]];
-    let to = room(free, &mut one);
+    let mut to = [[0; 4]; PIECE];
     while !rows.biases.is_empty() {
-        sums::<I4>(&inputs, &rows, to);
-        count += finish(layer, first, to, outputs);
-        first += to.len();
-        rows.advance(to.len());
+        sums::<I4>(&inputs, &rows, &mut to);
+        count += finish(layer, first, &to, outputs);
+        first += PIECE;
+        rows.advance(PIECE);
     }
     count
 }
@@ -130,15 +129,6 @@ fn one_by_one<const I4: bool>(
         put(sink, first, layer.outputs(), four.as_flattened());
         first += 4;
         rows.advance(1);
-    }
-}
-
-/// Memory for the sums of some groups: what is free, or else that of one.
-#[inline(always)]
-fn room<'a>(free: &'a mut [u32], one: &'a mut [[i32; 4]; 1]) -> &'a mut [[i32; 4]] {
-    match signed_mut(free).as_chunks_mut().0 {
-        [] => one,
-        sums => sums,
     }
 }
 
@@ -195,8 +185,8 @@ fn rows_of_digits<const I4: bool>(
     count
 }
 
-/// Groups of rows of a layer of two digits whose sums are in memory at a time.
-const PIECE: usize = 4;
+/// Groups of rows whose sums are on the stack at a time.
+const PIECE: usize = 8;
 
 /// The outputs of hidden rows, the groups from `first` on, by their sums; returns how many quads of them are not zero.
 #[inline(never)]
