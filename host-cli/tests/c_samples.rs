@@ -60,6 +60,10 @@ fn integers() -> Vec<Spec> {
         Spec { task: Task::Reconstruction, bound: 53_000, ..with((U8, Table, 7), &[16, 6, 16]) },
         Spec { task: Task::Labels, activations: vec![Tanh], ..with((U8, Table, 7), &[16, 8, 3]) },
         Spec { task: Task::Values, packing: Packing::CortexM4, ..with((U8, Plain, 7), &[16, 8, 3]) },
+        // Pictures of 8 by 12 pixels, read in patches.
+        Spec { ..with((U8, Plain, 7), &[96, 21, 5]) },
+        Spec { dtype: Dtype::I4, ..with((U8, Table, 7), &[96, 18, 6, 3]) },
+        Spec { task: Task::Reconstruction, ..with((U8, Plain, 7), &[96, 96]) },
     ]
 }
 
@@ -229,6 +233,10 @@ fn compare(specs: Vec<Spec>, storage: &str) {
         ("gcc", &["-O3"][..]),
         ("gcc", &["-O3", "-march=native"]),
         ("gcc", &["-O2", "-std=c99"]),
+        // Words of four inputs, as on Cortex-M0 and M3.
+        ("gcc", &["-O3", "-std=c99", WORDS]),
+        ("clang", &["-O2", WORDS]),
+        ("g++", &["-O2", WORDS, "-x", "c++"]),
         ("clang", &["-O3"]),
         ("clang", &["-O3", "-march=native"]),
         ("g++", &["-O3", "-march=native", "-x", "c++"]),
@@ -260,13 +268,19 @@ fn both_verdicts_are_there(spec: &Spec, answers: &[u8]) {
     }
 }
 
+/// Has [`compile`] define the path of words for every network.
+const WORDS: &str = "words";
+
 /// Whether there is the compiler; it must compile without a warning.
 fn compile(here: &Path, compiler: &str, flags: &[&str], named: &[(String, Spec)]) -> bool {
     let sources = named.iter().map(|(name, _)| format!("{name}.c"));
+    let path = |(name, _): &(String, Spec)| format!("-D{}_PATH=1", name.to_uppercase());
+    let words: Vec<_> = named.iter().filter(|_| flags.contains(&WORDS)).map(path).collect();
     let compiled = Command::new(compiler)
         .current_dir(here)
         .args(["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror", "-o", "program"])
-        .args(flags)
+        .args(flags.iter().filter(|&&flag| flag != WORDS))
+        .args(words)
         .arg("main.c")
         .args(sources)
         .output();

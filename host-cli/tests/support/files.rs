@@ -38,7 +38,7 @@ impl Spec {
         }
     }
 
-    /// The file; the same for the same seed.
+    /// The file; the same for the same seed. Pictures of 96 pixels have 8 rows.
     pub fn build(&self, seed: u64) -> Bytes {
         let shape = Shape::new(&self.widths).unwrap().with_activations(&self.activations).unwrap();
         let (of, map, bits) = self.input;
@@ -48,6 +48,9 @@ impl Spec {
         header = header.with_input(of, map, bits).unwrap().with_task(self.task).unwrap();
         if let Some((rows, stride)) = self.window {
             header = header.with_window(rows, stride).unwrap();
+        }
+        if !map.is_affine() && self.widths[0] == 96 {
+            header = header.with_image(8, 12).unwrap();
         }
         header = header.with_label_bytes(names.len()).unwrap();
         if !header.header().is_plain() {

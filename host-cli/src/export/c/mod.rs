@@ -1,20 +1,25 @@
 //! The C99 format: a header and a source with the weights and an inference function, for any compiler and core.
 //!
-//! The code uses no heap and no library but `<stdint.h>` and `<float.h>`, and every name has a prefix. Integer networks give
-//! the flash file's results bit for bit, in 32-bit sums with one 64-bit multiplication per hidden unit. Float networks sum in
-//! the order of the flash file's arithmetic. Neither depends on the compiler or its flags: what would change the result is
-//! refused while it compiles. [`Storage`] puts constants into the flash of an AVR. There is one exception, which no macro tells: clang's `-ffp-contract=fast` ignores the pragma
-//! that keeps products and sums of float networks apart (its default, `-ffp-contract=on`, heeds it).
+//! The code uses no heap and no library but `<stdint.h>`, `<float.h>` and the compiler's headers of a core's intrinsics, and every
+//! name has a prefix. Integer networks give the flash file's results bit for bit, in sums and products of 32 bits; a multiplier of
+//! 32 bits takes a product of 64 for each hidden unit. They take about the instructions of the firmware's kernels: the macro
+//! `NAME_PATH` chooses the instructions of a core ([`kernels`]), and macros put the weights in their order ([`weights`]). Float
+//! networks sum in the order of the flash file's arithmetic. Neither depends on the compiler or its flags: what would change the
+//! result is refused while it compiles. [`Storage`] puts constants into the flash of an AVR. There is one exception, which no macro
+//! tells: clang's `-ffp-contract=fast` ignores the pragma that keeps products and sums of float networks apart (its default,
+//! `-ffp-contract=on`, heeds it).
 
 mod answers;
 mod float;
 mod input;
 mod integer;
 mod interface;
+mod kernels;
 mod literal;
 mod names;
 mod self_test;
 mod storage;
+mod weights;
 
 use std::path::{Path, PathBuf};
 

@@ -54,8 +54,8 @@ impl Storage {
     pub(super) fn complete(self, opening: &str, body: &str, upper: &str) -> String {
         match self {
             Self::Const => {
-                opening.to_owned()
-                    + &reads(body, |_, array, index| format!("{array}[{index}]")).replace(STORED, "")
+                let text = reads(body, |_, array, index| format!("{array}[{index}]"));
+                (opening.to_owned() + &text.replace(STORED, "")).replace("UPPER", upper)
             }
             Self::Progmem => {
                 let mut used = Vec::new();
@@ -72,8 +72,8 @@ impl Storage {
                 for (of, name, unit, _) in TYPES.iter().filter(|(of, ..)| used.iter().any(|u| u == of)) {
                     functions += &READER.replace("TYPE", of).replace("NAME", name).replace("UNIT", unit);
                 }
-                opening.to_owned()
-                    + &(functions + &text.replace(STORED, " UPPER_FLASH")).replace("UPPER", upper)
+                (opening.to_owned() + &functions + &text.replace(STORED, " UPPER_FLASH"))
+                    .replace("UPPER", upper)
             }
         }
     }
@@ -97,7 +97,7 @@ impl Storage {
     }
 }
 
-/// The bytes of all arrays that a source declares, before it is [complete](Storage::complete).
+/// The bytes of all arrays that a source declares with a length, before it is [complete](Storage::complete).
 pub(super) fn bytes(body: &str) -> usize {
     let declared =
         body.lines().filter_map(|line| line.split_once(STORED).map(|(declaration, _)| declaration));
@@ -110,7 +110,7 @@ fn array_bytes(declaration: &str) -> usize {
         TYPES.iter().find(|(of, ..)| declaration.contains(&format!(" {of} "))).map_or(1, |(.., unit)| *unit);
     let lengths =
         declaration.split('[').skip(1).filter_map(|rest| rest.trim_end_matches(']').parse::<usize>().ok());
-    unit * lengths.product::<usize>()
+    unit * lengths.reduce(|product, length| product * length).unwrap_or(0)
 }
 
 /// A text with every `READ(type, array, index)` replaced.
@@ -158,12 +158,7 @@ const MACROS: &str = "
 #endif
 ";
 
-const READER: &str = "
-static TYPE @_read_NAME(const TYPE *at)
-{
-    return (TYPE)UPPER_READ(pgm_read_UNIT, at);
-}
-";
+const READER: &str = "#define @_read_NAME(at) ((TYPE)UPPER_READ(pgm_read_UNIT, at))\n";
 
 #[cfg(test)]
 mod tests {
@@ -193,7 +188,8 @@ static int32_t @_f(void) { return READ(int8_t, @_w, 0) + READ(uint32_t, @_m, (a 
             "{text}"
         );
         assert!(
-            text.contains("(uint32_t)NET_READ(pgm_read_dword, at);") && !text.contains("_read_u8"),
+            text.contains("#define @_read_u32(at) ((uint32_t)NET_READ(pgm_read_dword, at))")
+                && !text.contains("_read_u8"),
             "{text}"
         );
     }

@@ -1,0 +1,16 @@
+HIDDEN_BY
+static void @_hidden(const @_inputs *x, LOWconst @_weight *w, const int32_t *biases,
+                     const MULTIPLIER *multipliers, uint32_t outputs, @_inputs *y)
+{
+    int32_t sums[4];
+    uint32_t o;
+    @_start(y);
+    for (o = 0; o < outputs; o++) {
+        if (o % 4 == 0) {
+            FOUR(x, LOW_OFw, sums);
+            w += @_step(x);
+        }
+        @_put(y, @_requantize(sums[o % 4] + READ(int32_t, biases, o), READ(MULTIPLIER, multipliers, o)));
+    }
+    @_end(y);
+}
