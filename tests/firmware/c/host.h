@@ -50,9 +50,12 @@ __attribute__((noinline)) static void reset(void)
     start();
 }
 
-/* The stack's top and where to begin; every machine has 256 KB at 0x20000000. */
+/* The stack's top and where to begin; every machine but the microbit has 256 KB at 0x20000000. */
+#ifndef STACK_TOP
+#define STACK_TOP 0x20040000
+#endif
 __attribute__((section(".vectors"), used)) static void (*const vectors[2])(void) = {
-    (void (*)(void))0x20040000, reset
+    (void (*)(void))STACK_TOP, reset
 };
 
 #endif
