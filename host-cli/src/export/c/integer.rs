@@ -8,7 +8,8 @@ use selvedge::format::{Dtype, Task};
 use super::interface::{Interface, PREFIX};
 use super::kernels::{Needs, PATH};
 use super::literal::array;
-use super::{Files, answers, input, self_test, weights};
+use super::weights::{self, CHUNK};
+use super::{Files, answers, input, self_test};
 use crate::error::Result;
 
 /// The C files of a flash file.
@@ -83,7 +84,25 @@ impl<'a> Network<'a> {
                 header.input_bits()
             );
         }
+        let of_each = |bytes: fn(usize) -> usize| self.memory().iter().map(|&(_, n)| bytes(n)).sum::<usize>();
+        let _ = write!(
+            notes,
+            "\n * Inputs of layers lie on the stack: {} bytes, in plain C {}, with MVE {} ({}_PATH in the source chooses).",
+            of_each(words),
+            of_each(|n| n),
+            of_each(|n| 20 * n.div_ceil(CHUNK)),
+            self.of.name.to_uppercase()
+        );
         notes
+    }
+
+    /// The buffers of the inputs of even and of odd layers and of low digits, and how many inputs they hold.
+    fn memory(&self) -> Vec<(&'static str, usize)> {
+        let header = self.of.header();
+        let widest = |parity: usize| (parity..header.layers()).step_by(2).map(|l| header.width(l)).max();
+        let low = self.needs.two_digits.then_some(header.inputs());
+        let all = [("x", widest(0)), ("y", widest(1)), ("low", low)];
+        all.into_iter().filter_map(|(name, length)| Some((name, length?))).collect()
     }
 
     /// Weights, biases, multipliers and tables.
@@ -107,15 +126,9 @@ impl<'a> Network<'a> {
         text
     }
 
-    /// The memory of the inputs of even and of odd layers, and of low digits.
+    /// The type of all buffers, and the function that prepares them.
     fn buffers(&self) -> String {
-        let header = self.of.header();
-        let widest = |parity: usize| (parity..header.layers()).step_by(2).map(|l| header.width(l)).max();
-        let low = self.needs.two_digits.then_some(header.inputs());
-        let all: Vec<(&str, usize)> = [("x", widest(0)), ("y", widest(1)), ("low", low)]
-            .into_iter()
-            .filter_map(|(name, length)| Some((name, length?)))
-            .collect();
+        let all = self.memory();
         let each = |of: &dyn Fn(&str, usize) -> String| -> String {
             all.iter().map(|&(name, n)| of(name, n)).collect()
         };
@@ -126,10 +139,13 @@ impl<'a> Network<'a> {
             each(&|name, _| format!("    @_inputs {name};\n")),
             each(&|name, n| format!("    uint8_t {name}_bytes[{n}];\n")),
             each(&|name, n| {
-                let blocks = n.div_ceil(16);
-                format!("    uint8_t {name}_bytes[{}];\n    uint32_t {name}_list[{blocks}];\n", 16 * blocks)
+                let blocks = n.div_ceil(CHUNK);
+                format!(
+                    "    uint8_t {name}_bytes[{}];\n    uint32_t {name}_list[{blocks}];\n",
+                    CHUNK * blocks
+                )
             }),
-            each(&|name, n| format!("    uint32_t {name}_list[{}];\n", 3 * n.div_ceil(4) + 1)),
+            each(&|name, n| format!("    uint32_t {name}_list[{}];\n", words(n) / 4)),
             each(&|name, _| format!("    of->{name}.bytes = of->{name}_bytes;\n")),
             each(&|name, _| format!("    of->{name}.list = of->{name}_list;\n")),
             each(&|name, _| format!("    @_start(&of->{name});\n")),
@@ -263,6 +279,11 @@ impl<'a> Network<'a> {
             self.of.done()
         )
     }
+}
+
+/// Bytes of the list of some inputs: three words for each four, and its end.
+fn words(inputs: usize) -> usize {
+    4 * (3 * inputs.div_ceil(4) + 1)
 }
 
 /// clang does not see that four bytes of a vector are a word.

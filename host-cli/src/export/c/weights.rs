@@ -10,8 +10,8 @@ use selvedge::format::{Header, LayerView};
 
 use super::storage::STORED;
 
-/// Inputs in a macro.
-const CHUNK: usize = 16;
+/// Inputs in a macro, and in a block of MVE.
+pub(super) const CHUNK: usize = 16;
 
 /// Rows and columns of a picture that is read in patches of four by four, which are zero more often than sixteen pixels of a row.
 pub(super) fn patched(header: &Header<'_>) -> Option<(usize, usize)> {
