@@ -11,7 +11,7 @@ use super::Cost;
 /// Instructions beside the sums and the outputs of layers.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AnyCost {
-    /// For an answer.
+    /// For an answer; less than nothing where the others, as fitted, hold what it takes.
     pub answer: f64,
     /// For each pass over a layer; inputs of 14 bits take two over the first.
     pub layer: f64,

@@ -155,7 +155,9 @@ fn follow(
         }
         match line(&text) {
             Line::Runs(address) => {
-                if let Some(before) = pending.replace(address) {
+                if let Some(before) = pending.replace(address)
+                    && !(before == address && counter.named_twice(address))
+                {
                     counter.block(before, address)?;
                 }
             }
@@ -209,6 +211,23 @@ impl Counter<'_> {
             Some(_) => Err(Error::failed(format!("{next:#x} does not follow in the trace"))),
             None => Ok(()),
         }
+    }
+
+    /// Whether a block whose address comes twice in a row ran once: QEMU names a block again that begins with an instruction across
+    /// two pages, which it translates anew. A block that branches to itself comes twice, too.
+    fn named_twice(&self, address: u32) -> bool {
+        let mut at = address;
+        for _ in 0..BLOCK {
+            let Ok(instruction) = self.listing.at(at) else { return false };
+            if at == address && (instruction.bytes < 4 || at / PAGE == (at + 3) / PAGE) {
+                return false;
+            }
+            if instruction.class.branches() {
+                return instruction.target.is_some_and(|target| target != address);
+            }
+            at = at.wrapping_add(instruction.bytes);
+        }
+        false
     }
 
     /// Whether QEMU may have ended a block behind an instruction that does not branch.
