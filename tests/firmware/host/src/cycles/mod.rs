@@ -155,9 +155,7 @@ fn follow(
         }
         match line(&text) {
             Line::Runs(address) => {
-                if let Some(before) = pending.replace(address)
-                    && !(before == address && counter.named_twice(address))
-                {
+                if let Some(before) = pending.replace(address) {
                     counter.block(before, address)?;
                 }
             }
@@ -213,26 +211,10 @@ impl Counter<'_> {
         }
     }
 
-    /// Whether a block whose address comes twice in a row ran once: QEMU names a block again that begins with an instruction across
-    /// two pages, which it translates anew. A block that branches to itself comes twice, too.
-    fn named_twice(&self, address: u32) -> bool {
-        let mut at = address;
-        for _ in 0..BLOCK {
-            let Ok(instruction) = self.listing.at(at) else { return false };
-            if at == address && (instruction.bytes < 4 || at / PAGE == (at + 3) / PAGE) {
-                return false;
-            }
-            if instruction.class.branches() {
-                return instruction.target.is_some_and(|target| target != address);
-            }
-            at = at.wrapping_add(instruction.bytes);
-        }
-        false
-    }
-
     /// Whether QEMU may have ended a block behind an instruction that does not branch.
     fn cut_behind(&self, instruction: &Instruction, next: u32) -> bool {
-        let crosses = || next % PAGE == PAGE - 2 && self.listing.at(next).is_ok_and(|next| next.bytes == 4);
+        // The last two bytes of a page may begin an instruction that is on both; QEMU does not look.
+        let crosses = || next % PAGE == PAGE - 2;
         let page = |at: u32| at / PAGE;
         page(next) != page(next - instruction.bytes) || crosses() || instruction.class.cuts()
     }
