@@ -25,7 +25,7 @@ const I8: Weights = Weights {
             b += v * READ(int8_t, w, 1);
             c += v * READ(int8_t, w, 2);
             d += v * READ(int8_t, w, 3);",
-    kernel: include_str!("kernels/kernel_i8.c"),
+    kernel: include_str!("../../../templates/c/kernel_i8.c"),
     block: "            a = vmladavaq_s8(a, v, vldrbq_s8(at));
             b = vmladavaq_s8(b, v, vldrbq_s8(at + 16));
             c = vmladavaq_s8(c, v, vldrbq_s8(at + 32));
@@ -38,7 +38,7 @@ const I4: Weights = Weights {
             b += v * (((READ(uint8_t, w, 0) >> 4) ^ 8) - 8);
             c += v * (((READ(uint8_t, w, 1) & 15) ^ 8) - 8);
             d += v * (((READ(uint8_t, w, 1) >> 4) ^ 8) - 8);",
-    kernel: include_str!("kernels/kernel_i4.c"),
+    kernel: include_str!("../../../templates/c/kernel_i4.c"),
     block: "            const int8x16_t first = vldrbq_s8(at);
             const int8x16_t second = vldrbq_s8(at + 16);
             const int8x16_t upper = vdupq_n_s8(-16);
@@ -64,7 +64,7 @@ pub(super) struct Needs {
 }
 
 /// The choice of a path.
-pub(super) const PATH: &str = include_str!("kernels/path.c");
+pub(super) const PATH: &str = include_str!("../../../templates/c/path.c");
 
 impl Needs {
     /// Elements of the stored weights of an input and four outputs in plain C; bytes on every path.
@@ -86,26 +86,26 @@ impl Needs {
     pub fn functions(self) -> String {
         let Weights { plain, kernel, block } = if self.four_bits { I4 } else { I8 };
         let kernel = kernel
-            .replace("THUMB2_WORDS\n", include_str!("kernels/thumb2_words.c"))
-            .replace("THUMB2\n", include_str!("kernels/thumb2.c"))
-            .replace("THUMB1\n", include_str!("kernels/thumb1.c"));
+            .replace("THUMB2_WORDS\n", include_str!("../../../templates/c/thumb2_words.c"))
+            .replace("THUMB2\n", include_str!("../../../templates/c/thumb2.c"))
+            .replace("THUMB1\n", include_str!("../../../templates/c/thumb1.c"));
         let if_needed = |needed: bool, text: &'static str| if needed { text } else { "" };
         let text = [
             if_needed(self.shifts, SHIFTED),
             "\n#if UPPER_PATH == 0\n",
-            include_str!("kernels/plain.c"),
+            include_str!("../../../templates/c/plain.c"),
             "\n#elif UPPER_PATH == 3\n",
-            include_str!("kernels/blocks.c"),
+            include_str!("../../../templates/c/blocks.c"),
             "\n#else\n",
-            include_str!("kernels/quads.c"),
+            include_str!("../../../templates/c/quads.c"),
             "\n#endif\n",
             if_needed(self.two_digits, DIGITS),
             if_needed(self.relu || self.table, "\n#if UPPER_PATH == 3\n"),
-            if_needed(self.relu, include_str!("kernels/layers_of_blocks.c")),
-            if_needed(self.table, include_str!("kernels/layers_of_blocks_by_table.c")),
+            if_needed(self.relu, include_str!("../../../templates/c/layers_of_blocks.c")),
+            if_needed(self.table, include_str!("../../../templates/c/layers_of_blocks_by_table.c")),
             if_needed(self.relu || self.table, "\n#else\n"),
-            if_needed(self.relu, include_str!("kernels/layers.c")),
-            if_needed(self.table, include_str!("kernels/layers_by_table.c")),
+            if_needed(self.relu, include_str!("../../../templates/c/layers.c")),
+            if_needed(self.table, include_str!("../../../templates/c/layers_by_table.c")),
             if_needed(self.relu || self.table, "\n#endif\n"),
             LAST,
         ]
