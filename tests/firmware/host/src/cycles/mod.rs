@@ -8,7 +8,9 @@
 //! Flash with wait states is a model of its own: one line is buffered, nothing is fetched ahead, and every line of code that is
 //! not the one before it costs the same. What a program reads from flash as data is not in the trace.
 
+mod class;
 mod listing;
+mod mnemonics;
 mod timing;
 
 use std::collections::HashMap;
@@ -20,7 +22,8 @@ use host_cli::error::{Error, Result};
 use object::{Object, ObjectSection};
 
 use crate::read;
-use listing::{Instruction, Listing};
+use class::Instruction;
+use listing::Listing;
 pub use timing::Timing;
 
 /// The most instructions that QEMU puts into a block.

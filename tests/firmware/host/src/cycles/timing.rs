@@ -17,7 +17,7 @@
 
 use clap::ValueEnum;
 
-use super::listing::{Class, Instruction};
+use super::class::{Class, Instruction};
 
 /// A core whose manual says what its instructions take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
