@@ -56,11 +56,6 @@ thumb_functions!(
     ldmia r3, {r6-\last}
     SELVEDGE_ROWS_\weights
     .endm
-    .macro SELVEDGE_PAIR weights, last
-    ldmia r0!, {r4, r5}
-    ldmia r1!, {r6-\last}
-    SELVEDGE_ROWS_\weights
-    .endm
 
     .macro SELVEDGE_AGAIN
     cmp r0, r2
@@ -76,10 +71,7 @@ thumb_functions!(
     beq 9f
     @ The first round is short by what the twos lack to a multiple of four: bits 4 and 5 of 16 times their number.
     lsls r3, r3, #27
-    bcc 5f
-    bmi 2f
-    b 3f
-5:  bmi 4f
+    SELVEDGE_FIRST_ROUND
 1:  SELVEDGE_PAIRS
 2:  SELVEDGE_PAIRS
 3:  SELVEDGE_PAIRS

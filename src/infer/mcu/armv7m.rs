@@ -52,11 +52,6 @@ thumb_functions!(
     ldr r3, [r0]
     cmp r3, #-1
     .endm
-    .macro SELVEDGE_PAIR weights, last
-    ldmia r0!, {r4, r5}
-    ldmia r1!, {r6-\last}
-    SELVEDGE_ROWS_\weights
-    .endm
     @ Entries of two words, at least one.
     .macro SELVEDGE_DENSE weights, last
     ldr r3, [r4, #8]
@@ -64,10 +59,7 @@ thumb_functions!(
     subs r3, r3, r0
     @ The first round is short by what their number lacks to a multiple of four: bits 3 and 4 of 8 times it.
     lsls r3, r3, #28
-    bcc 5f
-    bmi 2f
-    b 3f
-5:  bmi 4f
+    SELVEDGE_FIRST_ROUND
 1:  SELVEDGE_PAIR \weights, \last
 2:  SELVEDGE_PAIR \weights, \last
 3:  SELVEDGE_PAIR \weights, \last

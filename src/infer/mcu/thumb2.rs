@@ -31,6 +31,20 @@ macro_rules! thumb2_rows {
     SELVEDGE_TWO r10, r11, r6
     SELVEDGE_TWO r12, lr, r7
     .endm
+    @ The next entry of two words, for all quads.
+    .macro SELVEDGE_PAIR weights, last
+    ldmia r0!, {r4, r5}
+    ldmia r1!, {r6-\last}
+    SELVEDGE_ROWS_\weights
+    .endm
+    @ Enters a loop of four entries a round at 1 to 4, of which the number left over from whole rounds is in the carry (twos) and in
+    @ the sign (ones).
+    .macro SELVEDGE_FIRST_ROUND
+    bcc 5f
+    bmi 2f
+    b 3f
+5:  bmi 4f
+    .endm
     .macro SELVEDGE_LEAVE
     stm r3, {r10, r11, r12, lr}
     pop {r4-r11, pc}
