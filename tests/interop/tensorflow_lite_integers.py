@@ -128,7 +128,7 @@ def pictures(work, selvedge, file, rows, a, codes, z):
     told = compared(work / "q.tflite", a, "classify", rows, codes, z)
     if "table" in a:
         line = selvedge("import", work / "q.tflite", "-o", work / "none", code=4)
-        assert "table of its pixels is none of a gamma" in line, line
+        assert "a table of 256 bytes that no gamma gives" in line, line
     else:
         selvedge("import", work / "q.tflite", "-o", work / "back")
     return told

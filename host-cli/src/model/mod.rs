@@ -159,8 +159,8 @@ impl About {
             return Ok(self);
         }
         let normalisation = Normalisation::from_table(&table).ok_or(
-            "the table of its pixels is none of a gamma, which is all that a model can have; import the model that the \
-             file was exported from",
+            "its pixels go through a table of 256 bytes that no gamma gives, and a model can have no other; import the model \
+             that the file was exported from",
         )?;
         Ok(Self { normalisation, ..self })
     }
